@@ -1,0 +1,227 @@
+"""What centre and receivers say to each other, as frozen typed values (pure).
+
+Rules
+- Instants are UTC microseconds since 1970 (`_us`), intervals are half-open `[start, end)`.
+- Down: signed documents (`Programme`, `ReceiverSettings`), each the whole truth for its target; `broadcast.wire.jws` signs them and
+  `broadcast.wire.trust` is the only door by which a receiver takes one in.
+- Up: `ReceiverState` (retained, last will) and `PlayReport` (numbered per receiver, kept until `Ack` names it).
+- Unknown fields are ignored, so that an older receiver understands a newer centre; a missing or mistyped one is refused.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+MAX_DOCUMENT_BYTES = 512 * 1024
+MAX_AIRINGS = 2000
+
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]+\Z")]
+AiringId = Annotated[str, Meta(min_length=1, max_length=96, pattern=r"\A[A-Za-z0-9_.-]+\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Us = Annotated[int, Meta(ge=0, le=2**53)]
+Bytes = Annotated[int, Meta(ge=0, le=2**40)]
+LanguageTag = Annotated[str, Meta(max_length=16, pattern=r"\A[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")]
+
+
+class BroadcastClass(StrEnum):
+    """Circular 39/2020's three classes, and background below them (waiting music, a relay that fills)."""
+
+    EMERGENCY = "emergency"
+    PRIORITY = "priority"
+    NORMAL = "normal"
+    BACKGROUND = "background"
+
+    @property
+    def rank(self) -> int:
+        """Greater goes first."""
+        return _RANK[self]
+
+
+_RANK = {
+    BroadcastClass.EMERGENCY: 3,
+    BroadcastClass.PRIORITY: 2,
+    BroadcastClass.NORMAL: 1,
+    BroadcastClass.BACKGROUND: 0,
+}
+
+
+class Late(StrEnum):
+    """What an airing does that could not begin at its planned start."""
+
+    JOIN = "join"  # enter at the timeline place
+    WHOLE = "whole"  # play from the beginning if that can begin within `window_us` of the planned start
+    SKIP = "skip"
+
+
+class AfterCut(StrEnum):
+    """What an airing does that a higher one cut off."""
+
+    TIMELINE = "timeline"  # go on where it would be by now
+    RESTART = "restart"  # from the beginning, if within `window_us` of the planned start
+    DROP = "drop"
+
+
+class Media(Struct, frozen=True, kw_only=True):
+    """One produced file: Opus in Ogg, 48 kHz mono, fetched as `media/{sha256}`."""
+
+    sha256: Sha256
+    size_bytes: Bytes
+    duration_us: Us
+    language: LanguageTag = "vi"
+
+
+class Airing(Struct, frozen=True, kw_only=True):
+    """One occurrence of a broadcast. `order` settles equals of one class: smaller goes first (the commune's decision)."""
+
+    id: AiringId
+    broadcast_id: Id
+    cls: BroadcastClass
+    start_us: Us
+    media: Annotated[tuple[Media, ...], Meta(min_length=1, max_length=16)]
+    order: int = 0
+    late: Late = Late.JOIN
+    after_cut: AfterCut = AfterCut.TIMELINE
+    window_us: Us = 0
+
+    def media_for(self, languages: tuple[str, ...]) -> Media:
+        """The recording in the first of `languages` there is, else the first one."""
+        for language in languages:
+            for media in self.media:
+                if media.language == language:
+                    return media
+        return self.media[0]
+
+
+class QuietHours(Struct, frozen=True, kw_only=True):
+    """Local minutes of the day `[start_minute, end_minute)`; past midnight when the end is not after the start.
+
+    `weekdays` are those on which the interval begins, Monday 0; all by default.
+    """
+
+    start_minute: Annotated[int, Meta(ge=0, le=1439)]
+    end_minute: Annotated[int, Meta(ge=0, le=1440)]
+    weekdays: tuple[Annotated[int, Meta(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
+
+
+class Quota(Struct, frozen=True, kw_only=True):
+    """Sessions a local day and the length of one; a session is sound with pauses shorter than `gap_us`."""
+
+    sessions_per_day: Annotated[int, Meta(ge=0, le=96)]
+    session_us: Us
+    gap_us: Us = 300_000_000
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What a zone allows, held on the node too; only an emergency passes quiet hours, quota and `max_airing_us`."""
+
+    timezone: Annotated[str, Meta(max_length=64)] = "Asia/Ho_Chi_Minh"
+    quiet_hours: Annotated[tuple[QuietHours, ...], Meta(max_length=32)] = ()
+    quota: Quota | None = None
+    max_airing_us: Us = 2 * 3600 * 1_000_000
+
+
+class Document(Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every signed document carries inside the signature."""
+
+    target: Id
+    number: Annotated[int, Meta(ge=1, le=2**53)]
+    issued_us: Us
+    expires_us: Us
+
+
+class Programme(Document, frozen=True, kw_only=True, tag="programme"):
+    """What zone `target` plays from the start of the local day on, seven days ahead."""
+
+    airings: Annotated[tuple[Airing, ...], Meta(max_length=MAX_AIRINGS)] = ()
+
+
+class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
+    """How receiver `target` behaves. `zone_path` runs from the root to its own zone; it obeys each of them."""
+
+    zone_path: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=16)]
+    rules: Rules = Rules()
+    languages: tuple[LanguageTag, ...] = ("vi",)
+    volume_by_hour: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=100)], ...], Meta(min_length=24, max_length=24)
+    ] = (100,) * 24
+    fallback: Media | None = None
+
+
+SignedDocument = Programme | ReceiverSettings
+
+
+class MediaProgress(Struct, frozen=True, kw_only=True):
+    """One file that the programme needs, as the receiver has it. `ready_us` is set when the whole file was verified."""
+
+    sha256: Sha256
+    done_bytes: Bytes
+    size_bytes: Bytes
+    ready_us: Us | None = None
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """A condition that holds now. `code` is a stable word, e.g. `media_missing`, `audio_device`, `order_refused`."""
+
+    code: Annotated[str, Meta(max_length=40)]
+    detail: Annotated[str, Meta(max_length=200)] = ""
+    since_us: Us = 0
+
+
+class ReceiverState(Struct, frozen=True, kw_only=True):
+    """A receiver's retained state. `online` false is the last will; what was not measured is absent, never zero."""
+
+    online: bool
+    at_us: Us
+    player: Annotated[str, Meta(max_length=20)] = "idle"
+    airing_id: AiringId | None = None
+    level_dbfs: float | None = None
+    numbers: dict[str, int] = {}
+    media: Annotated[tuple[MediaProgress, ...], Meta(max_length=MAX_AIRINGS)] = ()
+    faults: Annotated[tuple[Fault, ...], Meta(max_length=50)] = ()
+    refused: dict[str, int] = {}
+    pending_reports: int = 0
+    cache_bytes: Bytes = 0
+    free_bytes: Bytes | None = None
+    clock_error_us: int | None = None
+    volume_percent: int | None = None
+    started_us: Us | None = None
+    version: Annotated[str, Meta(max_length=40)] = ""
+
+
+class Outcome(StrEnum):
+    """How an airing ended on one receiver."""
+
+    HEARD = "heard"  # played to its end with sound at the device
+    SILENT = "silent"  # played to its end, but the device was given silence
+    CUT = "cut"  # a part sounded
+    SKIPPED = "skipped"  # the rules forbade it or it came too late
+    FAILED = "failed"  # it should have sounded and could not
+
+
+class PlayReport(Struct, frozen=True, kw_only=True):
+    """What one receiver measured for one airing; `number` counts the receiver's reports without a hole."""
+
+    number: Annotated[int, Meta(ge=1, le=2**53)]
+    airing_id: AiringId
+    broadcast_id: Id
+    outcome: Outcome
+    planned_start_us: Us
+    planned_duration_us: Us
+    start_us: Us | None = None
+    start_error_us: int | None = None
+    end_us: Us | None = None
+    played_us: Us = 0
+    gap_us: Us = 0
+    underruns: int = 0
+    rms_dbfs: float | None = None
+    peak_dbfs: float | None = None
+    media_sha256: Sha256 | None = None
+    media_ready_us: Us | None = None
+    reason: Annotated[str, Meta(max_length=80)] = ""
+
+
+class Ack(Struct, frozen=True, kw_only=True):
+    """The highest report number of a receiver that the centre has stored, with none missing below it."""
+
+    number: Annotated[int, Meta(ge=0, le=2**53)]
