@@ -2,10 +2,10 @@
 
 Rules
 - Instants are UTC microseconds since 1970 (`_us`), intervals are half-open `[start, end)`.
-- Down: signed documents (`Programme`, `ReceiverSettings`), each the whole truth for its target; `broadcast.wire.jws` signs them and
-  `broadcast.wire.trust` is the only door by which a receiver takes one in.
+- Down: signed documents (`Programme`, `ReceiverSettings`), each the whole truth for its target; `broadcast.wire.jws`
+  signs them and `broadcast.wire.trust` is the only door by which a receiver takes one in.
 - Up: `ReceiverState` (retained, last will) and `PlayReport` (numbered per receiver, kept until `Ack` names it).
-- Unknown fields are ignored, so that an older receiver understands a newer centre; a missing or mistyped one is refused.
+- Unknown fields are ignored, so that an older receiver understands a newer centre; missing or mistyped ones are refused.
 """
 
 from enum import StrEnum
@@ -72,7 +72,7 @@ class Media(Struct, frozen=True, kw_only=True):
 
 
 class Airing(Struct, frozen=True, kw_only=True):
-    """One occurrence of a broadcast. `order` settles equals of one class: smaller goes first (the commune's decision)."""
+    """One occurrence of a broadcast. `order` settles equals of one class: smaller goes first, as the commune decides."""
 
     id: AiringId
     broadcast_id: Id
@@ -142,9 +142,9 @@ class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
     zone_path: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=16)]
     rules: Rules = Rules()
     languages: tuple[LanguageTag, ...] = ("vi",)
-    volume_by_hour: Annotated[
-        tuple[Annotated[int, Meta(ge=0, le=100)], ...], Meta(min_length=24, max_length=24)
-    ] = (100,) * 24
+    volume_by_hour: Annotated[tuple[Annotated[int, Meta(ge=0, le=100)], ...], Meta(min_length=24, max_length=24)] = (
+        100,
+    ) * 24
     fallback: Media | None = None
 
 
@@ -152,7 +152,7 @@ SignedDocument = Programme | ReceiverSettings
 
 
 class MediaProgress(Struct, frozen=True, kw_only=True):
-    """One file that the programme needs, as the receiver has it. `ready_us` is set when the whole file was verified."""
+    """One file that the programme needs, as the receiver has it. `ready_us` is when the whole file was verified."""
 
     sha256: Sha256
     done_bytes: Bytes

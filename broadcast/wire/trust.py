@@ -2,8 +2,9 @@
 
 Rules
 - Verify, then accept, then let the caller persist: a refusal leaves this object equal to what it was.
-- A document is refused that is too large, not signed by a pinned key, not what its topic says, for another target, expired,
-  or not newer than the last of its kind and target. The same bytes again are no refusal: brokers redeliver what is retained.
+- A document is refused that is too large, not signed by a pinned key, not what its topic says, for another target,
+  expired, or not newer than the last of its kind and target. The same bytes again are no refusal: brokers redeliver
+  what is retained.
 - The number never goes back, whatever the order of delivery; it outlives the document's expiry.
 """
 
@@ -45,7 +46,7 @@ class Accepted(msgspec.Struct, frozen=True):
     digest: str
 
 
-_decoder = msgspec.json.Decoder(SignedDocument)
+_decoder: msgspec.json.Decoder[SignedDocument] = msgspec.json.Decoder(SignedDocument)
 _encoder = msgspec.json.Encoder()
 
 
@@ -57,9 +58,7 @@ def seal(document: SignedDocument, key: Ed25519PrivateKey) -> bytes:
 class TrustedDocuments:
     """The documents one receiver believes. `keys` are the pinned order keys by key id."""
 
-    def __init__(
-        self, keys: Mapping[str, Ed25519PublicKey], accepted: Mapping[str, Accepted] | None = None
-    ) -> None:
+    def __init__(self, keys: Mapping[str, Ed25519PublicKey], accepted: Mapping[str, Accepted] | None = None) -> None:
         self._keys = dict(keys)
         self.accepted: dict[str, Accepted] = dict(accepted or {})
 
