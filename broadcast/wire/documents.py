@@ -5,7 +5,7 @@ Rules
 - Down: signed documents (`Programme`, `ReceiverSettings`), each the whole truth for its target; `broadcast.wire.jws`
   signs them and `broadcast.wire.trust` is the only door by which a receiver takes one in.
 - Up: `ReceiverState` (retained, last will) and `PlayReport` (numbered per receiver, kept until `Ack` names it).
-- Unknown fields are ignored, so that an older receiver understands a newer centre; missing or mistyped ones are refused.
+- Unknown fields are ignored, so that an older receiver understands a newer centre; missing or wrong ones refuse.
 """
 
 from enum import StrEnum
@@ -72,7 +72,7 @@ class Media(Struct, frozen=True, kw_only=True):
 
 
 class Airing(Struct, frozen=True, kw_only=True):
-    """One occurrence of a broadcast. `order` settles equals of one class: smaller goes first, as the commune decides."""
+    """One occurrence of a broadcast. `order` settles equals of one class: smaller first, as the commune decides."""
 
     id: AiringId
     broadcast_id: Id
