@@ -1,0 +1,62 @@
+"""An announcement placed in time and zones, and the airings that came of it."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column
+from sqlmodel import Field, SQLModel
+
+from broadcast.wire.documents import AfterCut, BroadcastClass, Late
+from scheduler.store.types import Json, UtcDateTime
+
+
+class Broadcast(SQLModel, table=True):
+    """`starts_local` is wall time in `timezone` (ISO 8601 without offset); `rrule` repeats it there (RFC 5545).
+
+    `zone_id` is the zone in whose name it is sent; the targets are in `BroadcastTarget`. `state` is one of
+    `scheduler.workflow`'s. `approver_id` is empty where the zone needs no approval for the class.
+    """
+
+    id: str = Field(primary_key=True, max_length=26)
+    zone_id: str = Field(foreign_key="zone.id", index=True)
+    announcement_id: str = Field(foreign_key="announcement.id", index=True)
+    cls: BroadcastClass = BroadcastClass.NORMAL
+    origin: str = Field(default="commune", max_length=20)
+    order: int = Field(default=0, sa_column=Column("play_order", BigInteger, nullable=False))
+    state: str = Field(max_length=20, index=True)
+    starts_local: str = Field(max_length=19)
+    timezone: str = Field(max_length=64)
+    rrule: str | None = Field(default=None, max_length=500)
+    exdates: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    until_local: str | None = Field(default=None, max_length=19)
+    skip_holidays: bool = False
+    late: Late = Late.JOIN
+    after_cut: AfterCut = AfterCut.TIMELINE
+    window_s: int = 0
+    author_id: str = Field(foreign_key="app_user.id", index=True)
+    approver_id: str | None = Field(default=None, foreign_key="app_user.id")
+    return_reason: str | None = Field(default=None, max_length=500)
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    submitted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    approved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    version: int = 1
+
+
+class BroadcastTarget(SQLModel, table=True):
+    """A zone or a group; exactly one of the two is set."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    broadcast_id: str = Field(foreign_key="broadcast.id", index=True)
+    zone_id: str | None = Field(default=None, foreign_key="zone.id", index=True)
+    group_id: str | None = Field(default=None, foreign_key="zone_group.id", index=True)
+
+
+class PlannedAiring(SQLModel, table=True):
+    """An airing as it was last published: the record of the plan that reports are held against."""
+
+    id: str = Field(primary_key=True, max_length=96)
+    broadcast_id: str = Field(foreign_key="broadcast.id", index=True)
+    start_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    end_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    zone_ids: list[str] = Field(sa_column=Column(Json, nullable=False))
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -1,0 +1,56 @@
+"""The situations a caller can act on, each with its HTTP status (RFC 9110) and a stable code (pure).
+
+Problem
+├── Invalid        422  the input says something impossible; `field` names where
+├── NotFound       404  no such thing, or not for this person to see
+├── Forbidden      403  the person may not do this here
+├── Conflict       409  the thing is not in a state for it
+├── Stale          412  someone else changed it since it was read
+└── TooMany        429  wait `retry_after_s`
+
+`message` is English with %(name)s places and is also the key under which translations are kept; `params` fill it.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class Problem(Exception):
+    """Something the person who asked can put right."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+
+    def __init__(self, code: str, message: str, *, field: str | None = None, **params: str | float) -> None:
+        super().__init__(message % params if params else message)
+        self.code = code
+        self.message = message
+        self.field = field
+        self.params = params
+
+
+class Invalid(Problem):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class NotFound(Problem):
+    status = HTTPStatus.NOT_FOUND
+
+
+class Forbidden(Problem):
+    status = HTTPStatus.FORBIDDEN
+
+
+class Conflict(Problem):
+    status = HTTPStatus.CONFLICT
+
+
+class Stale(Problem):
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class TooMany(Problem):
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, code: str, message: str, *, retry_after_s: int, **params: str | float) -> None:
+        super().__init__(code, message, **params)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,90 @@
+"""The receivers, what they say of themselves, what they measured, and what was told them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column
+from sqlmodel import Field, SQLModel
+
+from scheduler.store.types import Json, UtcDateTime
+
+
+class Receiver(SQLModel, table=True):
+    """One speaker node. `state` is its last `ReceiverState`; `seen_at` is when the centre last heard anything of it."""
+
+    id: str = Field(primary_key=True, max_length=26)
+    zone_id: str = Field(foreign_key="zone.id", index=True)
+    code: str | None = Field(default=None, max_length=40)
+    name: str = Field(max_length=120)
+    latitude: float | None = None
+    longitude: float | None = None
+    horns: int | None = None
+    watts: int | None = None
+    volume_by_hour: list[int] | None = Field(default=None, sa_column=Column(Json))
+    languages: list[str] | None = Field(default=None, sa_column=Column(Json))
+    note: str = ""
+    certificate_serial: str | None = Field(default=None, max_length=48)
+    certificate_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    enrolled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    online: bool = False
+    seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    state: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
+    ack_number: int = Field(default=0, sa_type=BigInteger)
+    heard_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    heard_dbfs: float | None = None
+    version: int = 1
+
+
+class EnrolmentSecret(SQLModel, table=True):
+    """A one-time code's secret half, as SHA-256."""
+
+    secret_sha256: str = Field(primary_key=True, max_length=64)
+    receiver_id: str = Field(foreign_key="receiver.id", index=True)
+    created_by: str = Field(max_length=26)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class StoredReport(SQLModel, table=True):
+    """A `PlayReport` as received; the key makes a report that is sent twice count once."""
+
+    __tablename__ = "play_report"
+    receiver_id: str = Field(foreign_key="receiver.id", primary_key=True)
+    number: int = Field(sa_type=BigInteger, primary_key=True)
+    airing_id: str = Field(max_length=96, index=True)
+    broadcast_id: str = Field(max_length=64, index=True)
+    outcome: str = Field(max_length=20)
+    planned_start_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    planned_duration_us: int = Field(sa_type=BigInteger)
+    start_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    start_error_us: int | None = Field(default=None, sa_type=BigInteger)
+    end_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    played_us: int = Field(sa_type=BigInteger)
+    gap_us: int = Field(sa_type=BigInteger)
+    underruns: int
+    rms_dbfs: float | None = None
+    peak_dbfs: float | None = None
+    media_sha256: str | None = Field(default=None, max_length=64)
+    media_ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reason: str = Field(default="", max_length=80)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class IssuedDocument(SQLModel, table=True):
+    """The last signed document of a topic; its number never goes back."""
+
+    topic: str = Field(primary_key=True, max_length=120)
+    number: int = Field(sa_type=BigInteger)
+    content_sha256: str = Field(max_length=64)
+    jws: str
+    issued_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class DirtyTopic(SQLModel, table=True):
+    """A topic whose document must be made anew; written in the transaction that changed its reason, so none is lost."""
+
+    topic: str = Field(primary_key=True, max_length=120)
+    since: datetime = Field(sa_type=UtcDateTime)

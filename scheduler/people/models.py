@@ -1,0 +1,92 @@
+"""Who may do what, and what they did."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column
+from sqlmodel import Field, SQLModel
+
+from scheduler.store.types import Json, UtcDateTime
+
+
+class User(SQLModel, table=True):
+    """`must_change_password` holds after a one-time first password; nothing else can be done until it is changed."""
+
+    __tablename__ = "app_user"
+    id: str = Field(primary_key=True, max_length=26)
+    login: str = Field(unique=True, max_length=80)
+    name: str = Field(max_length=120)
+    password_hash: str
+    must_change_password: bool = True
+    totp_secret: str | None = None
+    totp_confirmed: bool = False
+    totp_last_step: int = 0
+    language: str = Field(default="vi", max_length=8)
+    disabled: bool = False
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    version: int = 1
+
+
+class RoleGrant(SQLModel, table=True):
+    """`role` for the whole subtree of `zone_id`, until `until` if that is set."""
+
+    id: str = Field(primary_key=True, max_length=26)
+    user_id: str = Field(foreign_key="app_user.id", index=True)
+    zone_id: str = Field(foreign_key="zone.id", index=True)
+    role: str = Field(max_length=20)
+    until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class WebSession(SQLModel, table=True):
+    """A sign-in; only the SHA-256 of the cookie's value is kept."""
+
+    token_sha256: str = Field(primary_key=True, max_length=64)
+    user_id: str = Field(foreign_key="app_user.id", index=True)
+    csrf_token: str = Field(max_length=64)
+    second_factor: bool = False
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_used_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ApiToken(SQLModel, table=True):
+    """A bearer token for scripts; it can never do more than its user. `scope` is a list of actions."""
+
+    id: str = Field(primary_key=True, max_length=26)
+    token_sha256: str = Field(unique=True, max_length=64)
+    user_id: str = Field(foreign_key="app_user.id", index=True)
+    name: str = Field(max_length=120)
+    scope: list[str] = Field(sa_column=Column(Json, nullable=False))
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SignInAttempt(SQLModel, table=True):
+    """Failed sign-ins, counted by login and by address."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    subject: str = Field(index=True, max_length=120)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class AuditEntry(SQLModel, table=True):
+    """Who did what to what, when. Rows are only ever added."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime, index=True)
+    user_id: str | None = Field(default=None, max_length=26, index=True)
+    action: str = Field(max_length=60)
+    subject: str = Field(max_length=120)
+    zone_path: str | None = Field(default=None, max_length=460)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """The answer given to a creation, so that a repeated request gets the same one and creates nothing."""
+
+    user_id: str = Field(primary_key=True, max_length=26)
+    key: str = Field(primary_key=True, max_length=120)
+    request_sha256: str = Field(max_length=64)
+    status: int
+    body: dict[str, Any] = Field(sa_column=Column(Json, nullable=False))
+    created_at: datetime = Field(sa_type=UtcDateTime)
