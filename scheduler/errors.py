@@ -52,5 +52,5 @@ class TooMany(Problem):
     status = HTTPStatus.TOO_MANY_REQUESTS
 
     def __init__(self, code: str, message: str, *, retry_after_s: int, **params: str | float) -> None:
-        super().__init__(code, message, **params)
+        super().__init__(code, message, field=None, **params)
         self.retry_after_s = retry_after_s
