@@ -1,0 +1,31 @@
+# make run    the main job: centre, web page and three receivers on virtual horns, on http://127.0.0.1:8000
+# make test   everything that must hold before a change lands
+# make bench NAME=prepare [QUICK=1]   one benchmark; it exits 0 only when its goal holds
+# make lock   the lock files anew from pyproject.toml
+
+.PHONY: run test lint bench lock setup-run setup-test
+.DEFAULT_GOAL := run
+
+run: setup-run
+	@exec .venv/bin/loa demo $(ARGS)
+
+test: setup-test lint
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint:
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports --no-logo
+	@.venv/bin/mypy
+
+bench: setup-test
+	@exec .venv/bin/python -m bench.$(NAME)
+
+setup-run setup-test: setup-%:
+	@deploy/setup $*
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --all-extras \
+		pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --all-extras \
+		--group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
