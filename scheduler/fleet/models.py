@@ -46,6 +46,15 @@ class EnrolmentSecret(SQLModel, table=True):
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class RevokedCertificate(SQLModel, table=True):
+    """A receiver certificate that the broker must refuse until it expires; the CRL is made from these rows."""
+
+    serial: str = Field(primary_key=True, max_length=48)
+    receiver_id: str = Field(foreign_key="receiver.id", index=True)
+    revoked_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class StoredReport(SQLModel, table=True):
     """A `PlayReport` as received; the key makes a report that is sent twice count once."""
 
