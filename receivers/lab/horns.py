@@ -1,7 +1,36 @@
 """Virtual horns: a PulseAudio daemon of its own with one null sink per horn, for demo, tests and benches."""
 
+import ctypes
+import shutil
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
+
+from broadcast.clock import SystemClock
+
+START_US = 5_000_000  # a daemon that does not answer by then will not
+STOP_S = 3.0
+PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
+# Looked up here, because nothing may be imported between fork and exec.
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+DAEMON = (
+    "pulseaudio",
+    "-n",
+    "--daemonize=no",
+    "--exit-idle-time=-1",
+    "--use-pid-file=no",
+    "--disallow-exit",
+    "--high-priority=no",
+    "--realtime=no",
+    "--disable-shm=yes",
+    "--log-level=warn",
+)
 
 
 class HornsError(Exception):
@@ -12,22 +41,128 @@ class VirtualHorns:
     """Context manager: horns called `names`, each a PortAudio device of that name for a process given `environment`.
 
     Everything it writes lies under `directory`. The daemon ends with the context, on Ctrl-C, and when this process dies.
+    Raises HornsError when PulseAudio is missing or does not start.
     """
 
     def __init__(self, names: Sequence[str], directory: Path) -> None:
-        raise NotImplementedError
+        if not all(name.isidentifier() for name in names):
+            raise HornsError(f"horns are named by letters, digits and underscores, not {', '.join(names)}")
+        self.names = tuple(names)
+        self._directory = directory.absolute()
+        self._socket = self._directory / "run" / "native"
+        self._daemon: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> Mapping[str, str]:
         """What to add to the environment of a receiver process (and of parec) to reach the horns."""
-        raise NotImplementedError
+        return {
+            "ALSA_CONFIG_PATH": str(self._directory / "asound.conf"),
+            "PULSE_SERVER": f"unix:{self._socket}",
+            "HOME": str(self._directory),
+            "XDG_RUNTIME_DIR": str(self._directory / "run"),
+        }
 
     def monitor(self, name: str) -> str:
         """PulseAudio's name of the source that hears horn `name`."""
-        raise NotImplementedError
+        return f"{name}.monitor"
 
-    def __enter__(self) -> "VirtualHorns":
-        raise NotImplementedError
+    def mute(self, name: str, muted: bool) -> None:
+        """Silence horn `name`, as a cut cable would, or let it sound again."""
+        command = ["pactl", "set-sink-mute", name, str(int(muted))]
+        subprocess.run(command, env={**self._paths(), **self.environment}, check=True, capture_output=True)
+
+    def suspend(self, name: str, suspended: bool) -> None:
+        """Make the sound card of horn `name` hang (it asks for no more sound), or go on."""
+        command = ["pactl", "suspend-sink", name, str(int(suspended))]
+        subprocess.run(command, env={**self._paths(), **self.environment}, check=True, capture_output=True)
+
+    def __enter__(self) -> Self:
+        if shutil.which("pulseaudio") is None:
+            raise HornsError(
+                "virtual horns need PulseAudio: apt install pulseaudio pulseaudio-utils libasound2-plugins"
+            )
+        (self._directory / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._directory / "run").chmod(0o700)
+        self._socket.unlink(missing_ok=True)
+        (self._directory / "asound.conf").write_text(self._asound())
+        with (self._directory / "pulseaudio.log").open("wb") as log:
+            self._daemon = subprocess.Popen(
+                [*DAEMON, *self._modules()],
+                env={**self._paths(), **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for this process, which then ends the daemon in its own order
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 only async-signal-safe calls are made in it
+            )
+        try:
+            self._await_answer()
+        except BaseException:
+            self._stop()
+            raise
+        return self
 
     def __exit__(self, *_: object) -> None:
-        raise NotImplementedError
+        self._stop()
+
+    def _stop(self) -> None:
+        daemon, self._daemon = self._daemon, None
+        if daemon is None:
+            return
+        daemon.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            daemon.wait(STOP_S)
+        if daemon.poll() is None:
+            daemon.kill()
+            daemon.wait()
+
+    def _paths(self) -> dict[str, str]:
+        return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+
+    def _modules(self) -> list[str]:
+        loads = ["-L", f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"]
+        for name in self.names:
+            # norewinds: with rewinds a null sink may drop the first samples of a sound from its monitor
+            sink = "rate=48000 channels=1 channel_map=mono format=s16le norewinds=1"
+            loads += ["-L", f"module-null-sink sink_name={name} {sink}"]
+        return loads
+
+    def _asound(self) -> str:
+        blocks = ["</usr/share/alsa/alsa.conf>"]
+        blocks += [
+            f'pcm.{name} {{\n  type pulse\n  server "unix:{self._socket}"\n  device "{name}"\n'
+            f'  hint {{ show on description "{name}" }}\n}}'
+            for name in self.names
+        ]
+        return "\n".join(blocks) + "\n"
+
+    def _await_answer(self) -> None:
+        clock = SystemClock()
+        deadline_us = clock.monotonic_us() + START_US
+        while not self._answers():
+            if self._daemon is None or self._daemon.poll() is not None or clock.monotonic_us() > deadline_us:
+                told = (self._directory / "pulseaudio.log").read_text(errors="replace").strip()
+                raise HornsError(f"PulseAudio did not start: {told or 'it says nothing'}")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        """The socket is opened before the sinks are made, so their being there is asked for."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._socket))
+            except OSError:
+                return False
+        command = ["pactl", "list", "short", "sinks"]
+        told = subprocess.run(
+            command,
+            env={**self._paths(), **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=STOP_S,
+        )
+        return all(f"\t{name}\t" in told.stdout for name in self.names)
+
+
+def _die_with_parent() -> None:
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

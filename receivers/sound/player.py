@@ -1,10 +1,24 @@
 """The sound path as the receiver's daemon sees it: a desired plan goes in, records of what was played come out."""
 
+import logging
+import threading
 from collections.abc import Callable, Sequence
+from typing import Self
 
 from broadcast.clock import Clock
-from receivers.sound.cue import Cue, Played, PlayerStatus
-from receivers.sound.device import Device
+from receivers.sound.anchor import Timebase
+from receivers.sound.cue import Cue, Played, PlayerStatus, check_plan
+from receivers.sound.decode import DecodedFile
+from receivers.sound.device import Device, DeviceError
+from receivers.sound.stage import Stage
+from receivers.sound.voice import Lost
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+HUNG_US = 1_000_000  # a device that asks for nothing this long is opened again
+REOPEN_TICKS = 20  # between two attempts
+CLOSING_TICKS = 5  # for the last fade
 
 
 class Player:
@@ -18,11 +32,20 @@ class Player:
     """
 
     def __init__(self, device: Device, clock: Clock, on_played: Callable[[Played], None]) -> None:
-        raise NotImplementedError
+        self._device = device
+        self._clock = clock
+        self._on_played = on_played
+        self._stage = Stage()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._reopens = 0
+        self._reopen_in_ticks = 0
+        self._thread = threading.Thread(target=self._run, name="player", daemon=True)
 
     def start(self) -> None:
         """Open the device and play silence; raises DeviceError when there is no such device."""
-        raise NotImplementedError
+        self._device.open(self._render)
+        self._thread.start()
 
     def set_plan(self, cues: Sequence[Cue]) -> None:
         """Make this the whole plan; the same plan again changes nothing. ValueError as `check_plan`.
@@ -30,18 +53,100 @@ class Player:
         A piece that is no longer in it fades out within 30 ms and is reported. One that should be sounding already is
         joined at its place within about 0.3 s. Cues wholly in the past are ignored.
         """
-        raise NotImplementedError
+        self._stage.set_plan(check_plan(cues), self._clock.now_us())
+        self._wake.set()
 
     def status(self) -> PlayerStatus:
-        raise NotImplementedError
+        state = self._device.state()
+        playing, level_dbfs = self._stage.sounding()
+        faults = []
+        if state.callback_age_us is None or state.callback_age_us > HUNG_US:
+            faults.append("device-silent")
+        elif state.timebase is None:
+            faults.append("device-clock-not-ready")
+        if state.faults:
+            faults.append("render-failed")
+        return PlayerStatus(
+            playing=playing,
+            level_dbfs=level_dbfs,
+            callback_age_us=state.callback_age_us,
+            clock_ready=state.timebase is not None,
+            drift_ppm=None if state.timebase is None else state.timebase.drift_ppm,
+            underruns=state.underruns,
+            slips=state.slips,
+            reopens=self._reopens,
+            faults=tuple(faults),
+        )
 
     def close(self) -> None:
         """Fade out, report what was sounding, release the device."""
-        raise NotImplementedError
+        self._closing.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._device.close()
 
-    def __enter__(self) -> "Player":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _render(self, first: int, count: int, timebase: Timebase | None, lost: Lost) -> bytes | None:
+        pcm = self._stage.render(first, count, timebase, lost)
+        return None if pcm is None else pcm.tobytes()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait(TICK_S)
+            self._wake.clear()
+            # Nothing in a tick may end this thread: without it no piece would ever start again.
+            try:
+                self._tick()
+            except Exception:
+                log.exception("the player stumbled; it goes on")
+        self._fade_out()
+
+    def _tick(self) -> None:
+        now_us = self._clock.now_us()
+        self._report()
+        for source in self._stage.take_unwanted():
+            source.close()
+        for cue, position in self._stage.due(now_us):
+            self._stage.attach(cue, DecodedFile(cue.path, position))
+        for failure in self._stage.take_failures(now_us):
+            self._on_played(failure)
+        self._watch_device()
+
+    def _report(self) -> None:
+        while self._stage.ended:
+            played, source = self._stage.ended.popleft()
+            source.close()
+            if played.frames_played or played.error:
+                self._on_played(played)
+
+    def _watch_device(self) -> None:
+        age_us = self._device.state().callback_age_us
+        if age_us is not None and age_us < HUNG_US:
+            self._reopen_in_ticks = 0
+            return
+        self._reopen_in_ticks -= 1
+        if self._reopen_in_ticks > 0:
+            return
+        self._reopen_in_ticks = REOPEN_TICKS
+        self._reopens += 1
+        try:
+            self._device.reopen()
+        except DeviceError as error:
+            log.log(logging.WARNING if self._reopens == 1 else logging.DEBUG, "%s", error)
+
+    def _fade_out(self) -> None:
+        self._stage.set_plan((), self._clock.now_us())
+        for _ in range(CLOSING_TICKS):
+            if self._stage.sounding()[0] is None:
+                break
+            self._wake.wait(TICK_S)
+        for source in self._stage.take_unwanted():
+            source.close()
+        self._report()

@@ -1,0 +1,145 @@
+"""When a frame given to the sound card is heard: frames against monotonic time, from PortAudio's callbacks (pure).
+
+- The estimate is the median of the last `WINDOW` values of `dac_us - frame * US_PER_FRAME`, taken along the slope.
+- The first `UNSETTLED` callbacks of a stream are wrong by up to 20 ms and are not looked at.
+- The slope (the card's drift against monotonic time) is fitted through the medians of whole seconds.
+- Several values in a row that agree with each other and not with the estimate are a slip: the card lost time.
+- PortAudio stamps a sound card in CLOCK_MONOTONIC but an ALSA plugin (PulseAudio's) in CLOCK_REALTIME. Which one
+  it is shows in `current_time`, and wall stamps become monotonic at the door: nothing else here knows wall time.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from statistics import median
+
+from receivers.sound.cue import RATE_HZ, US_PER_S
+
+US_PER_FRAME = US_PER_S / RATE_HZ
+WINDOW = 100  # callbacks, two seconds
+UNSETTLED = 3  # callbacks whose stamps are wrong after a start
+READY = 8  # callbacks that make a first estimate
+REFIT_EVERY = 10  # callbacks between two looks at the median
+SLIP_US = 4_000  # further off than a stamp's own error ever is for long
+SLIP_PROOF = 5  # callbacks in a row that must agree on a slip
+MARK_EVERY = 50  # callbacks, one second, for one point of the slope
+MARKS = 120  # points, two minutes
+MARKS_FOR_SLOPE = 10
+DRIFT_CAP_PPM = 500.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timebase:
+    """A straight line between device frames and time in microseconds, on whichever clock it was made for."""
+
+    frame: int
+    us: float
+    us_per_frame: float = US_PER_FRAME
+
+    def us_at(self, frame: float) -> float:
+        return self.us + (frame - self.frame) * self.us_per_frame
+
+    def frame_at(self, us: float) -> float:
+        return self.frame + (us - self.us) / self.us_per_frame
+
+    def shifted(self, offset_us: float) -> "Timebase":
+        """The same line on a clock that is ahead by `offset_us`: monotonic to UTC with UTC minus monotonic."""
+        return Timebase(self.frame, self.us + offset_us, self.us_per_frame)
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much longer the card's second is than the clock's; positive: the card is slow."""
+        return (self.us_per_frame / US_PER_FRAME - 1) * 1e6
+
+
+def to_monotonic_us(dac_us: float, current_us: float, monotonic_us: int, wall_us: int) -> float:
+    """A DAC time on whichever clock PortAudio stamped it, as monotonic time.
+
+    `current_us` is PortAudio's stamp of this callback, `monotonic_us` and `wall_us` what the two clocks say now.
+    """
+    if abs(current_us - wall_us) < abs(current_us - monotonic_us):
+        return dac_us - (wall_us - monotonic_us)
+    return dac_us
+
+
+class Anchor:
+    """The estimator; feed it each callback in order, ask `timebase` whenever."""
+
+    def __init__(self) -> None:
+        self.slips = 0
+        self.slipped_us = 0.0  # time the card has lost in all
+        self._seen = 0
+        self._samples: deque[tuple[int, float]] = deque(maxlen=WINDOW)
+        self._suspects: deque[tuple[int, float]] = deque(maxlen=SLIP_PROOF)
+        self._marks: deque[tuple[int, float]] = deque(maxlen=MARKS)
+        self._line: Timebase | None = None
+        self._line_before: Timebase | None = None
+
+    @property
+    def timebase(self) -> Timebase | None:
+        """The line from frames to monotonic microseconds, or None until enough callbacks have come."""
+        return self._line
+
+    def restart(self) -> None:
+        """The stream is opened anew; frames count on. The time between is a slip, known when the new line is."""
+        self._line_before = self._line or self._line_before
+        self._line = None
+        self._seen = 0
+        self._samples.clear()
+        self._suspects.clear()
+
+    def add(self, frame: int, dac_us: float) -> None:
+        """`frame`: first frame of the block that PortAudio asks for; `dac_us`: monotonic time it will be heard."""
+        self._seen += 1
+        if self._seen <= UNSETTLED:
+            return
+        sample = (frame, dac_us - frame * US_PER_FRAME)
+        if self._line is not None and abs(dac_us - self._line.us_at(frame)) > SLIP_US:
+            self._suspect(sample)
+            return
+        self._suspects.clear()
+        self._samples.append(sample)
+        if self._seen % MARK_EVERY == 0 and len(self._samples) >= MARK_EVERY:
+            newest = list(self._samples)[-MARK_EVERY:]
+            self._marks.append((newest[MARK_EVERY // 2][0], median(value for _, value in newest)))
+        if len(self._samples) >= READY and (len(self._samples) < WINDOW or self._seen % REFIT_EVERY == 0):
+            self._fit(frame)
+
+    def _suspect(self, sample: tuple[int, float]) -> None:
+        self._suspects.append(sample)
+        values = [value for _, value in self._suspects]
+        if len(values) < SLIP_PROOF or max(values) - min(values) > SLIP_US:
+            return
+        self._line_before = self._line
+        self._samples.clear()
+        self._samples.extend(self._suspects)
+        self._suspects.clear()
+        self._fit(sample[0])
+
+    def _fit(self, frame: int) -> None:
+        slope = _slope(self._marks)
+        value = median(v - slope * (f - frame) for f, v in self._samples)
+        line = Timebase(frame, value + frame * US_PER_FRAME, US_PER_FRAME + slope)
+        if self._line_before is not None:
+            self._count_slip(line.us - self._line_before.us_at(frame))
+        self._line = line
+
+    def _count_slip(self, slip_us: float) -> None:
+        self._line_before = None
+        if abs(slip_us) < SLIP_US:
+            return
+        self.slips += 1
+        self.slipped_us += max(0.0, slip_us)
+        # The drift is the crystal's and outlives the slip, so the old points move along with it.
+        self._marks = deque(((f, v + slip_us) for f, v in self._marks), maxlen=MARKS)
+
+
+def _slope(marks: deque[tuple[int, float]]) -> float:
+    """Least squares through the marks in us per frame beyond nominal, capped; 0 until there are enough."""
+    if len(marks) < MARKS_FOR_SLOPE:
+        return 0.0
+    mean_frame = sum(f for f, _ in marks) / len(marks)
+    mean_value = sum(v for _, v in marks) / len(marks)
+    spread = sum((f - mean_frame) ** 2 for f, _ in marks)
+    slope = sum((f - mean_frame) * (v - mean_value) for f, v in marks) / spread
+    cap = DRIFT_CAP_PPM * US_PER_FRAME / 1e6
+    return max(-cap, min(cap, slope))

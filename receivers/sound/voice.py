@@ -1,0 +1,124 @@
+"""One piece while it sounds: its place among the device's frames, its fades, what came of it (pure)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from receivers.sound.cue import RATE_HZ, US_PER_S, Cue, Played
+from receivers.sound.decode import Source
+from receivers.sound.meter import Meter
+from receivers.sound.mixer import FADE_FRAMES, Pcm, Samples, envelope, from_db
+
+END_TOLERANCE_FRAMES = RATE_HZ * 10 // 1000  # a file that outlasts its cue by less is heard out, not faded
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The device's running counts of what it failed to play."""
+
+    underruns: int = 0
+    slipped_us: float = 0.0
+
+
+class Voice:
+    """Sound of one cue, pinned to device frames: the file's first sample belongs to device frame `pin`.
+
+    The pin stays while the sound does (an estimate that wobbles would be heard as jitter); `repin` is for jumps. A
+    correction of drift belongs where `_read` turns device frames into file positions.
+    """
+
+    def __init__(self, cue: Cue, source: Source, pin: int, start: int, lost: Lost) -> None:
+        self.cue = cue
+        self.source = source
+        self.pin = pin
+        self.start = start
+        self.first_position = start - pin
+        self.meter = Meter()
+        self.started_us: float | None = None
+        self._cut_to: int | None = None
+        self._lost_before = lost
+        self._rise_from = start if start > pin else None
+        self._frames_played = 0
+
+    @property
+    def is_cut(self) -> bool:
+        return self._cut_to is not None
+
+    def cut(self, frame: int) -> None:
+        """Fade out from device frame `frame` on."""
+        self._cut_to = frame + FADE_FRAMES
+
+    def repin(self, frame: int, pin: int) -> None:
+        """From device frame `frame` on the file's first sample belongs to device frame `pin`; fades in again."""
+        self.pin = pin
+        self._rise_from = frame
+
+    def last_frame(self) -> tuple[int, int | None]:
+        """Device frame past the last that will sound as far as is known now, and the same if it is to fade there."""
+        cue_end = self.pin + (self.cue.end_us - self.cue.origin_us) * RATE_HZ // US_PER_S
+        file_end = self.source.end_frame
+        if self._cut_to is not None and self._cut_to < cue_end:
+            cue_end = self._cut_to
+            tolerance = 0
+        else:
+            tolerance = END_TOLERANCE_FRAMES
+        if file_end is not None and self.pin + file_end <= cue_end + tolerance:
+            return max(self.start, self.pin + file_end), None
+        return max(self.start, cue_end), cue_end
+
+    def add_to(self, mix: Samples, first: int) -> tuple[slice, int]:
+        """Add own sound to `mix`, whose first sample is device frame `first`.
+
+        Returns where in `mix` this voice was on, and how many frames of that were silent for want of sound.
+        """
+        last, fall_to = self.last_frame()
+        low = min(max(0, self.start - first), len(mix))
+        high = min(max(low, last - first), len(mix))
+        if high == low:
+            return slice(low, low), 0
+        sound, missing = self._read(first + low, high - low)
+        gain = envelope(first + low, high - low, self._rise_from, fall_to)
+        if gain is not None:
+            sound *= gain
+        if self.cue.gain_db:
+            sound *= from_db(self.cue.gain_db)
+        mix[low:high] += sound
+        return slice(low, high), missing
+
+    def _read(self, frame: int, count: int) -> tuple[Samples, int]:
+        sound = np.zeros(count, dtype=np.float32)
+        got = self.source.fill(frame - self.pin, sound)
+        self._frames_played += got
+        if got < count:
+            self._rise_from = frame + count  # whenever the sound comes back, it comes back softly
+        return sound, count - got
+
+    def measure(self, written: Pcm, clipped_frames: int, missing_frames: int) -> None:
+        self.meter.add(written, clipped_frames, missing_frames)
+
+    def played(self, ended_us: float | None, lost: Lost) -> Played:
+        """The record of this piece, which ended at UTC `ended_us`."""
+        level = self.meter.level()
+        sounded = self._frames_played > 0
+        place_us = self.cue.origin_us + self.first_position * US_PER_S / RATE_HZ
+        started_us = self.started_us if sounded else None
+        slipped_us = lost.slipped_us - self._lost_before.slipped_us
+        return Played(
+            key=self.cue.key,
+            planned_start_us=self.cue.start_us,
+            start_us=None if started_us is None else round(started_us),
+            start_error_us=None if started_us is None else round(started_us - place_us),
+            late_us=max(0, round(place_us - self.cue.start_us)),
+            end_us=None if ended_us is None or not sounded else round(ended_us),
+            frames_played=self._frames_played,
+            gap_us=level.gap_us + round(slipped_us),
+            underruns=lost.underruns - self._lost_before.underruns,
+            rms_dbfs=level.rms_dbfs,
+            peak_dbfs=level.peak_dbfs,
+            clipped_frames=level.clipped_frames,
+            finished=self._heard_out(),
+            error=self.source.error,
+        )
+
+    def _heard_out(self) -> bool:
+        return self.source.error is None and self._frames_played > 0 and self.last_frame()[1] is None
