@@ -1,0 +1,117 @@
+"""What became of each airing: pieces that sounded are put together into one report when the airing is over (pure).
+
+Rules
+- A piece is what the sound path played in one go. An airing may have several: cut off and resumed, or a restart of the
+  daemon in between.
+- Heard: one piece ran from the file's beginning to its last sample, with a level above SILENT_DBFS. Silent: the same
+  without the level. Cut: something sounded, but no piece was whole. Failed or skipped: nothing sounded.
+- Levels of pieces add up by their length; the start is the first one's, the end the last one's.
+"""
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from broadcast.wire.documents import Airing, AiringId, Media, Outcome, PlayReport
+
+SILENT_DBFS = -60.0  # below this a horn gives out nothing that a person hears
+JOIN_TOLERANCE_US = 500_000  # a start this late still counts as the beginning: the chime's first moment
+RATE_HZ = 48_000
+US_PER_S = 1_000_000
+MAX_REASON = 80
+
+NOT_RUNNING = "not_running"  # the daemon was off the whole time
+ORDER_LATE = "order_late"  # the programme with this airing came after it was over
+MEDIA_MISSING = "media_missing"
+MEDIA_LATE = "media_late"
+CANCELLED = "cancelled"
+INTERRUPTED = "interrupted"  # the daemon ended while it sounded
+LATE = "late"
+UNKNOWN = "unknown"
+
+
+class Piece(Struct, frozen=True, kw_only=True):
+    """One go of sound, as measured at the device; `offset_us` is where in the file its cue began."""
+
+    airing_id: AiringId
+    offset_us: int
+    late_us: int
+    start_us: int | None
+    start_error_us: int | None
+    end_us: int | None
+    frames: int
+    gap_us: int
+    underruns: int
+    rms_dbfs: float | None
+    peak_dbfs: float | None
+    finished: bool
+    error: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it ran from the file's beginning to its end."""
+        return self.finished and self.frames > 0 and self.offset_us == 0 and self.late_us <= JOIN_TOLERANCE_US
+
+
+class Planned(Struct, frozen=True):
+    """An airing as it was when it was planned to sound: it is still reported when the programme has lost it."""
+
+    airing: Airing
+    media: Media
+    media_ready_us: int | None = None
+
+
+class Ending(Struct, frozen=True):
+    """How an airing ended by the plan: an outcome for when nothing sounded, and the reason for whatever is missing."""
+
+    outcome: Outcome
+    reason: str
+
+
+def report(number: int, planned: Planned, pieces: Sequence[Piece], ending: Ending) -> PlayReport:
+    """The one report of an airing that is over. `ending` is what the plan made of it, used where sound does not say."""
+    airing, media = planned.airing, planned.media
+    sounded = [piece for piece in pieces if piece.frames > 0]
+    outcome, reason = _judge(pieces, ending)
+    rms_dbfs = level_dbfs(sounded)
+    return PlayReport(
+        number=number,
+        airing_id=airing.id,
+        broadcast_id=airing.broadcast_id,
+        outcome=outcome,
+        planned_start_us=airing.start_us,
+        planned_duration_us=media.duration_us,
+        start_us=sounded[0].start_us if sounded else None,
+        start_error_us=sounded[0].start_error_us if sounded else None,
+        end_us=sounded[-1].end_us if sounded else None,
+        played_us=sum(piece.frames for piece in sounded) * US_PER_S // RATE_HZ,
+        gap_us=sum(piece.gap_us for piece in sounded),
+        underruns=sum(piece.underruns for piece in sounded),
+        rms_dbfs=rms_dbfs,
+        peak_dbfs=max((piece.peak_dbfs for piece in sounded if piece.peak_dbfs is not None), default=None),
+        media_sha256=media.sha256,
+        media_ready_us=planned.media_ready_us,
+        reason=reason[:MAX_REASON],
+    )
+
+
+def _judge(pieces: Sequence[Piece], ending: Ending) -> tuple[Outcome, str]:
+    whole = [piece for piece in pieces if piece.whole]
+    if whole:
+        silent = max((piece.rms_dbfs or -math.inf) for piece in whole) <= SILENT_DBFS
+        return (Outcome.SILENT, "") if silent else (Outcome.HEARD, "")
+    error = next((piece.error for piece in reversed(pieces) if piece.error), None)
+    if any(piece.frames > 0 for piece in pieces):
+        return Outcome.CUT, error or ending.reason
+    return (Outcome.FAILED, error) if error else (ending.outcome, ending.reason)
+
+
+def level_dbfs(pieces: Sequence[Piece]) -> float | None:
+    """The level of pieces one after another; None when nothing was measured."""
+    measured = [(piece.frames, piece.rms_dbfs) for piece in pieces if piece.rms_dbfs is not None]
+    frames = sum(count for count, _ in measured)
+    energy = sum(count * 10 ** (level / 10) for count, level in measured)
+    if not frames or energy <= 0:
+        return None
+    return max(10 * math.log10(energy / frames), -120.0)

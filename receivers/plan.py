@@ -1,0 +1,127 @@
+"""From documents and media to what the horn should sound: `scheduler.timeline` decides, this prepares and reads it (pure).
+
+Rules
+- Airings are those of all programmes held that have not expired.
+- A recording that is not whole and verified on this node takes no air; what comes next by the timeline does. In a gap
+  that is left at its planned start the settings' fallback sounds once. The fallback is a background airing and obeys
+  every rule, but for an emergency's, which stays one and so passes quiet hours.
+- An airing that has been reported is over for this node, whatever the wall clock is set to.
+- Loudness: each halving of the percentage is 10 dB less, heard as half as loud; 100 is 0 dB; 0 is silence.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from broadcast.clock import from_us
+from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, Programme, ReceiverSettings
+from receivers.sound.cue import Cue
+from scheduler.policy import zone
+from scheduler.timeline import Resolution, resolve
+
+HORIZON_US = 600_000_000  # the sound path is told ten minutes ahead
+STAND_IN = "fallback."
+LAST = 2**31  # an `order` behind every other
+MUTE_DB = -120.0
+KEY_SEPARATOR = "~"
+
+
+def in_force(programmes: Iterable[Programme], now_us: int) -> dict[str, Airing]:
+    """The airings that count at `now_us`, by id."""
+    return {
+        airing.id: airing for programme in programmes if programme.expires_us > now_us for airing in programme.airings
+    }
+
+
+def intend(
+    airings: Mapping[str, Airing],
+    settings: ReceiverSettings,
+    usable: Collection[str],
+    ready_us: Mapping[str, int],
+    broken: Collection[str] = (),
+) -> Resolution:
+    """What sounds when, for ever. `usable` are the SHA-256 verified here, `broken` the airings that failed to play,
+    `ready_us` says since when an airing could have played.
+    """
+    missing = [
+        airing
+        for airing in airings.values()
+        if airing.id in broken or airing.media_for(settings.languages).sha256 not in usable
+    ]
+    stand_ins: list[Airing] = []
+    if settings.fallback is not None and settings.fallback.sha256 in usable:
+        stand_ins = [_stand_in(airing, settings.fallback) for airing in missing]
+    return resolve(
+        [*airings.values(), *stand_ins],
+        settings.rules,
+        settings.languages,
+        unavailable=frozenset(airing.id for airing in missing),
+        ready_us=ready_us,
+    )
+
+
+def cues(
+    resolution: Resolution,
+    settings: ReceiverSettings,
+    paths: Mapping[str, Path],
+    now_us: int,
+    over: Collection[str] = (),
+) -> tuple[Cue, ...]:
+    """The sound path's plan for the coming minutes; `over` are the airings that have been reported."""
+    plan: list[Cue] = []
+    heard: dict[tuple[str, int], int] = {}
+    for segment in resolution.segments:
+        place = heard.setdefault((segment.airing_id, segment.anchor_us), 0)
+        heard[segment.airing_id, segment.anchor_us] += 1
+        path = paths.get(segment.media.sha256)
+        wanted = segment.end_us > now_us and segment.start_us < now_us + HORIZON_US
+        if not wanted or path is None or segment.airing_id in over:
+            continue
+        percent = volume_percent(settings, max(now_us, segment.start_us))
+        plan.append(
+            Cue(
+                key=KEY_SEPARATOR.join((segment.airing_id, str(segment.anchor_us), str(place))),
+                path=path,
+                start_us=segment.start_us,
+                offset_us=segment.offset_us,
+                end_us=segment.end_us,
+                gain_db=gain_db(percent),
+            )
+        )
+    return tuple(plan)
+
+
+def key_parts(key: str) -> tuple[str, int]:
+    """The airing id and the anchor in a cue's key."""
+    airing_id, anchor_us, _ = key.split(KEY_SEPARATOR)
+    return airing_id, int(anchor_us)
+
+
+def is_stand_in(airing_id: str) -> bool:
+    return airing_id.startswith(STAND_IN)
+
+
+def volume_percent(settings: ReceiverSettings, at_us: int) -> int:
+    """The volume of the zone's local hour."""
+    return settings.volume_by_hour[from_us(at_us).astimezone(zone(settings.rules.timezone)).hour]
+
+
+def gain_db(percent: int) -> float:
+    """`percent` of loudness as a gain."""
+    return 10 * math.log2(percent / 100) if percent > 0 else MUTE_DB
+
+
+def _stand_in(airing: Airing, fallback: Media) -> Airing:
+    emergency = airing.cls is BroadcastClass.EMERGENCY
+    return replace(
+        airing,
+        id=STAND_IN + airing.id,
+        cls=airing.cls if emergency else BroadcastClass.BACKGROUND,
+        media=(fallback,),
+        order=LAST,
+        late=Late.SKIP,
+        after_cut=AfterCut.DROP,
+        window_us=0,
+    )

@@ -1,0 +1,162 @@
+"""The signed documents a receiver holds, on disk (does I/O); `broadcast.wire.trust` decides what is believed.
+
+Rules
+- Verify, accept, persist, in this order: the document's own file first, then the table of last numbers. A power cut in
+  between leaves a document newer than the table, which is right again at the next start.
+- Only topics that are this receiver's own are looked at: its settings, and programme and now of each zone in its path.
+- What lies on disk is verified again at every start, except its expiry: whether a document is in force is asked when
+  it is used, so that a clock that was wrong at boot costs nothing.
+- What cannot be read is put aside, never fatal. What cannot be written is held in memory, shown as a fault and tried
+  again.
+- Leaving a zone drops its documents; the last numbers stay, so that no old order comes back with the zone.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Struct
+
+from broadcast.wire import topics
+from broadcast.wire.documents import Programme, ReceiverSettings, SignedDocument
+from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments
+from receivers import files
+
+NUMBERS = "numbers.json"
+ANY_TIME_US = 0  # a time at which nothing has expired yet
+
+
+class _Remembered(Struct, frozen=True, kw_only=True):
+    """The last document accepted on a topic, and when the first one was."""
+
+    number: int
+    digest: str
+    first_us: int
+
+
+class Vault:
+    """All documents of receiver `receiver_id` under `folder`, opened with `open`."""
+
+    def __init__(self, folder: Path, receiver_id: str, keys: Mapping[str, Ed25519PublicKey]) -> None:
+        self._folder = folder
+        self._settings_topic = topics.settings(receiver_id)
+        self._trusted = TrustedDocuments(keys)
+        self._documents: dict[str, SignedDocument] = {}
+        self._first_us: dict[str, int] = {}
+        self._unsaved: dict[str, bytes] = {}
+        self.refused: Counter[str] = Counter()
+        self.disk_error: str | None = None
+
+    def open(self, now_us: int) -> None:
+        """Take in what is on disk. Never raises for what is wrong there."""
+        self._read_numbers(now_us)
+        paths = sorted(self._folder.glob("*.jws"), key=lambda path: "receivers" not in path.name)
+        for path in paths:  # settings first: they say which zones are ours
+            topic = "/".join((topics.PREFIX, *path.name.removesuffix(".jws").split(".")))
+            try:
+                self._take(topic, path.read_bytes(), ANY_TIME_US, now_us)
+            except (Refused, OSError) as error:
+                reason = error.reason if isinstance(error, Refused) else Reason.MALFORMED
+                self.refused[reason] += 1
+                files.quarantine(path, now_us)
+
+    def accept(self, topic: str, raw: bytes, now_us: int) -> bool:
+        """Believe and keep the document in `raw`; False when it is believed already; Refused (counted) else."""
+        try:
+            fresh = self._take(topic, raw, now_us, now_us)
+        except Refused as refusal:
+            self.refused[refusal.reason] += 1
+            raise
+        if not fresh:
+            return False
+        self._unsaved[topic] = raw
+        if topic == self._settings_topic:
+            self._leave_zones()
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Write what could not be written before; `disk_error` says why it still cannot."""
+        if not self._unsaved:
+            return
+        try:
+            for topic, raw in list(self._unsaved.items()):
+                files.write_whole(self._path(topic), raw)
+                del self._unsaved[topic]
+            self._write_numbers()
+        except OSError as error:
+            self.disk_error = str(error)
+        else:
+            self.disk_error = None
+
+    @property
+    def settings(self) -> ReceiverSettings | None:
+        """The latest settings believed, expired or not: a zone's quiet hours do not end with a document."""
+        document = self._documents.get(self._settings_topic)
+        return document if isinstance(document, ReceiverSettings) else None
+
+    def programmes(self) -> tuple[Programme, ...]:
+        """The programmes held, root zone first, expired ones too."""
+        path = self.settings.zone_path if self.settings else ()
+        held = (self._documents.get(topics.programme(zone_id)) for zone_id in path)
+        return tuple(document for document in held if isinstance(document, Programme))
+
+    def first_us(self, topic: str) -> int | None:
+        """When the first document on `topic` was accepted."""
+        return self._first_us.get(topic)
+
+    def numbers(self) -> dict[str, int]:
+        """The number of each document held, by topic without its prefix."""
+        accepted = self._trusted.accepted
+        return {topic.removeprefix(topics.PREFIX + "/"): accepted[topic].number for topic in sorted(self._documents)}
+
+    def wanted(self) -> frozenset[str]:
+        """The topics whose documents concern this receiver."""
+        zones = self.settings.zone_path if self.settings else ()
+        of_zones = (str(topics.Topic("zones", zone_id, kind)) for zone_id in zones for kind in topics.ZONE_KINDS)
+        return frozenset((self._settings_topic, *of_zones))
+
+    def _take(self, topic: str, raw: bytes, valid_us: int, now_us: int) -> bool:
+        if topic not in self.wanted():
+            raise Refused(Reason.WRONG_TARGET, topic[:200])
+        document = self._trusted.accept(topic, raw, valid_us)
+        if document is None and topic in self._documents:
+            return False
+        # The number is known but the document was lost from the disk: the same bytes bring it back.
+        self._documents[topic] = document or self._trusted.check(topic, raw, valid_us)
+        self._first_us.setdefault(topic, now_us)
+        return True
+
+    def _leave_zones(self) -> None:
+        for topic in set(self._documents) - self.wanted():
+            del self._documents[topic]
+            self._unsaved.pop(topic, None)
+            try:
+                self._path(topic).unlink(missing_ok=True)
+            except OSError as error:
+                self.disk_error = str(error)
+
+    def _path(self, topic: str) -> Path:
+        return self._folder / (".".join(topic.split("/")[2:]) + ".jws")
+
+    def _read_numbers(self, now_us: int) -> None:
+        path = self._folder / NUMBERS
+        try:
+            table = msgspec.json.decode(path.read_bytes(), type=dict[str, _Remembered])
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError):
+            files.quarantine(path, now_us)
+            return
+        for topic, last in table.items():
+            self._trusted.accepted[topic] = Accepted(last.number, last.digest)
+            self._first_us[topic] = last.first_us
+
+    def _write_numbers(self) -> None:
+        table = {
+            topic: _Remembered(number=last.number, digest=last.digest, first_us=self._first_us.get(topic, 0))
+            for topic, last in self._trusted.accepted.items()
+        }
+        files.write_whole(self._folder / NUMBERS, msgspec.json.encode(table))
