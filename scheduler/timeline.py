@@ -19,7 +19,7 @@ Rules
  7. An airing that reaches a node through two programmes counts once.
  8. Intervals are half-open. Everything is resolved before the window is cut out, so that any window shows the same.
 
-An event sweep with a heap: 2,000 airings take about 15 ms on one core of a small machine.
+An event sweep with a heap: 2,000 airings in a week take 20 to 35 ms on one core of a small machine (CPython 3.11).
 """
 
 from bisect import bisect_right
