@@ -32,7 +32,10 @@ UNKNOWN = "unknown"
 
 
 class Piece(Struct, frozen=True, kw_only=True):
-    """One go of sound, as measured at the device; `offset_us` is where in the file its cue began."""
+    """One go of sound, as measured at the device; `offset_us` is where in the file its cue began.
+
+    `start_us` is None when nothing sounded.
+    """
 
     airing_id: AiringId
     offset_us: int
@@ -51,7 +54,26 @@ class Piece(Struct, frozen=True, kw_only=True):
     @property
     def whole(self) -> bool:
         """Whether it ran from the file's beginning to its end."""
-        return self.finished and self.frames > 0 and self.offset_us == 0 and self.late_us <= JOIN_TOLERANCE_US
+        begun = self.start_us is not None and self.offset_us == 0 and self.late_us <= JOIN_TOLERANCE_US
+        return begun and self.finished
+
+
+def lost_piece(airing_id: str, start_us: int) -> Piece:
+    """A piece that began, and whose measurements were lost with the power."""
+    return Piece(
+        airing_id=airing_id,
+        offset_us=0,
+        late_us=0,
+        start_us=start_us,
+        start_error_us=None,
+        end_us=None,
+        frames=0,
+        gap_us=0,
+        underruns=0,
+        rms_dbfs=None,
+        peak_dbfs=None,
+        finished=False,
+    )
 
 
 class Planned(Struct, frozen=True):
@@ -72,7 +94,7 @@ class Ending(Struct, frozen=True):
 def report(number: int, planned: Planned, pieces: Sequence[Piece], ending: Ending) -> PlayReport:
     """The one report of an airing that is over. `ending` is what the plan made of it, used where sound does not say."""
     airing, media = planned.airing, planned.media
-    sounded = [piece for piece in pieces if piece.frames > 0]
+    sounded = [piece for piece in pieces if piece.start_us is not None]
     outcome, reason = _judge(pieces, ending)
     rms_dbfs = level_dbfs(sounded)
     return PlayReport(
@@ -99,10 +121,10 @@ def report(number: int, planned: Planned, pieces: Sequence[Piece], ending: Endin
 def _judge(pieces: Sequence[Piece], ending: Ending) -> tuple[Outcome, str]:
     whole = [piece for piece in pieces if piece.whole]
     if whole:
-        silent = max((piece.rms_dbfs or -math.inf) for piece in whole) <= SILENT_DBFS
+        silent = all(piece.rms_dbfs is None or piece.rms_dbfs <= SILENT_DBFS for piece in whole)
         return (Outcome.SILENT, "") if silent else (Outcome.HEARD, "")
     error = next((piece.error for piece in reversed(pieces) if piece.error), None)
-    if any(piece.frames > 0 for piece in pieces):
+    if any(piece.start_us is not None for piece in pieces):
         return Outcome.CUT, error or ending.reason
     return (Outcome.FAILED, error) if error else (ending.outcome, ending.reason)
 

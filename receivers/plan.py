@@ -1,4 +1,4 @@
-"""From documents and media to what the horn should sound: `scheduler.timeline` decides, this prepares and reads it (pure).
+"""From documents and media to what the horn should sound (pure); `scheduler.timeline` decides, this asks it.
 
 Rules
 - Airings are those of all programmes held that have not expired.
@@ -42,24 +42,28 @@ def intend(
     ready_us: Mapping[str, int],
     broken: Collection[str] = (),
 ) -> Resolution:
-    """What sounds when, for ever. `usable` are the SHA-256 verified here, `broken` the airings that failed to play,
-    `ready_us` says since when an airing could have played.
+    """What sounds when, for ever.
+
+    `usable` are the SHA-256 verified here, `broken` the airings that failed to play; `ready_us` says since when an
+    airing could have played.
     """
     missing = [
         airing
         for airing in airings.values()
         if airing.id in broken or airing.media_for(settings.languages).sha256 not in usable
     ]
-    stand_ins: list[Airing] = []
-    if settings.fallback is not None and settings.fallback.sha256 in usable:
-        stand_ins = [_stand_in(airing, settings.fallback) for airing in missing]
-    return resolve(
-        [*airings.values(), *stand_ins],
-        settings.rules,
-        settings.languages,
-        unavailable=frozenset(airing.id for airing in missing),
-        ready_us=ready_us,
-    )
+
+    def resolved(stand_ins: Iterable[Airing]) -> Resolution:
+        everything = [*airings.values(), *stand_ins]
+        without = frozenset(airing.id for airing in missing)
+        return resolve(everything, settings.rules, settings.languages, unavailable=without, ready_us=ready_us)
+
+    fallback = settings.fallback
+    resolution = resolved(())
+    if not missing or fallback is None or fallback.sha256 not in usable:
+        return resolution
+    gaps = [airing for airing in missing if resolution.at(airing.start_us) is None]
+    return resolved(_stand_in(airing, fallback) for airing in gaps) if gaps else resolution
 
 
 def cues(

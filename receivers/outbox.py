@@ -1,0 +1,207 @@
+"""Play reports until the centre has them, and what is needed to make each once (does I/O).
+
+Rules
+- One append-only journal; a record is a line `crc32 json`, written and synced before anything is done with it.
+- A line that a power cut left torn ends the journal and is dropped: its number was never sent and is given out again.
+  A bad line in the middle is rot: what it held is gone, its number is not, so a report saying so takes its place.
+- A report leaves only when the centre's Ack covers it. What is over is remembered for REMEMBER_US, so that no airing is
+  played or reported twice, and pieces that sounded are kept until their airing is over.
+- A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its.
+- What cannot be written is held in memory, shown as a fault, and written by the next `flush` that succeeds.
+"""
+
+import contextlib
+import os
+import zlib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from broadcast.wire.documents import Outcome, PlayReport
+from receivers import files
+from receivers.ledger import Piece, Planned, lost_piece
+
+JOURNAL = "journal"
+COMPACT_BYTES = 128 * 1024
+REMEMBER_US = 3 * 24 * 3600 * 1_000_000  # longer than the 24 h that are looked back on
+LOST = "record_lost"
+
+
+class Reported(Struct, frozen=True, kw_only=True, tag="report"):
+    """An airing is over and this is its report."""
+
+    report: PlayReport
+
+
+class Sounded(Struct, frozen=True, kw_only=True, tag="piece"):
+    """A piece of an airing that is not over has ended."""
+
+    piece: Piece
+
+
+class Began(Struct, frozen=True, kw_only=True, tag="began"):
+    """A piece of `planned` sounds from `at_us` on; its end is a `Sounded`, or the power went."""
+
+    planned: Planned
+    at_us: int
+
+
+class Base(Struct, frozen=True, kw_only=True, tag="base"):
+    """The state at the last compaction: the highest number given out, the highest acknowledged, and what is over."""
+
+    number: int
+    acknowledged: int
+    over: dict[str, int]
+
+
+Record = Reported | Sounded | Began | Base
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+class Outbox:
+    """The journal in `folder`, opened with `open`. `over` maps airing ids to their planned start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / JOURNAL
+        self._unwritten: list[Record] = []
+        self._must_compact = False
+        self._size_bytes = 0
+        self.number = 0
+        self.acknowledged = 0
+        self.pending: dict[int, PlayReport] = {}
+        self.over: dict[str, int] = {}
+        self.pieces: dict[str, list[Piece]] = {}
+        self.planned: dict[str, Planned] = {}
+        self.sounding: dict[str, int] = {}
+        self.disk_error: str | None = None
+
+    def open(self, now_us: int) -> None:
+        """Take in what is on disk. Never raises for what is wrong there."""
+        try:
+            raw = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.disk_error = str(error)
+            return
+        lines = raw.split(b"\n")
+        records = [_parse(line) for line in lines[:-1]]
+        rotten = any(record is None for record in records)
+        for record in records:
+            if record is not None:
+                self._apply(record)
+        if rotten:
+            files.quarantine(self._path, now_us)
+            self._fill_holes(now_us)
+        self._size_bytes = len(raw)
+        if rotten or lines[-1] or self.sounding:
+            for airing_id, at_us in list(self.sounding.items()):
+                self._apply(Sounded(piece=lost_piece(airing_id, at_us)))
+            self._must_compact = True
+            self.flush()
+
+    def add(self, record: Reported | Sounded | Began) -> None:
+        """Remember `record` now and on disk."""
+        self._apply(record)
+        self._unwritten.append(record)
+        self.flush()
+
+    def acknowledge(self, number: int, now_us: int) -> None:
+        """The centre has stored every report up to `number`."""
+        if number > self.number:
+            self._renumber(number)
+        if number <= self.acknowledged:
+            return
+        self.acknowledged = number
+        self.pending = {key: report for key, report in self.pending.items() if key > number}
+        self.over = {key: start_us for key, start_us in self.over.items() if start_us > now_us - REMEMBER_US}
+        self._must_compact = self._must_compact or not self.pending or self._size_bytes > COMPACT_BYTES
+        if self._must_compact:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is not on disk yet; `disk_error` says why it cannot be."""
+        if not self._unwritten and not self._must_compact:
+            return
+        try:
+            if self._must_compact or not self._path.exists():
+                self._compact()
+            else:
+                self._append(b"".join(map(_line, self._unwritten)))
+        except OSError as error:
+            self.disk_error = str(error)
+            self._must_compact = True  # the end of the file is not known now
+        else:
+            self.disk_error = None
+            self._unwritten.clear()
+
+    def _apply(self, record: Record) -> None:
+        match record:
+            case Base():
+                self.number, self.acknowledged, self.over = record.number, record.acknowledged, dict(record.over)
+            case Reported(report=report):
+                self.number = max(self.number, report.number)
+                self.pending[report.number] = report
+                self.over[report.airing_id] = report.planned_start_us
+                self.planned.pop(report.airing_id, None)
+                self.pieces.pop(report.airing_id, None)
+                self.sounding.pop(report.airing_id, None)
+            case Sounded(piece=piece):
+                self.pieces.setdefault(piece.airing_id, []).append(piece)
+                self.sounding.pop(piece.airing_id, None)
+            case Began(planned=planned):
+                self.planned[planned.airing.id] = planned
+                self.sounding[planned.airing.id] = record.at_us
+
+    def _fill_holes(self, now_us: int) -> None:
+        for number in range(self.acknowledged + 1, self.number):
+            if number not in self.pending:
+                self.pending[number] = PlayReport(
+                    number=number,
+                    airing_id=f"lost-{number}",
+                    broadcast_id="lost",
+                    outcome=Outcome.FAILED,
+                    planned_start_us=now_us,
+                    planned_duration_us=0,
+                    reason=LOST,
+                )
+        self.pending = dict(sorted(self.pending.items()))
+
+    def _renumber(self, number: int) -> None:
+        pending = list(self.pending.values())
+        self.pending = {
+            fresh: msgspec.structs.replace(report, number=fresh) for fresh, report in enumerate(pending, number + 1)
+        }
+        self.number = number + len(pending)
+        self._must_compact = True
+
+    def _append(self, data: bytes) -> None:
+        with self._path.open("ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        self._size_bytes += len(data)
+
+    def _compact(self) -> None:
+        records: list[Record] = [Base(number=self.number, acknowledged=self.acknowledged, over=self.over)]
+        records += (Reported(report=report) for report in self.pending.values())
+        records += (Began(planned=planned, at_us=0) for planned in self.planned.values())
+        records += (Sounded(piece=piece) for pieces in self.pieces.values() for piece in pieces)
+        records += (Began(planned=self.planned[key], at_us=at_us) for key, at_us in self.sounding.items())
+        data = b"".join(map(_line, records))
+        files.write_whole(self._path, data)
+        self._size_bytes = len(data)
+        self._must_compact = False
+
+
+def _line(record: Record) -> bytes:
+    body = msgspec.json.encode(record)
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _parse(line: bytes) -> Record | None:
+    with contextlib.suppress(ValueError):
+        if zlib.crc32(line[9:]) == int(line[:8], 16) and line[8:9] == b" ":
+            return _decoder.decode(line[9:])
+    return None
