@@ -1,0 +1,102 @@
+"""One recording over HTTP into its `.part` file (does I/O).
+
+Rules
+- What is there already is asked for by Range and added to; a server that does not know Range starts it over.
+- The signed size is the limit: an answer that says or turns out to be longer is refused and removed; a shorter one is
+  a cut, and what came stays for the next try.
+- The transport is not trusted, the hash is: plain HTTP, a cache or any certificate will do. A captive portal's page
+  fails its hash and is removed; one that says that it is HTML does not touch what is there.
+"""
+
+import asyncio
+import ssl
+from typing import IO, Any
+
+import httpx
+
+from broadcast.clock import Clock
+from receivers.media import MediaStore
+from receivers.needs import Need
+from receivers.version import SOFTWARE
+
+TIMEOUT_S = 20.0  # for a connection and for each block: a link that brings nothing this long is broken
+BLOCK_BYTES = 64 * 1024
+
+
+class FetchFailed(Exception):
+    """It did not come; the same may be tried again later."""
+
+
+class FetchRefused(FetchFailed):
+    """Something came, but not what was signed."""
+
+
+def open_client() -> httpx.AsyncClient:
+    """A client for recordings."""
+    return httpx.AsyncClient(
+        timeout=TIMEOUT_S,
+        verify=_any_certificate(),
+        headers={"User-Agent": SOFTWARE, "Accept-Encoding": "identity"},
+        follow_redirects=True,
+        limits=httpx.Limits(max_connections=1),
+    )
+
+
+async def fetch(client: httpx.AsyncClient, url: str, need: Need, store: MediaStore, clock: Clock) -> None:
+    """Bring the recording `need` from `url` into the store, or FetchFailed, or OSError from the disk."""
+    have_bytes = store.done_bytes(need.sha256)
+    if have_bytes > need.size_bytes:
+        store.part(need.sha256).unlink()
+        have_bytes = 0
+    if have_bytes < need.size_bytes:
+        try:
+            await _download(client, url, need, store, have_bytes)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise FetchFailed(f"{url}: {error or type(error).__name__}") from None
+    if not await asyncio.to_thread(store.finish, need.sha256, clock.now_us()):
+        raise FetchRefused(f"{url}: what came does not fit the signed hash")
+
+
+async def _download(client: httpx.AsyncClient, url: str, need: Need, store: MediaStore, have_bytes: int) -> None:
+    headers = {"Range": f"bytes={have_bytes}-"} if have_bytes else {}
+    part = store.part(need.sha256)
+    async with client.stream("GET", url, headers=headers) as response:
+        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT and _begins_at(response, have_bytes)
+        if not resumed and response.status_code != httpx.codes.OK:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                part.unlink(missing_ok=True)
+            raise FetchFailed(f"{url}: answered {response.status_code}")
+        have_bytes = have_bytes if resumed else 0
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise FetchRefused(f"{url}: a web page instead of sound; is a sign-in page in between?")
+        announced = response.headers.get("Content-Length", "")
+        if announced.isdecimal() and have_bytes + int(announced) > need.size_bytes:
+            raise FetchRefused(f"{url}: {have_bytes + int(announced)} bytes instead of {need.size_bytes}")
+        with part.open("ab" if resumed else "wb") as file:
+            try:
+                await _write(response, file, need.size_bytes - have_bytes)
+            except FetchRefused:
+                part.unlink()
+                raise
+            have_bytes = file.tell()
+    if have_bytes < need.size_bytes:
+        raise FetchFailed(f"{url}: cut after {have_bytes} of {need.size_bytes} bytes")
+
+
+async def _write(response: httpx.Response, file: IO[Any], room_bytes: int) -> None:
+    async for block in response.aiter_raw(BLOCK_BYTES):
+        room_bytes -= len(block)
+        if room_bytes < 0:
+            raise FetchRefused(f"{response.url}: longer than was signed")
+        await asyncio.to_thread(file.write, block)
+
+
+def _begins_at(response: httpx.Response, have_bytes: int) -> bool:
+    return str(response.headers.get("Content-Range", "")).startswith(f"bytes {have_bytes}-")
+
+
+def _any_certificate() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

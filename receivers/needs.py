@@ -1,0 +1,91 @@
+"""Which recordings a receiver must have, in what order, and which it may let go (pure).
+
+Rules
+- Next needed is fetched first; the fallback is taken to be needed within ten minutes, since any item may fail.
+- A failed fetch waits BACKOFF_FIRST_US, twice as long each time, up to BACKOFF_MAX_US, less a random part of up to a
+  half, so that forty villages behind one mast do not come back in step. Another recording may go first meanwhile.
+- Only what no programme needs is let go, the longest unneeded first.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from broadcast.wire.documents import Airing, Media, ReceiverSettings
+
+FALLBACK_DUE_US = 600_000_000
+BACKOFF_FIRST_US = 1_000_000
+BACKOFF_MAX_US = 300_000_000
+RECHECK_US = 24 * 3600 * 1_000_000  # a file is read again before play when it was last read longer ago than this
+RECHECK_AHEAD_US = 600_000_000
+
+
+class Need(Struct, frozen=True):
+    """A recording that will be played; `due_us` is when first."""
+
+    sha256: str
+    size_bytes: int
+    due_us: int
+
+
+class Stored(Struct, frozen=True):
+    """A recording that is whole. `ready_us` is when it first was, `checked_us` when it was last read and right."""
+
+    size_bytes: int
+    ready_us: int
+    checked_us: int
+
+
+def needs(airings: Iterable[Airing], settings: ReceiverSettings, now_us: int) -> tuple[Need, ...]:
+    """What the airings that are not past need, next first."""
+    found: dict[str, Need] = {}
+
+    def add(media: Media, due_us: int) -> None:
+        known = found.get(media.sha256)
+        if known is None or due_us < known.due_us:
+            found[media.sha256] = Need(media.sha256, media.size_bytes, due_us)
+
+    for airing in airings:
+        media = airing.media_for(settings.languages)
+        if airing.start_us + airing.window_us + media.duration_us > now_us:
+            add(media, airing.start_us)
+    if settings.fallback is not None:
+        add(settings.fallback, now_us + FALLBACK_DUE_US)
+    return tuple(sorted(found.values(), key=lambda need: (need.due_us, need.sha256)))
+
+
+def next_fetch(
+    wanted: Iterable[Need], stored: Mapping[str, Stored], not_before_us: Mapping[str, int], now_us: int
+) -> Need | None:
+    """What to fetch now."""
+    missing = (need for need in wanted if need.sha256 not in stored)
+    return next((need for need in missing if not_before_us.get(need.sha256, 0) <= now_us), None)
+
+
+def next_recheck(wanted: Iterable[Need], stored: Mapping[str, Stored], now_us: int) -> Need | None:
+    """What will play soon and was not read for long."""
+    for need in wanted:
+        held = stored.get(need.sha256)
+        if held and need.due_us < now_us + RECHECK_AHEAD_US and not 0 <= now_us - held.checked_us < RECHECK_US:
+            return need
+    return None
+
+
+def backoff_us(failures: int, random: float) -> int:
+    """How long to wait after `failures` in a row; `random` in [0, 1)."""
+    whole_us = min(BACKOFF_FIRST_US << min(max(failures - 1, 0), 30), BACKOFF_MAX_US)
+    return round(whole_us * (0.5 + random / 2))
+
+
+def to_let_go(
+    stored: Mapping[str, Stored], wanted: Iterable[Need], unneeded_since_us: Mapping[str, int], over_bytes: int
+) -> tuple[str, ...]:
+    """What to remove to win back `over_bytes`, as far as unneeded files go."""
+    kept = {need.sha256 for need in wanted}
+    chosen: list[str] = []
+    for sha256 in sorted(stored.keys() - kept, key=lambda sha256: (unneeded_since_us.get(sha256, 0), sha256)):
+        if over_bytes <= 0:
+            break
+        chosen.append(sha256)
+        over_bytes -= stored[sha256].size_bytes
+    return tuple(chosen)
