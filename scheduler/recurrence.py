@@ -102,11 +102,14 @@ def validate(recurrence: Recurrence, holidays: Collection[date] = ()) -> None:
     if recurrence.until is None and not _parts(recurrence.rrule).keys() & {"COUNT", "UNTIL"}:
         raise BadRecurrence("never_ends", "a repeating broadcast needs a last day or a number of times")
     horizon = _wall(recurrence.start, recurrence.timezone) + timedelta(days=MAX_DAYS)
-    if any(wall > horizon for wall in _occurrences(recurrence)):
-        message = "a repeating broadcast ends at most %(days)s days after its start"
-        raise BadRecurrence("ends_too_late", message, days=MAX_DAYS)
+    occurs = False
+    for wall in _occurrences(recurrence):
+        occurs = True
+        if wall > horizon:
+            message = "a repeating broadcast ends at most %(days)s days after its start"
+            raise BadRecurrence("ends_too_late", message, days=MAX_DAYS)
     ever = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
-    if next(expand(recurrence, ever, holidays), None) is None:
+    if not occurs or next(expand(recurrence, ever, holidays), None) is None:
         raise BadRecurrence("never_occurs", "no day fits this repetition before it ends")
 
 
