@@ -8,7 +8,8 @@ from broadcast.speech.normalise import normalise
 
 TRICKY = st.sampled_from(
     ["10.000đ", "22 kV", "50%", "IV", "UBND", "15h30", "05/11", "1,1 m", "0905 123 456", "°C", "km/h", "VNeID",
-     "QĐ-UBND",     "a@b.vn", "https://x.vn/a?b", "v.v…", "T2-T6", "²", "½", "①", "٣", "e\u0302\u0323", "\n", "–", "Đ", "y", "TP.",
+     "QĐ-UBND", "a@b.vn",
+     "https://x.vn/a?b", "v.v…", "T2-T6", "²", "½", "①", "٣", "e\u0302\u0323", "\n", "–", "Đ", "y", "TP.",
      "4G", "24/7", "M'nông", "iPhone", "ﬁ", "ʼn", "İ", "10–17 giờ", "$5", "-5°C"]
 )  # fmt: skip
 TEXTS = st.one_of(
