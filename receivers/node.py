@@ -1,0 +1,278 @@
+"""What a receiver knows and wants, moved on by events; it touches the disk through vault and outbox, and nothing else.
+
+Rules
+- Every method takes the time and none waits.
+- `tick` is called each second and after every event; it returns the sound path's whole plan.
+- The timeline is resolved anew only when a document, a recording or a rule has changed.
+- Since when an airing could have been played is remembered for as long as the process lives, so that a change of plan
+  never moves what already sounds.
+- A wall clock that moved otherwise than by itself is like a restart: what began in the part that was missed is late.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from broadcast.wire import topics
+from broadcast.wire.documents import Airing, Outcome, ReceiverSettings, Rules
+from broadcast.wire.trust import Refused
+from receivers import ledger, plan, verdict
+from receivers.ledger import Ending, Piece, Planned
+from receivers.media import MediaStore
+from receivers.needs import Need, needs
+from receivers.outbox import Began, Outbox, Reported, Sounded
+from receivers.sound.cue import Cue, Played, PlayerStatus
+from receivers.vault import Vault
+from receivers.verdict import Story
+from scheduler.policy import BadRules, zone
+from scheduler.timeline import Dropped, Resolution, Segment
+
+LOOK_BACK_US = 24 * 3600 * 1_000_000  # airings missed longer ago are not reported any more
+SETTLE_US = 3_000_000  # for the last piece's measurements to come from the sound path
+GIVE_UP_US = 60_000_000  # a piece whose end is not told by then is taken for lost
+GAP_US = 30_000_000  # ticks further apart than this: the process slept or the wall clock was set
+
+
+@dataclass
+class Known:
+    """What this process has learnt about airings; `able_us` and `seen_us` are first times."""
+
+    boot_us: int
+    able_us: dict[str, int] = field(default_factory=dict)
+    seen_us: dict[str, int] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    stood_in: set[str] = field(default_factory=set)
+    suspects: set[str] = field(default_factory=set)
+
+
+class Node:
+    """The receiver between its documents, its recordings and its horn."""
+
+    def __init__(self, vault: Vault, outbox: Outbox, store: MediaStore, now_us: int) -> None:
+        self.vault = vault
+        self.outbox = outbox
+        self._store = store
+        self.known = Known(now_us)
+        self.airings: dict[str, Airing] = {}
+        self.resolution = Resolution((), ())
+        self._stories: dict[str, Story] = {}
+        self._resolved_for: object = None
+        self._last_tick_us = now_us
+        self.last_refusal: tuple[int, str] | None = None
+
+    @property
+    def settings(self) -> ReceiverSettings | None:
+        """The settings in force; a time zone that is not known here counts as the default one."""
+        settings = self.vault.settings
+        if settings is None or self.settings_good:
+            return settings
+        return replace(settings, rules=replace(settings.rules, timezone=Rules().timezone))
+
+    @property
+    def settings_good(self) -> bool:
+        """Whether the settings' time zone is known here."""
+        try:
+            zone(self.vault.settings.rules.timezone if self.vault.settings else Rules().timezone)
+        except BadRules:
+            return False
+        return True
+
+    def on_document(self, topic: str, raw: bytes, now_us: int) -> bool:
+        """A document came; whether it is news."""
+        try:
+            return self.vault.accept(topic, raw, now_us)
+        except Refused as refusal:
+            self.last_refusal = now_us, str(refusal)[:200]
+            return False
+
+    def on_played(self, played: Played) -> None:
+        """The sound path has ended a piece."""
+        airing_id, anchor_us = plan.key_parts(played.key)
+        if plan.is_stand_in(airing_id):
+            if played.start_us is not None:
+                self.known.stood_in.add(airing_id.removeprefix(plan.STAND_IN))
+            return
+        if airing_id in self.outbox.over:
+            return
+        planned = self.outbox.planned.get(airing_id) or self._planned(airing_id)
+        if planned is None:
+            return
+        if airing_id not in self.outbox.sounding:
+            self.outbox.add(Began(planned=planned, at_us=played.start_us or played.planned_start_us))
+        self.outbox.add(Sounded(piece=piece_of(airing_id, anchor_us, played)))
+        if played.error is not None and played.start_us is None:
+            self.known.broken.add(airing_id)
+            self.known.suspects.add(planned.media.sha256)
+
+    def tick(self, now_us: int, status: PlayerStatus | None) -> tuple[Cue, ...]:
+        """The sound path's plan at `now_us`; reports what is over."""
+        self._notice_gap(now_us)
+        settings = self.settings
+        if settings is not None:
+            self._resolve(settings, now_us)
+        playing = self._note_playing(now_us, status)
+        self._close(now_us, playing, device_faulty=status is None or bool(status.faults))
+        self.vault.flush()
+        self.outbox.flush()
+        if settings is None:
+            return ()
+        return plan.cues(self.resolution, settings, self._paths(), now_us, self.outbox.over)
+
+    def needs(self, now_us: int) -> tuple[Need, ...]:
+        """The recordings that must be here, next needed first."""
+        settings = self.settings
+        return needs(self.airings.values(), settings, now_us) if settings else ()
+
+    def missing_now(self, now_us: int) -> tuple[str, ...]:
+        """The airings that should be sounding and have no recording."""
+        late = (story for story in self._stories.values() if story.able_us is None)
+        return tuple(story.airing.id for story in late if story.airing.start_us <= now_us < story.end_us)
+
+    def _notice_gap(self, now_us: int) -> None:
+        if abs(now_us - self._last_tick_us) > GAP_US:
+            sounding = self.outbox.planned.keys()
+            self.known.boot_us = now_us
+            self.known.able_us = {key: us for key, us in self.known.able_us.items() if key in sounding}
+            self._resolved_for = None
+        self._last_tick_us = now_us
+
+    def _resolve(self, settings: ReceiverSettings, now_us: int) -> None:
+        programmes = self.vault.programmes()
+        live = tuple(programme for programme in programmes if programme.expires_us > now_us)
+        inputs = (
+            settings,
+            tuple((programme.target, programme.number) for programme in live),
+            self._store.ready.keys(),
+            len(self.known.broken),
+        )
+        if inputs == self._resolved_for:
+            return
+        self._resolved_for = inputs
+        self.airings = plan.in_force(live, now_us)
+        usable = self._store.ready.keys()
+        self._learn(settings, now_us)
+        self.resolution = plan.intend(self.airings, settings, usable, self.known.able_us, self.known.broken)
+        self._stories = self._tell(settings, now_us)
+
+    def _learn(self, settings: ReceiverSettings, now_us: int) -> None:
+        known = self.known
+        for airing in self.airings.values():
+            known.seen_us.setdefault(airing.id, now_us)
+            media = airing.media_for(settings.languages)
+            if media.sha256 in self._store.ready and airing.id not in known.broken:
+                known.able_us.setdefault(airing.id, 0 if airing.id in self.outbox.over else now_us)
+            else:
+                known.able_us.pop(airing.id, None)
+        for table in (known.seen_us, known.able_us):
+            for airing_id in table.keys() - self.airings.keys():
+                del table[airing_id]
+
+    def _tell(self, settings: ReceiverSettings, now_us: int) -> dict[str, Story]:
+        segments: dict[str, list[Segment]] = {}
+        for segment in self.resolution.segments:
+            segments.setdefault(segment.airing_id, []).append(segment)
+        dropped: dict[str, Dropped] = {drop.airing_id: drop for drop in self.resolution.dropped}
+        since_us = self._ours_since()
+        stories: dict[str, Story] = {}
+        for airing in self.airings.values():
+            media = airing.media_for(settings.languages)
+            end_us = airing.start_us + media.duration_us
+            if airing.id in self.outbox.over or end_us <= max(since_us.get(airing.id, 0), now_us - LOOK_BACK_US):
+                continue
+            stories[airing.id] = Story(
+                airing=airing,
+                media=media,
+                segments=tuple(segments.get(airing.id, ())),
+                dropped=dropped.get(airing.id),
+                boot_us=self.known.boot_us,
+                seen_us=self.known.seen_us[airing.id],
+                able_us=self.known.able_us.get(airing.id),
+            )
+        return stories
+
+    def _ours_since(self) -> Mapping[str, int]:
+        """Since when each airing's zone has been ours: what was over before was never ours to play."""
+        since_us: dict[str, int] = {}
+        for programme in self.vault.programmes():
+            first_us = self.vault.first_us(topics.programme(programme.target)) or 0
+            for airing in programme.airings:
+                since_us[airing.id] = min(first_us, since_us.get(airing.id, first_us))
+        return since_us
+
+    def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:
+        if status is None or status.playing is None:
+            return None
+        airing_id, _ = plan.key_parts(status.playing)
+        planned = self._planned(airing_id)
+        if planned is not None and airing_id not in self.outbox.sounding and airing_id not in self.outbox.over:
+            self.outbox.add(Began(planned=planned, at_us=now_us))
+        return airing_id
+
+    def _planned(self, airing_id: str) -> Planned | None:
+        story = self._stories.get(airing_id)
+        if story is None:
+            return self.outbox.planned.get(airing_id)
+        stored = self._store.ready.get(story.media.sha256)
+        return Planned(story.airing, story.media, stored.ready_us if stored else None)
+
+    def _close(self, now_us: int, playing: str | None, *, device_faulty: bool) -> None:
+        for story in [story for story in self._stories.values() if story.airing.start_us <= now_us]:
+            if self._is_over(story, now_us, playing):
+                told = replace(story, device_faulty=device_faulty, stood_in=story.airing.id in self.known.stood_in)
+                self._report(story.airing.id, verdict.ending(told))
+        for airing_id in self._orphans(now_us, playing):
+            cancelled = airing_id not in self.airings
+            self._report(airing_id, Ending(Outcome.FAILED, ledger.CANCELLED if cancelled else ledger.INTERRUPTED))
+
+    def _orphans(self, now_us: int, playing: str | None) -> list[str]:
+        """Airings that began to sound and that no programme tells of any more."""
+        if self._resolved_for is None or now_us < self.known.boot_us + SETTLE_US:
+            return []
+        sounding = self.outbox.sounding
+        gone = [key for key in self.outbox.planned if key not in self._stories and key != playing]
+        return [key for key in gone if key not in sounding or now_us >= sounding[key] + GIVE_UP_US]
+
+    def _is_over(self, story: Story, now_us: int, playing: str | None) -> bool:
+        airing_id, over_us = story.airing.id, verdict.over_us(story)
+        sounding = airing_id in self.outbox.sounding or playing == airing_id
+        if sounding:
+            return now_us >= over_us + GIVE_UP_US
+        finished = any(piece.finished for piece in self.outbox.pieces.get(airing_id, ()))
+        return now_us >= over_us + (0 if finished else SETTLE_US)
+
+    def _report(self, airing_id: str, ending: Ending) -> None:
+        planned = self._planned(airing_id)
+        if planned is None:
+            return
+        pieces = self.outbox.pieces.get(airing_id, ())
+        report = ledger.report(self.outbox.number + 1, planned, pieces, ending)
+        self.outbox.add(Reported(report=report))
+        self._stories.pop(airing_id, None)
+
+    def _paths(self) -> dict[str, Path]:
+        return {sha256: self._store.path(sha256) for sha256 in self._store.ready}
+
+
+def piece_of(airing_id: str, anchor_us: int, played: Played) -> Piece:
+    """The sound path's record as it is kept."""
+    return Piece(
+        airing_id=airing_id,
+        offset_us=played.planned_start_us - anchor_us,
+        late_us=played.late_us,
+        start_us=played.start_us,
+        start_error_us=played.start_error_us,
+        end_us=played.end_us,
+        frames=played.frames_played,
+        gap_us=played.gap_us,
+        underruns=played.underruns,
+        rms_dbfs=_finite(played.rms_dbfs),
+        peak_dbfs=_finite(played.peak_dbfs),
+        finished=played.finished,
+        error=played.error,
+    )
+
+
+def _finite(level_dbfs: float) -> float | None:
+    return level_dbfs if abs(level_dbfs) < float("inf") else None

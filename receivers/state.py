@@ -1,0 +1,143 @@
+"""From what is known about this receiver to the state it publishes (pure).
+
+Rules
+- A fault holds as long as its condition does, and keeps the time since when; what was not measured is absent.
+- Lists are cut to what the wire allows, the most urgent first.
+- What moves all the time (level, progress, sizes) is no change by itself: a state is worth sending at once only when
+  something else in it is new.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from broadcast.wire.documents import MAX_AIRINGS, Fault, MediaProgress, ReceiverState
+from receivers.needs import Need, Stored
+from receivers.plan import is_stand_in, key_parts
+from receivers.sound.cue import PlayerStatus
+
+MAX_FAULTS = 50
+MAX_DETAIL = 200
+REFUSAL_SHOWN_US = 3600 * 1_000_000  # an order that was refused stays a fault this long
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """All that goes into a state but the faults."""
+
+    status: PlayerStatus | None
+    numbers: Mapping[str, int]
+    needs: Sequence[Need]
+    ready: Mapping[str, Stored]
+    done_bytes: Mapping[str, int]
+    refused: Mapping[str, int]
+    pending_reports: int
+    cache_bytes: int
+    free_bytes: int | None
+    clock_error_us: int | None
+    volume_percent: int | None
+    started_us: int
+    version: str
+
+
+class Troubles(Struct, frozen=True, kw_only=True):
+    """Where faults come from; empty or None where all is well."""
+
+    configured: bool
+    settings_good: bool
+    missing: Sequence[str]
+    corrupt: Sequence[str]
+    refused_media: str | None
+    unfetched: str | None
+    refusal: tuple[int, str] | None
+    device: str | None
+    disk: str | None
+    disk_full: str | None
+
+
+def conditions(troubles: Troubles, now_us: int) -> dict[str, str]:
+    """The faults that hold, with their details."""
+    recent = troubles.refusal is not None and 0 <= now_us - troubles.refusal[0] < REFUSAL_SHOWN_US
+    found = {
+        "audio_device": troubles.device,
+        "media_missing": _listed(troubles.missing),
+        "media_corrupt": _listed(troubles.corrupt),
+        "media_refused": troubles.refused_media,
+        "media_unfetched": troubles.unfetched,
+        "order_refused": troubles.refusal[1] if troubles.refusal and recent else None,
+        "disk": troubles.disk,
+        "disk_full": troubles.disk_full,
+        "settings_missing": None if troubles.configured else "no settings have come from the centre yet",
+        "settings_bad": None if troubles.settings_good else "the settings name a time zone that is not known here",
+    }
+    return {code: detail[:MAX_DETAIL] for code, detail in found.items() if detail}
+
+
+def faults(held: Mapping[str, str], before: Sequence[Fault], now_us: int) -> tuple[Fault, ...]:
+    """`held` as faults, each since it began."""
+    since_us = {fault.code: fault.since_us for fault in before}
+    return tuple(
+        Fault(code=code, detail=detail, since_us=since_us.get(code, now_us)) for code, detail in sorted(held.items())
+    )[:MAX_FAULTS]
+
+
+def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> ReceiverState:
+    """The state to publish."""
+    player, airing_id = _player(facts.status)
+    sounding = facts.status is not None and airing_id is not None
+    return ReceiverState(
+        online=online,
+        at_us=now_us,
+        player=player,
+        airing_id=airing_id,
+        level_dbfs=round(facts.status.level_dbfs, 1) if facts.status and sounding else None,
+        numbers=dict(facts.numbers),
+        media=tuple(_progress(need, facts) for need in facts.needs[:MAX_AIRINGS]),
+        faults=tuple(held),
+        refused=dict(facts.refused),
+        pending_reports=facts.pending_reports,
+        cache_bytes=facts.cache_bytes,
+        free_bytes=facts.free_bytes,
+        clock_error_us=facts.clock_error_us,
+        volume_percent=facts.volume_percent,
+        started_us=facts.started_us,
+        version=facts.version,
+    )
+
+
+def gone(started_us: int, now_us: int, version: str) -> ReceiverState:
+    """The last will, and the last word of a daemon that ends."""
+    return ReceiverState(online=False, at_us=now_us, player="off", started_us=started_us, version=version)
+
+
+def urgent_part(published: ReceiverState) -> ReceiverState:
+    """What of a state is worth sending at once when it changes."""
+    media = tuple(replace(progress, done_bytes=0) for progress in published.media)
+    return replace(
+        published, at_us=0, level_dbfs=None, media=media, cache_bytes=0, free_bytes=None, clock_error_us=None
+    )
+
+
+def moving_part(published: ReceiverState) -> tuple[object, ...]:
+    """What of a state moves while something is going on."""
+    return published.level_dbfs, published.media
+
+
+def _player(status: PlayerStatus | None) -> tuple[str, str | None]:
+    if status is None:
+        return "no_device", None
+    if status.playing is None:
+        return "idle", None
+    airing_id, _ = key_parts(status.playing)
+    return ("fallback", None) if is_stand_in(airing_id) else ("playing", airing_id)
+
+
+def _progress(need: Need, facts: Facts) -> MediaProgress:
+    stored = facts.ready.get(need.sha256)
+    done_bytes = stored.size_bytes if stored else min(facts.done_bytes.get(need.sha256, 0), need.size_bytes)
+    ready_us = stored.ready_us if stored else None
+    return MediaProgress(sha256=need.sha256, done_bytes=done_bytes, size_bytes=need.size_bytes, ready_us=ready_us)
+
+
+def _listed(names: Sequence[str]) -> str | None:
+    return ", ".join(names) or None
