@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from scheduler.store.types import Json, UtcDateTime
+from scheduler.store.types import Json, UtcDateTime, word_of
 
 
 class Source(StrEnum):
@@ -35,21 +35,29 @@ class Announcement(SQLModel, table=True):
 
 
 class Recording(SQLModel, table=True):
-    """One language of an announcement, and the job that produces it: a queued or interrupted one is done (again)."""
+    """One language of an announcement, and the job that produces it.
+
+    `job_id` is who produces it now and `job_seen_at` its last sign of life; a job that has gone quiet is queued again,
+    up to a number of `attempts`. An `urgent` one goes before all others.
+    """
 
     __table_args__ = (UniqueConstraint("announcement_id", "language"),)
     id: str = Field(primary_key=True, max_length=26)
     announcement_id: str = Field(foreign_key="announcement.id", index=True)
     language: str = Field(max_length=16)
-    source: Source
+    source: Source = Field(sa_type=word_of(Source))
     text: str | None = None
     voice: str | None = Field(default=None, max_length=80)
     speed: float = 1.0
     original_sha256: str | None = Field(default=None, max_length=64)
     original_name: str | None = Field(default=None, max_length=200)
     recipe: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
-    state: RecordingState = Field(default=RecordingState.QUEUED, index=True)
+    state: RecordingState = Field(default=RecordingState.QUEUED, sa_type=word_of(RecordingState), index=True)
+    urgent: bool = False
     progress: float = 0.0
+    attempts: int = 0
+    job_id: str | None = Field(default=None, max_length=26)
+    job_seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     error_code: str | None = Field(default=None, max_length=40)
     warnings: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     sha256: str | None = Field(default=None, max_length=64, index=True)

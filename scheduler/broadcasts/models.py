@@ -6,33 +6,36 @@ from sqlalchemy import BigInteger, Column
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import AfterCut, BroadcastClass, Late
-from scheduler.store.types import Json, UtcDateTime
+from scheduler.store.types import Json, UtcDateTime, word_of
 
 
 class Broadcast(SQLModel, table=True):
     """`starts_local` is wall time in `timezone` (ISO 8601 without offset); `rrule` repeats it there (RFC 5545).
 
     `zone_id` is the zone in whose name it is sent; the targets are in `BroadcastTarget`. `state` is one of
-    `scheduler.workflow`'s. `approver_id` is empty where the zone needs no approval for the class.
+    `scheduler.workflow`'s. `approver_id` is empty where the zone needs no approval for the class. An `immediate` one
+    has no `starts_local` until it is approved and its sound is ready. `editor_ids` are all who wrote or changed it.
     """
 
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
     announcement_id: str = Field(foreign_key="announcement.id", index=True)
-    cls: BroadcastClass = BroadcastClass.NORMAL
+    cls: BroadcastClass = Field(default=BroadcastClass.NORMAL, sa_type=word_of(BroadcastClass))
     origin: str = Field(default="commune", max_length=20)
     order: int = Field(default=0, sa_column=Column("play_order", BigInteger, nullable=False))
     state: str = Field(max_length=20, index=True)
-    starts_local: str = Field(max_length=19)
+    immediate: bool = False
+    starts_local: str | None = Field(default=None, max_length=19)
     timezone: str = Field(max_length=64)
     rrule: str | None = Field(default=None, max_length=500)
     exdates: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     until_local: str | None = Field(default=None, max_length=19)
     skip_holidays: bool = False
-    late: Late = Late.JOIN
-    after_cut: AfterCut = AfterCut.TIMELINE
+    late: Late = Field(default=Late.JOIN, sa_type=word_of(Late))
+    after_cut: AfterCut = Field(default=AfterCut.TIMELINE, sa_type=word_of(AfterCut))
     window_s: int = 0
     author_id: str = Field(foreign_key="app_user.id", index=True)
+    editor_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     approver_id: str | None = Field(default=None, foreign_key="app_user.id")
     return_reason: str | None = Field(default=None, max_length=500)
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)

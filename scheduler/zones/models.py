@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column
 from sqlmodel import Field, SQLModel
 
-from scheduler.store.types import Json
+from scheduler.store.types import Json, word_of
 
 
 class ZoneKind(StrEnum):
@@ -29,7 +29,7 @@ class Zone(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=26)
     parent_id: str | None = Field(default=None, foreign_key="zone.id", index=True)
     path: str = Field(index=True, max_length=460)
-    kind: ZoneKind
+    kind: ZoneKind = Field(sa_type=word_of(ZoneKind))
     code: str | None = Field(default=None, max_length=40, index=True)
     name: str = Field(max_length=120)
     valid_from: date | None = None

@@ -1,0 +1,13 @@
+"""Every table of the centre, gathered so that the migrations and the test that checks them see one whole."""
+
+from sqlmodel import SQLModel
+
+from scheduler.announcements import models as announcements
+from scheduler.broadcasts import models as broadcasts
+from scheduler.fleet import models as fleet
+from scheduler.people import models as people
+from scheduler.zones import models as zones
+
+DOMAINS = (announcements, broadcasts, fleet, people, zones)
+
+metadata = SQLModel.metadata

@@ -1,0 +1,154 @@
+"""Databases for every test that needs one: SQLite files, and a PostgreSQL server that lives as long as the session.
+
+`store` runs the test on both; `sqlite_store` is for tests that only need some database.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from broadcast.clock import ManualClock
+from scheduler.store.engine import Store
+
+START_LIMIT_S = 60
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Monday 23 November 2026, 08:00 in Vietnam."""
+    return ManualClock(datetime(2026, 11, 23, 1, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def now(clock: ManualClock) -> datetime:
+    return clock.now()
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database file, closed, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "empty.sqlite3"
+    store = Store(f"sqlite:///{path}")
+    store.migrate()
+    store.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_store(empty_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
+    path = tmp_path / "loa.sqlite3"
+    shutil.copyfile(empty_sqlite, path)
+    store = Store(f"sqlite:///{path}")
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Path]:
+    """The socket folder of a running PostgreSQL with the super-user `postgres`; it dies with the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="loa-postgresql-"))
+    binaries = _postgresql_binaries()
+    if os.geteuid() == 0:
+        account = pwd.getpwnam("postgres")
+        os.chown(folder, account.pw_uid, account.pw_gid)
+    try:
+        _as_postgres(binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+        server = _start(binaries / "postgres", folder)
+        try:
+            yield folder
+        finally:
+            server.terminate()
+            server.wait()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: Path) -> str:
+    """The name of a migrated database to make others from."""
+    with _control(postgresql) as control:
+        control.execute("CREATE DATABASE empty")
+    store = Store(postgresql_url(postgresql, "empty"))
+    store.migrate()
+    store.close()
+    return "empty"
+
+
+@pytest.fixture
+def postgresql_store(postgresql: Path, postgresql_template: str) -> Iterator[Store]:
+    with _control(postgresql) as control:
+        control.execute("DROP DATABASE IF EXISTS loa WITH (FORCE)")
+        control.execute(f"CREATE DATABASE loa TEMPLATE {postgresql_template}".encode())
+    store = Store(postgresql_url(postgresql, "loa"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """An empty, migrated store; the test runs once on each database."""
+    made: Store = request.getfixturevalue(f"{request.param}_store")
+    return made
+
+
+def postgresql_url(folder: Path, database: str) -> str:
+    return f"postgresql://postgres@/{database}?host={folder}"
+
+
+def _control(folder: Path) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(postgresql_url(folder, "postgres"), autocommit=True)
+
+
+def _postgresql_binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if not found:
+        pytest.fail("PostgreSQL is not installed: run `make test`, or apt install postgresql")
+    return found[-1].parent
+
+
+def _account() -> list[str]:
+    """The server refuses root; a signal on the death of the tests keeps it from outliving them."""
+    drop = ["--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *drop, "--pdeathsig=QUIT"]
+
+
+def _as_postgres(*command: str | Path) -> None:
+    subprocess.run([*_account(), *map(str, command)], check=True, capture_output=True, cwd="/")
+
+
+def _start(binary: Path, folder: Path) -> subprocess.Popen[bytes]:
+    values = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(folder),
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "autovacuum": "off",
+        "jit": "off",
+    }
+    options = [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
+    log = (folder / "log").open("wb")
+    server = subprocess.Popen(
+        [*_account(), str(binary), "-D", str(folder / "data"), *options], stdout=log, stderr=log, cwd="/"
+    )
+    log.close()
+    for _attempt in range(START_LIMIT_S * 20):
+        try:
+            _control(folder).close()
+        except psycopg.OperationalError:
+            if server.poll() is not None:
+                break
+            time.sleep(0.05)
+        else:
+            return server
+    server.kill()
+    raise RuntimeError((folder / "log").read_text())

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from scheduler.store.engine import Store
+from scheduler.store.migrate import StoreTooNew, newest
+from scheduler.store.schema import metadata
+
+
+def test_migrations_make_exactly_the_tables_of_the_models(store: Store) -> None:
+    engine = create_engine(store.url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_migrating_again_changes_nothing(store: Store) -> None:
+    steps: list[str] = []
+    store.migrate(steps.append)
+    assert steps == []
+    with store.reading() as db:
+        assert db.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == newest()
+
+
+def test_a_first_start_tells_what_it_does(tmp_path: Path) -> None:
+    steps: list[str] = []
+    store = Store(f"sqlite:///{tmp_path / 'folder' / 'loa.sqlite3'}")
+    store.migrate(steps.append)
+    store.close()
+    assert steps[0].startswith("The tables")
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_alone(store: Store) -> None:
+    with store.writing() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+    with pytest.raises(StoreTooNew, match="newer version"):
+        store.migrate()
+    with store.reading() as db:
+        assert db.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "from_the_future"
+
+
+def test_foreign_keys_hold_after_migrating(store: Store) -> None:
+    store.migrate()
+    with pytest.raises(Exception, match=r"(?i)foreign key"), store.writing() as db:
+        db.execute(text("INSERT INTO zone_group_member (group_id, zone_id) VALUES ('none', 'none')"))
