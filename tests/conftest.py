@@ -6,6 +6,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -66,7 +67,7 @@ def postgresql() -> Iterator[Path]:
         try:
             yield folder
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGQUIT)  # at once, whoever is still connected: all of it is thrown away
             server.wait()
     finally:
         shutil.rmtree(folder)

@@ -5,6 +5,7 @@ from typing import Any
 
 from alembic import context as alembic
 from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import Script
 
 from scheduler.store.schema import metadata
 
@@ -12,13 +13,13 @@ _attributes = alembic.config.attributes
 
 
 def _report(
-    context: MigrationContext,  # noqa: ARG001 - Alembic gives all four by name
+    ctx: MigrationContext,  # noqa: ARG001 - Alembic gives all four by name
     step: MigrationInfo,
     heads: Collection[Any],  # noqa: ARG001
     run_args: Mapping[str, Any],  # noqa: ARG001
 ) -> None:
-    for revision in step.up_revisions:
-        _attributes["progress"](revision.doc)
+    if isinstance(step.up_revision, Script):
+        _attributes["progress"](step.up_revision.doc)
 
 
 alembic.configure(
