@@ -18,9 +18,10 @@ CA_FILE = "ca.crt"
 SERVER_FILE = "server.pem"
 CRL_FILE = "revoked.pem"
 STATE_FOLDER = "state"
+STATE_FILE = "retained.db"
 
 MAX_PACKET_BYTES = MAX_DOCUMENT_BYTES + 64 * 1024
-"""A packet beyond this ends the connection before it is read; between it and a document's limit it is only refused."""
+"""A larger one ends the connection of whoever sends it, unread."""
 QUEUED_MESSAGES = 100_000
 """After a restart the states of all receivers wait here for the centre at once."""
 QUEUED_BYTES = 256 * 1024 * 1024
@@ -51,12 +52,11 @@ allow_anonymous false
 
 persistence true
 persistence_location {STATE_FOLDER}/
-persistence_file retained.db
+persistence_file {STATE_FILE}
 autosave_interval 60
 persistent_client_expiration 1d
 
 max_packet_size {MAX_PACKET_BYTES}
-message_size_limit {MAX_DOCUMENT_BYTES}
 max_queued_messages {QUEUED_MESSAGES}
 max_queued_bytes {QUEUED_BYTES}
 max_inflight_messages 200
