@@ -1,7 +1,7 @@
 """Finding a reference in a recording, and judging how well it was heard (pure).
 
 - The place is the lag of the highest normalised cross-correlation, to a fraction of a sample.
-- The correlation is the mean over segments of 100 ms in which the reference sounds, each normalised by itself. So the
+- The correlation is the mean over segments of 20 ms in which the reference sounds, each normalised by itself. So the
   gain does not matter, and a piece that is missing or out of place lowers it by its share of the time.
 - A gap is silence of 10 ms or more in the recording where the reference sounds.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Signal = NDArray[np.float64]
 
-SEGMENT_MS = 100
+SEGMENT_MS = 20
 GRAIN_MS = 5  # gaps are seen with this grain
 GAP_GRAINS = 2
 SILENT = 0.01  # of the RMS of the whole (-40 dB): a grain below this is silent

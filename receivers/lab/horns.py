@@ -1,8 +1,6 @@
 """Virtual horns: a PulseAudio daemon of its own with one null sink per horn, for demo, tests and benches."""
 
-import ctypes
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -15,11 +13,10 @@ from broadcast.clock import SystemClock
 
 START_US = 5_000_000  # a daemon that does not answer by then will not
 STOP_S = 3.0
-PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
-# Looked up here, because nothing may be imported between fork and exec.
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 DAEMON = (
+    "setpriv",
+    "--pdeathsig=KILL",
     "pulseaudio",
     "-n",
     "--daemonize=no",
@@ -40,7 +37,8 @@ class HornsError(Exception):
 class VirtualHorns:
     """Context manager: horns called `names`, each a PortAudio device of that name for a process given `environment`.
 
-    Everything it writes lies under `directory`. The daemon ends with the context, on Ctrl-C, and when this process dies.
+    All it writes lies under `directory`. The daemon ends with the context, on Ctrl-C, and when this process dies.
+    Enter it from a thread that lives as long as the horns are wanted: the kernel counts the thread as the parent.
     Raises HornsError when PulseAudio is missing or does not start.
     """
 
@@ -51,6 +49,13 @@ class VirtualHorns:
         self._directory = directory.absolute()
         self._socket = self._directory / "run" / "native"
         self._daemon: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id; HornsError when it does not run."""
+        if self._daemon is None:
+            raise HornsError("the horns are not running")
+        return self._daemon.pid
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -93,7 +98,6 @@ class VirtualHorns:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for this process, which then ends the daemon in its own order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 only async-signal-safe calls are made in it
             )
         try:
             self._await_answer()
@@ -162,7 +166,3 @@ class VirtualHorns:
             timeout=STOP_S,
         )
         return all(f"\t{name}\t" in told.stdout for name in self.names)
-
-
-def _die_with_parent() -> None:
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

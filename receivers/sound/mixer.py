@@ -38,6 +38,6 @@ def envelope(first: int, count: int, rise_from: int | None, fall_to: int | None)
 
 def to_pcm(mix: Samples) -> tuple[Pcm, int]:
     """16-bit samples, rounded to nearest, and how many were beyond full scale. Not-a-number becomes silence."""
-    scaled = np.rint(np.nan_to_num(mix, nan=0.0, posinf=2.0, neginf=-2.0) * FULL_SCALE)
+    scaled = np.rint(np.clip(np.nan_to_num(mix), -2.0, 2.0) * FULL_SCALE)
     clipped = int(np.count_nonzero(np.abs(scaled) > FULL_SCALE))
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE).astype(np.int16), clipped

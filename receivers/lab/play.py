@@ -1,0 +1,134 @@
+"""A process that is nothing but a player: `python -m receivers.lab.play DEVICE`, and the way to drive it from here.
+
+It reads a plan per line from standard input, as a JSON list of cues, and writes a line per event: `{"ready": …}` once
+the sound card's clock is known, `{"played": …}` for each piece, `{"status": …}` for an empty input line.
+It ends, with its last piece reported, when its input does.
+"""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+from broadcast.clock import SystemClock
+from receivers.sound.cue import Cue, Played
+from receivers.sound.device import Device, DeviceError
+from receivers.sound.player import Player
+
+READY_S = 10.0
+
+
+class PlayerProcess:
+    """Context manager: a player for device `name` in a process of its own, given `environment` besides our own."""
+
+    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+        self._name = name
+        self._environment = environment
+        self._process: subprocess.Popen[str] | None = None
+        self._played: queue.Queue[Played] = queue.Queue()
+        self._status: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._ready: queue.Queue[None] = queue.Queue()
+        self._thread = threading.Thread(target=self._read, name=f"player {name}", daemon=True)
+
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "receivers.lab.play", self._name],
+            env={**os.environ, **self._environment},
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._thread.start()
+        try:
+            self._ready.get(timeout=READY_S)
+        except queue.Empty:
+            self.close()
+            raise DeviceError(f"no player came up on {self._name}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def set_plan(self, cues: Sequence[Cue]) -> None:
+        self._send(json.dumps([{**asdict(cue), "path": str(cue.path)} for cue in cues]))
+
+    def played(self, timeout_s: float) -> Played:
+        """The next piece that was played; queue.Empty when there is none in time."""
+        return self._played.get(timeout=timeout_s)
+
+    def status(self) -> Mapping[str, Any]:
+        self._send("")
+        return self._status.get(timeout=READY_S)
+
+    def close(self) -> None:
+        process = self._running()
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(READY_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._thread.join()
+
+    def _running(self) -> "subprocess.Popen[str]":
+        if self._process is None:
+            raise DeviceError("the player process has not been started")
+        return self._process
+
+    def _send(self, line: str) -> None:
+        stdin = self._running().stdin
+        if stdin is not None:
+            stdin.write(line + "\n")
+            stdin.flush()
+
+    def _read(self) -> None:
+        for line in self._running().stdout or ():
+            event = json.loads(line)
+            if "played" in event:
+                self._played.put(Played(**event["played"]))
+            elif "status" in event:
+                self._status.put(event["status"])
+            else:
+                self._ready.put(None)
+
+
+def main() -> int:
+    clock = SystemClock()
+    player = Player(Device(sys.argv[1], clock), clock, lambda played: _tell(played=asdict(played)))
+    try:
+        player.start()
+    except DeviceError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    while not player.status().clock_ready:
+        time.sleep(0.02)
+    _tell(ready=os.getpid())
+    for line in sys.stdin:
+        if line.strip():
+            player.set_plan([Cue(**{**cue, "path": Path(cue["path"])}) for cue in json.loads(line)])
+        else:
+            _tell(status=asdict(player.status()))
+    player.close()
+    return 0
+
+
+def _tell(**event: object) -> None:
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

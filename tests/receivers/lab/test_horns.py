@@ -1,0 +1,53 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from receivers.lab.horns import HornsError, VirtualHorns
+
+ROOT = Path(__file__).parents[3]
+ORPHAN = """
+import os, sys
+from pathlib import Path
+from receivers.lab.horns import VirtualHorns
+with VirtualHorns(["horn"], Path(sys.argv[1])) as horns:
+    print(horns.pid, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+def _is_gone(pid: int) -> bool:
+    """Waits for the end of a process that is no child; true once it is over."""
+    waiter = subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], timeout=10, check=False)
+    return waiter.returncode == 0
+
+
+def test_the_daemon_ends_with_the_context(tmp_path: Path) -> None:
+    with VirtualHorns(["horn"], tmp_path) as horns:
+        pid = horns.pid
+        assert Path(f"/proc/{pid}").exists()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_the_daemon_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORPHAN, str(tmp_path)]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    assert killed.returncode == -9
+    assert _is_gone(int(killed.stdout))
+
+
+def test_two_villages_of_horns_do_not_meet(tmp_path: Path) -> None:
+    with VirtualHorns(["horn"], tmp_path / "a") as one, VirtualHorns(["horn"], tmp_path / "b") as other:
+        assert one.environment["PULSE_SERVER"] != other.environment["PULSE_SERVER"]
+
+
+def test_missing_pulseaudio_is_said_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HornsError, match="apt install pulseaudio"), VirtualHorns(["horn"], tmp_path):
+        pass
+
+
+def test_a_name_that_the_daemon_would_misread_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HornsError, match="letters"):
+        VirtualHorns(["horn 1 rate=8000"], tmp_path)

@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broadcast.clock import SystemClock
+from receivers.lab.horns import VirtualHorns
+from receivers.lab.listen import US_PER_FRAME, Listener, Recording
+
+
+@given(
+    ways_us=st.lists(st.integers(100, 5_000), min_size=100, max_size=100),
+    frame=st.integers(0, 96_000),
+    wall_us=st.integers(0, 2 * 10**15),
+)
+def test_the_quickest_way_tells_the_time(ways_us: list[int], frame: int, wall_us: int) -> None:
+    arrivals = [(960 * n, 7_000_000 + 20_000 * n + way_us) for n, way_us in enumerate(ways_us)]
+    recording = Recording(np.zeros(96_000, dtype=np.int16), arrivals, wall_us)
+    assert abs(recording.utc_us_at(frame) - (7_000_000 + frame * US_PER_FRAME + wall_us + min(ways_us))) < 1
+    assert recording.frame_at(recording.utc_us_at(frame)) == frame
+
+
+def test_a_silent_horn_is_recorded_as_silence_of_the_time_that_passed(horns: VirtualHorns, tmp_path: Path) -> None:
+    clock = SystemClock()
+    with Listener(horns, "horn3", tmp_path / "horn3.raw", clock) as listener:
+        before_us = clock.now_us()
+        while clock.now_us() < before_us + 300_000:
+            pass
+        recording = listener.stop()
+    heard = recording.between(before_us, before_us + 250_000)
+    assert len(heard) == 12_000
+    assert not recording.samples.any()
+    recording.write_wav(tmp_path / "horn3.wav")
+    assert (tmp_path / "horn3.wav").stat().st_size == 44 + 2 * len(recording.samples)

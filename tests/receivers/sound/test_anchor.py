@@ -1,0 +1,121 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from receivers.sound.anchor import SLIP_US, US_PER_FRAME, Anchor, Timebase, to_monotonic_us
+
+BLOCK = 960
+T0_US = 5_000_000_000.0
+# What a stamp is wrong by, as measured through PulseAudio: a little late at most, early by up to 1.6 ms.
+ERRORS = st.lists(st.floats(-1_600, 100), min_size=100, max_size=100)
+
+
+def _feed(
+    anchor: Anchor, blocks: range, drift_ppm: float = 0.0, late_us: float = 0.0, errors: list[float] | None = None
+) -> None:
+    for block in blocks:
+        frame = block * BLOCK
+        true_us = T0_US + frame * US_PER_FRAME * (1 + drift_ppm / 1e6) + late_us
+        anchor.add(frame, true_us + (errors[block % len(errors)] if errors else 0.0))
+
+
+def _line(anchor: Anchor) -> Timebase:
+    line = anchor.timebase
+    assert line is not None
+    return line
+
+
+@given(errors=ERRORS)
+@settings(max_examples=50)
+def test_the_estimate_lies_within_what_the_stamps_are_wrong_by(errors: list[float]) -> None:
+    anchor = Anchor()
+    _feed(anchor, range(103), errors=errors)
+    assert -1_600 <= _line(anchor).us_at(0) - T0_US <= 100
+    assert anchor.slips == 0
+
+
+@given(wrong_us=st.floats(-20_000, 20_000))
+def test_the_first_three_callbacks_change_nothing(wrong_us: float) -> None:
+    anchor = Anchor()
+    for block in range(3):
+        anchor.add(block * BLOCK, T0_US + block * 20_000 + wrong_us)
+    _feed(anchor, range(3, 30))
+    assert _line(anchor).us_at(0) == pytest.approx(T0_US, abs=1)
+
+
+def test_nothing_is_known_before_eleven_callbacks() -> None:
+    anchor = Anchor()
+    _feed(anchor, range(10))
+    assert anchor.timebase is None
+    _feed(anchor, range(10, 11))
+    assert anchor.timebase is not None
+
+
+@given(drift_ppm=st.floats(-300, 300))
+@settings(max_examples=25, deadline=None)
+def test_drift_is_learned_and_mirrored(drift_ppm: float) -> None:
+    here, mirrored = Anchor(), Anchor()
+    _feed(here, range(1_500), drift_ppm)
+    _feed(mirrored, range(1_500), -drift_ppm)
+    assert _line(here).drift_ppm == pytest.approx(drift_ppm, abs=1)
+    assert _line(here).drift_ppm == pytest.approx(-_line(mirrored).drift_ppm, abs=1)
+    frame = 1_500 * BLOCK
+    assert _line(here).us_at(frame) == pytest.approx(T0_US + frame * US_PER_FRAME * (1 + drift_ppm / 1e6), abs=20)
+
+
+@given(late_us=st.floats(SLIP_US * 1.5, 5_000_000))
+@settings(max_examples=25, deadline=None)
+def test_a_slip_is_followed_counted_and_measured(late_us: float) -> None:
+    anchor = Anchor()
+    _feed(anchor, range(200))
+    _feed(anchor, range(200, 210), late_us=late_us)
+    assert _line(anchor).us_at(0) == pytest.approx(T0_US + late_us, abs=1)
+    assert anchor.slips == 1
+    assert anchor.slipped_us == pytest.approx(late_us, abs=1)
+
+
+def test_a_slip_does_not_disturb_the_drift() -> None:
+    anchor = Anchor()
+    _feed(anchor, range(1_000), drift_ppm=100)
+    _feed(anchor, range(1_000, 1_400), drift_ppm=100, late_us=80_000)
+    assert _line(anchor).drift_ppm == pytest.approx(100, abs=2)
+
+
+@given(wild_us=st.lists(st.floats(-50_000, 50_000), min_size=1, max_size=4))
+def test_single_wild_stamps_change_nothing(wild_us: list[float]) -> None:
+    anchor = Anchor()
+    _feed(anchor, range(103))
+    before = _line(anchor).us_at(0)
+    for block, wrong_us in enumerate(wild_us, start=103):
+        anchor.add(block * BLOCK, T0_US + block * 20_000 + wrong_us)
+    _feed(anchor, range(110, 130))
+    assert _line(anchor).us_at(0) == pytest.approx(before, abs=SLIP_US / 2)
+    assert anchor.slips == 0
+
+
+def test_an_opening_anew_counts_as_a_slip_of_the_time_between() -> None:
+    anchor = Anchor()
+    _feed(anchor, range(200))
+    anchor.restart()
+    assert anchor.timebase is None
+    _feed(anchor, range(200, 230), late_us=3_000_000)
+    assert anchor.slipped_us == pytest.approx(3_000_000, abs=1)
+
+
+@given(dac_delay_us=st.floats(0, 200_000), wall_us=st.integers(10**15, 2 * 10**15), monotonic_us=st.integers(0, 10**13))
+def test_stamps_of_either_clock_become_the_same_monotonic_time(
+    dac_delay_us: float, wall_us: int, monotonic_us: int
+) -> None:
+    by_wall = to_monotonic_us(wall_us + dac_delay_us, wall_us, monotonic_us, wall_us)
+    by_monotonic = to_monotonic_us(monotonic_us + dac_delay_us, monotonic_us, monotonic_us, wall_us)
+    assert by_wall == pytest.approx(by_monotonic, abs=1)
+
+
+@given(us=st.floats(0, 1e9), ppm=st.floats(-500, 500), offset_us=st.floats(-1e12, 1e12))
+def test_a_timebase_goes_both_ways(us: float, ppm: float, offset_us: float) -> None:
+    line = Timebase(1_000, us, US_PER_FRAME * (1 + ppm / 1e6)).shifted(offset_us)
+    frames = [0, 1_000, 10**9]
+    assert [line.frame_at(line.us_at(frame)) for frame in frames] == pytest.approx(frames, abs=0.01)
+    assert all(line.us_at(a) < line.us_at(b) for a, b in pairwise(frames))

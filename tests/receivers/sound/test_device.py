@@ -1,0 +1,75 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from broadcast.clock import SystemClock
+from receivers.lab.correlate import align
+from receivers.lab.horns import VirtualHorns
+from receivers.lab.listen import Listener
+from receivers.lab.play import PlayerProcess
+from receivers.lab.signals import read_opus
+from receivers.sound.cue import RATE_HZ, Cue
+
+ROOT = Path(__file__).parents[3]
+CLOCK = SystemClock()
+S = 1_000_000
+
+
+def test_an_unknown_device_is_said_with_those_that_are_there(horns: VirtualHorns) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "receivers.lab.play", "horn9"],
+        env=dict(horns.environment),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert process.stderr.startswith("sound device horn9: not there; there are: ")
+    assert "horn1" in process.stderr
+    assert process.stderr.count("\n") == 1
+
+
+def test_a_hung_device_is_noticed_opened_again_and_the_piece_goes_on_at_its_place(
+    horns: VirtualHorns, announcement: Path, tmp_path: Path
+) -> None:
+    with PlayerProcess("horn2", horns.environment) as player:
+        start_us = CLOCK.now_us() + S // 2
+        player.set_plan([Cue("hung", announcement, start_us, 0, start_us + 6 * S)])
+        while player.status()["playing"] is None:
+            pass
+        horns.suspend("horn2", True)
+        try:
+            while "device-silent" not in player.status()["faults"]:
+                pass
+        finally:
+            horns.suspend("horn2", False)
+        with Listener(horns, "horn2", tmp_path / "horn2.raw", CLOCK) as listener:
+            played = player.played(timeout_s=15)
+            recording = listener.stop()
+    assert played.gap_us > S
+    rest = read_opus(announcement)[5 * RATE_HZ :]
+    heard = recording.between(start_us + 5 * S - 100_000, start_us + 6 * S + 100_000)
+    found = align(rest, heard, RATE_HZ)
+    assert found.correlation >= 0.99
+    assert found.offset_frames == pytest.approx(4_800, abs=20 * 48)
+
+
+def test_frames_lost_to_a_stopped_process_are_a_gap(horns: VirtualHorns, announcement: Path) -> None:
+    with PlayerProcess("horn3", horns.environment) as player:
+        start_us = CLOCK.now_us() + S // 2
+        player.set_plan([Cue("stopped", announcement, start_us, 0, start_us + 3 * S)])
+        while player.status()["playing"] is None:
+            pass
+        subprocess.run(["kill", "-STOP", str(player.pid)], check=True)
+        end_us = CLOCK.monotonic_us() + 400_000
+        while CLOCK.monotonic_us() < end_us:
+            pass
+        subprocess.run(["kill", "-CONT", str(player.pid)], check=True)
+        played = player.played(timeout_s=10)
+        status = player.status()
+    assert played.gap_us > 200_000
+    assert status["slips"] + status["underruns"] >= 1
