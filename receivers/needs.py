@@ -4,10 +4,11 @@ Rules
 - Next needed is fetched first; the fallback is taken to be needed within ten minutes, since any item may fail.
 - A failed fetch waits BACKOFF_FIRST_US, twice as long each time, up to BACKOFF_MAX_US, less a random part of up to a
   half, so that forty villages behind one mast do not come back in step. Another recording may go first meanwhile.
-- Only what no programme needs is let go, the longest unneeded first.
+- Where room is short, what no programme needs goes, the oldest first, and then what is needed later than the one that
+  comes, the latest first. If that is not enough nothing goes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -62,6 +63,11 @@ def next_fetch(
     return next((need for need in missing if not_before_us.get(need.sha256, 0) <= now_us), None)
 
 
+def overtakes(other: Need | None, current: Need, now_us: int) -> bool:
+    """Whether `other` is so urgent that the fetch of `current` steps aside for it."""
+    return other is not None and other.due_us < min(current.due_us, now_us + FALLBACK_DUE_US)
+
+
 def next_recheck(wanted: Iterable[Need], stored: Mapping[str, Stored], now_us: int) -> Need | None:
     """What will play soon and was not read for long."""
     for need in wanted:
@@ -71,21 +77,21 @@ def next_recheck(wanted: Iterable[Need], stored: Mapping[str, Stored], now_us: i
     return None
 
 
-def backoff_us(failures: int, random: float) -> int:
+def backoff_us(failures: int, random: float, max_us: int = BACKOFF_MAX_US) -> int:
     """How long to wait after `failures` in a row; `random` in [0, 1)."""
-    whole_us = min(BACKOFF_FIRST_US << min(max(failures - 1, 0), 30), BACKOFF_MAX_US)
+    whole_us = min(BACKOFF_FIRST_US << min(max(failures - 1, 0), 30), max_us)
     return round(whole_us * (0.5 + random / 2))
 
 
-def to_let_go(
-    stored: Mapping[str, Stored], wanted: Iterable[Need], unneeded_since_us: Mapping[str, int], over_bytes: int
-) -> tuple[str, ...]:
-    """What to remove to win back `over_bytes`, as far as unneeded files go."""
-    kept = {need.sha256 for need in wanted}
+def to_let_go(stored: Mapping[str, Stored], wanted: Sequence[Need], coming: Need, over_bytes: int) -> tuple[str, ...]:
+    """What to remove to win back `over_bytes` for `coming`."""
+    due_us = {need.sha256: need.due_us for need in wanted}
+    unneeded = sorted(stored.keys() - due_us.keys(), key=lambda sha256: (stored[sha256].ready_us, sha256))
+    later = (need for need in wanted if need.sha256 in stored and need.due_us > coming.due_us)
     chosen: list[str] = []
-    for sha256 in sorted(stored.keys() - kept, key=lambda sha256: (unneeded_since_us.get(sha256, 0), sha256)):
+    for sha256 in (*unneeded, *(need.sha256 for need in sorted(later, key=lambda need: -need.due_us))):
         if over_bytes <= 0:
             break
         chosen.append(sha256)
         over_bytes -= stored[sha256].size_bytes
-    return tuple(chosen)
+    return tuple(chosen) if over_bytes <= 0 else ()

@@ -32,6 +32,7 @@ from scheduler.timeline import Dropped, Resolution, Segment
 LOOK_BACK_US = 24 * 3600 * 1_000_000  # airings missed longer ago are not reported any more
 SETTLE_US = 3_000_000  # for the last piece's measurements to come from the sound path
 GIVE_UP_US = 60_000_000  # a piece whose end is not told by then is taken for lost
+NEEDS_LIVE_US = 60_000_000  # what is past drops out of the needs this late at most
 GAP_US = 30_000_000  # ticks further apart than this: the process slept or the wall clock was set
 
 
@@ -60,6 +61,7 @@ class Node:
         self._stories: dict[str, Story] = {}
         self._resolved_for: object = None
         self._last_tick_us = now_us
+        self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
 
     @property
@@ -106,24 +108,38 @@ class Node:
             self.known.broken.add(airing_id)
             self.known.suspects.add(planned.media.sha256)
 
-    def tick(self, now_us: int, status: PlayerStatus | None) -> tuple[Cue, ...]:
-        """The sound path's plan at `now_us`; reports what is over."""
-        self._notice_gap(now_us)
+    def look(self, now_us: int) -> None:
+        """Take in what documents and recordings have become."""
         settings = self.settings
         if settings is not None:
             self._resolve(settings, now_us)
+
+    def take_suspects(self) -> set[str]:
+        """The recordings that would not play since last asked: they should be read again."""
+        suspects, self.known.suspects = self.known.suspects, set()
+        return suspects
+
+    def tick(self, now_us: int, status: PlayerStatus | None) -> tuple[Cue, ...]:
+        """The sound path's plan at `now_us`; reports what is over."""
+        self._notice_gap(now_us)
+        self.look(now_us)
         playing = self._note_playing(now_us, status)
         self._close(now_us, playing, device_faulty=status is None or bool(status.faults))
         self.vault.flush()
         self.outbox.flush()
+        settings = self.settings
         if settings is None:
             return ()
         return plan.cues(self.resolution, settings, self._paths(), now_us, self.outbox.over)
 
     def needs(self, now_us: int) -> tuple[Need, ...]:
         """The recordings that must be here, next needed first."""
-        settings = self.settings
-        return needs(self.airings.values(), settings, now_us) if settings else ()
+        made_us, made = self._needs
+        if not 0 <= now_us - made_us < NEEDS_LIVE_US:
+            settings = self.settings
+            made = needs(self.airings.values(), settings, now_us) if settings else ()
+            self._needs = now_us, made
+        return made
 
     def missing_now(self, now_us: int) -> tuple[str, ...]:
         """The airings that should be sounding and have no recording."""
@@ -155,6 +171,7 @@ class Node:
         self._learn(settings, now_us)
         self.resolution = plan.intend(self.airings, settings, usable, self.known.able_us, self.known.broken)
         self._stories = self._tell(settings, now_us)
+        self._needs = 0, ()
 
     def _learn(self, settings: ReceiverSettings, now_us: int) -> None:
         known = self.known

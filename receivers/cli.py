@@ -1,0 +1,199 @@
+"""`loa receiver`: enrol, run, status. What is heavy is imported by the command that needs it."""
+
+import asyncio
+import logging
+import sys
+import traceback
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from broadcast.clock import SystemClock, from_us
+from receivers import config, files, identity, status
+from receivers.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from receivers.horn import MakePlayer
+
+EPILOG = (
+    "Exit codes: 0 done; 1 status: not running; 2 wrong usage; 3 not enrolled; 4 the centre refused or cannot be "
+    "trusted; 5 the centre did not answer, try again; 6 running or enrolled already; 7 the sound library is missing; "
+    "70 a mistake in Loa, start again; 74 the state folder cannot be written; 78 receiver.toml must be mended."
+)
+KEPT_CRASHES = 5
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="The daemon on a speaker node.",
+    epilog=EPILOG,
+)
+
+State = Annotated[Path, typer.Option("--state", metavar="DIR", help="Folder of everything this receiver keeps.")]
+
+
+@app.command(epilog=EPILOG)
+def enrol(
+    centre_url: Annotated[str, typer.Argument(help="Address of the centre, as in https://centre.example.")],
+    code: Annotated[str, typer.Argument(help="The one-time code that the centre shows, XXXXX-XXXXX-XXXXX-XXXXX.")],
+    state: State,
+    device: Annotated[str | None, typer.Option(help="Sound device to write into receiver.toml.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="PEM file to check an https centre by.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Replace an enrolment that is there already.")] = False,
+) -> None:
+    """Make this machine a receiver of a centre, with a one-time code."""
+    from broadcast.wire.enrolment_code import BadCode, parse  # noqa: PLC0415 - status and help do without cryptography
+    from receivers import enrol as enrolment  # noqa: PLC0415
+
+    if not again and (state / identity.FILE_NAME).exists():
+        _end(ExitCode.ALREADY, f"{state} is enrolled already; say --again to replace that.")
+    try:
+        config.load(state)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        enrolled = enrolment.enrol(centre_url, parse(code), state, SystemClock(), ca_file)
+        if device is not None:
+            _write_device(state, device)
+    except BadCode as error:
+        _end(ExitCode.REFUSED, f"This is no enrolment code: {error}.")
+    except enrolment.EnrolmentRefused as error:
+        _end(ExitCode.REFUSED, f"Not enrolled: {error}")
+    except enrolment.CentreUnreachable as error:
+        _end(ExitCode.UNREACHABLE, f"Not enrolled: {error}")
+    except config.ConfigError as error:
+        _end(ExitCode.CONFIG, str(error))
+    except OSError as error:
+        _end(ExitCode.DISK, f"Not enrolled: {error}")
+    print(f"Enrolled as receiver {enrolled.receiver_id}. Start it with: loa receiver run --state {state}")
+
+
+@app.command(epilog=EPILOG)
+def run(
+    state: State,
+    device: Annotated[str | None, typer.Option(help="Sound device; else receiver.toml's, else the default.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell more on stderr.")] = False,
+) -> None:
+    """Play what the centre has planned, until SIGTERM or Ctrl-C."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    clock = SystemClock()
+    try:
+        settings = config.load(state)
+        enrolled = identity.load(state)
+        player = _sound(device or settings.device, clock)
+        with status.only_one(state):
+            _run(state, enrolled, settings, clock, player)
+    except config.ConfigError as error:
+        _end(ExitCode.CONFIG, str(error))
+    except identity.NotEnrolled as error:
+        _end(ExitCode.NOT_ENROLLED, str(error))
+    except status.AlreadyRunning as error:
+        _end(ExitCode.ALREADY, str(error))
+    except OSError as error:
+        _end(ExitCode.DISK, f"The state folder cannot be used: {error}")
+
+
+def _run(
+    folder: Path, enrolled: identity.Identity, settings: config.Config, clock: SystemClock, player: "MakePlayer"
+) -> None:
+    from receivers import daemon  # noqa: PLC0415 - imports what talks and listens
+
+    try:
+        asyncio.run(daemon.run(folder, enrolled, settings, clock, player))
+    except Exception as error:  # noqa: BLE001 - whatever it was, the supervisor is told to start again
+        _end(ExitCode.BROKEN, f"The daemon ended on a mistake ({_innermost(error)!r}). {_keep_crash(folder, error)}")
+
+
+@app.command("status", epilog=EPILOG)
+def show_status(
+    state: State,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Tell how the receiver is, whether its daemon runs or not."""
+    import msgspec  # noqa: PLC0415 - loaded where it is used
+
+    try:
+        enrolled = identity.load(state)
+    except identity.NotEnrolled as error:
+        _end(ExitCode.NOT_ENROLLED, str(error))
+    running, told = status.is_running(state), status.read(state)
+    if as_json:
+        document = {"running": running, "receiver_id": enrolled.receiver_id, "status": told}
+        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+    else:
+        print("\n".join(_lines(enrolled, running, told)))
+    if not running:
+        raise typer.Exit(ExitCode.NOT_RUNNING)
+
+
+def _lines(enrolled: identity.Identity, running: bool, told: status.Status | None) -> list[str]:
+    lines = [f"receiver    {enrolled.receiver_id}", f"daemon      {'running' if running else 'NOT RUNNING'}"]
+    if told is None:
+        return [*lines, "            it has not told anything yet"]
+    now = told.state
+    ready = sum(media.ready_us is not None for media in now.media)
+    link = "connected" if told.linked else f"not connected ({told.link_error or 'the daemon has ended'})"
+    lines += [
+        f"as of       {_local(told.written_us)}",
+        f"centre      {told.broker}, {link if running else 'not connected'}",
+        f"player      {now.player}{f', {now.airing_id}' if now.airing_id else ''}",
+        f"recordings  {ready} of {len(now.media)} ready",
+        f"reports     {now.pending_reports} waiting for the centre",
+    ]
+    lines += [f"document    {topic} number {number}" for topic, number in now.numbers.items()]
+    lines += [f"refused     {count} for being {reason}" for reason, count in now.refused.items()]
+    lines += [f"FAULT       {fault.code} since {_local(fault.since_us)}: {fault.detail}" for fault in now.faults]
+    lines += [f"next        {_local(coming.start_us)} {coming.airing_id}" for coming in told.coming]
+    return lines
+
+
+def _local(us: int) -> str:
+    return from_us(us).astimezone().strftime("%a %Y-%m-%d %H:%M:%S %Z")
+
+
+def _sound(device: str | None, clock: SystemClock) -> "MakePlayer":
+    from receivers.horn import sound_card  # noqa: PLC0415
+
+    try:
+        return sound_card(device, clock)
+    except ImportError as error:
+        _end(
+            ExitCode.NO_SOUND, f"The sound library cannot be loaded ({error}): install loa[receiver] and libportaudio2."
+        )
+
+
+def _write_device(folder: Path, device: str) -> None:
+    """Set `device` in receiver.toml and leave its other lines."""
+    path = folder / config.FILE_NAME
+    lines = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in lines if line.split("=")[0].strip() != "device"]
+    quoted = device.replace("\\", "\\\\").replace('"', '\\"')
+    files.write_whole(path, "\n".join([f'device = "{quoted}"', *kept, ""]).encode(), mode=0o644)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _keep_crash(folder: Path, error: BaseException) -> str:
+    """Write where it happened into a file of its own; a sentence that names it."""
+    name = SystemClock().now().astimezone(UTC).strftime("crash-%Y%m%dT%H%M%S%fZ.txt")
+    try:
+        files.write_whole(folder / name, "".join(traceback.format_exception(error)).encode())
+        for old in sorted(folder.glob("crash-*.txt"))[:-KEPT_CRASHES]:
+            old.unlink()
+    except OSError:
+        return "The place of the mistake could not be written down."
+    return f"{folder / name} says where; please report it."
+
+
+def _end(code: ExitCode, message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise typer.Exit(code)

@@ -1,0 +1,91 @@
+"""The sound path as the daemon holds it: there or not, and opened again until it is."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from broadcast.clock import Clock
+from receivers.sound.cue import Cue, Played, PlayerStatus
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 5.0
+
+
+class NoDevice(Exception):
+    """The sound device cannot be opened now; the message says which and why."""
+
+
+class Player(Protocol):
+    """What plays a plan: `receivers.sound.player.Player`, or a horn in virtual time."""
+
+    def start(self) -> None: ...
+
+    def set_plan(self, cues: Sequence[Cue]) -> None: ...
+
+    def status(self) -> PlayerStatus: ...
+
+    def close(self) -> None: ...
+
+
+MakePlayer = Callable[[Callable[[Played], None]], Player]
+"""Given where pieces that ended go (called on any thread), a player; its `start` raises NoDevice."""
+
+
+class Horn:
+    """A player that may not be there yet."""
+
+    def __init__(self, make: MakePlayer, on_played: Callable[[Played], None]) -> None:
+        self._make = make
+        self._on_played = on_played
+        self._player: Player | None = None
+        self._plan: tuple[Cue, ...] = ()
+        self.error: str | None = "the sound device has not been opened yet"
+
+    async def open(self) -> bool:
+        """Try once; whether the device is open."""
+        player = self._make(self._on_played)
+        try:
+            await asyncio.to_thread(player.start)
+        except NoDevice as error:
+            log.log(logging.DEBUG if self.error == str(error) else logging.WARNING, "no sound: %s", error)
+            self.error = str(error)
+            return False
+        self._player, self.error = player, None
+        player.set_plan(self._plan)
+        return True
+
+    async def keep_open(self, clock: Clock) -> None:
+        """Try until the device is open; from then on the player looks after it."""
+        while self._player is None and not await self.open():
+            await clock.sleep(RETRY_S)
+
+    def set_plan(self, cues: tuple[Cue, ...]) -> None:
+        if cues == self._plan:
+            return
+        self._plan = cues
+        if self._player is not None:
+            self._player.set_plan(cues)
+
+    def status(self) -> PlayerStatus | None:
+        return self._player.status() if self._player else None
+
+    async def close(self) -> None:
+        if self._player is not None:
+            await asyncio.to_thread(self._player.close)
+
+
+def sound_card(device: str | None, clock: Clock) -> MakePlayer:
+    """Players on a sound device; ImportError where the sound library is not installed."""
+    from receivers.sound.device import Device, DeviceError  # noqa: PLC0415 - the rest of the node runs without PortAudio
+    from receivers.sound.player import Player as SoundPlayer  # noqa: PLC0415
+
+    class Opening(SoundPlayer):
+        def start(self) -> None:
+            try:
+                super().start()
+            except DeviceError as error:
+                raise NoDevice(str(error)) from error
+
+    return lambda on_played: Opening(Device(device, clock), clock, on_played)

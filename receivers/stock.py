@@ -1,0 +1,195 @@
+"""Keeps the recordings that the programme needs on the disk (does I/O): checks, fetches, makes room.
+
+Rules
+- One thing at a time, so at most one download; one that is needed within minutes makes a less urgent one step aside,
+  and one that is no longer needed is given up.
+- What is on disk is read and checked before anything is fetched, next needed first.
+- The disk's limits hold before a fetch begins; reports and documents are never touched.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from secrets import SystemRandom
+
+import httpx
+
+from broadcast.clock import Clock
+from receivers import fetch
+from receivers.config import Config
+from receivers.media import MediaStore
+from receivers.needs import RECHECK_AHEAD_US, Need, backoff_us, next_fetch, next_recheck, overtakes, to_let_go
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 5.0
+WATCH_S = 1.0
+SHOWN_AFTER = 3  # failures in a row before a recording that does not come is a fault
+
+
+class Stock:
+    """The store kept as `wants` says; `changed` is called when a recording became ready or was lost."""
+
+    def __init__(
+        self,
+        store: MediaStore,
+        urls: Sequence[str],
+        config: Config,
+        clock: Clock,
+        *,
+        wants: Callable[[], tuple[Need, ...]],
+        changed: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._urls = urls
+        self._config = config
+        self._clock = clock
+        self._wants = wants
+        self._changed = changed
+        self._random = SystemRandom()
+        self._wake = asyncio.Event()
+        self._failures: dict[str, int] = {}
+        self._not_before_us: dict[str, int] = {}
+        self._errors: dict[str, Exception] = {}
+        self._corrupt: set[str] = set()
+        self.suspects: set[str] = set()
+        self.disk_error: str | None = None
+        self.disk_full: str | None = None
+
+    @property
+    def corrupt(self) -> tuple[str, ...]:
+        """Needed recordings that were found altered on disk and are not back yet."""
+        return tuple(need.sha256 for need in self._wants() if need.sha256 in self._corrupt)
+
+    @property
+    def refused(self) -> str | None:
+        """Why what came for a needed recording was not taken."""
+        return next((str(error) for error in self._open_errors() if isinstance(error, fetch.FetchRefused)), None)
+
+    @property
+    def unfetched(self) -> str | None:
+        """Why a needed recording does not come, once that has lasted."""
+        return next((str(error) for error in self._open_errors(SHOWN_AFTER)), None)
+
+    def nudge(self) -> None:
+        """The network may be back: look and try again now."""
+        self._not_before_us.clear()
+        self._wake.set()
+
+    def look(self) -> None:
+        """The needs have changed."""
+        self._wake.set()
+
+    async def check_imminent(self) -> None:
+        """Check what is on disk and plays within minutes; before the first plan is made."""
+        horizon_us = self._clock.now_us() + RECHECK_AHEAD_US
+        on_disk = self._store.on_disk()
+        for need in self._wants():
+            if need.sha256 in on_disk and need.due_us <= horizon_us:
+                await self._check(need.sha256)
+
+    async def run(self) -> None:
+        """For ever."""
+        async with fetch.open_client() as client:
+            while True:
+                self._wake.clear()
+                try:
+                    busy = await self._step(client)
+                except OSError as error:
+                    self.disk_error = str(error)
+                    busy = False
+                if not busy:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), IDLE_S)
+
+    async def _step(self, client: httpx.AsyncClient) -> bool:
+        """Do the one most urgent thing; False when there is nothing to do now."""
+        wanted, now_us = self._wants(), self._clock.now_us()
+        unchecked = self._store.on_disk() - self._store.ready.keys()
+        stale = next_recheck(wanted, self._store.ready, now_us)
+        doubtful = next(iter(self.suspects), None) or (stale.sha256 if stale else None)
+        due = next((need.sha256 for need in wanted if need.sha256 in unchecked), None) or doubtful
+        if due is not None:
+            await self._check(due)
+            return True
+        need = next_fetch(wanted, self._store.ready, self._not_before_us, now_us)
+        if need is not None:
+            await self._bring(client, need)
+            return True
+        self.disk_error = None
+        if unchecked:
+            await self._check(min(unchecked))
+        return bool(unchecked)
+
+    async def _check(self, sha256: str) -> None:
+        self.suspects.discard(sha256)
+        was_ready = sha256 in self._store.ready
+        right = await asyncio.to_thread(self._store.check, sha256, self._clock.now_us())
+        if right is False:
+            log.warning("recording %s was altered on disk and is fetched again", sha256)
+            self._corrupt.add(sha256)
+        if right is not was_ready:
+            self._changed()
+
+    async def _bring(self, client: httpx.AsyncClient, need: Need) -> None:
+        failures = self._failures.get(need.sha256, 0)
+        try:
+            self._make_room(need)
+            url = self._urls[failures % len(self._urls)] + need.sha256
+            await self._watched(fetch.fetch(client, url, need, self._store, self._clock), need)
+        except (fetch.FetchFailed, OSError) as error:
+            self._failed(need, error)
+        else:
+            if need.sha256 in self._store.ready:
+                for table in (self._failures, self._errors, self._not_before_us):
+                    table.pop(need.sha256, None)
+                self._corrupt.discard(need.sha256)
+                self._changed()
+
+    async def _watched(self, download: Coroutine[object, object, None], need: Need) -> None:
+        """Await `download`, but leave it when it is not needed any more or must step aside."""
+        task = asyncio.create_task(download, name="download")
+        try:
+            while not (await asyncio.wait({task}, timeout=WATCH_S))[0]:
+                wanted, now_us = self._wants(), self._clock.now_us()
+                other = next_fetch(wanted, self._store.ready, self._not_before_us, now_us)
+                if all(need.sha256 != still.sha256 for still in wanted) or overtakes(other, need, now_us):
+                    return
+            task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def _make_room(self, need: Need) -> None:
+        wanted = self._wants()
+        self._store.remove_parts(frozenset(still.sha256 for still in wanted))
+        coming_bytes = need.size_bytes - self._store.done_bytes(need.sha256)
+        over_limit = self._store.used_bytes() + coming_bytes - self._config.cache_limit_bytes
+        over_free = coming_bytes + self._config.free_min_bytes - self._store.free_bytes()
+        over_bytes = max(over_limit, over_free)
+        if over_bytes <= 0:
+            self.disk_full = None
+            return
+        chosen = to_let_go(self._store.ready, wanted, need, over_bytes)
+        for sha256 in chosen:
+            self._store.remove(sha256)
+        if not chosen:
+            self.disk_full = f"{over_bytes} bytes too few for recording {need.sha256}"
+            raise OSError(self.disk_full)
+        self.disk_full = None
+        self._changed()
+
+    def _failed(self, need: Need, error: Exception) -> None:
+        failures = self._failures.get(need.sha256, 0) + 1
+        level = logging.WARNING if failures == 1 else logging.DEBUG
+        log.log(level, "recording %s did not come: %s", need.sha256, error)
+        self._failures[need.sha256] = failures
+        self._errors[need.sha256] = error
+        if isinstance(error, OSError) and self.disk_full is None:
+            self.disk_error = str(error)
+        self._not_before_us[need.sha256] = self._clock.now_us() + backoff_us(failures, self._random.random())
+
+    def _open_errors(self, failures: int = 1) -> list[Exception]:
+        needed = (need.sha256 for need in self._wants() if need.sha256 not in self._store.ready)
+        return [self._errors[key] for key in needed if self._failures.get(key, 0) >= failures]
