@@ -37,7 +37,7 @@ State = Annotated[Path, typer.Option("--state", metavar="DIR", help="Folder of e
 
 
 @app.command(epilog=EPILOG)
-def enrol(
+def enrol(  # noqa: PLR0917 - Typer names them on the command line
     centre_url: Annotated[str, typer.Argument(help="Address of the centre, as in https://centre.example.")],
     code: Annotated[str, typer.Argument(help="The one-time code that the centre shows, XXXXX-XXXXX-XXXXX-XXXXX.")],
     state: State,

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -25,6 +24,7 @@ from broadcast.wire.enrolment import MAX_ENROLMENT_BYTES, EnrolmentReply, Enrolm
 from broadcast.wire.enrolment_code import EnrolmentCode
 from receivers import identity
 from receivers.identity import Identity
+from receivers.lean_httpx import httpx
 from receivers.version import SOFTWARE
 
 TIMEOUT_S = 30.0

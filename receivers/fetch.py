@@ -12,9 +12,8 @@ import asyncio
 import ssl
 from typing import IO, Any
 
-import httpx
-
 from broadcast.clock import Clock
+from receivers.lean_httpx import httpx
 from receivers.media import MediaStore
 from receivers.needs import Need
 from receivers.version import SOFTWARE

@@ -13,11 +13,10 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from secrets import SystemRandom
 
-import httpx
-
 from broadcast.clock import Clock
 from receivers import fetch
 from receivers.config import Config
+from receivers.lean_httpx import httpx
 from receivers.media import MediaStore
 from receivers.needs import RECHECK_AHEAD_US, Need, backoff_us, next_fetch, next_recheck, overtakes, to_let_go
 
