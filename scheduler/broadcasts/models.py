@@ -15,6 +15,7 @@ class Broadcast(SQLModel, table=True):
     `zone_id` is the zone in whose name it is sent; the targets are in `BroadcastTarget`. `state` is one of
     `scheduler.workflow`'s. `approver_id` is empty where the zone needs no approval for the class. An `immediate` one
     has no `starts_local` until it is approved and its sound is ready. `editor_ids` are all who wrote or changed it.
+    `planned_until` is how far its airings are recorded as `PlannedAiring`.
     """
 
     id: str = Field(primary_key=True, max_length=26)
@@ -42,6 +43,7 @@ class Broadcast(SQLModel, table=True):
     submitted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     approved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    planned_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     version: int = 1
 
 

@@ -308,6 +308,7 @@ def _broadcast() -> None:
         sa.Column("submitted_at", MOMENT),
         sa.Column("approved_at", MOMENT),
         sa.Column("cancelled_at", MOMENT),
+        sa.Column("planned_until", MOMENT),
         sa.Column("version", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(["announcement_id"], ["announcement.id"], name=op.f("fk_broadcast_announcement_id")),
         sa.ForeignKeyConstraint(["approver_id"], ["app_user.id"], name=op.f("fk_broadcast_approver_id")),
