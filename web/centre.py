@@ -1,0 +1,20 @@
+"""The running centre: what requests and jobs share."""
+
+from dataclasses import dataclass
+
+from broadcast.clock import Clock
+from broadcast.media import MediaStore
+from scheduler.changes import Changes
+from scheduler.store.engine import Store
+from web.settings import Settings
+
+
+@dataclass(kw_only=True)
+class Centre:
+    """Reachable as `request.app.state.centre`; a part that is None is not started in this process."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    changes: Changes
+    media: MediaStore | None = None

@@ -1,0 +1,100 @@
+"""What holds for every answer: a request number, headers that bind the browser, and a bound on what is sent to us."""
+
+import secrets
+from http import HTTPStatus
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_LIMIT_BYTES = 1024 * 1024
+REQUEST_ID = "x-request-id"
+_CLOSE = {"connection": "close"}  # what is still to come of the body will not be read
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "microphone=(self), camera=(), geolocation=(), payment=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class AnswerHeaders:
+    """Gives each request a number (in `scope["state"]["request_id"]`) and each answer its security headers."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._headers = _HEADERS | ({"strict-transport-security": "max-age=31536000"} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(6)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                if not scope["path"].startswith("/static/"):
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """Stops reading a body past the limit (413), whether it says its length or not; `upload_paths` have their own."""
+
+    def __init__(self, app: ASGIApp, *, upload_paths: tuple[str, ...], upload_max_bytes: int) -> None:
+        self._app = app
+        self._upload_paths = upload_paths
+        self._upload_max_bytes = upload_max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            limit_bytes = self._upload_max_bytes if scope["path"].startswith(self._upload_paths) else BODY_LIMIT_BYTES
+            receive = _bounded(receive, Headers(scope=scope).get("content-length"), limit_bytes)
+        await self._app(scope, receive, send)
+
+
+def _bounded(receive: Receive, declared: str | None, limit_bytes: int) -> Receive:
+    got_bytes = 0
+
+    async def bounded() -> Message:
+        nonlocal got_bytes
+        _check(int(declared) if declared and declared.isdigit() else 0, limit_bytes)
+        message = await receive()
+        got_bytes += len(message.get("body", b""))
+        _check(got_bytes, limit_bytes)
+        return message
+
+    return bounded
+
+
+def _check(size_bytes: int, limit_bytes: int) -> None:
+    if size_bytes > limit_bytes:
+        raise HTTPException(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"At most {limit_bytes // 1024} KiB can be sent here.", _CLOSE
+        )

@@ -1,0 +1,202 @@
+"""Everything that goes wrong, told as an RFC 9457 problem in the asker's language; a trace never leaves the machine.
+
+`type` is a path below `/problems/`, the code again as `code`, and `errors` lists the fields to mend.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from scheduler.errors import Problem, TooMany
+from web import i18n
+
+_log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+LANGUAGE_COOKIE = "loa_language"
+
+# Renders a problem as a page for a browser; None where only the API is served.
+ProblemPage = Callable[[Request, "ProblemBody", Mapping[str, str]], Awaitable[Response]]
+
+
+class FieldError(BaseModel):
+    field: str = Field(examples=["name"])
+    message: str = Field(examples=["Write at least 1 character."])
+    code: str = Field(examples=["string_too_short"])
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["/problems/stale"])
+    title: str = Field(examples=["Precondition Failed"])
+    status: int = Field(examples=[412])
+    code: str = Field(examples=["stale"])
+    detail: str = Field(examples=["Someone else changed this since you opened it. Look at it again."])
+    instance: str | None = Field(None, examples=["5f0c2a9be1d4"], description="The request's number, for the log.")
+    errors: list[FieldError] = []
+
+
+class NotSignedIn(Problem):
+    status: ClassVar[HTTPStatus] = HTTPStatus.UNAUTHORIZED
+
+
+class PreconditionRequired(Problem):
+    status: ClassVar[HTTPStatus] = HTTPStatus.PRECONDITION_REQUIRED
+
+
+def install(app: FastAPI, page: ProblemPage | None = None) -> None:
+    """Have every failure of `app` told this way; browsers that ask for a page outside /api get `page`."""
+    app.state.problem_page = page
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_surprise)
+
+
+def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route that can answer with these problems, beside those that every route has."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
+    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+
+
+def translate(language: str, message: str, params: Mapping[str, object]) -> str:
+    """`message` in `language` with its %(name)s places filled; English where no translation is known."""
+    known = language if language in i18n.LANGUAGES else i18n.DEFAULT_LANGUAGE
+    text = i18n.translations(known).gettext(message)
+    return text % params if params else text
+
+
+def language_of(request: Request) -> str:
+    """The signed-in person's language, else what the browser asks for."""
+    language = getattr(request.state, "language", None)
+    if language:
+        return str(language)
+    return i18n.choose(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
+
+
+async def _on_problem(request: Request, problem: Exception) -> Response:
+    if not isinstance(problem, Problem):
+        raise problem
+    detail = translate(language_of(request), problem.message, problem.params)
+    errors = [FieldError(field=problem.field, message=detail, code=problem.code)] if problem.field else []
+    headers: dict[str, str] = {}
+    if isinstance(problem, TooMany):
+        headers["retry-after"] = str(problem.retry_after_s)
+    if isinstance(problem, NotSignedIn):
+        headers["www-authenticate"] = 'Bearer realm="loa"'
+    return await _answer(request, problem.status, problem.code, detail, headers, errors)
+
+
+async def _on_validation(request: Request, problem: Exception) -> Response:
+    if not isinstance(problem, RequestValidationError):
+        raise problem
+    language = language_of(request)
+    errors = [field_error(language, error) for error in problem.errors()]
+    detail = translate(language, i18n.N_("Some fields need mending."), {})
+    return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, {}, errors)
+
+
+async def _on_http(request: Request, problem: Exception) -> Response:
+    if not isinstance(problem, HTTPException):
+        raise problem
+    status = HTTPStatus(problem.status_code)
+    detail = translate(language_of(request), _HTTP_DETAILS.get(status, str(problem.detail)), {})
+    return await _answer(request, status, status.name.lower(), detail, dict(problem.headers or {}), [])
+
+
+async def _on_surprise(request: Request, problem: Exception) -> Response:
+    number = request_number(request)
+    _log.error("request %s %s %s failed", number, request.method, request.url.path, exc_info=problem)
+    detail = translate(
+        language_of(request),
+        i18n.N_("Something went wrong on our side. If it happens again, tell your administrator the number %(number)s."),
+        {"number": number},
+    )
+    return await _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail, {}, [])
+
+
+async def _answer(
+    request: Request,
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    headers: Mapping[str, str],
+    errors: Sequence[FieldError],
+) -> Response:
+    body = ProblemBody(
+        type=f"/problems/{code}",
+        title=status.phrase,
+        status=status,
+        code=code,
+        detail=detail,
+        instance=request_number(request),
+        errors=list(errors),
+    )
+    page: ProblemPage | None = request.app.state.problem_page
+    if page is not None and _wants_page(request):
+        return await page(request, body, headers)
+    return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
+
+
+def request_number(request: Request) -> str:
+    """What the person can quote and the log shows."""
+    return str(getattr(request.state, "request_id", "-"))
+
+
+def _wants_page(request: Request) -> bool:
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+_HTTP_DETAILS = {
+    HTTPStatus.NOT_FOUND: i18n.N_("There is no such page."),
+    HTTPStatus.METHOD_NOT_ALLOWED: i18n.N_("This cannot be done here."),
+    HTTPStatus.BAD_REQUEST: i18n.N_("The request could not be read."),
+}
+
+# pydantic's error types, said so that a person knows what to do; its own parameters fill the places.
+_FIELD_MESSAGES = {
+    "missing": i18n.N_("This is needed."),
+    "string_type": i18n.N_("Write a text here."),
+    "string_too_short": i18n.N_("Write at least %(min_length)s characters."),
+    "string_too_long": i18n.N_("At most %(max_length)s characters fit here."),
+    "string_pattern_mismatch": i18n.N_("This is not written in the expected form."),
+    "int_parsing": i18n.N_("Write a whole number."),
+    "int_type": i18n.N_("Write a whole number."),
+    "float_parsing": i18n.N_("Write a number."),
+    "float_type": i18n.N_("Write a number."),
+    "bool_parsing": i18n.N_("Answer yes or no."),
+    "greater_than": i18n.N_("This must be more than %(gt)s."),
+    "greater_than_equal": i18n.N_("This must be %(ge)s or more."),
+    "less_than": i18n.N_("This must be less than %(lt)s."),
+    "less_than_equal": i18n.N_("This must be %(le)s or less."),
+    "enum": i18n.N_("Choose one of: %(expected)s."),
+    "literal_error": i18n.N_("Choose one of: %(expected)s."),
+    "date_from_datetime_parsing": i18n.N_("Write a date as YYYY-MM-DD."),
+    "date_parsing": i18n.N_("Write a date as YYYY-MM-DD."),
+    "datetime_parsing": i18n.N_("Write a date and time as YYYY-MM-DDTHH:MM."),
+    "datetime_from_date_parsing": i18n.N_("Write a date and time as YYYY-MM-DDTHH:MM."),
+    "timezone_aware": i18n.N_("The time needs its zone, such as +07:00."),
+    "json_invalid": i18n.N_("The request is not valid JSON."),
+    "extra_forbidden": i18n.N_("There is no such field."),
+    "too_long": i18n.N_("At most %(max_length)s can be given."),
+    "too_short": i18n.N_("At least %(min_length)s must be given."),
+    "list_type": i18n.N_("Give a list here."),
+}
+_OTHER_MESSAGE = i18n.N_("This value does not fit here.")
+
+
+def field_error(language: str, error: Mapping[str, Any]) -> FieldError:
+    """One of pydantic's errors as the field, what to do, and its stable code; for page forms as well."""
+    place = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header", "cookie")]
+    kind = str(error["type"])
+    context: Mapping[str, object] = error.get("ctx") or {}
+    message = translate(language, _FIELD_MESSAGES.get(kind, _OTHER_MESSAGE), context)
+    return FieldError(field=".".join(place), message=message, code=kind)
