@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 AHEAD_FRAMES = 2 * RATE_HZ  # decoded sound held ready: all the memory that an open file needs
 PREROLL_FRAMES = RATE_HZ * 120 // 1000  # Opus needs 80 ms before a seek target to converge (RFC 7845, 4.6)
 RESEEK_FRAMES = 5 * RATE_HZ  # further away than this a seek is cheaper than decoding on
+HOLE_FRAMES = 2 * RATE_HZ  # a file with a longer hole is broken
 REFILL_S = 0.1
 
 
@@ -46,7 +47,7 @@ class Source(Protocol):
     def fill(self, position: int, out: Samples) -> int:
         """Copy sound from `position` on into `out`; returns how many frames there were. Never blocks or raises.
 
-        Positions may jump: sound before `position` is given up, and a far jump is sought.
+        Sound before `position` is given up. A jump back, or far ahead, yields nothing until it has been sought.
         """
         ...
 
@@ -154,7 +155,7 @@ class DecodedFile:
             oldest = self._blocks[0][0]
         except IndexError:
             oldest = self._decoded_to
-        return self._wanted < oldest - RATE_HZ
+        return self._wanted < oldest
 
 
 def _blocks_from(container: "av.container.InputContainer", position: int) -> Iterator[tuple[int, Samples]]:
@@ -168,9 +169,10 @@ def _blocks_from(container: "av.container.InputContainer", position: int) -> Ite
     for frame in container.decode(stream):
         samples = _samples(frame)
         start = position if frame.pts is None else int(frame.pts)
+        if start > position + HOLE_FRAMES:
+            raise ValueError(f"sound is missing from {position / RATE_HZ:.1f} s on")
         if start > position:  # a page is missing: silence keeps the rest in its place
-            lost = min(start - position, AHEAD_FRAMES)
-            yield start - lost, np.zeros(lost, dtype=np.float32)
+            yield position, np.zeros(start - position, dtype=np.float32)
         if start + len(samples) > position:
             skip = max(0, position - start)
             position = start + len(samples)

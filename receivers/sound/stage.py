@@ -27,7 +27,6 @@ LEAD_US = 2_000_000  # a file is opened this long before it is due
 JOIN_LEAD_US = 250_000  # opening and seeking a file takes less than this; a late piece joins this much ahead
 RESYNC_US = 20_000  # further off its place than this a piece is moved at once
 MISSED_US = 2_000_000  # a cue this far past that never began has been missed
-SETTLE_FRAMES = RATE_HZ  # the start is measured when the estimate has this much behind it
 
 
 class Stage:
@@ -186,8 +185,8 @@ class Stage:
         for voice in self._voices:
             last, _ = voice.last_frame()
             over = frame >= last if timebase is not None else voice.is_cut
-            if timebase is not None and voice.started_us is None and (over or frame > voice.start + SETTLE_FRAMES):
-                voice.started_us = timebase.us_at(voice.start)
+            if timebase is not None:
+                voice.clock(frame, timebase, lost)
             if not over:
                 continue
             if not voice.is_cut:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from receivers.sound.anchor import Timebase
 from receivers.sound.cue import RATE_HZ, US_PER_S, Cue, Played
 from receivers.sound.decode import Source
 from receivers.sound.meter import Meter
 from receivers.sound.mixer import FADE_FRAMES, Pcm, Samples, envelope, from_db
 
+SETTLE_FRAMES = RATE_HZ  # the start is known best when this much has been heard since
 END_TOLERANCE_FRAMES = RATE_HZ * 10 // 1000  # a file that outlasts its cue by less is heard out, not faded
 
 
@@ -92,6 +94,12 @@ class Voice:
         if got < count:
             self._rise_from = frame + count  # whenever the sound comes back, it comes back softly
         return sound, count - got
+
+    def clock(self, frame: int, timebase: Timebase, lost: Lost) -> None:
+        """Measure when the first frame was heard, better as more is known, until the card loses time."""
+        undisturbed = frame <= self.start + SETTLE_FRAMES and lost.slipped_us == self._lost_before.slipped_us
+        if self.started_us is None or undisturbed:
+            self.started_us = timebase.us_at(self.start)
 
     def measure(self, written: Pcm, clipped_frames: int, missing_frames: int) -> None:
         self.meter.add(written, clipped_frames, missing_frames)

@@ -33,7 +33,8 @@ def _read(source: DecodedFile, position: int, frames: int) -> Samples:
 
     def more() -> bool:
         nonlocal done
-        done += source.fill(position + done, sound[done : done + BLOCK])
+        while count := source.fill(position + done, sound[done : done + BLOCK]):
+            done += count
         ended = source.end_frame
         return done == frames or (ended is not None and position + done >= ended)
 

@@ -45,5 +45,5 @@ def test_any_float_becomes_a_sample_within_full_scale(values: list[float]) -> No
 
 @given(st.lists(st.integers(-FULL_SCALE, FULL_SCALE), min_size=1, max_size=200))
 def test_sixteen_bits_survive_the_way_through_float(values: list[int]) -> None:
-    pcm, clipped = to_pcm(np.array(values, dtype=np.float32) / FULL_SCALE)
+    pcm, clipped = to_pcm(np.array(values, dtype=np.float32) / np.float32(FULL_SCALE))
     assert (pcm.tolist(), clipped) == (values, 0)

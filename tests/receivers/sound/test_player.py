@@ -109,7 +109,7 @@ def test_a_piece_cut_by_an_emptied_plan_fades_without_a_click(
     heard = listener.stop().between(start_us - 50_000, start_us + 3 * S)
     last = int(np.flatnonzero(heard)[-1])
     # The sound's own steepest step, and what a fade of 30 ms may add to it.
-    bound = np.abs(np.diff(sound)).max() + np.abs(sound).max() / FADE_FRAMES
+    bound = np.abs(np.diff(sound, prepend=0.0)).max() + np.abs(sound).max() / FADE_FRAMES
     assert np.abs(np.diff(heard.astype(float) / 32_767)).max() <= bound + 2 / 32_767
     assert np.abs(heard[last - 48 : last]).max() < 0.1 * np.abs(heard).max()
     assert not played.finished

@@ -145,7 +145,7 @@ def _fades(cues: list[Cue], frames: int) -> NDArray[np.bool_]:
 @given(plan=_plans(), block=st.integers(64, 2_000))
 @settings(max_examples=60, deadline=None)
 def test_every_frame_is_the_place_of_the_timeline_in_any_blocks(plan: list[Cue], block: int) -> None:
-    frames = 160_000
+    frames = 170_000
     horn = Horn()
     horn.plan(*plan)
     horn.run(frames, block)
@@ -161,7 +161,7 @@ def test_every_frame_is_the_place_of_the_timeline_in_any_blocks(plan: list[Cue],
 @given(plan=_plans(), late=st.integers(0, 100_000))
 @settings(max_examples=60, deadline=None)
 def test_a_late_plan_is_joined_at_its_place_within_a_third_of_a_second(plan: list[Cue], late: int) -> None:
-    frames = 160_000
+    frames = 170_000
     horn = Horn()
     horn.run(late)
     horn.plan(*plan)
@@ -178,8 +178,8 @@ def test_a_late_plan_is_joined_at_its_place_within_a_third_of_a_second(plan: lis
 def test_the_same_plan_again_changes_nothing(plan: list[Cue], again: list[int]) -> None:
     once, often = Horn(), Horn()
     once.plan(*plan)
-    once.run(160_000)
-    left = 160_000
+    once.run(170_000)
+    left = 170_000
     for frames in again:
         often.plan(*plan)
         run = min(frames, left)
