@@ -1,14 +1,103 @@
-"""The outbox of documents: what must be made anew and what must be sent, kept in the transactions that caused it."""
+"""The outbox of documents (all its SQL): what must be made anew, what was made, and what the broker has.
+
+Every step is one transaction that says itself what is still to do, so that a process killed anywhere goes on there:
+a dirty row goes in the transaction that stores its document, and a document is unpublished until it is confirmed.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlmodel import Session
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
 
-from scheduler.fleet.models import DirtyTopic
+from scheduler.fleet.documents import NEVER, Last, Sealed
+from scheduler.fleet.models import DirtyTopic, IssuedDocument
 
 
 def mark_dirty(db: Session, topics: Iterable[str], now: datetime) -> None:
-    """Have the documents of `topics` (names by `broadcast.wire.topics`) made anew once this transaction is committed."""
+    """Have the documents of `topics` (`broadcast.wire.topics`) made anew once this transaction is committed."""
     for topic in sorted(set(topics)):
         db.merge(DirtyTopic(topic=topic, since=now))
+
+
+def mark_due(db: Session, before: datetime, now: datetime) -> bool:
+    """Mark what expires before `before`; whether there was any."""
+    due = db.exec(select(IssuedDocument.topic).where(IssuedDocument.expires_at <= before)).all()
+    mark_dirty(db, due, now)
+    return bool(due)
+
+
+def dirty(db: Session, limit: int) -> list[tuple[str, datetime]]:
+    """Topics to make anew and since when, the longest waiting first."""
+    found = db.exec(select(DirtyTopic).order_by(col(DirtyTopic.since), col(DirtyTopic.topic)).limit(limit))
+    return [(row.topic, row.since) for row in found]
+
+
+def settle(db: Session, topic: str, since: datetime) -> bool:
+    """Take a topic off the list if nobody marked it again after `since`; whether it was taken off."""
+    row = db.exec(select(DirtyTopic).where(DirtyTopic.topic == topic).with_for_update()).one_or_none()
+    if row is None or row.since != since:
+        return False
+    db.delete(row)
+    return True
+
+
+def last(db: Session, topic: str) -> Last | None:
+    """What is kept of a topic's document."""
+    row = db.get(IssuedDocument, topic)
+    return Last(row.number, row.content_sha256, row.expires_at) if row is not None else None
+
+
+def issue(db: Session, topic: str, sealed: Sealed) -> None:
+    """Keep a topic's new document, to be published."""
+    db.merge(
+        IssuedDocument(
+            topic=topic,
+            number=sealed.number,
+            content_sha256=sealed.content_sha256,
+            jws=sealed.jws.decode(),
+            issued_at=sealed.issued_at,
+            expires_at=sealed.expires_at,
+        )
+    )
+
+
+def retire(db: Session, topic: str) -> None:
+    """Have a topic emptied whose zone or receiver is gone; its number is kept."""
+    row = db.get(IssuedDocument, topic)
+    if row is not None:
+        row.content_sha256, row.jws, row.expires_at, row.published_at = "", "", NEVER, None
+
+
+def unpublished(db: Session, limit: int) -> list[tuple[str, int, bytes]]:
+    """(topic, number, what to publish), the oldest first."""
+    waiting = select(IssuedDocument).where(col(IssuedDocument.published_at).is_(None))
+    rows = db.exec(waiting.order_by(col(IssuedDocument.issued_at)).limit(limit))
+    return [(row.topic, row.number, row.jws.encode()) for row in rows]
+
+
+def confirm(db: Session, published: Iterable[tuple[str, int]], now: datetime) -> None:
+    """The broker has these (topic, number); a newer number of a topic stays unpublished."""
+    for topic, number in published:
+        row = db.get(IssuedDocument, topic)
+        if row is not None and row.number == number:
+            row.published_at = now
+
+
+def newest_published(db: Session) -> datetime | None:
+    """When the last document was confirmed."""
+    return db.exec(select(func.max(IssuedDocument.published_at))).one()
+
+
+def unconfirm(db: Session, after: datetime | None) -> None:
+    """Publish again what was confirmed after `after`, or all: the broker does not remember it."""
+    forget = update(IssuedDocument).values(published_at=None)
+    if after is not None:
+        forget = forget.where(col(IssuedDocument.published_at) > after)
+    db.connection().execute(forget)
+
+
+def renumber_all(db: Session, now: datetime) -> None:
+    """Give every document a new number although it says the same: newer ones may be about that this store forgot."""
+    db.connection().execute(update(IssuedDocument).values(content_sha256=""))
+    mark_dirty(db, db.exec(select(IssuedDocument.topic)).all(), now)

@@ -1,0 +1,88 @@
+"""When a document is made anew, and with which number and expiry (pure).
+
+Rules
+- A document is good from its making to the start of the local day, eight days on: seven days and the rest of today.
+- It is made anew when its content changed, and each local day.
+- Its number is the second of its making, or one more than its last where that is greater: so it grows even when the
+  database was put back from a backup that knows nothing of the last numbers.
+"""
+
+import hashlib
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
+
+from broadcast.clock import US_PER_S, to_us
+from broadcast.wire.documents import MAX_DOCUMENT_BYTES, Programme, SignedDocument
+from broadcast.wire.trust import seal
+
+LIFE_DAYS = 8
+RENEW_BEFORE = timedelta(days=7)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+_encoder = msgspec.json.Encoder()
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What a document shall say, with whatever number and times, and in whose time zone its days begin."""
+
+    document: SignedDocument
+    timezone: str
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """A document as it is published, and what is kept of it; `left_out` airings did not fit."""
+
+    number: int
+    content_sha256: str
+    jws: bytes
+    issued_at: datetime
+    expires_at: datetime
+    left_out: int = 0
+
+
+class Last(msgspec.Struct, frozen=True):
+    """What was kept of the document before."""
+
+    number: int
+    content_sha256: str
+    expires_at: datetime
+
+
+def renewed(draft: Draft, last: Last | None, key: Ed25519PrivateKey, now: datetime) -> Sealed | None:
+    """The next document of a topic, or None where the last one still says the same and holds long enough."""
+    content = digest(draft.document)
+    if last is not None and last.content_sha256 == content and last.expires_at - RENEW_BEFORE > now:
+        return None
+    number = max(to_us(now) // US_PER_S, last.number + 1 if last is not None else 1)
+    expires_at = expiry(draft.timezone, now)
+    document = replace(draft.document, number=number, issued_us=to_us(now), expires_us=to_us(expires_at))
+    jws, left_out = _fitting(document, key)
+    return Sealed(number, content, jws, now, expires_at, left_out)
+
+
+def digest(document: SignedDocument) -> str:
+    """SHA-256 of what a document says, whatever its number and times."""
+    return hashlib.sha256(_encoder.encode(replace(document, number=1, issued_us=0, expires_us=0))).hexdigest()
+
+
+def expiry(timezone: str, now: datetime) -> datetime:
+    """The start of the local day, LIFE_DAYS on."""
+    zone = ZoneInfo(timezone)
+    day = now.astimezone(zone).date() + timedelta(days=LIFE_DAYS)
+    return datetime.combine(day, time.min, zone)
+
+
+def _fitting(document: SignedDocument, key: Ed25519PrivateKey) -> tuple[bytes, int]:
+    """The signed bytes, without the last airings where a receiver would refuse the whole for its size."""
+    jws, left_out = seal(document, key), 0
+    while len(jws) > MAX_DOCUMENT_BYTES and isinstance(document, Programme) and document.airings:
+        airings = sorted(document.airings, key=lambda airing: airing.start_us)
+        kept = min(len(airings) - 1, len(airings) * MAX_DOCUMENT_BYTES // len(jws))
+        left_out += len(airings) - kept
+        document = replace(document, airings=tuple(airings[:kept]))
+        jws = seal(document, key)
+    return jws, left_out

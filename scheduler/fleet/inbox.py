@@ -1,0 +1,83 @@
+"""What receivers say, from bytes to values that can be stored, or a refusal (pure).
+
+Rules
+- Sizes are limited before anything is decoded; what the documents' types do not bound is bounded here, so that nothing
+  a receiver sends can make a database refuse a batch.
+- A receiver speaks for itself alone: whose state or report it is comes from the topic, which the broker checked.
+"""
+
+import math
+from typing import Any
+
+import msgspec
+
+from broadcast.wire import topics
+from broadcast.wire.documents import PlayReport, ReceiverState
+
+MAX_STATE_BYTES = 256 * 1024
+MAX_REPORT_BYTES = 4 * 1024
+MAX_COUNT = 2**31 - 1
+MAX_ERROR_US = 2**53
+MAX_NAMES = 64
+
+
+class Malformed(Exception):
+    """The message is not what its topic says."""
+
+
+class StateSaid(msgspec.Struct, frozen=True):
+    """`content` is the state without its time: equal contents need no writing."""
+
+    receiver_id: str
+    state: ReceiverState
+    content: bytes
+    retained: bool
+
+
+class ReportSaid(msgspec.Struct, frozen=True):
+    receiver_id: str
+    report: PlayReport
+
+
+_states: msgspec.json.Decoder[ReceiverState] = msgspec.json.Decoder(ReceiverState)
+_reports: msgspec.json.Decoder[PlayReport] = msgspec.json.Decoder(PlayReport)
+_encoder = msgspec.json.Encoder()
+
+
+def read(topic: str, payload: bytes, *, retained: bool) -> StateSaid | ReportSaid:
+    """What was said at `topic`. Raises Malformed, and nothing else for whatever bytes."""
+    place = topics.parse(topic)
+    if place is None or place.scope != "receivers" or place.kind not in {"state", "reports"}:
+        raise Malformed("not a receiver's topic")
+    limit = MAX_STATE_BYTES if place.kind == "state" else MAX_REPORT_BYTES
+    if len(payload) > limit:
+        raise Malformed(f"{len(payload)} bytes")
+    if b"\\u0000" in payload:
+        raise Malformed("a NUL character")
+    try:
+        if place.kind == "state":
+            return _state(place.target, _states.decode(payload), retained)
+        return _report(place.target, _reports.decode(payload))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Malformed(str(error)[:200]) from error
+
+
+def _state(receiver_id: str, state: ReceiverState, retained: bool) -> StateSaid:
+    numbers: list[Any] = [state.pending_reports, state.clock_error_us, state.volume_percent, *state.numbers.values()]
+    _bounded(state.level_dbfs, *numbers, *state.refused.values())
+    if len(state.numbers) > MAX_NAMES or len(state.refused) > MAX_NAMES:
+        raise Malformed("too many names")
+    return StateSaid(receiver_id, state, _encoder.encode(msgspec.structs.replace(state, at_us=0)), retained)
+
+
+def _report(receiver_id: str, report: PlayReport) -> ReportSaid:
+    _bounded(report.start_error_us, report.rms_dbfs, report.peak_dbfs)
+    if not 0 <= report.underruns <= MAX_COUNT:
+        raise Malformed("underruns")
+    return ReportSaid(receiver_id, report)
+
+
+def _bounded(*numbers: float | None) -> None:
+    for number in numbers:
+        if number is not None and not (math.isfinite(number) and abs(number) <= MAX_ERROR_US):
+            raise Malformed("a number without measure")

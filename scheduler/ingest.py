@@ -1,0 +1,218 @@
+"""Takes in what receivers say (does I/O): their states as they change, their reports once each.
+
+Rules
+- Messages wait in memory and are written in one transaction every BATCH_S, the latest state of a receiver only: ten
+  thousand receivers that come back at once are a few transactions.
+- A report is acknowledged after it is stored, with the highest number below which none is missing; a repeated one is
+  acknowledged again, for its sender did not hear it. An Ack that cannot be sent is left to the next repetition.
+- What is malformed or from nobody known is counted, said once, and changes nothing.
+- A receiver that says nothing for SILENT_US is off line whatever the broker remembers of it.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from broadcast.bus import Bus, BusDown, Message
+from broadcast.clock import US_PER_S, Clock
+from broadcast.wire import topics
+from broadcast.wire.documents import Ack, PlayReport
+from scheduler.changes import Changes
+from scheduler.fleet import inbox, intake
+from scheduler.fleet.inbox import Malformed, ReportSaid, StateSaid
+from scheduler.store.engine import Store, StoreBusy
+
+log = logging.getLogger(__name__)
+
+BATCH_S = 0.2
+MAX_WAITING_REPORTS = 50_000
+"""Beyond this reports are left to be sent again."""
+SEEN_US = 20 * US_PER_S
+"""`seen_at` of a receiver that says the same again is written no more often."""
+SILENT_US = 300 * US_PER_S
+"""Five of the intervals in which a receiver repeats its state."""
+SWEEP_US = 30 * US_PER_S
+MANY_SUBJECTS = 1000
+
+
+@dataclass
+class _Waiting:
+    states: dict[str, Message] = field(default_factory=dict)
+    reports: list[Message] = field(default_factory=list)
+
+
+@dataclass
+class _Heard:
+    """What is known of one receiver since this process began, in monotonic time."""
+
+    at_us: int
+    content: bytes = b""
+    seen_us: int | None = None
+    acked_session: int = 0
+
+
+@dataclass
+class _Batch:
+    """What was said, by receiver, and what came of storing it."""
+
+    states: dict[str, StateSaid] = field(default_factory=dict)
+    reports: dict[str, list[PlayReport]] = field(default_factory=dict)
+    acks: dict[str, int] = field(default_factory=dict)
+    words: set[str] = field(default_factory=set)
+
+    def add(self, said: StateSaid | ReportSaid) -> None:
+        if isinstance(said, StateSaid):
+            self.states[said.receiver_id] = said
+        else:
+            self.reports.setdefault(said.receiver_id, []).append(said.report)
+
+    @property
+    def senders(self) -> set[str]:
+        return self.states.keys() | self.reports.keys()
+
+    @property
+    def live(self) -> set[str]:
+        """Those who spoke just now, rather than were remembered by the broker."""
+        return {key for key, said in self.states.items() if not said.retained} | self.reports.keys()
+
+
+class Ingest:
+    """`take` is called by the bus; `run` writes. `refused` counts by reason."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, changes: Changes) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._changes = changes
+        self._waiting = _Waiting()
+        self._heard: dict[str, _Heard] = {}
+        self._began_us = self._swept_us = clock.monotonic_us()
+        self._said: set[tuple[str, str]] = set()
+        self.refused: Counter[str] = Counter()
+
+    def take(self, message: Message) -> None:
+        """Put a message by for the next batch."""
+        if message.topic.endswith("/state"):
+            self._waiting.states[message.topic] = message
+        elif len(self._waiting.reports) < MAX_WAITING_REPORTS:
+            self._waiting.reports.append(message)
+        else:
+            self._refuse("too_many", message.topic, "left to be sent again")
+
+    async def run(self) -> None:
+        """For ever."""
+        while True:
+            await self.write()
+            await self._clock.sleep(BATCH_S)
+
+    async def write(self) -> None:
+        """Store what waits, tell who watches, acknowledge."""
+        waiting, self._waiting = self._waiting, _Waiting()
+        sweep = self._clock.monotonic_us() - self._swept_us >= SWEEP_US
+        if not (waiting.states or waiting.reports or sweep):
+            return
+        try:
+            batch = await asyncio.to_thread(self._store_batch, waiting, sweep)
+        except (SQLAlchemyError, StoreBusy):
+            log.exception("what %d receivers said could not be stored", len(waiting.states) + len(waiting.reports))
+            return
+        self._changes.tell(batch.words)
+        with contextlib.suppress(BusDown):
+            await self._acknowledge(batch)
+
+    def _store_batch(self, waiting: _Waiting, sweep: bool) -> _Batch:
+        batch = self._sorted(waiting)
+        now, now_us = self._clock.now(), self._clock.monotonic_us()
+        with self._store.writing() as db:
+            batch.acks = intake.known(db, batch.senders)
+            self._drop_unknown(batch)
+            news = {key: said for key, said in batch.states.items() if self._is_news(said)}
+            intake.write_states(db, {key: said.state for key, said in news.items()})
+            seen = self._to_be_seen(batch, now_us)
+            intake.write_seen(db, seen, now)
+            for receiver_id, reports in batch.reports.items():
+                fresh, batch.acks[receiver_id] = intake.store_reports(db, receiver_id, reports, now)
+                batch.words |= {word for report in fresh for word in _words(receiver_id, report)}
+            silent = self._silent(db, batch, now_us) if sweep else []
+            intake.write_offline(db, silent)
+        self._remember(batch, seen, silent, now_us)
+        batch.words |= {f"receiver:{key}" for key in (*news, *silent)}
+        if sweep:
+            self._swept_us = now_us
+        return batch
+
+    def _sorted(self, waiting: _Waiting) -> _Batch:
+        batch = _Batch()
+        for message in (*waiting.states.values(), *waiting.reports):
+            try:
+                batch.add(inbox.read(message.topic, message.payload, retained=message.retained))
+            except Malformed as refusal:
+                if message.payload:  # an empty one only clears what was retained
+                    self._refuse("malformed", message.topic, str(refusal))
+        return batch
+
+    def _drop_unknown(self, batch: _Batch) -> None:
+        for receiver_id in batch.senders - batch.acks.keys():
+            self._refuse("unknown_receiver", receiver_id, "there is no such receiver")
+            batch.states.pop(receiver_id, None)
+            batch.reports.pop(receiver_id, None)
+
+    def _is_news(self, said: StateSaid) -> bool:
+        heard = self._heard.get(said.receiver_id)
+        return heard is None or heard.content != said.content
+
+    def _to_be_seen(self, batch: _Batch, now_us: int) -> set[str]:
+        def due(receiver_id: str) -> bool:
+            heard = self._heard.get(receiver_id)
+            return heard is None or heard.seen_us is None or now_us - heard.seen_us >= SEEN_US
+
+        gone = {key for key in batch.live if key in batch.states and not batch.states[key].state.online}
+        return {key for key in batch.live - gone if due(key)}
+
+    def _silent(self, db: Session, batch: _Batch, now_us: int) -> list[str]:
+        def last_us(receiver_id: str) -> int:
+            heard = self._heard.get(receiver_id)
+            return heard.at_us if heard is not None else self._began_us
+
+        quiet = (key for key in intake.online(db) if now_us - last_us(key) > SILENT_US)
+        return [key for key in quiet if key not in batch.senders]
+
+    def _remember(self, batch: _Batch, seen: set[str], silent: list[str], now_us: int) -> None:
+        for receiver_id in batch.senders:
+            heard = self._heard.setdefault(receiver_id, _Heard(now_us))
+            heard.at_us = now_us
+            if receiver_id in batch.states:
+                heard.content = batch.states[receiver_id].content
+            if receiver_id in seen:
+                heard.seen_us = now_us
+        for receiver_id in silent:
+            self._heard.pop(receiver_id, None)
+
+    async def _acknowledge(self, batch: _Batch) -> None:
+        """Who reported, and each receiver once a connection: a broker may have forgotten what it was told."""
+        session = self._bus.session
+        greeted = {key for key in batch.live if self._heard[key].acked_session != session}
+        numbers = {key: batch.acks[key] for key in batch.reports.keys() | greeted}
+        await asyncio.gather(*(self._publish(key, number) for key, number in numbers.items()))
+        for receiver_id in numbers:
+            self._heard[receiver_id].acked_session = session
+
+    async def _publish(self, receiver_id: str, number: int) -> None:
+        await self._bus.publish(topics.ack(receiver_id), msgspec.json.encode(Ack(number=number)), retain=True)
+
+    def _refuse(self, reason: str, subject: str, detail: str) -> None:
+        self.refused[reason] += 1
+        first = (reason, subject) not in self._said and len(self._said) < MANY_SUBJECTS
+        if first:
+            self._said.add((reason, subject))
+        log.log(logging.WARNING if first else logging.DEBUG, "refused, %s: %s (%s)", reason, subject, detail)
+
+
+def _words(receiver_id: str, report: PlayReport) -> tuple[str, ...]:
+    return f"receiver:{receiver_id}", f"airing:{report.airing_id}", f"broadcast:{report.broadcast_id}"

@@ -1,0 +1,180 @@
+"""Makes the documents that are due and keeps the broker holding them (does I/O).
+
+Rules
+- A topic marked dirty is built from one consistent view, signed and stored; the mark goes in the same transaction,
+  unless somebody marked it again meanwhile.
+- What is stored is published, retained, until the broker confirmed it. A crash anywhere repeats the same bytes.
+- After each batch a mark is published beside them, with the time of the batch. At each connection the broker is asked
+  for it: it tells which documents a broker that lost its memory, or a part, must get again; and a mark that is newer
+  than this store shows that the store was put back from a backup.
+- A topic that cannot be built is said once, retried after RETRY_US, and keeps no other waiting.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session
+
+from broadcast.bus import Bus, BusDown
+from broadcast.clock import US_PER_S, Clock, from_us, to_us
+from broadcast.wire import topics
+from scheduler.changes import Changes
+from scheduler.fleet import outbox
+from scheduler.fleet.documents import RENEW_BEFORE, Draft, renewed
+from scheduler.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+MARK = f"{topics.PREFIX}/centre/mark"
+POLL_S = 0.2
+"""How soon a change made by another process is seen; this process' own are told at once."""
+SWEEP_US = 60 * US_PER_S
+RETRY_US = 60 * US_PER_S
+BATCH = 100
+
+Builder = Callable[[Session, str, datetime], Draft | None]
+"""What the document of a target says now; None where there is no such target any more."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """The broker holds every document that was confirmed up to then."""
+
+    published_us: int
+
+
+class Publisher:
+    """`builders` are by the topic's kind."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        *,
+        key: Ed25519PrivateKey,
+        builders: Mapping[str, Builder],
+        clock: Clock,
+        changes: Changes,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._key = key
+        self._builders = builders
+        self._clock = clock
+        self._changes = changes
+        self._session = 0
+        self._swept_us: int | None = None
+        self._retry_us: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """For ever."""
+        wake = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch(wake), name="publisher-wake")
+            while True:
+                wake.clear()
+                more = await asyncio.to_thread(self.issue)
+                with contextlib.suppress(BusDown):
+                    await self.send()
+                if not more:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(wake.wait(), POLL_S)
+
+    async def _watch(self, wake: asyncio.Event) -> None:
+        async for _words in self._changes.watch():
+            wake.set()
+
+    def issue(self) -> bool:
+        """Make what is due; whether there may be more."""
+        self._sweep()
+        now_us = self._clock.monotonic_us()
+        with self._store.reading() as db:
+            waiting = outbox.dirty(db, BATCH + len(self._retry_us))
+        due = [(topic, since) for topic, since in waiting if self._retry_us.get(topic, now_us) <= now_us]
+        for topic, since in due:
+            try:
+                self._issue_one(topic, since)
+            except Exception:
+                first = topic not in self._retry_us
+                self._retry_us[topic] = now_us + RETRY_US
+                log.log(logging.ERROR if first else logging.DEBUG, "no document for %s", topic, exc_info=True)
+            else:
+                self._retry_us.pop(topic, None)
+        return len(due) >= BATCH
+
+    async def send(self) -> None:
+        """Publish what the broker does not have. Raises BusDown."""
+        if not self._bus.connected:
+            return
+        if self._session != self._bus.session:
+            session = self._bus.session
+            mark = await self._bus.retained(MARK)
+            await asyncio.to_thread(self._compare, mark)
+            self._session = session
+        while batch := await asyncio.to_thread(self._unpublished):
+            await asyncio.gather(*(self._bus.publish(topic, jws, retain=True) for topic, _number, jws in batch))
+            done = [(topic, number) for topic, number, _jws in batch]
+            published_us = await asyncio.to_thread(self._confirm, done)
+            await self._bus.publish(MARK, msgspec.json.encode(Mark(published_us)), retain=True)
+
+    def _sweep(self) -> None:
+        now_us = self._clock.monotonic_us()
+        if self._swept_us is not None and now_us - self._swept_us < SWEEP_US:
+            return
+        self._swept_us = now_us
+        now = self._clock.now()
+        with self._store.writing() as db:
+            outbox.mark_due(db, now + RENEW_BEFORE, now)
+
+    def _issue_one(self, topic: str, since: datetime) -> None:
+        now = self._clock.now()
+        place = topics.parse(topic)
+        builder = self._builders.get(place.kind) if place is not None else None
+        with self._store.reading() as db:
+            draft = builder(db, place.target, now) if builder is not None and place is not None else None
+            sealed = renewed(draft, outbox.last(db, topic), self._key, now) if draft is not None else None
+        if sealed is not None and sealed.left_out:
+            log.error("the document for %s is too large: its last %d airings are left out", topic, sealed.left_out)
+        with self._store.writing() as db:
+            if not outbox.settle(db, topic, since):
+                return  # changed while it was built: the next round sees it
+            if sealed is not None:
+                outbox.issue(db, topic, sealed)
+            elif draft is None:
+                outbox.retire(db, topic)
+
+    def _compare(self, raw: bytes | None) -> None:
+        """Find out what a broker with this mark lacks."""
+        marked = _marked(raw)
+        with self._store.writing() as db:
+            newest = outbox.newest_published(db)
+            if marked is not None and (newest is None or marked > newest):
+                log.warning("the broker knows of newer documents than this database: all are made anew")
+                outbox.renumber_all(db, self._clock.now())
+            elif marked is None or (newest is not None and marked < newest):
+                log.info("the broker lacks documents: they are published again")
+                outbox.unconfirm(db, marked)
+
+    def _unpublished(self) -> list[tuple[str, int, bytes]]:
+        with self._store.reading() as db:
+            return outbox.unpublished(db, BATCH)
+
+    def _confirm(self, done: list[tuple[str, int]]) -> int:
+        """Times of batches always grow, also when the clock is set back."""
+        with self._store.writing() as db:
+            newest = outbox.newest_published(db)
+            now = self._clock.now()
+            at = now if newest is None else max(now, newest + timedelta(microseconds=1))
+            outbox.confirm(db, done, at)
+            return to_us(at)
+
+
+def _marked(raw: bytes | None) -> datetime | None:
+    try:
+        return from_us(msgspec.json.decode(raw or b"", type=Mark).published_us)
+    except (msgspec.MsgspecError, OverflowError):
+        return None
