@@ -6,7 +6,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from scheduler.errors import Problem, TooMany
+from scheduler.people.signin import NotSignedIn
 from web import i18n
 
 _log = logging.getLogger(__name__)
@@ -42,14 +43,6 @@ class ProblemBody(BaseModel):
     detail: str = Field(examples=["Someone else changed this since you opened it. Look at it again."])
     instance: str | None = Field(None, examples=["5f0c2a9be1d4"], description="The request's number, for the log.")
     errors: list[FieldError] = []
-
-
-class NotSignedIn(Problem):
-    status: ClassVar[HTTPStatus] = HTTPStatus.UNAUTHORIZED
-
-
-class PreconditionRequired(Problem):
-    status: ClassVar[HTTPStatus] = HTTPStatus.PRECONDITION_REQUIRED
 
 
 def install(app: FastAPI, page: ProblemPage | None = None) -> None:
@@ -92,7 +85,7 @@ async def _on_problem(request: Request, problem: Exception) -> Response:
         headers["retry-after"] = str(problem.retry_after_s)
     if isinstance(problem, NotSignedIn):
         headers["www-authenticate"] = 'Bearer realm="loa"'
-    return await _answer(request, problem.status, problem.code, detail, headers, errors)
+    return await _answer(request, problem.status, code=problem.code, detail=detail, headers=headers, errors=errors)
 
 
 async def _on_validation(request: Request, problem: Exception) -> Response:
@@ -101,7 +94,7 @@ async def _on_validation(request: Request, problem: Exception) -> Response:
     language = language_of(request)
     errors = [field_error(language, error) for error in problem.errors()]
     detail = translate(language, i18n.N_("Some fields need mending."), {})
-    return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail, {}, errors)
+    return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, code="invalid", detail=detail, errors=errors)
 
 
 async def _on_http(request: Request, problem: Exception) -> Response:
@@ -109,7 +102,7 @@ async def _on_http(request: Request, problem: Exception) -> Response:
         raise problem
     status = HTTPStatus(problem.status_code)
     detail = translate(language_of(request), _HTTP_DETAILS.get(status, str(problem.detail)), {})
-    return await _answer(request, status, status.name.lower(), detail, dict(problem.headers or {}), [])
+    return await _answer(request, status, code=status.name.lower(), detail=detail, headers=problem.headers)
 
 
 async def _on_surprise(request: Request, problem: Exception) -> Response:
@@ -117,19 +110,20 @@ async def _on_surprise(request: Request, problem: Exception) -> Response:
     _log.error("request %s %s %s failed", number, request.method, request.url.path, exc_info=problem)
     detail = translate(
         language_of(request),
-        i18n.N_("Something went wrong on our side. If it happens again, tell your administrator the number %(number)s."),
+        i18n.N_("Something went wrong on our side. If it happens again, tell the administrator the number %(number)s."),
         {"number": number},
     )
-    return await _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail, {}, [])
+    return await _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, code="internal", detail=detail)
 
 
 async def _answer(
     request: Request,
     status: HTTPStatus,
+    *,
     code: str,
     detail: str,
-    headers: Mapping[str, str],
-    errors: Sequence[FieldError],
+    headers: Mapping[str, str] | None = None,
+    errors: Sequence[FieldError] = (),
 ) -> Response:
     body = ProblemBody(
         type=f"/problems/{code}",
@@ -142,8 +136,8 @@ async def _answer(
     )
     page: ProblemPage | None = request.app.state.problem_page
     if page is not None and _wants_page(request):
-        return await page(request, body, headers)
-    return JSONResponse(body.model_dump(), status, headers, MEDIA_TYPE)
+        return await page(request, body, headers or {})
+    return JSONResponse(body.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def request_number(request: Request) -> str:

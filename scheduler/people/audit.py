@@ -12,7 +12,7 @@ _SUBJECT_LETTERS = 120
 
 
 def record(
-    db: Session, actor: Actor, now: datetime, action: str, subject: str, zone_path: str | None = None, **detail: Any
+    db: Session, actor: Actor, now: datetime, action: str, subject: str, *, zone_path: str | None = None, **detail: Any
 ) -> None:
     """Note that `actor` did `action` (`zone.rename`) to `subject` (`zone:ID`); `detail` is JSON and holds no secret."""
     db.add(

@@ -10,12 +10,17 @@ from scheduler.store.types import Json, UtcDateTime
 
 
 class User(SQLModel, table=True):
-    """`must_change_password` holds after a one-time first password; nothing else can be done until it is changed."""
+    """`must_change_password` holds after a one-time first password; nothing else can be done until it is changed.
+
+    `zone_id` is where the account belongs: who administers people there may manage it. An account without one is
+    managed from the machine's command line.
+    """
 
     __tablename__ = "app_user"
     id: str = Field(primary_key=True, max_length=26)
     login: str = Field(unique=True, max_length=80)
     name: str = Field(max_length=120)
+    zone_id: str | None = Field(default=None, foreign_key="zone.id", index=True)
     password_hash: str
     must_change_password: bool = True
     totp_secret: str | None = None
@@ -62,11 +67,12 @@ class ApiToken(SQLModel, table=True):
 
 
 class SignInAttempt(SQLModel, table=True):
-    """Failed sign-ins, counted by login and by address."""
+    """A sign-in tried: failed ones slow the next down, a succeeded one makes its address known for the login."""
 
     id: int | None = Field(default=None, primary_key=True)
     subject: str = Field(index=True, max_length=120)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
+    succeeded: bool = False
 
 
 class AuditEntry(SQLModel, table=True):

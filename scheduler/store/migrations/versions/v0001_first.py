@@ -94,33 +94,13 @@ def _zone_group_member() -> None:
 
 
 def _people() -> None:
-    _app_user()
     _auditentry()
     _idempotencykey()
     _signinattempt()
+    _app_user()
     _apitoken()
     _rolegrant()
     _websession()
-
-
-def _app_user() -> None:
-    op.create_table(
-        "app_user",
-        sa.Column("id", sa.String(26), nullable=False),
-        sa.Column("login", sa.String(80), nullable=False),
-        sa.Column("name", sa.String(120), nullable=False),
-        sa.Column("password_hash", sa.String, nullable=False),
-        sa.Column("must_change_password", sa.Boolean, nullable=False),
-        sa.Column("totp_secret", sa.String),
-        sa.Column("totp_confirmed", sa.Boolean, nullable=False),
-        sa.Column("totp_last_step", sa.Integer, nullable=False),
-        sa.Column("language", sa.String(8), nullable=False),
-        sa.Column("disabled", sa.Boolean, nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
-        sa.UniqueConstraint("login", name=op.f("uq_app_user_login")),
-    )
 
 
 def _auditentry() -> None:
@@ -158,10 +138,34 @@ def _signinattempt() -> None:
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("subject", sa.String(120), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
+        sa.Column("succeeded", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signinattempt")),
     )
     op.create_index(op.f("ix_signinattempt_at"), "signinattempt", ["at"])
     op.create_index(op.f("ix_signinattempt_subject"), "signinattempt", ["subject"])
+
+
+def _app_user() -> None:
+    op.create_table(
+        "app_user",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("login", sa.String(80), nullable=False),
+        sa.Column("name", sa.String(120), nullable=False),
+        sa.Column("zone_id", sa.String),
+        sa.Column("password_hash", sa.String, nullable=False),
+        sa.Column("must_change_password", sa.Boolean, nullable=False),
+        sa.Column("totp_secret", sa.String),
+        sa.Column("totp_confirmed", sa.Boolean, nullable=False),
+        sa.Column("totp_last_step", sa.Integer, nullable=False),
+        sa.Column("language", sa.String(8), nullable=False),
+        sa.Column("disabled", sa.Boolean, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_app_user_zone_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_app_user")),
+        sa.UniqueConstraint("login", name=op.f("uq_app_user_login")),
+    )
+    op.create_index(op.f("ix_app_user_zone_id"), "app_user", ["zone_id"])
 
 
 def _apitoken() -> None:

@@ -1,0 +1,158 @@
+"""All SQL about people."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, delete, func, or_, update
+from sqlmodel import Session, col, select
+
+from scheduler.people.models import (
+    ApiToken,
+    AuditEntry,
+    IdempotencyKey,
+    RoleGrant,
+    SignInAttempt,
+    User,
+    WebSession,
+)
+from scheduler.zones.models import Zone
+
+
+def user(db: Session, user_id: str, *, lock: bool = False) -> User | None:
+    """The person; with `lock`, nobody else changes the row until this transaction ends."""
+    return db.get(User, user_id, with_for_update=lock, populate_existing=lock)
+
+
+def user_by_login(db: Session, login: str) -> User | None:
+    return db.exec(select(User).where(User.login == login)).one_or_none()
+
+
+def users_below(db: Session, zone_paths: Collection[str], *, after: str | None, limit: int) -> Sequence[User]:
+    """People whose account belongs below one of the paths, by login."""
+    query = select(User).join(Zone, col(Zone.id) == User.zone_id).where(_below(zone_paths))
+    if after is not None:
+        query = query.where(User.login > after)
+    return db.exec(query.order_by(User.login).limit(limit)).all()
+
+
+def grants_of(db: Session, user_ids: Collection[str]) -> Sequence[tuple[RoleGrant, Zone]]:
+    query = select(RoleGrant, Zone).join(Zone, col(Zone.id) == RoleGrant.zone_id)
+    return db.exec(query.where(col(RoleGrant.user_id).in_(user_ids)).order_by(RoleGrant.id)).all()
+
+
+def grant(db: Session, grant_id: str) -> RoleGrant | None:
+    return db.get(RoleGrant, grant_id)
+
+
+def zone_path(db: Session, zone_id: str) -> str | None:
+    return db.exec(select(Zone.path).where(Zone.id == zone_id)).one_or_none()
+
+
+def zone_paths(db: Session, zone_ids: Collection[str]) -> list[str]:
+    return list(db.exec(select(Zone.path).where(col(Zone.id).in_(zone_ids))).all())
+
+
+def root_ids(db: Session) -> list[str]:
+    return list(db.exec(select(Zone.id).where(col(Zone.parent_id).is_(None))).all())
+
+
+def web_session(db: Session, token_sha256: str) -> tuple[WebSession, User] | None:
+    query = select(WebSession, User).join(User, col(User.id) == WebSession.user_id)
+    return db.exec(query.where(WebSession.token_sha256 == token_sha256)).one_or_none()
+
+
+def touch_session(db: Session, token_sha256: str, now: datetime) -> None:
+    db.execute(update(WebSession).where(col(WebSession.token_sha256) == token_sha256).values(last_used_at=now))
+
+
+def end_session(db: Session, token_sha256: str) -> None:
+    db.execute(delete(WebSession).where(col(WebSession.token_sha256) == token_sha256))
+
+
+def end_sessions_of(db: Session, user_id: str, *, but: str | None = None) -> None:
+    query = delete(WebSession).where(col(WebSession.user_id) == user_id)
+    if but is not None:
+        query = query.where(col(WebSession.token_sha256) != but)
+    db.execute(query)
+
+
+def drop_old_sessions(db: Session, now: datetime) -> None:
+    db.execute(delete(WebSession).where(col(WebSession.expires_at) <= now))
+
+
+def api_token(db: Session, token_sha256: str) -> tuple[ApiToken, User] | None:
+    query = select(ApiToken, User).join(User, col(User.id) == ApiToken.user_id)
+    return db.exec(query.where(ApiToken.token_sha256 == token_sha256)).one_or_none()
+
+
+def tokens_of(db: Session, user_id: str) -> Sequence[ApiToken]:
+    return db.exec(select(ApiToken).where(ApiToken.user_id == user_id).order_by(ApiToken.id)).all()
+
+
+def end_tokens_of(db: Session, user_id: str) -> None:
+    db.execute(delete(ApiToken).where(col(ApiToken.user_id) == user_id))
+
+
+def failures(db: Session, subject: str, since: datetime) -> list[datetime]:
+    query = select(SignInAttempt.at).where(SignInAttempt.subject == subject, SignInAttempt.at > since)
+    return list(db.exec(query.where(col(SignInAttempt.succeeded).is_(False))).all())
+
+
+def signed_in_before(db: Session, subject: str, since: datetime) -> bool:
+    query = select(SignInAttempt.id).where(SignInAttempt.subject == subject, SignInAttempt.at > since)
+    return db.exec(query.where(col(SignInAttempt.succeeded).is_(True)).limit(1)).first() is not None
+
+
+def forget_attempts(db: Session, attempt_ids: Collection[int]) -> None:
+    db.execute(delete(SignInAttempt).where(col(SignInAttempt.id).in_(attempt_ids)))
+
+
+def forget_failures(db: Session, subject: str) -> None:
+    query = delete(SignInAttempt).where(col(SignInAttempt.subject) == subject)
+    db.execute(query.where(col(SignInAttempt.succeeded).is_(False)))
+
+
+def drop_old_attempts(db: Session, *, failed_before: datetime, succeeded_before: datetime) -> None:
+    failed, at = col(SignInAttempt.succeeded).is_(False), col(SignInAttempt.at)
+    db.execute(delete(SignInAttempt).where(or_(failed & (at <= failed_before), at <= succeeded_before)))
+
+
+def audit_below(
+    db: Session, zone_paths: Collection[str], *, subject: str | None, before: int | None, limit: int
+) -> Sequence[AuditEntry]:
+    """Entries about zones below the paths, latest first."""
+    query = select(AuditEntry).where(or_(*(col(AuditEntry.zone_path).startswith(path) for path in zone_paths)))
+    if subject is not None:
+        query = query.where(AuditEntry.subject == subject)
+    if before is not None:
+        query = query.where(col(AuditEntry.id) < before)
+    return db.exec(query.order_by(col(AuditEntry.id).desc()).limit(limit)).all()
+
+
+def names_of(db: Session, user_ids: Collection[str]) -> dict[str, str]:
+    return dict(db.exec(select(User.id, User.name).where(col(User.id).in_(user_ids))).all())
+
+
+def administrators(db: Session, zone_id: str, role: str, now: datetime) -> int:
+    """How many enabled people hold `role` on the zone itself now."""
+    query: Select[Any] = select(func.count(func.distinct(RoleGrant.user_id))).join(
+        User, col(User.id) == RoleGrant.user_id
+    )
+    live = or_(col(RoleGrant.until).is_(None), col(RoleGrant.until) > now)
+    query = query.where(
+        col(RoleGrant.zone_id) == zone_id, col(RoleGrant.role) == role, col(User.disabled).is_(False), live
+    )
+    return int(db.execute(query).scalar_one())
+
+
+def _below(zone_paths: Collection[str]) -> ColumnElement[bool]:
+    return or_(*(col(Zone.path).startswith(path) for path in zone_paths))
+
+
+def answer(db: Session, user_id: str, key: str) -> IdempotencyKey | None:
+    return db.get(IdempotencyKey, (user_id, key), populate_existing=True)
+
+
+def drop_old_answers(db: Session, before: datetime) -> None:
+    db.execute(delete(IdempotencyKey).where(col(IdempotencyKey.created_at) <= before))

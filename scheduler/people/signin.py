@@ -1,0 +1,210 @@
+"""Signing in and out, and finding out who a cookie or a bearer token stands for.
+
+The password is checked between two short transactions: argon2 takes a while, and no writer waits for it.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import ClassVar
+
+from msgspec import Struct
+from sqlmodel import Session
+
+from scheduler.errors import Problem, TooMany
+from scheduler.people import audit, limits, passwords, repository, totp
+from scheduler.people.actor import Actor
+from scheduler.people.models import ApiToken, SignInAttempt, User, WebSession
+from scheduler.rights import Action, Grant, Role
+from scheduler.store.engine import Store
+
+TOKEN_PREFIX = "loa_"  # noqa: S105 -- what every bearer token begins with
+IDLE_SHARE = 4  # a session unused for a quarter of its life is over
+TOUCH_EVERY = timedelta(minutes=1)
+
+
+class NotSignedIn(Problem):
+    """Nobody is known to be asking, or what they showed is wrong."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.UNAUTHORIZED
+
+
+class SignedIn(Struct, frozen=True):
+    """A new session: `cookie` is given to the browser once and kept nowhere."""
+
+    actor: Actor
+    cookie: str
+    csrf_token: str
+    expires_at: datetime
+
+
+class Credentials(Struct, frozen=True):
+    """`address` is where the request came from; `code` is the second factor's, empty when not asked for yet."""
+
+    login: str
+    password: str
+    address: str
+    code: str = ""
+
+
+class Known(Struct, frozen=True):
+    """Who a cookie stands for. A bearer token has no `csrf_token`, nothing to end and nothing to forge."""
+
+    actor: Actor
+    token_sha256: str
+    csrf_token: str | None = None
+    touch: bool = False
+
+
+def sign_in(store: Store, now: datetime, credentials: Credentials, lifetime: timedelta) -> SignedIn:
+    """A session for the right password (and code), else NotSignedIn, or TooMany while one has to wait."""
+    login = credentials.login.strip().casefold()
+    with store.writing() as db:
+        attempts = _admit(db, login, credentials.address, now)
+        user = repository.user_by_login(db, login)
+    right = passwords.verified(credentials.password, user.password_hash if user else None)
+    if user is None or not right or user.disabled:
+        raise NotSignedIn("wrong_credentials", "The login name or the password is wrong.")
+    with store.writing() as db:
+        signed_in = _admitted(db, now, user.id, credentials, attempts=attempts, lifetime=lifetime)
+    if signed_in is None:
+        raise NotSignedIn("code_needed", "Type the six figures that your telephone shows.", field="code")
+    return signed_in
+
+
+def known_by_cookie(db: Session, now: datetime, cookie: str) -> Known | None:
+    """Who holds this session, if it is neither over nor idle for too long."""
+    token_sha256 = digest(cookie)
+    found = repository.web_session(db, token_sha256)
+    if found is None:
+        return None
+    session, user = found
+    idle = (session.expires_at - session.created_at) / IDLE_SHARE
+    if user.disabled or now >= session.expires_at or now - session.last_used_at >= idle:
+        return None
+    actor = actor_of(db, user, second_factor=session.second_factor)
+    touch = now - session.last_used_at >= TOUCH_EVERY
+    return Known(actor, token_sha256, session.csrf_token, touch)
+
+
+def known_by_token(db: Session, now: datetime, token: str) -> Known | None:
+    """Who this bearer token stands for, with no more than its scope."""
+    found = repository.api_token(db, digest(token)) if token.startswith(TOKEN_PREFIX) else None
+    if found is None or found[1].disabled or now >= found[0].expires_at:
+        return None
+    row, user = found
+    return Known(actor_of(db, user, scope=scope_of(row)), row.token_sha256)
+
+
+def touch(db: Session, now: datetime, token_sha256: str) -> None:
+    """Note that the session was used, so that it does not count as idle."""
+    repository.touch_session(db, token_sha256, now)
+
+
+def sign_out(db: Session, actor: Actor, now: datetime, token_sha256: str) -> None:
+    """End the session; its cookie is worth nothing from now on."""
+    repository.end_session(db, token_sha256)
+    audit.record(db, actor, now, "session.end", f"user:{actor.user_id}")
+
+
+def actor_of(db: Session, user: User, *, second_factor: bool = False, scope: frozenset[Action] | None = None) -> Actor:
+    """The person with the grants they hold."""
+    roles = {role.value for role in Role}
+    grants = tuple(
+        Grant(Role(row.role), row.zone_id, row.until)
+        for row, _zone in repository.grants_of(db, [user.id])
+        if row.role in roles
+    )
+    return Actor(
+        user_id=user.id,
+        login=user.login,
+        name=user.name,
+        language=user.language,
+        grants=grants,
+        second_factor=second_factor,
+        scope=scope,
+        must_change_password=user.must_change_password,
+    )
+
+
+def machine(db: Session) -> Actor:
+    """Loa itself, on the machine it runs on: administrator of every root zone, without a name in the audit."""
+    grants = tuple(Grant(Role.ADMINISTRATOR, zone_id) for zone_id in repository.root_ids(db))
+    return Actor(user_id="", login="loa", name="Loa", grants=grants)
+
+
+def scope_of(row: ApiToken) -> frozenset[Action]:
+    known = {action.value for action in Action}
+    return frozenset(Action(word) for word in row.scope if word in known)
+
+
+def digest(secret: str) -> str:
+    """What is kept of a cookie or token: they have 256 random bits, so a plain hash cannot be turned round."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _admit(db: Session, login: str, address: str, now: datetime) -> list[int]:
+    """Count the try as failed until it has succeeded, so that many at once cannot slip through; else TooMany."""
+    repository.drop_old_attempts(db, failed_before=now - limits.WINDOW, succeeded_before=now - limits.KNOWN_FOR)
+    names = limits.subjects(login, address)
+    since = now - limits.WINDOW
+    waits = [
+        limits.wait_s(limits.PAIR, repository.failures(db, names.pair, since), now),
+        limits.wait_s(limits.ADDRESS, repository.failures(db, names.address, since), now),
+    ]
+    if not repository.signed_in_before(db, names.pair, now - limits.KNOWN_FOR):
+        waits.append(limits.wait_s(limits.LOGIN, repository.failures(db, names.login, since), now))
+    if (wait_s := max(waits)) > 0:
+        message = "Too many wrong passwords. Try again in %(wait_s)s seconds."
+        raise TooMany("too_many_sign_ins", message, retry_after_s=wait_s, wait_s=wait_s)
+    attempts = [SignInAttempt(subject=subject, at=now) for subject in (names.pair, names.address, names.login)]
+    db.add_all(attempts)
+    db.flush()
+    return [attempt.id for attempt in attempts if attempt.id is not None]
+
+
+def _admitted(
+    db: Session, now: datetime, user_id: str, credentials: Credentials, *, attempts: list[int], lifetime: timedelta
+) -> SignedIn | None:
+    """The session, or None where the second factor is still to be given; not a failure then."""
+    user = repository.user(db, user_id, lock=True)
+    if user is None or user.disabled:
+        raise NotSignedIn("wrong_credentials", "The login name or the password is wrong.")
+    repository.forget_attempts(db, attempts)
+    if user.totp_confirmed and not credentials.code.strip():
+        return None
+    if user.totp_confirmed:
+        use_code(db, user, credentials.code, now)
+    names = limits.subjects(user.login, credentials.address)
+    repository.forget_failures(db, names.pair)
+    repository.drop_old_sessions(db, now)
+    db.add(SignInAttempt(subject=names.pair, at=now, succeeded=True))
+    return _open_session(db, now, user, lifetime)
+
+
+def use_code(db: Session, user: User, code: str, now: datetime) -> None:
+    """Take a code of the second factor, which is worth nothing from now on; else NotSignedIn."""
+    step = totp.matching_step(user.totp_secret or "", code, now, user.totp_last_step)
+    if step is None:
+        raise NotSignedIn("wrong_code", "The code is wrong or was used already. Wait for the next one.", field="code")
+    user.totp_last_step = step
+    db.add(user)
+
+
+def _open_session(db: Session, now: datetime, user: User, lifetime: timedelta) -> SignedIn:
+    cookie, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    db.add(
+        WebSession(
+            token_sha256=digest(cookie),
+            user_id=user.id,
+            csrf_token=csrf_token,
+            second_factor=user.totp_confirmed,
+            created_at=now,
+            last_used_at=now,
+            expires_at=now + lifetime,
+        )
+    )
+    actor = actor_of(db, user, second_factor=user.totp_confirmed)
+    audit.record(db, actor, now, "session.begin", f"user:{user.id}")
+    return SignedIn(actor, cookie, csrf_token, now + lifetime)

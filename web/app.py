@@ -1,0 +1,54 @@
+"""The web application: pages and API over one centre."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from web import assets, once, problems
+from web.centre import Centre
+from web.middleware import AnswerHeaders, BodyLimit
+from web.problems import ProblemPage
+
+API = "/api/v1"
+
+# What is sent here may be as long as the settings allow an upload to be.
+UPLOAD_PATHS = (f"{API}/uploads",)
+
+# Each has its own prefix, /api/v1/… or a page's path, and its tag.
+ROUTERS: tuple[APIRouter, ...] = ()
+
+
+def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
+    """The application over `centre`, which others start and stop; `page` tells problems to browsers."""
+    app = FastAPI(
+        title="Loa",
+        version="1",
+        summary="Public-address radio over IP for communes.",
+        lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{API}/openapi.json",
+    )
+    app.state.centre = centre
+    app.state.assets = assets.Assets()
+    problems.install(app, page)
+    once.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount(assets.PREFIX, app.state.assets)
+    app.add_middleware(GZipMiddleware, minimum_size=600, compresslevel=6)
+    app.add_middleware(
+        BodyLimit, upload_paths=UPLOAD_PATHS, upload_max_bytes=centre.settings.upload_max_bytes + 64 * 1024
+    )
+    app.add_middleware(AnswerHeaders, https=centre.settings.secure_cookies)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    centre: Centre = app.state.centre
+    centre.changes.attach(asyncio.get_running_loop())
+    yield

@@ -1,0 +1,166 @@
+"""What an endpoint asks for: the centre, the time, a transaction, and who is asking.
+
+A cookie is sent by a browser whoever made it ask, so what changes something also needs the session's `csrf_token`
+(header X-CSRF-Token or form field `csrf_token`) and must come from our own pages. A bearer token needs neither.
+"""
+
+import hmac
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, cast
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Response
+from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from sqlmodel import Session
+
+from scheduler.errors import Forbidden
+from scheduler.people import signin
+from scheduler.people.actor import Actor
+from scheduler.people.signin import Known, NotSignedIn, SignedIn
+from web import i18n
+from web.centre import Centre
+from web.settings import Settings
+
+SESSION_COOKIE = "loa_session"
+CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "csrf_token"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+_cookie = APIKeyCookie(name=SESSION_COOKIE, scheme_name="session", description="Made by sign-in.", auto_error=False)
+_csrf = APIKeyHeader(
+    name=CSRF_HEADER,
+    scheme_name="csrf",
+    description="With the cookie, for all that changes something: `csrf_token` of the session.",
+    auto_error=False,
+)
+_bearer = HTTPBearer(scheme_name="token", description="For scripts: a token from /api/v1/tokens.", auto_error=False)
+
+
+def centre_of(request: Request) -> Centre:
+    return cast("Centre", request.app.state.centre)
+
+
+TheCentre = Annotated[Centre, Depends(centre_of)]
+
+
+def now_of(centre: TheCentre) -> datetime:
+    return centre.clock.now()
+
+
+Now = Annotated[datetime, Depends(now_of)]
+
+
+def reading(centre: TheCentre) -> Iterator[Session]:
+    with centre.store.reading() as db:
+        yield db
+
+
+def writing(centre: TheCentre) -> Iterator[Session]:
+    with centre.store.writing() as db:
+        yield db
+
+
+# "function": the transaction is committed before the answer leaves, so that what was promised is kept.
+ReadDb = Annotated[Session, Depends(reading, scope="function")]
+WriteDb = Annotated[Session, Depends(writing, scope="function")]
+
+
+def known_of(
+    request: Request,
+    centre: TheCentre,
+    now: Now,
+    cookie: Annotated[str | None, Depends(_cookie)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Known | None:
+    """Who is asking, without refusing anybody yet."""
+    if bearer is None and not cookie:
+        return None
+    with centre.store.reading() as db:
+        if bearer is not None:
+            known = signin.known_by_token(db, now, bearer.credentials)
+        else:
+            known = signin.known_by_cookie(db, now, cookie or "")
+    if known is not None:
+        request.state.language = known.actor.language
+        if known.touch:
+            with centre.store.writing() as db:
+                signin.touch(db, now, known.token_sha256)
+    return known
+
+
+async def signed_in(
+    request: Request,
+    centre: TheCentre,
+    known: Annotated[Known | None, Depends(known_of)],
+    _documented: Annotated[str | None, Depends(_csrf)],
+) -> Known:
+    """Who is asking, also with a first password that is still to be changed; else NotSignedIn."""
+    if known is None:
+        raise NotSignedIn("not_signed_in", i18n.N_("Sign in first."))
+    if known.csrf_token is not None and request.method not in _SAFE_METHODS:
+        same_origin(request, centre)
+        given = request.headers.get(CSRF_HEADER) or await _form_token(request)
+        if not hmac.compare_digest(given.encode(), known.csrf_token.encode()):
+            raise Forbidden("csrf", i18n.N_("This page is too old. Load it again and repeat what you did."))
+    return known
+
+
+def actor_of(known: Annotated[Known, Depends(signed_in)]) -> Actor:
+    """Who is asking, once they have a password of their own."""
+    if known.actor.must_change_password:
+        raise Forbidden("password_change_needed", i18n.N_("Choose a password of your own first."))
+    return known.actor
+
+
+AnyKnown = Annotated[Known, Depends(signed_in)]
+CurrentActor = Annotated[Actor, Depends(actor_of)]
+MaybeKnown = Annotated[Known | None, Depends(known_of)]
+
+
+def same_origin(request: Request, centre: TheCentre) -> None:
+    """Return if the request was made by our own pages or by no page at all; else Forbidden."""
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        ours = site in ("same-origin", "none")
+    elif origin is not None:
+        ours = urlsplit(origin).netloc in (request.headers.get("host"), urlsplit(centre.settings.base_url).netloc)
+    else:
+        ours = True
+    if not ours:
+        raise Forbidden("cross_origin", i18n.N_("This was sent by another site."))
+
+
+def session_lifetime(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.session_hours)
+
+
+def give_cookie(response: Response, settings: Settings, signed_in: SignedIn) -> None:
+    """Let the browser keep the session: out of reach of scripts and of other sites' requests."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        signed_in.cookie,
+        max_age=round(session_lifetime(settings).total_seconds()),
+        httponly=True,
+        secure=settings.secure_cookies,
+        samesite="lax",
+        path="/",
+    )
+
+
+def take_cookie(response: Response, settings: Settings) -> None:
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, secure=settings.secure_cookies, samesite="lax")
+
+
+def address_of(request: Request) -> str:
+    """Where the request came from, as the server (behind its trusted proxy) knows it."""
+    return request.client.host if request.client else "unknown"
+
+
+async def _form_token(request: Request) -> str:
+    if not request.headers.get("content-type", "").startswith(_FORM_TYPES):
+        return ""
+    value = (await request.form()).get(CSRF_FIELD)
+    return value if isinstance(value, str) else ""
