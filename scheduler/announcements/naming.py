@@ -22,11 +22,11 @@ def title(typed: str) -> str:
     """One line of 1 to 200 characters, or Invalid."""
     line = _visible(" ".join(typed.split()))
     if not line:
-        raise Invalid("title_empty", "write a title", field="title")
+        raise Invalid("title_empty", "Write a title.", field="title")
     if len(line) > MAX_TITLE:
         raise Invalid(
             "title_too_long",
-            "a title has at most %(limit)s characters, this one has %(count)s",
+            "A title has at most %(limit)s characters, this one has %(count)s.",
             field="title",
             limit=MAX_TITLE,
             count=len(line),
@@ -39,11 +39,11 @@ def text(typed: str) -> str:
     lines = (_visible(line).strip() for line in typed.splitlines())
     body = "\n".join(lines).strip()
     if not any(character.isalnum() for character in body):
-        raise Invalid("text_empty", "write the text that is to be read", field="text")
+        raise Invalid("text_empty", "Write the text that is to be read.", field="text")
     if len(body) > MAX_TEXT:
         raise Invalid(
             "text_too_long",
-            "a text has at most %(limit)s characters (over an hour of speech), this one has %(count)s",
+            "A text has at most %(limit)s characters (an hour of speech), this one has %(count)s.",
             field="text",
             limit=MAX_TEXT,
             count=len(body),

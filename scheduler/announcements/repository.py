@@ -1,0 +1,170 @@
+"""All SQL about announcements, their recordings and the jobs that produce them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, update
+from sqlmodel import Session, col
+
+from scheduler.announcements.models import Announcement, Recording, RecordingState
+from scheduler.broadcasts.models import Broadcast, BroadcastTarget
+from scheduler.people.models import User
+from scheduler.workflow import State
+from scheduler.zones.models import GroupMember, Zone
+
+MAX_ATTEMPTS = 3
+_FREE = (State.DRAFT, State.RETURNED, State.DONE, State.CANCELLED)
+_OVER = (State.DONE, State.CANCELLED)
+_HEARD = (State.APPROVED, State.ON_AIR, State.DONE)
+
+
+def get(db: Session, announcement_id: str) -> Announcement | None:
+    found = db.get(Announcement, announcement_id)
+    return None if found is None or found.deleted_at is not None else found
+
+
+def get_recording(db: Session, recording_id: str) -> Recording | None:
+    return db.get(Recording, recording_id)
+
+
+def recordings_of(db: Session, announcement_ids: Collection[str]) -> dict[str, list[Recording]]:
+    """The recordings of each announcement, in the order in which they were made."""
+    found: dict[str, list[Recording]] = {announcement_id: [] for announcement_id in announcement_ids}
+    rows = db.scalars(select(Recording).where(col(Recording.announcement_id).in_(found)).order_by(col(Recording.id)))
+    for recording in rows:
+        found[recording.announcement_id].append(recording)
+    return found
+
+
+def page(db: Session, paths: Iterable[str], *, before: str | None, limit: int) -> list[tuple[Announcement, Zone, User]]:
+    """The newest announcements in the subtrees of `paths`, those before the id `before`, `limit` of them."""
+    query = (
+        select(Announcement, Zone, User)
+        .join(Zone, col(Announcement.zone_id) == col(Zone.id))
+        .join(User, col(Announcement.author_id) == col(User.id))
+        .where(col(Announcement.deleted_at).is_(None), within(paths))
+        .order_by(col(Announcement.id).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(col(Announcement.id) < before)
+    return [(announcement, zone, user) for announcement, zone, user in db.execute(query)]
+
+
+def within(paths: Iterable[str]) -> ColumnElement[bool]:
+    """Zones at or below any of `paths`."""
+    conditions = [col(Zone.path).startswith(path, autoescape=True) for path in paths]
+    return or_(*conditions) if conditions else false()
+
+
+def place_and_author(db: Session, announcement: Announcement) -> tuple[Zone, User]:
+    return db.get_one(Zone, announcement.zone_id), db.get_one(User, announcement.author_id)
+
+
+def paths_of(db: Session, zone_ids: Collection[str]) -> tuple[str, ...]:
+    return tuple(db.scalars(select(col(Zone.path)).where(col(Zone.id).in_(zone_ids))))
+
+
+def paths_heard(db: Session, announcement_id: str) -> tuple[str, ...]:
+    """The paths of the zones that a broadcast of this announcement is or was meant for, once it was approved."""
+    heard = and_(col(Broadcast.announcement_id) == announcement_id, col(Broadcast.state).in_(_HEARD))
+    direct = (
+        select(col(Zone.path))
+        .join(BroadcastTarget, col(BroadcastTarget.zone_id) == col(Zone.id))
+        .join(Broadcast, col(Broadcast.id) == col(BroadcastTarget.broadcast_id))
+        .where(heard)
+    )
+    grouped = (
+        select(col(Zone.path))
+        .join(GroupMember, col(GroupMember.zone_id) == col(Zone.id))
+        .join(BroadcastTarget, col(BroadcastTarget.group_id) == col(GroupMember.group_id))
+        .join(Broadcast, col(Broadcast.id) == col(BroadcastTarget.broadcast_id))
+        .where(heard)
+    )
+    return tuple(db.scalars(direct.union(grouped)))
+
+
+def broadcasts_holding(db: Session, announcement_id: str) -> list[Broadcast]:
+    """Those for which its sound must stay as it is: waiting for approval, approved or on the air."""
+    return _broadcasts(db, announcement_id, _FREE)
+
+
+def broadcasts_using(db: Session, announcement_id: str) -> list[Broadcast]:
+    """Those that are not over, drafts too."""
+    return _broadcasts(db, announcement_id, _OVER)
+
+
+def _broadcasts(db: Session, announcement_id: str, without: Sequence[State]) -> list[Broadcast]:
+    query = select(Broadcast).where(
+        col(Broadcast.announcement_id) == announcement_id, col(Broadcast.state).not_in(without)
+    )
+    return list(db.scalars(query.order_by(col(Broadcast.id))))
+
+
+def held(db: Session, announcement_ids: Collection[str]) -> frozenset[str]:
+    """Which of these announcements broadcasts hold as they are."""
+    query = select(col(Broadcast.announcement_id)).where(
+        col(Broadcast.announcement_id).in_(announcement_ids), col(Broadcast.state).not_in(_FREE)
+    )
+    return frozenset(db.scalars(query))
+
+
+def claim(db: Session, job_id: str, now: datetime, *, urgent_only: bool) -> Recording | None:
+    """The next queued recording, now `job_id`'s: urgent ones first, then the oldest."""
+    query = (
+        select(Recording)
+        .join(Announcement, col(Announcement.id) == col(Recording.announcement_id))
+        .where(col(Recording.state) == RecordingState.QUEUED, col(Announcement.deleted_at).is_(None))
+        .order_by(col(Recording.urgent).desc(), col(Recording.id))
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Recording)
+    )
+    if urgent_only:
+        query = query.where(col(Recording.urgent))
+    recording = db.scalars(query).first()
+    if recording is not None:
+        recording.state = RecordingState.PRODUCING
+        recording.job_id = job_id
+        recording.job_seen_at = now
+        recording.attempts += 1
+        recording.progress = 0.0
+        db.add(recording)
+    return recording
+
+
+def sign_of_life(db: Session, recording_id: str, job_id: str, progress: float, now: datetime) -> bool:
+    """Note how far a job is; False when the job is no longer wanted."""
+    alive = exists().where(
+        col(Announcement.id) == col(Recording.announcement_id), col(Announcement.deleted_at).is_(None)
+    )
+    changed = db.execute(
+        update(Recording)
+        .where(
+            col(Recording.id) == recording_id,
+            col(Recording.job_id) == job_id,
+            col(Recording.state) == RecordingState.PRODUCING,
+            alive,
+        )
+        .values(progress=progress, job_seen_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(changed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
+
+
+def job(db: Session, recording_id: str, job_id: str) -> Recording | None:
+    """The recording if `job_id` is still the one that produces it."""
+    query = select(Recording).where(
+        col(Recording.id) == recording_id,
+        col(Recording.job_id) == job_id,
+        col(Recording.state) == RecordingState.PRODUCING,
+    )
+    return db.scalars(query.with_for_update()).first()
+
+
+def silent_jobs(db: Session, quiet_since: datetime) -> list[Recording]:
+    """Recordings whose job has shown no sign of life since `quiet_since`."""
+    query = select(Recording).where(
+        col(Recording.state) == RecordingState.PRODUCING,
+        or_(col(Recording.job_seen_at).is_(None), col(Recording.job_seen_at) < quiet_since),
+    )
+    return list(db.scalars(query.with_for_update(skip_locked=True)))

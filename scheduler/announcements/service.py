@@ -1,0 +1,353 @@
+"""What people do with announcements. Each function is part of one transaction and checks the right to it first.
+
+What broadcasts hold (waiting for approval, approved, on the air) keeps its sound as it was when it was approved: it is
+changed by copying it. The version of an announcement counts the changes of its recordings too.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from scheduler.announcements import naming, repository
+from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
+from scheduler.announcements.schemas import (
+    AnnouncementOut,
+    AnnouncementPage,
+    CopyOf,
+    NewAnnouncement,
+    NewUpload,
+    Recipe,
+    RecordingOut,
+    SoundRecording,
+    TextRecording,
+)
+from scheduler.errors import Conflict, Invalid, NotFound, Stale
+from scheduler.people import audit
+from scheduler.people.actor import Actor, require
+from scheduler.people.models import User
+from scheduler.rights import Action
+from scheduler.store.types import new_id
+from scheduler.zones.models import Zone
+
+MAX_RECORDINGS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSound:
+    """A sound file that lies in the store of originals already, and the name that the sender gave it."""
+
+    sha256: str
+    sent_name: str | None
+
+
+def view(db: Session, actor: Actor, now: datetime, announcement_id: str) -> AnnouncementOut:
+    announcement = readable(db, actor, now, announcement_id)
+    zone, author = repository.place_and_author(db, announcement)
+    recordings = repository.recordings_of(db, [announcement.id])[announcement.id]
+    held = repository.held(db, [announcement.id])
+    return _shown(announcement, zone, author, recordings, held=held, actor=actor, now=now)
+
+
+def index(db: Session, actor: Actor, now: datetime, *, before: str | None = None, limit: int = 50) -> AnnouncementPage:
+    """The announcements of the zones that the actor sees, newest first; `before` is the last page's `next`."""
+    paths = repository.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
+    rows = repository.page(db, paths, before=before, limit=limit + 1)
+    shown = rows[:limit]
+    ids = [announcement.id for announcement, _zone, _author in shown]
+    recordings, held = repository.recordings_of(db, ids), repository.held(db, ids)
+    items = [_shown(a, zone, author, recordings[a.id], held=held, actor=actor, now=now) for a, zone, author in shown]
+    return AnnouncementPage(items=items, next=ids[-1] if len(rows) > limit else None)
+
+
+def create(db: Session, actor: Actor, now: datetime, new: NewAnnouncement) -> AnnouncementOut:
+    """An announcement read aloud from text."""
+    announcement = _create(db, actor, now, new.zone_id, new.title)
+    for recording in new.recordings:
+        db.add(_from_text(announcement.id, recording, now, urgent=new.urgent))
+    _refuse_twice([recording.language for recording in new.recordings])
+    return _done(db, actor, now, announcement, "create")
+
+
+def create_from_sound(db: Session, actor: Actor, now: datetime, new: NewUpload, sound: StoredSound) -> AnnouncementOut:
+    """An announcement from a file or from the browser's microphone."""
+    announcement = _create(db, actor, now, new.zone_id, new.title)
+    db.add(_from_sound(announcement.id, new.recording, sound, now, urgent=new.urgent))
+    return _done(db, actor, now, announcement, "create", original=sound.sha256)
+
+
+def may_create(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
+    """The zone if the actor may make announcements there; asked before an upload is received too."""
+    zone = db.get(Zone, zone_id)
+    if zone is None:
+        raise NotFound("not_found", "There is no such zone, or it is not in your area.", field="zone_id")
+    require(actor, Action.ANNOUNCEMENT_EDIT, zone.path, now)
+    if zone.valid_until is not None and zone.valid_until <= now.date():
+        raise Conflict("zone_ended", "This zone is no more.", field="zone_id")
+    return zone
+
+
+def copy(db: Session, actor: Actor, now: datetime, announcement_id: str, asked: CopyOf) -> AnnouncementOut:
+    """The same announcement again, to be changed or used elsewhere; what was produced is used again."""
+    source = readable(db, actor, now, announcement_id)
+    made = _create(db, actor, now, asked.zone_id or source.zone_id, asked.title or source.title)
+    made.copied_from_id = source.id
+    for recording in repository.recordings_of(db, [source.id])[source.id]:
+        db.add(_again(recording, made.id, now))
+    return _done(db, actor, now, made, "copy", copied_from=source.id)
+
+
+def rename(
+    db: Session, actor: Actor, now: datetime, announcement_id: str, title: str, *, version: int
+) -> AnnouncementOut:
+    announcement = _editable(db, actor, now, announcement_id, version)
+    announcement.title = naming.title(title)
+    return _done(db, actor, now, announcement, "rename", title=announcement.title)
+
+
+def add_text(
+    db: Session, actor: Actor, now: datetime, announcement_id: str, recording: TextRecording, *, version: int
+) -> AnnouncementOut:
+    """Another language, read aloud."""
+    announcement = _addable(db, actor, now, announcement_id, recording.language, version=version)
+    db.add(_from_text(announcement.id, recording, now, urgent=False))
+    return _done(db, actor, now, announcement, "record", language=recording.language)
+
+
+def add_sound(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    announcement_id: str,
+    *,
+    version: int,
+    recording: SoundRecording,
+    sound: StoredSound,
+) -> AnnouncementOut:
+    """Another language, from a file or a microphone."""
+    announcement = _addable(db, actor, now, announcement_id, recording.language, version=version)
+    db.add(_from_sound(announcement.id, recording, sound, now, urgent=False))
+    return _done(db, actor, now, announcement, "record", language=recording.language, original=sound.sha256)
+
+
+def edit_text(
+    db: Session, actor: Actor, now: datetime, recording_id: str, changed: TextRecording, *, version: int
+) -> AnnouncementOut:
+    """Another text, voice or speed; it is produced again."""
+    recording = _recording(db, recording_id)
+    announcement = _editable(db, actor, now, recording.announcement_id, version, sound=True)
+    if recording.source is not Source.TEXT:
+        raise Conflict("not_text", "This recording is a sound; send another one instead.")
+    recording.text = naming.text(changed.text)
+    recording.voice, recording.speed = changed.voice, changed.speed
+    recording.recipe = changed.recipe.model_dump(mode="json")
+    others = repository.recordings_of(db, [announcement.id])[announcement.id]
+    _refuse_twice([changed.language, *(other.language for other in others if other.id != recording.id)])
+    recording.language = changed.language
+    _queue(recording)
+    return _done(db, actor, now, announcement, "edit", recording=recording.id)
+
+
+def produce_again(db: Session, actor: Actor, now: datetime, recording_id: str) -> AnnouncementOut:
+    """Give a failed recording another try."""
+    recording = _recording(db, recording_id)
+    announcement = _editable(db, actor, now, recording.announcement_id)
+    if recording.state is not RecordingState.FAILED:
+        raise Conflict("not_failed", "Only a recording that failed is tried again.")
+    _queue(recording)
+    return _done(db, actor, now, announcement, "retry", recording=recording.id)
+
+
+def remove_recording(db: Session, actor: Actor, now: datetime, recording_id: str, *, version: int) -> AnnouncementOut:
+    recording = _recording(db, recording_id)
+    announcement = _editable(db, actor, now, recording.announcement_id, version, sound=True)
+    if len(repository.recordings_of(db, [announcement.id])[announcement.id]) == 1:
+        raise Conflict("last_recording", "An announcement has at least one recording; delete the announcement.")
+    db.delete(recording)
+    return _done(db, actor, now, announcement, "unrecord", language=recording.language)
+
+
+def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, version: int) -> None:
+    """Take it out of sight; refused while a broadcast that is not over uses it."""
+    announcement = _editable(db, actor, now, announcement_id, version)
+    using = repository.broadcasts_using(db, announcement.id)
+    if using:
+        raise Conflict(
+            "in_use",
+            "Broadcasts still use this announcement: %(broadcasts)s. Cancel them first.",
+            broadcasts=", ".join(broadcast.id for broadcast in using),
+        )
+    announcement.deleted_at = now
+    _done(db, actor, now, announcement, "delete")
+
+
+def listenable(db: Session, actor: Actor, now: datetime, recording_id: str) -> Recording:
+    """The recording, for those who may read its announcement."""
+    recording = _recording(db, recording_id)
+    readable(db, actor, now, recording.announcement_id)
+    return recording
+
+
+def readable(db: Session, actor: Actor, now: datetime, announcement_id: str) -> Announcement:
+    """The announcement if it is of a zone that the actor sees, or was approved to be heard in one."""
+    announcement = repository.get(db, announcement_id)
+    if announcement is None:
+        raise NotFound("not_found", "There is no such thing, or it is not in your area.")
+    zone = db.get_one(Zone, announcement.zone_id)
+    if not actor.may(Action.ANNOUNCEMENT_READ, zone.path, now) and not _heard_by(db, actor, now, announcement.id):
+        require(actor, Action.ANNOUNCEMENT_READ, zone.path, now)
+    return announcement
+
+
+def hurry(db: Session, announcement_id: str) -> None:
+    """Have what is not produced yet of it produced before all others: an emergency waits for it."""
+    for recording in repository.recordings_of(db, [announcement_id])[announcement_id]:
+        recording.urgent = True
+
+
+def _heard_by(db: Session, actor: Actor, now: datetime, announcement_id: str) -> bool:
+    """Whether a broadcast of it reaches a zone that the actor sees: from above, at, or below it."""
+    heard = repository.paths_heard(db, announcement_id)
+    own = repository.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
+    return any(path.startswith(seen) or seen.startswith(path) for path in heard for seen in own)
+
+
+def _create(db: Session, actor: Actor, now: datetime, zone_id: str, title: str) -> Announcement:
+    zone = may_create(db, actor, now, zone_id)
+    announcement = Announcement(
+        id=new_id(now), zone_id=zone.id, title=naming.title(title), author_id=actor.user_id, created_at=now, version=0
+    )
+    db.add(announcement)
+    db.flush()
+    return announcement
+
+
+def _editable(
+    db: Session, actor: Actor, now: datetime, announcement_id: str, version: int | None = None, *, sound: bool = False
+) -> Announcement:
+    """The announcement if the actor may change it, saw its last version, and no broadcast holds its `sound`."""
+    announcement = readable(db, actor, now, announcement_id)
+    require(actor, Action.ANNOUNCEMENT_EDIT, db.get_one(Zone, announcement.zone_id).path, now)
+    if version is not None and version != announcement.version:
+        raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
+    holding = repository.broadcasts_holding(db, announcement.id) if sound else []
+    if holding:
+        raise Conflict(
+            "held",
+            "Broadcasts hold this announcement as it was approved: %(broadcasts)s. Copy it to change it.",
+            broadcasts=", ".join(broadcast.id for broadcast in holding),
+        )
+    return announcement
+
+
+def _addable(
+    db: Session, actor: Actor, now: datetime, announcement_id: str, language: str, *, version: int
+) -> Announcement:
+    announcement = _editable(db, actor, now, announcement_id, version, sound=True)
+    present = [recording.language for recording in repository.recordings_of(db, [announcement.id])[announcement.id]]
+    if len(present) >= MAX_RECORDINGS:
+        raise Conflict("too_many_recordings", "An announcement has at most %(limit)s recordings.", limit=MAX_RECORDINGS)
+    _refuse_twice([language, *present])
+    return announcement
+
+
+def _refuse_twice(languages: list[str]) -> None:
+    lowered = [language.lower() for language in languages]
+    for language in lowered:
+        if lowered.count(language) > 1:
+            message = "An announcement has one recording in each language; %(language)s is there twice."
+            raise Invalid("language_twice", message, field="language", language=language)
+
+
+def _from_text(announcement_id: str, asked: TextRecording, now: datetime, *, urgent: bool) -> Recording:
+    return Recording(
+        id=new_id(now),
+        announcement_id=announcement_id,
+        language=asked.language,
+        source=Source.TEXT,
+        text=naming.text(asked.text),
+        voice=asked.voice,
+        speed=asked.speed,
+        recipe=asked.recipe.model_dump(mode="json"),
+        urgent=urgent,
+        created_at=now,
+    )
+
+
+def _from_sound(
+    announcement_id: str, asked: SoundRecording, sound: StoredSound, now: datetime, *, urgent: bool
+) -> Recording:
+    return Recording(
+        id=new_id(now),
+        announcement_id=announcement_id,
+        language=asked.language,
+        source=asked.source,
+        original_sha256=sound.sha256,
+        original_name=naming.file_name(sound.sent_name),
+        recipe=asked.recipe.model_dump(mode="json"),
+        urgent=urgent,
+        created_at=now,
+    )
+
+
+def _again(recording: Recording, announcement_id: str, now: datetime) -> Recording:
+    """A copy of a recording: what is produced stays so, what is not is queued for itself."""
+    made = Recording(**recording.model_dump() | {"id": new_id(now), "announcement_id": announcement_id})
+    made.created_at, made.urgent, made.job_id, made.job_seen_at = now, False, None, None
+    if made.state is not RecordingState.READY:
+        _queue(made)
+    return made
+
+
+def _queue(recording: Recording) -> None:
+    recording.state = RecordingState.QUEUED
+    recording.progress, recording.attempts, recording.job_id = 0.0, 0, None
+    recording.error_code, recording.warnings = None, []
+    recording.sha256 = recording.size_bytes = recording.duration_us = None
+    recording.loudness_lufs = recording.true_peak_dbtp = recording.produced_at = None
+    if recording.source is Source.TEXT:
+        recording.original_sha256 = None
+
+
+def _recording(db: Session, recording_id: str) -> Recording:
+    found = repository.get_recording(db, recording_id)
+    if found is None:
+        raise NotFound("not_found", "There is no such thing, or it is not in your area.")
+    return found
+
+
+def _done(
+    db: Session, actor: Actor, now: datetime, announcement: Announcement, what: str, **detail: str
+) -> AnnouncementOut:
+    """Count the version, note it in the audit record, and show the outcome."""
+    announcement.version += 1
+    db.add(announcement)
+    db.flush()
+    zone, author = repository.place_and_author(db, announcement)
+    subject = f"announcement:{announcement.id}"
+    audit.record(db, actor, now, f"announcement.{what}", subject, zone_path=zone.path, **detail)
+    recordings = repository.recordings_of(db, [announcement.id])[announcement.id]
+    return _shown(
+        announcement, zone, author, recordings, held=repository.held(db, [announcement.id]), actor=actor, now=now
+    )
+
+
+def _shown(
+    announcement: Announcement,
+    zone: Zone,
+    author: User,
+    recordings: list[Recording],
+    *,
+    held: Collection[str],
+    actor: Actor,
+    now: datetime,
+) -> AnnouncementOut:
+    return AnnouncementOut(
+        **announcement.model_dump(),
+        zone_name=zone.name,
+        author_name=author.name,
+        recordings=[RecordingOut(**r.model_dump() | {"recipe": Recipe(**r.recipe)}) for r in recordings],
+        in_use=announcement.id in held,
+        may_edit=actor.may(Action.ANNOUNCEMENT_EDIT, zone.path, now),
+    )

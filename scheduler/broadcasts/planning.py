@@ -1,0 +1,149 @@
+"""From a broadcast and its recordings to airings (pure).
+
+Rules
+- Times are wall time in the broadcast's own zone time; `scheduler.recurrence` says when it repeats.
+- An airing's id is `{broadcast id}.{start in µs}`, so that the same plan gives the same airing at every telling.
+- Only recordings that are produced are aired; without any there is no airing.
+- What still runs when a window opens belongs to the window.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, timedelta
+
+from broadcast.clock import US_PER_S, from_us, to_us
+from broadcast.wire.documents import AfterCut, Airing, Late, Media
+from scheduler.announcements.models import Recording, RecordingState
+from scheduler.broadcasts.models import Broadcast
+from scheduler.errors import Invalid
+from scheduler.policy import zone
+from scheduler.recurrence import MAX_DAYS, Recurrence, expand
+
+PROGRAMME_DAYS = 7
+LEAD_S = 30  # between "now" and the first sound: receivers fetch the recording in it
+UNKNOWN_LENGTH_US = 3600 * US_PER_S  # how long a recording that is still being produced is waited for
+SPEECH_US_PER_CHARACTER = 65_000  # of Vietnamese text, to show a plan before the sound is produced
+
+Window = tuple[int, int]
+
+
+def recurrence_of(broadcast: Broadcast) -> Recurrence | None:
+    """When it plays; None for an immediate one whose start is not settled yet."""
+    if broadcast.starts_local is None:
+        return None
+    return Recurrence(
+        start=datetime.fromisoformat(broadcast.starts_local),
+        timezone=broadcast.timezone,
+        rrule=broadcast.rrule,
+        until=_until(broadcast.until_local),
+        exceptions=frozenset(exception_from(text) for text in broadcast.exdates),
+        skip_holidays=broadcast.skip_holidays,
+    )
+
+
+def exception_from(text: str) -> date:
+    """A local day (`2026-12-24`) or an instant (`2026-12-24T10:00:00+00:00`) as a recurrence takes it, or Invalid."""
+    try:
+        return date.fromisoformat(text) if len(text) == len("2026-12-24") else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Invalid("bad_date", "%(text)s is not a day.", field="exdates", text=text[:40]) from error
+
+
+def media_of(recordings: Iterable[Recording]) -> tuple[Media, ...]:
+    """What can be aired of an announcement, in the order in which its recordings were made."""
+    return tuple(
+        Media(
+            sha256=recording.sha256,
+            size_bytes=recording.size_bytes or 0,
+            duration_us=recording.duration_us or 0,
+            language=recording.language,
+        )
+        for recording in sorted(recordings, key=lambda recording: recording.id)
+        if recording.state is RecordingState.READY and recording.sha256 is not None
+    )
+
+
+def expected_media(recordings: Iterable[Recording]) -> tuple[Media, ...]:
+    """As `media_of`, with a guess at the length of what is not produced yet, to show a plan by."""
+    return tuple(
+        Media(
+            sha256=recording.sha256 or "0" * 64,
+            size_bytes=recording.size_bytes or 0,
+            duration_us=recording.duration_us or _expected_us(recording),
+            language=recording.language,
+        )
+        for recording in sorted(recordings, key=lambda recording: recording.id)
+        if recording.state is not RecordingState.FAILED
+    )
+
+
+def airings_of(
+    broadcast: Broadcast, media: tuple[Media, ...], window: Window, holidays: Collection[date] = ()
+) -> list[Airing]:
+    """The airings that may sound within `window`, by time."""
+    recurrence = recurrence_of(broadcast)
+    if recurrence is None or not media:
+        return []
+    reach_us = window[0] - _reach_us(broadcast, media)
+    starts = expand(recurrence, (from_us(max(0, reach_us)), from_us(window[1])), holidays)
+    return [
+        Airing(
+            id=f"{broadcast.id}.{to_us(start)}",
+            broadcast_id=broadcast.id,
+            cls=broadcast.cls,
+            start_us=to_us(start),
+            media=media,
+            order=broadcast.order,
+            late=broadcast.late,
+            after_cut=broadcast.after_cut,
+            window_us=broadcast.window_s * US_PER_S,
+        )
+        for start in starts
+    ]
+
+
+def end_us(airing: Airing) -> int:
+    """When the last of it can have sounded, with the room that its policies give it."""
+    moved = airing.late is Late.WHOLE or airing.after_cut is AfterCut.RESTART
+    longest_us = max(media.duration_us for media in airing.media)
+    return airing.start_us + longest_us + (airing.window_us if moved else 0)
+
+
+def next_start(broadcast: Broadcast, now: datetime, holidays: Collection[date] = ()) -> datetime | None:
+    """The first occurrence at or after `now`."""
+    recurrence = recurrence_of(broadcast)
+    if recurrence is None:
+        return None
+    return next(expand(recurrence, (now, now + timedelta(days=2 * MAX_DAYS)), holidays), None)
+
+
+def over(broadcast: Broadcast, media: tuple[Media, ...], now: datetime) -> bool:
+    """Whether nothing of it can sound at or after `now` any more, holidays left aside."""
+    if broadcast.starts_local is None:
+        approved_at = broadcast.approved_at or now
+        return to_us(now) - to_us(approved_at) > UNKNOWN_LENGTH_US
+    reach_us = _reach_us(broadcast, media) if media else UNKNOWN_LENGTH_US
+    return next_start(broadcast, now - timedelta(microseconds=reach_us - 1)) is None
+
+
+def local_text(moment: datetime, timezone: str) -> str:
+    """Wall time in `timezone` as `2026-11-23T17:00:00`, a part of a second rounded up."""
+    wall = moment.astimezone(zone(timezone))
+    whole = wall if wall.microsecond == 0 else wall + timedelta(microseconds=1_000_000 - wall.microsecond)
+    return whole.replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def _until(text: str | None) -> date | None:
+    if text is None:
+        return None
+    return date.fromisoformat(text) if len(text) == len("2026-12-24") else datetime.fromisoformat(text)
+
+
+def _reach_us(broadcast: Broadcast, media: tuple[Media, ...]) -> int:
+    """How long after its start an airing may still sound."""
+    return max(item.duration_us for item in media) + broadcast.window_s * US_PER_S
+
+
+def _expected_us(recording: Recording) -> int:
+    if recording.text is None:
+        return 180 * US_PER_S
+    return round(len(recording.text) * SPEECH_US_PER_CHARACTER / recording.speed) + 5 * US_PER_S
