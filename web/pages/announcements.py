@@ -1,0 +1,103 @@
+"""Everything that was typed, recorded or uploaded: to listen to, to use again, to add a language to."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response
+from sqlmodel import Session
+
+from scheduler.announcements import service
+from scheduler.announcements.schemas import AnnouncementOut
+from scheduler.rights import Action
+from web.auth import ReadDb, WriteDb
+from web.pages import words
+from web.pages.frame import Page, ThePage
+from web.pages.sounds import longest_us, sound, state_of
+from web.pages.voices import voice_names
+
+PER_PAGE = 30
+
+router = APIRouter(prefix="/announcements", include_in_schema=False)
+
+
+@router.get("")
+def listing(db: ReadDb, page: ThePage, before: str | None = None, q: str = "") -> Response:
+    found = service.index(db, page.actor, page.now, before=before, limit=PER_PAGE)
+    items = [_line(announcement) for announcement in found.items]
+    return page.render(
+        "announcements/list.html",
+        announcements=items,
+        query=q,
+        older=f"/announcements?before={found.next}" if found.next else None,
+        may_compose=page.can(Action.BROADCAST_EDIT),
+    )
+
+
+@router.get("/{announcement_id}")
+def detail(db: ReadDb, page: ThePage, announcement_id: str) -> Response:
+    return _detail(db, page, announcement_id)
+
+
+@router.get("/{announcement_id}/recordings")
+def recordings(db: ReadDb, page: ThePage, announcement_id: str) -> Response:
+    """The sounds alone, for pages that follow their production."""
+    found = service.view(db, page.actor, page.now, announcement_id)
+    return page.render("announcements/recordings.html", recordings=_sounds(page, found))
+
+
+@router.post("/{announcement_id}/delete")
+def delete(db: WriteDb, page: ThePage, announcement_id: str, version: Annotated[int, Form()]) -> Response:
+    with page.attempt(db) as errors:
+        service.delete(db, page.actor, page.now, announcement_id, version)
+    if errors:
+        return _detail(db, page, announcement_id, errors)
+    return page.go("/announcements", "deleted")
+
+
+@router.post("/{announcement_id}/title")
+def rename(
+    db: WriteDb,
+    page: ThePage,
+    announcement_id: str,
+    version: Annotated[int, Form()],
+    title: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    with page.attempt(db) as errors:
+        service.rename(db, page.actor, page.now, announcement_id, version, title)
+    return _detail(db, page, announcement_id, errors) if errors else page.go(f"/announcements/{announcement_id}", "saved")
+
+
+@router.post("/recordings/{recording_id}/again")
+def produce_again(db: WriteDb, page: ThePage, recording_id: str) -> Response:
+    found = service.produce_again(db, page.actor, page.now, recording_id)
+    return page.go(f"/announcements/{found.id}")
+
+
+def _detail(db: Session, page: Page, announcement_id: str, errors: dict[str, str] | None = None) -> Response:
+    found = service.view(db, page.actor, page.now, announcement_id)
+    spoken = {recording.language for recording in found.recordings}
+    return page.render(
+        "announcements/detail.html",
+        422 if errors else 200,
+        item=found,
+        recordings=_sounds(page, found),
+        languages_left=[code for code in words.LANGUAGE if code not in spoken],
+        may_compose=page.can(Action.BROADCAST_EDIT),
+        errors=errors or {},
+    )
+
+
+def _sounds(page: Page, found: AnnouncementOut) -> list[Any]:
+    names = voice_names(page)
+    return [sound(recording, names) for recording in found.recordings]
+
+
+def _line(announcement: AnnouncementOut) -> dict[str, Any]:
+    return {
+        "id": announcement.id,
+        "title": announcement.title,
+        "place": announcement.zone_name,
+        "author": announcement.author_name,
+        "created_at": announcement.created_at,
+        "duration_us": longest_us(announcement.recordings),
+        "state": state_of(announcement),
+    }

@@ -1,0 +1,72 @@
+"""Signing in and out, and the language of someone who is not signed in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from starlette.responses import RedirectResponse
+
+from scheduler.errors import Problem
+from scheduler.people import signin
+from scheduler.people.signin import Credentials
+from web import auth
+from web.auth import AnyKnown, Now, TheCentre, WriteDb
+from web.i18n import LANGUAGES
+from web.pages.frame import FirstPage, OpenPage
+from web.problems import LANGUAGE_COOKIE
+
+_YEAR_S = 365 * 86400
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/sign-in")
+def door(page: OpenPage, next: str = "/") -> Response:  # noqa: A002 -- the address says `next`
+    if page.known is not None:
+        return page.go(_own_path(next))
+    return page.render("door/sign_in.html", next=_own_path(next), login="", error="", code_needed=False)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request,
+    centre: TheCentre,
+    now: Now,
+    page: OpenPage,
+    login: Annotated[str, Form(max_length=80)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+    code: Annotated[str, Form(max_length=20)] = "",
+    next: Annotated[str, Form(max_length=500)] = "/",  # noqa: A002 -- the form says `next`
+) -> Response:
+    auth.same_origin(request, centre)
+    credentials = Credentials(login, password, auth.address_of(request), code)
+    try:
+        signed_in = signin.sign_in(centre.store, now, credentials, auth.session_lifetime(centre.settings))
+    except Problem as problem:
+        asked = problem.code in ("code_needed", "wrong_code")
+        told = "" if problem.code == "code_needed" else page.say(problem.message, **problem.params)
+        shown = {"next": _own_path(next), "login": login, "error": told, "code_needed": asked}
+        return page.render("door/sign_in.html", problem.status, **shown)
+    answer = page.go(_own_path(next))
+    auth.give_cookie(answer, centre.settings, signed_in)
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(db: WriteDb, centre: TheCentre, now: Now, known: AnyKnown, page: FirstPage) -> Response:
+    signin.sign_out(db, known.actor, now, known.token_sha256)
+    answer = page.go("/sign-in", "signed-out")
+    auth.take_cookie(answer, centre.settings)
+    return answer
+
+
+def set_language(answer: RedirectResponse, page: OpenPage, language: str) -> None:
+    """Have the browser remember the language, for when nobody is signed in."""
+    if language in LANGUAGES:
+        secure = page.centre.settings.secure_cookies
+        answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, secure=secure, samesite="lax")
+
+
+def _own_path(path: str) -> str:
+    """`path` if it is one of ours; a link must not lead from our sign-in to another site."""
+    plain = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if plain else "/"

@@ -1,0 +1,211 @@
+"""What every page is made with: the templates, who is looking, and how they read times and words."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from msgspec import Struct
+from pydantic import ValidationError
+from sqlmodel import Session
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from scheduler.errors import Problem
+from scheduler.people.actor import Actor
+from scheduler.people.signin import Known
+from scheduler.rights import Action
+from web import i18n
+from web.auth import AnyKnown, MaybeKnown, Now, TheCentre, actor_of
+from web.centre import Centre
+from web.i18n import N_
+from web.pages import words
+from web.pages.present import Present
+from web.problems import field_error, language_of
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+ERROR_STATUSES = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
+
+Errors = dict[str, str]
+
+# What a page says after something was done; the key travels in `?said=`.
+SAID: Mapping[str, str] = {
+    "sent": N_("Sent for approval. It plays once it is approved."),
+    "planned": N_("Planned. It goes to the loudspeakers now and plays at its time."),
+    "draft": N_("Saved as a draft. It does not play before you send it."),
+    "approved": N_("Approved. It goes to the loudspeakers now and plays at its time."),
+    "returned": N_("Returned to the author with your words."),
+    "cancelled": N_("Cancelled. It is taken off the loudspeakers."),
+    "stopped": N_("Stopped. The loudspeakers fall silent within seconds."),
+    "saved": N_("Saved."),
+    "deleted": N_("Deleted."),
+    "password": N_("Your password is changed."),
+    "factor-on": N_("The second step is on. Next time you need your phone to sign in."),
+    "factor-off": N_("The second step is off."),
+    "sessions": N_("You are signed out everywhere else."),
+    "revoked": N_("Shut out. Its key is refused from now on."),
+    "signed-out": N_("You are signed out."),
+    "uploading": N_("Received. The sound is being produced."),
+}
+
+
+class MenuItem(Struct, frozen=True):
+    href: str
+    label: str
+    icon: str
+    here: bool = False
+    count: int = 0
+
+
+@cache
+def environment(language: str) -> Environment:
+    """The templates in one language; an undefined name is an error, everything is escaped."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    translations = i18n.translations(language)
+    made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+    made.globals.update(words=words, languages=i18n.LANGUAGES)
+    return made
+
+
+class Page:
+    """One request for a page: renders templates for whoever asks."""
+
+    def __init__(self, request: Request, centre: Centre, now: datetime, known: Known | None) -> None:
+        self.request = request
+        self.centre = centre
+        self.now = now
+        self.known = known
+        self.language = known.actor.language if known else language_of(request)
+        self.translations = i18n.translations(self.language)
+        self.show = Present(self.language, centre.settings.timezone, now, self.translations)
+
+    @property
+    def actor(self) -> Actor:
+        """Who is signed in; only pages that need a sign-in ask."""
+        if self.known is None:
+            raise LookupError("nobody is signed in")
+        return self.known.actor
+
+    def say(self, message: str, **params: object) -> str:
+        """A sentence in the reader's language."""
+        text = self.translations.gettext(message)
+        return text % params if params else text
+
+    def count(self, one: str, many: str, number: int) -> str:
+        return self.translations.ngettext(one, many, number) % {"num": number}
+
+    def can(self, action: Action) -> bool:
+        """Whether the reader may do this anywhere."""
+        return bool(self.known and self.known.actor.zones_for(action, self.now))
+
+    def render(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
+        assets = self.request.app.state.assets
+        said = SAID.get(self.request.query_params.get("said", ""))
+        shown = {
+            "me": _Me(self.known.actor) if self.known and not self.known.actor.must_change_password else None,
+            "csrf_token": self.known.csrf_token if self.known else "",
+            "show": self.show,
+            "static": assets.url,
+            "menu": self._menu(),
+            "office": self._office(),
+            "here": self.request.url.path,
+            "said": self.say(said) if said else "",
+            "errors": {},
+        }
+        text = environment(self.language).get_template(name).render(shown | context)
+        return HTMLResponse(text, status)
+
+    def go(self, path: str, said: str | None = None) -> RedirectResponse:
+        """To another page after something was done, so that a reload does not do it again."""
+        return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, HTTPStatus.SEE_OTHER)
+
+    @contextmanager
+    def attempt(self, db: Session | None = None) -> Iterator[Errors]:
+        """Collects what the person can put right, by field, and takes back what was half done; other problems pass."""
+        errors: Errors = {}
+        try:
+            yield errors
+            if db is not None:
+                db.flush()
+        except Problem as problem:
+            if problem.status not in ERROR_STATUSES:
+                raise
+            errors[problem.field or ""] = self.say(problem.message, **problem.params)
+        except ValidationError as problem:
+            for error in problem.errors():
+                told = field_error(self.language, error)
+                errors.setdefault(told.field, told.message)
+        if errors and db is not None:
+            db.rollback()
+
+    def _menu(self) -> list[MenuItem]:
+        items = [MenuItem("/", N_("Today"), "today")]
+        if self.can(Action.BROADCAST_EDIT):
+            items.append(MenuItem("/broadcasts/new", N_("Broadcast"), "plus"))
+        items += [
+            MenuItem("/broadcasts", N_("Broadcasts"), "list"),
+            MenuItem("/announcements", N_("Announcements"), "doc"),
+            MenuItem("/receivers", N_("Loudspeakers"), "horn"),
+        ]
+        return [_placed(item, self.request.url.path, [other.href for other in items]) for item in items]
+
+    def _office(self) -> list[MenuItem]:
+        items = []
+        if self.can(Action.USER_EDIT):
+            items.append(MenuItem("/people", N_("People"), "people"))
+        if self.can(Action.ZONE_EDIT):
+            items.append(MenuItem("/zones", N_("Zones"), "tree"))
+        return items
+
+
+class _Me(Struct, frozen=True):
+    actor: Actor
+
+    @property
+    def id(self) -> str:
+        return self.actor.user_id
+
+    @property
+    def name(self) -> str:
+        return self.actor.name
+
+    @property
+    def login(self) -> str:
+        return self.actor.login
+
+
+def _placed(item: MenuItem, path: str, all_paths: list[str]) -> MenuItem:
+    """Marks the item under which `path` lies: the longest one that is a folder of it."""
+    under = [href for href in all_paths if path == href or (href != "/" and path.startswith(f"{href}/"))]
+    here = bool(under) and max(under, key=len) == item.href
+    return MenuItem(item.href, item.label, item.icon, here, item.count)
+
+
+def open_page(request: Request, centre: TheCentre, now: Now, known: MaybeKnown) -> Page:
+    return Page(request, centre, now, known)
+
+
+def first_page(request: Request, centre: TheCentre, now: Now, known: AnyKnown) -> Page:
+    return Page(request, centre, now, known)
+
+
+def signed_in_page(request: Request, centre: TheCentre, now: Now, known: AnyKnown) -> Page:
+    actor_of(known)
+    return Page(request, centre, now, known)
+
+
+OpenPage = Annotated[Page, Depends(open_page)]  # for anybody
+FirstPage = Annotated[Page, Depends(first_page)]  # signed in, perhaps with a one-time password still
+ThePage = Annotated[Page, Depends(signed_in_page)]  # signed in with a password of one's own

@@ -1,0 +1,136 @@
+"""What states, roles and kinds are called on a page, with the shape and the colour of each (pure).
+
+A state is a word, a shape and a tone; the tone alone never carries meaning. Red (`alarm`) is for emergencies.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from web.i18n import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    word: str
+    tone: str
+    icon: str
+
+
+UNKNOWN = Look(N_("unknown"), "lost", "lost")
+
+BROADCAST = MappingProxyType(
+    {
+        "draft": Look(N_("draft"), "plain", "pencil"),
+        "submitted": Look(N_("waiting for approval"), "busy", "hourglass"),
+        "returned": Look(N_("returned"), "warn", "back"),
+        "approved": Look(N_("approved"), "ready", "clock"),
+        "on_air": Look(N_("on air"), "onair", "wave"),
+        "done": Look(N_("played"), "good", "check"),
+        "cancelled": Look(N_("cancelled"), "plain", "cross"),
+    }
+)
+AIRING = MappingProxyType(
+    {
+        "planned": Look(N_("planned"), "plain", "clock"),
+        "fetching": Look(N_("fetching"), "busy", "down"),
+        "ready": Look(N_("ready"), "ready", "dot"),
+        "on_air": Look(N_("on air"), "onair", "wave"),
+        "heard": Look(N_("heard"), "good", "check"),
+        "silent": Look(N_("played, no sound heard"), "warn", "triangle"),
+        "cut": Look(N_("cut short"), "warn", "triangle"),
+        "skipped": Look(N_("skipped"), "warn", "triangle"),
+        "failed": Look(N_("not heard"), "warn", "triangle"),
+        "missing": Look(N_("no report"), "lost", "lost"),
+        "no_receiver": Look(N_("no loudspeaker"), "lost", "lost"),
+    }
+)
+RECEIVER = MappingProxyType(
+    {
+        "online": Look(N_("online"), "good", "dot"),
+        "playing": Look(N_("on air"), "onair", "wave"),
+        "fault": Look(N_("fault"), "warn", "triangle"),
+        "offline": Look(N_("connection lost"), "lost", "lost"),
+        "stale": Look(N_("connection lost"), "lost", "lost"),
+        "never": Look(N_("never connected"), "lost", "lost"),
+        "unenrolled": Look(N_("not installed yet"), "plain", "clock"),
+        "revoked": Look(N_("revoked"), "plain", "cross"),
+    }
+)
+RECORDING = MappingProxyType(
+    {
+        "queued": Look(N_("waiting to be produced"), "busy", "hourglass"),
+        "producing": Look(N_("being produced"), "busy", "hourglass"),
+        "ready": Look(N_("ready"), "good", "check"),
+        "failed": Look(N_("failed"), "warn", "triangle"),
+    }
+)
+CLASS = MappingProxyType(
+    {
+        "normal": N_("Normal"),
+        "priority": N_("Priority"),
+        "emergency": N_("Emergency"),
+        "background": N_("Background"),
+    }
+)
+ROLE = MappingProxyType(
+    {
+        "viewer": (N_("Viewer"), N_("Sees everything, changes nothing. A village helper.")),
+        "editor": (N_("Editor"), N_("Prepares announcements and plans broadcasts. A commune official.")),
+        "approver": (N_("Approver"), N_("Approves or returns what others prepared. A commune leader.")),
+        "operator": (N_("Operator"), N_("Plans broadcasts and looks after the loudspeakers of many communes.")),
+        "administrator": (N_("Administrator"), N_("Looks after zones, people and loudspeakers. Does not broadcast.")),
+    }
+)
+ZONE_KIND = MappingProxyType(
+    {
+        "province": N_("Province"),
+        "district": N_("District"),
+        "commune": N_("Commune"),
+        "village": N_("Village"),
+        "hamlet": N_("Hamlet"),
+        "other": N_("Area"),
+    }
+)
+LANGUAGE = MappingProxyType({"vi": N_("Vietnamese"), "en": N_("English")})
+VOICE_REGION = MappingProxyType({"north": N_("North"), "central": N_("Centre"), "south": N_("South")})
+REFUSAL = MappingProxyType(
+    {
+        "empty_file": N_("The file is empty. Choose another file."),
+        "not_audio": N_("This file is not sound. Choose an MP3, WAV, M4A or OGG file."),
+        "no_audio_stream": N_("There is no sound in this file. Choose another file."),
+        "too_long": N_("This is longer than 2 hours. Shorten it or send it in parts."),
+        "too_large": N_("The file is larger than 200 MB. Save it as MP3 and try again."),
+        "empty_text": N_("There is nothing to read. Type the text of the announcement."),
+        "text_too_long": N_("The text is too long to be read. Shorten it or send it in parts."),
+        "unknown_voice": N_("This voice is not installed any more. Choose another voice."),
+        "bad_speed": N_("Choose a reading speed between 0.5 and 2."),
+        "bad_recipe": N_("The chimes and repeats do not fit together. Use the usual ones."),
+        "speech_failed": N_("The text could not be read aloud. Try another voice."),
+        "produce_failed": N_("The sound could not be produced. Try again, or try another file."),
+    }
+)
+FAILED = N_("The sound could not be produced. Try again, or try another file.")
+WARNING = MappingProxyType(
+    {
+        "silence_only": N_("There is nothing to hear in this recording."),
+        "very_quiet": N_("This recording is very quiet. Listen to it before you send it."),
+        "damaged": N_("Parts of this file are damaged. Listen to it before you send it."),
+        "voice_fallback": N_("The chosen voice did not work, so another one was used."),
+    }
+)
+FAULT = MappingProxyType(
+    {
+        "media_missing": N_("A sound file is missing"),
+        "media_damaged": N_("A sound file is damaged"),
+        "audio_device": N_("The sound card does not work"),
+        "order_refused": N_("An order with a wrong signature was refused"),
+        "clock": N_("The clock cannot be trusted"),
+        "disk_full": N_("The disk is full"),
+    }
+)
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+
+
+def look(table: MappingProxyType[str, Look], state: str) -> Look:
+    """How a state is shown; one this version does not know is shown as unknown, never as good."""
+    return table.get(state, UNKNOWN)

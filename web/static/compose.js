@@ -1,0 +1,238 @@
+// New broadcast: one step open at a time, what was typed kept on this device, sound produced while the rest is chosen.
+import { parse, refreshSoon, say, startFollowing, swap } from "./loa.js";
+import { Recorder } from "./recorder.js";
+import { ZonePicker } from "./zones.js";
+
+const ORDER = ["what", "where", "when", "check"];
+const WHAT = ["source", "text", "title", "voice", "speed", "existing"];
+const form = document.getElementById("compose");
+const steps = ORDER.map((name) => form.querySelector(`[data-step=${name}]`));
+const draftKey = form.dataset.draft;
+const upload = form.querySelector("[data-upload]");
+let madeFrom = form.elements.announcement_id.value ? "given" : "";
+
+const recorder = new Recorder(form.querySelector("[data-recorder]"), () => { recorder.fresh = true; });
+new ZonePicker(form.querySelector("[data-zones]"), () => keep());
+form.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
+
+// What was typed outlives a lost connection or a reload.
+function values() {
+  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && name !== "csrf_token" && name !== "version");
+}
+let ready = false;
+function keep() {
+  if (!ready || !draftKey) return;
+  try { localStorage.setItem(draftKey, JSON.stringify(values())); } catch { /* private mode: nothing is kept */ }
+}
+function forget() {
+  ready = false;
+  try { localStorage.removeItem(draftKey); } catch { /* as above */ }
+}
+function restore() {
+  let kept = null;
+  try { kept = draftKey && JSON.parse(localStorage.getItem(draftKey)); } catch { return; }
+  if (!kept || !kept.some(([name, value]) => name === "text" && value.trim()) || form.elements.text.value) return;
+  for (const box of form.querySelectorAll("[type=checkbox]")) box.checked = false;
+  for (const [name, value] of kept) {
+    if (name === "announcement_id") continue;
+    for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+      if (field.type === "radio" || field.type === "checkbox") { if (field.value === value) field.checked = true; }
+      else if (field.type !== "file" && field.name !== "except") field.value = value;
+    }
+  }
+  document.querySelector("[data-restored]").hidden = false;
+  form.querySelector("[name=zone]")?.dispatchEvent(new Event("change", { bubbles: true }));
+}
+document.querySelector("[data-forget]").addEventListener("click", () => { forget(); location.assign(location.pathname); });
+form.addEventListener("input", keep);
+
+// One step is open; those before it are folded to a sentence.
+function show(current, focus = true) {
+  steps.forEach((step, number) => {
+    const place = number < current ? "done" : number > current ? "todo" : "";
+    step.className = `step ${place}`;
+    step.querySelector("[data-change]").hidden = place !== "done";
+  });
+  if (focus) {
+    const heading = steps[current].querySelector("h2");
+    heading.focus({ preventScroll: true });
+    steps[current].scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  }
+}
+
+function send(url, body, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", url);
+    request.setRequestHeader("X-Refresh", "1");
+    request.upload.addEventListener("progress", (event) => { if (event.lengthComputable) onProgress?.(event.loaded / event.total); });
+    request.addEventListener("load", () => resolve(request));
+    request.addEventListener("error", reject);
+    request.send(body);
+  });
+}
+
+function fill(page) {
+  let wrong = "";
+  for (const fresh of page.querySelectorAll("[data-slot]")) {
+    const old = form.querySelector(`[data-slot="${fresh.dataset.slot}"]`);
+    if (old) swap(old, fresh);
+  }
+  form.querySelectorAll(".wrong[data-given]").forEach((old) => old.remove());
+  form.querySelectorAll(".field.bad").forEach((old) => old.classList.remove("bad"));
+  for (const error of page.querySelectorAll("[data-error]")) {
+    const place = document.getElementById(error.dataset.error);
+    const field = place?.closest(".field") || place;
+    if (!field) { wrong ||= "check"; say(error.textContent); continue; }
+    field.classList.add("bad");
+    const shown = error.cloneNode(true);
+    shown.dataset.given = "1";
+    const label = [...field.children].find((c) => c.matches("label, legend, .hint:last-of-type"));
+    if (label) label.after(shown); else field.prepend(shown);
+    const step = field.closest("[data-step]").dataset.step;
+    if (!wrong || ORDER.indexOf(step) < ORDER.indexOf(wrong)) wrong = step;
+  }
+  return wrong;
+}
+
+function fingerprint() {
+  const kept = WHAT.map((name) => new FormData(form).get(name) ?? "");
+  const file = form.elements.file.files[0];
+  return JSON.stringify([...kept, file && [file.name, file.size, file.lastModified], recorder.blob?.size, ORDER.indexOf("what")]);
+}
+
+async function makeAnnouncement() {
+  const source = form.elements.source.value;
+  if (madeFrom === "given" || madeFrom === fingerprint()) return "";
+  const body = new FormData();
+  for (const name of ["csrf_token", "announcement_id", ...WHAT]) body.set(name, new FormData(form).get(name) ?? "");
+  for (const box of form.querySelectorAll("[name=zone]:checked:not(:disabled)")) body.append("zone", box.value);
+  if (source === "file" && form.elements.file.files[0]) body.set("file", form.elements.file.files[0]);
+  if (source === "microphone" && recorder.blob) body.set("file", recorder.blob, "recording");
+  const bar = upload.querySelector("progress");
+  const says = upload.querySelector("[data-upload-says]");
+  upload.hidden = source === "text" || source === "existing";
+  const answer = await send(form.dataset.announcement, body, (share) => {
+    bar.value = share;
+    says.textContent = says.dataset.uploadSays.replace("{percent}", String(Math.round(share * 100)));
+  });
+  upload.hidden = true;
+  const page = parse(answer.responseText);
+  const wrong = fill(page);
+  if (wrong) return wrong;
+  form.elements.announcement_id.value = page.querySelector("[data-announcement-id]").dataset.announcementId;
+  madeFrom = fingerprint();
+  startFollowing();
+  return "";
+}
+
+async function preview(step) {
+  const body = new FormData(form);
+  body.delete("file");
+  body.set("step", step);
+  return fill(parse((await send(form.dataset.preview, body)).responseText));
+}
+
+async function advance(step, button) {
+  const number = ORDER.indexOf(step);
+  button.setAttribute("aria-disabled", "true");
+  try {
+    let wrong = step === "what" ? await makeAnnouncement() : "";
+    wrong ||= await preview(step);
+    if (wrong && ORDER.indexOf(wrong) <= number) {
+      show(ORDER.indexOf(wrong), false);
+      (form.querySelector(".field.bad input:not([type=hidden]), .field.bad textarea") || steps[number].querySelector("h2")).focus();
+    } else {
+      const next = ORDER.findIndex((name, n) => n > number && (name === "check" || !said(name)));
+      show(next);
+      if (ORDER[next] === "check" && number < 2) await preview("check");
+    }
+  } catch {
+    lost();
+  }
+  button.removeAttribute("aria-disabled");
+}
+const said = (name) => form.querySelector(`[data-slot=${name}]`)?.textContent.trim();
+
+function lost() {
+  upload.hidden = true;
+  let trouble = document.getElementById("lost");
+  if (!trouble) {
+    trouble = document.createElement("p");
+    trouble.id = "lost";
+    trouble.className = "wrong";
+    trouble.setAttribute("role", "alert");
+    form.prepend(trouble);
+  }
+  trouble.textContent = form.dataset.lost;
+  trouble.scrollIntoView({ block: "center" });
+}
+
+form.addEventListener("click", (event) => {
+  const next = event.target.closest("[data-next]");
+  if (next && next.getAttribute("aria-disabled") !== "true") advance(next.closest("[data-step]").dataset.step, next);
+  const change = event.target.closest("[data-change]");
+  if (change) {
+    const step = change.closest("[data-step]");
+    if (step.dataset.step === "what") madeFrom = madeFrom === "given" ? "" : madeFrom;
+    show(steps.indexOf(step));
+  }
+});
+
+// A choice in the last step (replace, play after, another time) changes the plan and asks for a new preview.
+form.addEventListener("change", async (event) => {
+  document.getElementById("lost")?.remove();
+  if (event.target.name === "clash") await preview("check").catch(lost);
+  if (event.target.closest(".sub") && event.target.type !== "checkbox") await tellWhen();
+});
+
+async function tellWhen() {
+  const body = new FormData(form);
+  body.delete("file");
+  body.set("step", "say");
+  try {
+    const page = parse((await send(form.dataset.preview, body)).responseText);
+    form.querySelector("[data-says-when]").textContent = page.querySelector("[data-slot=when]")?.textContent.trim() || "";
+  } catch { /* asked again with the next change */ }
+}
+
+form.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches("input:not([type=file])")) return;
+  event.preventDefault();
+  event.target.closest("[data-step]").querySelector("[data-next]")?.click();
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = event.submitter;
+  if (form.dataset.busy) return;
+  form.dataset.busy = "1";
+  say(form.dataset.sending);
+  try {
+    const body = new FormData(form);
+    body.delete("file");
+    body.set("intent", button?.value || "send");
+    const answer = await send(form.getAttribute("action"), body);
+    if (answer.status < 400 && !answer.responseURL.endsWith(form.getAttribute("action"))) {
+      forget();
+      location.assign(answer.responseURL);
+      return;
+    }
+    const wrong = fill(parse(answer.responseText));
+    if (wrong) show(ORDER.indexOf(wrong));
+  } catch {
+    lost();
+  }
+  delete form.dataset.busy;
+});
+
+form.querySelector("[data-filter]")?.addEventListener("input", (event) => {
+  const bare = (text) => text.toLocaleLowerCase("vi").replace(/đ/g, "d").normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+  for (const item of form.querySelectorAll(".for-existing [data-name]")) item.hidden = !bare(item.dataset.name).includes(bare(event.target.value));
+});
+
+restore();
+ready = true;
+if (form.dataset.start) show(ORDER.indexOf(form.dataset.start), false);
+else if (!document.getElementById("errors")) show(0, false);
+refreshSoon();

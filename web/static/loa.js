@@ -1,0 +1,132 @@
+// What every page shares: fragments that follow the centre's changes, menus, forms that are sent once.
+const REFRESH_MS = 800;
+const AGE_MS = 60000;
+const RETRY_MS = 15000;
+
+const spoken = document.getElementById("spoken");
+
+export function say(text) {
+  if (spoken && text) {
+    spoken.textContent = "";
+    requestAnimationFrame(() => { spoken.textContent = text; });
+  }
+}
+
+export function parse(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+// Replaces the part of the page with the id of `fresh`, leaving what someone is using alone.
+export function swap(old, fresh) {
+  if (old.innerHTML === fresh.innerHTML) return;
+  const audio = [...old.querySelectorAll("audio")].find((a) => !a.paused);
+  const active = document.activeElement;
+  const typing = old.contains(active) && active.matches("input, textarea, select");
+  if (audio || typing) return;
+  const focus = old.contains(active) ? active.id || active.getAttribute("href") : "";
+  const open = [...old.querySelectorAll("details[open][id]")].map((d) => d.id);
+  if (fresh.dataset.say && fresh.dataset.say !== old.dataset.say) say(fresh.dataset.say);
+  old.replaceWith(fresh);
+  open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+  if (focus) (document.getElementById(focus) || fresh.querySelector(`[href="${CSS.escape(focus)}"]`))?.focus();
+}
+
+const live = () => [...document.querySelectorAll("[data-live]")];
+const concerns = (part, words) => part.dataset.live.split(" ").some((own) => words.some((word) => word.startsWith(own)));
+
+let pending = 0;
+let missed = false;
+
+async function refresh() {
+  pending = 0;
+  if (document.hidden) {
+    missed = true;
+    return;
+  }
+  const sources = new Set(live().map((part) => part.dataset.from || location.href));
+  for (const source of sources) {
+    try {
+      const answer = await fetch(source, { credentials: "same-origin", headers: { "X-Refresh": "1" } });
+      if (!answer.ok || answer.redirected) continue;
+      const page = parse(await answer.text());
+      for (const part of live()) {
+        if ((part.dataset.from || location.href) !== source) continue;
+        const fresh = page.getElementById(part.id);
+        if (fresh) swap(part, fresh);
+        else if (!part.dataset.from) part.remove();
+      }
+    } catch {
+      // The connection is away; the next change or the next minute asks again.
+    }
+  }
+}
+
+export function refreshSoon() {
+  if (!pending) pending = setTimeout(refresh, REFRESH_MS);
+}
+
+function follow() {
+  const source = new EventSource("/events");
+  source.addEventListener("change", (event) => {
+    const words = event.data.split(" ");
+    if (live().some((part) => concerns(part, words))) refreshSoon();
+  });
+  source.addEventListener("open", () => { if (missed) refreshSoon(); missed = false; });
+  source.addEventListener("error", () => {
+    missed = true;
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(() => { refreshSoon(); follow(); }, RETRY_MS);
+    }
+  });
+  addEventListener("pagehide", () => source.close());
+}
+
+let following = false;
+export function startFollowing() {
+  if (following || !window.EventSource) return;
+  following = true;
+  follow();
+  setInterval(refreshSoon, AGE_MS);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && missed) { missed = false; refreshSoon(); }
+  });
+}
+if (live().length) startFollowing();
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "1";
+  setTimeout(() => { delete form.dataset.sent; }, 8000);
+});
+addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => delete f.dataset.sent));
+
+const closeMenus = (except) => document.querySelectorAll("details.menu[open]").forEach((menu) => {
+  if (!except || !menu.contains(except)) menu.removeAttribute("open");
+});
+document.addEventListener("click", (event) => closeMenus(event.target));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.activeElement?.closest("details.menu[open]");
+  closeMenus();
+  menu?.querySelector("summary").focus();
+});
+
+document.addEventListener("play", (event) => {
+  document.querySelectorAll("audio").forEach((audio) => { if (audio !== event.target) audio.pause(); });
+}, true);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button || !navigator.clipboard) return;
+  await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+  say(button.dataset.copied);
+  button.textContent = button.dataset.copied;
+});
+document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+document.querySelectorAll("select[data-go]").forEach((choice) => choice.addEventListener("change", () => choice.form.requestSubmit()));
+document.getElementById("errors")?.focus();
