@@ -12,7 +12,7 @@ from pathlib import Path
 
 from broadcast import child
 from broadcast.speech.passages import passages
-from broadcast.speech.voice import MAX_SPEED, MIN_SPEED, Progress, SpeechError
+from broadcast.speech.voice import MAX_SPEED, MIN_SPEED, NothingToSayError, Progress, SpeechError
 from broadcast.speech.wav import WavJoiner, read_pcm, whole_or_nothing
 
 PARAGRAPH_PAUSE_MS = 500
@@ -42,7 +42,7 @@ class Engine:
             raise SpeechError(f"speed {speed} is outside {MIN_SPEED} to {MAX_SPEED}")
         parts = passages(text, self.passage_chars)
         if not parts:
-            raise SpeechError("there is nothing to say")
+            raise NothingToSayError("there is nothing to say")
         total_chars = sum(len(part.text) for part in parts)
         done_chars = 0
         joiner: WavJoiner | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from broadcast.speech.espeak import EspeakVoice, espeak_voices
 from broadcast.speech.neural import PIPER, neural_voices
 from broadcast.speech.normalise import normalise
-from broadcast.speech.voice import Progress, SpeechError, Voice
+from broadcast.speech.voice import NothingToSayError, Progress, SpeechError, Voice
 
 FALLBACK_REGION = "north"
 
@@ -46,7 +46,7 @@ def say(
     try:
         voice.speak(words, speed, out_wav, progress=progress, cancel=cancel)
     except SpeechError as error:
-        if isinstance(voice, EspeakVoice):
+        if isinstance(voice, EspeakVoice) or isinstance(error, NothingToSayError):
             raise
         reserve = EspeakVoice(voice.info.region or FALLBACK_REGION)
         words = words_for(reserve, text)

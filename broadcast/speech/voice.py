@@ -31,6 +31,10 @@ class SpeechError(Exception):
     """The engine could not make speech of the text; the message says why, in English, for the log."""
 
 
+class NothingToSayError(SpeechError):
+    """The text holds no words."""
+
+
 class Voice(Protocol):
     @property
     def info(self) -> VoiceInfo: ...
