@@ -22,6 +22,8 @@ LONGEST_DELAY_S = 10.0
 KEEPALIVE_S = 20
 ANSWER_LIMIT_S = 10.0
 AT_LEAST_ONCE = 1
+MANY_CALLS = 1000
+"""So many publications may wait for the broker's answer at once before the log says so."""
 FROM_RECEIVERS = (topics.state("+"), topics.reports("+"))
 PROBE = f"{topics.PREFIX}/centre/probe"
 
@@ -117,6 +119,7 @@ class Bus:
             clean_start=True,
             max_inflight_messages=200,
         ) as client:
+            client.pending_calls_threshold = MANY_CALLS
             await client.subscribe([(name, AT_LEAST_ONCE) for name in FROM_RECEIVERS])
             async with self._changed:
                 self._client, self.session = client, self.session + 1

@@ -13,6 +13,9 @@ from sqlmodel import Session, col, select
 from scheduler.fleet.documents import NEVER, Last, Sealed
 from scheduler.fleet.models import DirtyTopic, IssuedDocument
 
+FORGOTTEN_NUMBERS = 1000
+"""More documents of one topic than are made in the seconds around a backup, where the time alone is no greater."""
+
 
 def mark_dirty(db: Session, topics: Iterable[str], now: datetime) -> None:
     """Have the documents of `topics` (`broadcast.wire.topics`) made anew once this transaction is committed."""
@@ -99,5 +102,6 @@ def unconfirm(db: Session, after: datetime | None) -> None:
 
 def renumber_all(db: Session, now: datetime) -> None:
     """Give every document a new number although it says the same: newer ones may be about that this store forgot."""
-    db.connection().execute(update(IssuedDocument).values(content_sha256=""))
+    past = IssuedDocument.number + FORGOTTEN_NUMBERS
+    db.connection().execute(update(IssuedDocument).values(content_sha256="", number=past))
     mark_dirty(db, db.exec(select(IssuedDocument.topic)).all(), now)

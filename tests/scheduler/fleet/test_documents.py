@@ -1,0 +1,104 @@
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from broadcast.clock import to_us
+from broadcast.wire.documents import MAX_DOCUMENT_BYTES, Airing, BroadcastClass, Media, Programme
+from broadcast.wire.jws import key_id
+from broadcast.wire.topics import programme
+from broadcast.wire.trust import TrustedDocuments
+from scheduler.fleet.documents import Draft, Last, Sealed, digest, expiry, renewed
+
+KEY = Ed25519PrivateKey.generate()
+HANOI = "Asia/Ho_Chi_Minh"
+NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # 08:00 in Vietnam
+
+
+def airing(number: int, start_us: int = 0) -> Airing:
+    media = Media(sha256=f"{number:064x}", size_bytes=1, duration_us=1)
+    return Airing(id=f"a{number}", broadcast_id="b", cls=BroadcastClass.NORMAL, start_us=start_us, media=(media,))
+
+
+def draft(*numbers: int) -> Draft:
+    airings = tuple(airing(number) for number in numbers)
+    return Draft(Programme(target="z1", number=1, issued_us=0, expires_us=0, airings=airings), HANOI)
+
+
+def kept(sealed: Sealed) -> Last:
+    return Last(sealed.number, sealed.content_sha256, sealed.expires_at)
+
+
+def made(of: Draft, last: Last | None = None, now: datetime = NOW) -> Sealed:
+    sealed = renewed(of, last, KEY, now)
+    assert sealed is not None
+    return sealed
+
+
+def test_it_holds_until_the_start_of_the_local_day_in_eight_days() -> None:
+    assert expiry(HANOI, NOW) == datetime(2026, 11, 30, 17, 0, tzinfo=UTC)
+    late = datetime(2026, 11, 23, 16, 59, 59, tzinfo=UTC)  # 23:59:59 in Vietnam
+    assert expiry(HANOI, late) == expiry(HANOI, NOW)
+    assert expiry(HANOI, late + timedelta(seconds=1)) == expiry(HANOI, NOW) + timedelta(days=1)
+
+
+def test_what_says_the_same_is_not_made_again() -> None:
+    first = made(draft(1))
+    assert renewed(draft(1), kept(first), KEY, NOW + timedelta(hours=15)) is None
+
+
+def test_a_new_local_day_makes_it_anew() -> None:
+    first = made(draft(1))
+    midnight = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+    assert renewed(draft(1), kept(first), KEY, midnight - timedelta(microseconds=1)) is None
+    assert made(draft(1), kept(first), midnight).expires_at == first.expires_at + timedelta(days=1)
+
+
+def test_a_change_makes_it_anew_at_once() -> None:
+    first = made(draft(1))
+    second = made(draft(2), kept(first))
+    assert second.number == first.number + 1
+
+
+def test_a_receiver_takes_the_next_document_after_a_restored_backup() -> None:
+    """The store forgot an hour of numbers; what it makes next is still newer than what receivers hold."""
+    receiver = TrustedDocuments({key_id(KEY.public_key()): KEY.public_key()})
+    old = made(draft(1))
+    for minute in range(60):
+        now = NOW + timedelta(minutes=minute)
+        receiver.accept(programme("z1"), made(draft(minute + 2), kept(old), now).jws, to_us(now))
+    later = NOW + timedelta(hours=1)
+    assert receiver.accept(programme("z1"), made(draft(100), kept(old), later).jws, to_us(later)) is not None
+
+
+@settings(max_examples=50)
+@given(st.lists(st.timedeltas(timedelta(days=-2), timedelta(days=2)), max_size=20))
+def test_the_number_only_grows_however_the_clock_jumps(steps: list[timedelta]) -> None:
+    last: Last | None = None
+    now = NOW
+    for number, step in enumerate(steps):
+        now += step
+        sealed = made(draft(number), last, now)
+        assert last is None or sealed.number > last.number
+        last = kept(sealed)
+
+
+def test_the_digest_is_of_what_is_said() -> None:
+    document = draft(1).document
+    assert digest(document) == digest(replace(document, number=7, issued_us=8, expires_us=9))
+    assert digest(document) != digest(replace(document, target="z2"))
+
+
+def test_a_programme_too_large_for_a_receiver_loses_its_last_airings() -> None:
+    airings = tuple(airing(number, start_us=10_000 - number) for number in range(2000))
+    big = Draft(Programme(target="z1", number=1, issued_us=0, expires_us=0, airings=airings), HANOI)
+    sealed = made(big)
+    assert len(sealed.jws) <= MAX_DOCUMENT_BYTES
+    receiver = TrustedDocuments({key_id(KEY.public_key()): KEY.public_key()})
+    document = receiver.accept(programme("z1"), sealed.jws, to_us(NOW))
+    assert isinstance(document, Programme)
+    assert len(document.airings) + sealed.left_out == 2000
+    assert document.airings == tuple(sorted(airings, key=lambda one: one.start_us)[: len(document.airings)])
+    assert len(document.airings) > 1000
