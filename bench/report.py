@@ -1,77 +1,67 @@
-"""What all benches share: the machine in words, a table on the screen, JSON on disk, the exit code."""
+"""What every bench says in the same way: the machine, a table, a JSON file."""
 
 import json
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
-QUICK = os.environ.get("QUICK", "") not in ("", "0")
-"""Asked to finish within a minute."""
 
 
-def machine() -> dict[str, str]:
-    """Where the figures come from."""
+def is_quick() -> bool:
+    """QUICK=1 asks for a run of under a minute."""
+    return os.environ.get("QUICK", "") not in ("", "0")
+
+
+def machine() -> dict[str, str | int | float]:
+    """What the figures were measured on."""
     return {
-        "cpu": _field("/proc/cpuinfo", "model name"),
-        "cores": str(os.cpu_count()),
-        "memory": _field("/proc/meminfo", "MemTotal"),
+        "processor": _first("/proc/cpuinfo", "model name"),
+        "cores": os.cpu_count() or 0,
+        "memory_mib": int(_first("/proc/meminfo", "MemTotal").split()[0]) // 1024,
+        "system": _first("/etc/os-release", "PRETTY_NAME", "=").strip('"'),
         "kernel": platform.release(),
-        "system": f"Debian {Path('/etc/debian_version').read_text('ascii').strip()}"
-        if _debian()
-        else platform.system(),
-        "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 2),
     }
 
 
 def version_of(*command: str) -> str:
-    """The first line that a program prints of itself, or "absent"."""
-    try:
-        shown = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return "absent"
-    return (shown.stdout or shown.stderr).splitlines()[0].strip()
+    """The first line that a program prints of itself."""
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (shown.stdout or shown.stderr).partition("\n")[0].strip()
 
 
-def finish(
-    name: str,
-    goal: str,
-    holds: bool,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    figures: Mapping[str, Any],
-    tools: Mapping[str, str],
-) -> None:
-    """Print the table, write bench/results/NAME.json and end the process: 0 if the goal holds, else 1."""
-    where = machine()
-    console = Console()
-    table = Table(*columns, title=f"bench/{name}", caption=f"goal: {goal} - {'held' if holds else 'MISSED'}")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-    console.print(", ".join(f"{key} {value}" for key, value in {**where, **tools}.items()), style="dim")
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    report = {"bench": name, "goal": goal, "holds": holds, "quick": QUICK, "figures": dict(figures)}
-    text = json.dumps({**report, "machine": where, "tools": dict(tools)}, indent=2, ensure_ascii=False)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    sys.exit(0 if holds else 1)
+def table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows under their keys, numbers to two places."""
+    print(f"\n{title}")
+    heads = list(rows[0]) if rows else []
+    cells = [heads, *([_cell(row[head]) for head in heads] for row in rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+    for line in cells:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _debian() -> bool:
-    return Path("/etc/debian_version").is_file()
+def write(name: str, result: Mapping[str, object]) -> Path:
+    """Write `results/NAME.json` whole, with the machine in it."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps({"machine": machine(), **result}, indent=2) + "\n")
+    unfinished.replace(path)
+    return path
 
 
-def _field(path: str, name: str) -> str:
-    for line in Path(path).read_text("ascii", "replace").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == name:
+def _cell(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _first(path: str, key: str, between: str = ":") -> str:
+    """The value of the first line of a `key: value` file that begins with `key`."""
+    for line in Path(path).read_text().splitlines():
+        name, _, value = line.partition(between)
+        if name.strip() == key:
             return value.strip()
-    return "unknown"
+    return "0 (unknown)"
