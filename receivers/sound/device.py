@@ -19,6 +19,7 @@ from receivers.sound.voice import Lost
 log = logging.getLogger(__name__)
 
 BLOCK_FRAMES = 960  # 20 ms
+URGENT = 5  # real-time priority, 1..99: above none but ordinary threads
 SILENCE = bytes(2 * BLOCK_FRAMES)
 
 # (first device frame, frames, line from device frames to UTC or None, what was lost) -> 16-bit sound, None for silence
@@ -57,11 +58,13 @@ class Device:
         self._underruns = 0
         self._faults = 0
         self._called_us: int | None = None
+        self._urgent = False
 
     def open(self, render: Render) -> None:
         """Start the stream; `render` is then called from PortAudio's thread and must not block. Raises DeviceError."""
         self._render = render
         self._anchor.restart()
+        self._urgent = False
         with _stderr_caught():
             try:
                 self._audio = pyaudio.PyAudio()
@@ -108,6 +111,9 @@ class Device:
         )
 
     def _callback(self, _input: bytes | None, count: int, times: Mapping[str, float], status: int) -> tuple[bytes, int]:
+        if not self._urgent:
+            self._urgent = True
+            make_urgent()
         first = self._frame
         self._frame += count
         # An exception let out here would end the stream: silence for ever. It is counted and shown as a fault instead.
@@ -133,6 +139,12 @@ class Device:
         line = self._anchor.timebase
         utc_line = None if line is None else line.shifted(wall_us - monotonic_us)
         return self._render(first, count, utc_line, Lost(self._underruns, self._anchor.slipped_us))
+
+
+def make_urgent() -> None:
+    """Run the calling thread before all ordinary ones, where the system lets it; sound cannot wait for a download."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(URGENT))
 
 
 def _no_sound(_first: int, _count: int, _timebase: Timebase | None, _lost: Lost) -> bytes | None:
