@@ -124,13 +124,9 @@ class Grant(Struct, frozen=True):
 
 def allowed(grants: Iterable[Grant], action: Action, zone_path: str, now: datetime) -> bool:
     """Whether one of `grants` gives `action` in the zone with the path `/a/b/c/` at the aware instant `now`."""
-    return any(
-        action in TABLE[grant.role]
-        and zone_path.startswith("/")
-        and f"/{grant.zone_id}/" in zone_path
-        and (grant.until is None or now < grant.until)
-        for grant in grants
-    )
+    whole = zone_path.startswith("/") and zone_path.endswith("/")
+    zone_ids = frozenset(zone_path.split("/")) - {""} if whole else frozenset[str]()
+    return not zone_ids.isdisjoint(allowed_somewhere(grants, action, now))
 
 
 def allowed_everywhere(grants: Iterable[Grant], action: Action, zone_paths: Iterable[str], now: datetime) -> bool:
