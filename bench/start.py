@@ -25,9 +25,10 @@ from broadcast.clock import Clock, SystemClock
 from receivers.lab.correlate import align
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener, Recording
-from receivers.lab.play import NICE, PlayerProcess
+from receivers.lab.play import PlayerProcess
 from receivers.lab.signals import Sound, chirp, read_opus, write_opus
 from receivers.sound.cue import RATE_HZ, US_PER_S, Cue, Played
+from receivers.sound.device import URGENT_NICE
 
 GOAL_P99_MS = 5.0
 STARTS, QUICK_STARTS = 50, 10
@@ -127,7 +128,7 @@ def _naive_process(path: Path, starts: Sequence[int], horns: VirtualHorns) -> "s
 def play_naively(path: Path, starts: Sequence[int], clock: Clock) -> None:
     """The peer: sleep until the instant, then write to the stream."""
     with suppress(PermissionError):
-        os.nice(NICE)
+        os.nice(URGENT_NICE)
     pcm = np.rint(np.clip(read_opus(path), -1, 1) * 32_767).astype(np.int16).tobytes()
     audio = pyaudio.PyAudio()
     names = [str(audio.get_device_info_by_index(index)["name"]) for index in range(audio.get_device_count())]

@@ -26,12 +26,11 @@ from numpy.typing import NDArray
 from broadcast.clock import Clock
 from receivers.lab.horns import HornsError, VirtualHorns
 from receivers.sound.cue import RATE_HZ, US_PER_S
-from receivers.sound.device import make_urgent
+from receivers.sound.device import URGENT_NICE, make_urgent
 from receivers.sound.moment import read_both
 
 US_PER_FRAME = US_PER_S / RATE_HZ
 PERIOD_MS = 20
-URGENT_NICE = -15  # where that is not allowed, nice says so and goes on
 PAUSE_US = 2_000  # a read that waited longer than this begins a period
 DENSE_US = 300  # prompt arrivals lie within this
 NEAR_FRAMES = 2 * RATE_HZ  # arrivals this near a frame tell its time, so that a skewed crystal is followed

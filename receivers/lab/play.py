@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +23,6 @@ from receivers.sound.device import Device, DeviceError
 from receivers.sound.player import Player
 
 READY_S = 10.0
-NICE = -10  # as the receiver's service unit has it: sound before all else on a node
 
 
 class PlayerProcess:
@@ -108,8 +106,6 @@ class PlayerProcess:
 
 
 def main() -> int:
-    with suppress(PermissionError):
-        os.nice(NICE)
     clock = SystemClock()
     player = Player(Device(sys.argv[1], clock), clock, lambda played: _tell(played=asdict(played)))
     try:

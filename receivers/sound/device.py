@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 BLOCK_FRAMES = 960  # 20 ms
 URGENT = 5  # real-time priority, 1..99: above none but ordinary threads
+URGENT_NICE = -11  # for the sound libraries' own threads
 SILENCE = bytes(2 * BLOCK_FRAMES)
 
 # (first device frame, frames, line from device frames to UTC or None, what was lost) -> 16-bit sound, None for silence
@@ -65,7 +67,7 @@ class Device:
         self._render = render
         self._anchor.restart()
         self._urgent = False
-        with _stderr_caught():
+        with _stderr_caught(), _urgent_threads():
             try:
                 self._audio = pyaudio.PyAudio()
                 self._called_us = self._clock.monotonic_us()
@@ -145,6 +147,20 @@ def make_urgent() -> None:
     """Run the calling thread before all ordinary ones, where the system lets it; sound cannot wait for a download."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(URGENT))
+
+
+@contextmanager
+def _urgent_threads() -> Iterator[None]:
+    """Threads started meanwhile (PortAudio's, PulseAudio's) run before ordinary ones, where that is allowed."""
+    thread = threading.get_native_id()
+    before = os.getpriority(os.PRIO_PROCESS, thread)
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, thread, min(before, URGENT_NICE))
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, thread, before)
 
 
 def _no_sound(_first: int, _count: int, _timebase: Timebase | None, _lost: Lost) -> bytes | None:
