@@ -6,11 +6,12 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from pydantic_core.core_schema import ErrorType
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -184,6 +185,7 @@ _FIELD_MESSAGES = {
     "too_short": i18n.N_("At least %(min_length)s must be given."),
     "list_type": i18n.N_("Give a list here."),
 }
+_PYDANTIC_KINDS = frozenset(get_args(ErrorType))
 _OTHER_MESSAGE = i18n.N_("This value does not fit here.")
 
 
@@ -192,5 +194,6 @@ def field_error(language: str, error: Mapping[str, Any]) -> FieldError:
     place = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header", "cookie")]
     kind = str(error["type"])
     context: Mapping[str, object] = error.get("ctx") or {}
-    message = translate(language, _FIELD_MESSAGES.get(kind, _OTHER_MESSAGE), context)
+    own = kind not in _PYDANTIC_KINDS  # raised by our schemas, whose sentences are made for people
+    message = translate(language, error["msg"] if own else _FIELD_MESSAGES.get(kind, _OTHER_MESSAGE), context)
     return FieldError(field=".".join(place), message=message, code=kind)

@@ -1,0 +1,135 @@
+"""Zones and groups as people see them."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlmodel import Session
+
+from broadcast.wire.documents import QuietHours, Quota, Rules
+from scheduler.zones import repository
+from scheduler.zones.models import Group, Zone
+from scheduler.zones.rules import US_PER_S, Effective, inherited, override_of
+from scheduler.zones.schemas import (
+    MINUTE_US,
+    GroupView,
+    QuietTimes,
+    QuotaLimits,
+    RulesView,
+    ZoneDetail,
+    ZoneSettings,
+    ZoneView,
+)
+
+
+def zone_views(db: Session, zones: Sequence[Zone]) -> list[ZoneView]:
+    """The zones with the names above them and the receivers in and below them, in the order given."""
+    above = {zone_id for zone in zones for zone_id in repository.ids_of(zone.path)}
+    names = {zone_id: zone.name for zone_id, zone in repository.zones(db, above).items()}
+    total, online = _counts_below(db, zones)
+    return [
+        ZoneView(
+            **_columns(zone),
+            place=[names[zone_id] for zone_id in repository.ids_of(zone.path)[:-1] if zone_id in names],
+            depth=len(repository.ids_of(zone.path)) - 1,
+            receivers=total[zone.id],
+            receivers_online=online[zone.id],
+        )
+        for zone in zones
+    ]
+
+
+def zone_detail(db: Session, zone: Zone) -> ZoneDetail:
+    """One zone with what it sets and what holds in it."""
+    view = zone_views(db, [zone])[0]
+    held = inherited(repository.lineage(db, zone.path))
+    return ZoneDetail(**view.model_dump(), settings=settings_of(zone), rules=rules_view(held))
+
+
+def settings_of(zone: Zone) -> ZoneSettings:
+    """What the zone sets itself, with only that marked as set."""
+    own = override_of(zone)
+    return ZoneSettings(
+        timezone=zone.timezone,
+        quiet_hours=None if own.quiet_hours is None else [_quiet_times(quiet) for quiet in own.quiet_hours],
+        quota=_quota_limits(own.quota),
+        quota_lifted=own.quota_lifted,
+        max_airing_s=zone.max_airing_s,
+        approval_classes=None if zone.approval_classes is None else msgspec.convert(zone.approval_classes, list),
+        languages=zone.languages,
+        fallback_recording_id=zone.fallback_recording_id,
+    )
+
+
+def rules_view(held: Effective) -> RulesView:
+    rules: Rules = held.rules
+    return RulesView(
+        timezone=rules.timezone,
+        quiet_hours=[_quiet_times(quiet) for quiet in rules.quiet_hours],
+        quota=_quota_limits(rules.quota),
+        max_airing_s=rules.max_airing_us // US_PER_S,
+        approval_classes=sorted(held.approval_classes, key=lambda cls: -cls.rank),
+        languages=list(held.languages),
+    )
+
+
+def group_views(db: Session, groups: Iterable[Group]) -> list[GroupView]:
+    rows = list(groups)
+    members = repository.members(db, [group.id for group in rows])
+    return [
+        GroupView(
+            id=group.id,
+            zone_id=group.zone_id,
+            name=group.name,
+            code=group.code,
+            member_ids=members[group.id],
+            version=group.version,
+        )
+        for group in rows
+    ]
+
+
+def _columns(zone: Zone) -> dict[str, object]:
+    kept = ("id", "parent_id", "kind", "name", "code", "valid_from", "valid_until", "latitude", "longitude", "version")
+    return {name: getattr(zone, name) for name in kept}
+
+
+def _counts_below(db: Session, zones: Sequence[Zone]) -> tuple[dict[str, int], dict[str, int]]:
+    """Receivers in each zone and all below it, summed along the paths in one pass."""
+    total, online = dict.fromkeys((z.id for z in zones), 0), dict.fromkeys((z.id for z in zones), 0)
+    tops = _topmost(zone.path for zone in zones)
+    own_total, own_online = repository.receiver_counts(db, tops)
+    for zone_id, zone in repository.zones(db, own_total.keys()).items():
+        for above in repository.ids_of(zone.path):
+            if above in total:
+                total[above] += own_total[zone_id]
+                online[above] += own_online[zone_id]
+    return total, online
+
+
+def _topmost(paths: Iterable[str]) -> list[str]:
+    """The paths that no other of them is above."""
+    kept: list[str] = []
+    for path in sorted(paths):
+        if not kept or not path.startswith(kept[-1]):
+            kept.append(path)
+    return kept
+
+
+def _quiet_times(quiet: QuietHours) -> QuietTimes:
+    return QuietTimes(
+        start=_clock(quiet.start_minute), end=_clock(quiet.end_minute), weekdays=sorted(set(quiet.weekdays))
+    )
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _quota_limits(quota: Quota | None) -> QuotaLimits | None:
+    if quota is None:
+        return None
+    return QuotaLimits(
+        sessions_per_day=quota.sessions_per_day,
+        session_minutes=max(1, quota.session_us // MINUTE_US),
+        gap_minutes=quota.gap_us // MINUTE_US,
+    )
