@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlmodel import Session, col
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState
@@ -11,6 +11,7 @@ from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.people.models import User
 from scheduler.workflow import State
 from scheduler.zones.models import GroupMember, Zone
+from scheduler.zones.repository import below
 
 MAX_ATTEMPTS = 3
 _FREE = (State.DRAFT, State.RETURNED, State.DONE, State.CANCELLED)
@@ -42,7 +43,7 @@ def page(db: Session, paths: Iterable[str], *, before: str | None, limit: int) -
         select(Announcement, Zone, User)
         .join(Zone, col(Announcement.zone_id) == col(Zone.id))
         .join(User, col(Announcement.author_id) == col(User.id))
-        .where(col(Announcement.deleted_at).is_(None), within(paths))
+        .where(col(Announcement.deleted_at).is_(None), below(paths))
         .order_by(col(Announcement.id).desc())
         .limit(limit)
     )
@@ -51,18 +52,8 @@ def page(db: Session, paths: Iterable[str], *, before: str | None, limit: int) -
     return [(announcement, zone, user) for announcement, zone, user in db.execute(query)]
 
 
-def within(paths: Iterable[str]) -> ColumnElement[bool]:
-    """Zones at or below any of `paths`."""
-    conditions = [col(Zone.path).startswith(path, autoescape=True) for path in paths]
-    return or_(*conditions) if conditions else false()
-
-
 def place_and_author(db: Session, announcement: Announcement) -> tuple[Zone, User]:
     return db.get_one(Zone, announcement.zone_id), db.get_one(User, announcement.author_id)
-
-
-def paths_of(db: Session, zone_ids: Collection[str]) -> tuple[str, ...]:
-    return tuple(db.scalars(select(col(Zone.path)).where(col(Zone.id).in_(zone_ids))))
 
 
 def paths_heard(db: Session, announcement_id: str) -> tuple[str, ...]:
@@ -161,10 +152,28 @@ def job(db: Session, recording_id: str, job_id: str) -> Recording | None:
     return db.scalars(query.with_for_update()).first()
 
 
+def work_waits(db: Session, quiet_since: datetime, *, urgent_only: bool) -> bool:
+    """Whether there may be something to claim."""
+    queued = col(Recording.state) == RecordingState.QUEUED
+    return bool(
+        db.scalar(
+            select(
+                exists().where(
+                    or_(
+                        and_(queued, col(Recording.urgent)) if urgent_only else queued,
+                        and_(col(Recording.state) == RecordingState.PRODUCING, _silent(quiet_since)),
+                    )
+                )
+            )
+        )
+    )
+
+
 def silent_jobs(db: Session, quiet_since: datetime) -> list[Recording]:
     """Recordings whose job has shown no sign of life since `quiet_since`."""
-    query = select(Recording).where(
-        col(Recording.state) == RecordingState.PRODUCING,
-        or_(col(Recording.job_seen_at).is_(None), col(Recording.job_seen_at) < quiet_since),
-    )
+    query = select(Recording).where(col(Recording.state) == RecordingState.PRODUCING, _silent(quiet_since))
     return list(db.scalars(query.with_for_update(skip_locked=True)))
+
+
+def _silent(quiet_since: datetime) -> ColumnElement[bool]:
+    return or_(col(Recording.job_seen_at).is_(None), col(Recording.job_seen_at) < quiet_since)

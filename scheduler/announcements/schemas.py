@@ -9,11 +9,11 @@ from broadcast.produce.request import MAX_PAUSE_MS, MAX_REPEATS, Chime
 from broadcast.speech.voice import MAX_SPEED, MIN_SPEED
 from scheduler.announcements import naming
 from scheduler.announcements.models import RecordingState, Source
+from scheduler.zones.schemas import Id, Input
 
 Language = Annotated[
     str, Field(max_length=16, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", description="BCP 47.", examples=["vi"])
 ]
-Id = Annotated[str, Field(min_length=1, max_length=26, examples=["01JDBQ6R6M7Y8Z9ABCDEFGHJKM"])]
 # The exact limits and their messages are `naming`'s; these only keep nonsense out early.
 Title = Annotated[str, Field(max_length=10 * naming.MAX_TITLE, examples=["Lịch tiêm chủng mở rộng"])]
 Text = Annotated[
@@ -26,7 +26,7 @@ Text = Annotated[
 ]
 
 
-class Recipe(BaseModel):
+class Recipe(Input):
     """Opening chime, the announcement `repeat_count` times with pauses between, closing chime."""
 
     opening: Chime | None = Chime.NORMAL
@@ -35,7 +35,7 @@ class Recipe(BaseModel):
     pause_ms: int = Field(default=1500, ge=0, le=MAX_PAUSE_MS)
 
 
-class TextRecording(BaseModel):
+class TextRecording(Input):
     """One language, typed and read aloud."""
 
     language: Language = "vi"
@@ -45,7 +45,7 @@ class TextRecording(BaseModel):
     recipe: Recipe = Recipe()
 
 
-class SoundRecording(BaseModel):
+class SoundRecording(Input):
     """One language, sent as a sound file; the file itself comes beside this."""
 
     language: Language = "vi"
@@ -53,7 +53,7 @@ class SoundRecording(BaseModel):
     recipe: Recipe = Recipe()
 
 
-class NewAnnouncement(BaseModel):
+class NewAnnouncement(Input):
     """An announcement whose recordings are read aloud from text; `urgent` lets them be produced before all others."""
 
     zone_id: Id
@@ -62,7 +62,7 @@ class NewAnnouncement(BaseModel):
     urgent: bool = False
 
 
-class NewUpload(BaseModel):
+class NewUpload(Input):
     """An announcement that is sent as a sound file, or recorded in the browser."""
 
     zone_id: Id
@@ -71,18 +71,18 @@ class NewUpload(BaseModel):
     recording: SoundRecording = SoundRecording()
 
 
-class CopyOf(BaseModel):
+class CopyOf(Input):
     """An existing announcement again, in another zone or under another title; nothing is produced anew."""
 
     zone_id: Id | None = None
     title: Title | None = None
 
 
-class NewTitle(BaseModel):
+class NewTitle(Input):
     title: Title
 
 
-class SpokenRequest(BaseModel):
+class SpokenRequest(Input):
     text: Text
     language: Language = "vi"
 

@@ -29,7 +29,9 @@ from scheduler.people.actor import Actor, require
 from scheduler.people.models import User
 from scheduler.rights import Action
 from scheduler.store.types import new_id
+from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
+from scheduler.zones.rules import valid_on
 
 MAX_RECORDINGS = 16
 
@@ -52,7 +54,7 @@ def view(db: Session, actor: Actor, now: datetime, announcement_id: str) -> Anno
 
 def index(db: Session, actor: Actor, now: datetime, *, before: str | None = None, limit: int = 50) -> AnnouncementPage:
     """The announcements of the zones that the actor sees, newest first; `before` is the last page's `next`."""
-    paths = repository.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
+    paths = zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
     rows = repository.page(db, paths, before=before, limit=limit + 1)
     shown = rows[:limit]
     ids = [announcement.id for announcement, _zone, _author in shown]
@@ -83,7 +85,7 @@ def may_create(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
     if zone is None:
         raise NotFound("not_found", "There is no such zone, or it is not in your area.", field="zone_id")
     require(actor, Action.ANNOUNCEMENT_EDIT, zone.path, now)
-    if zone.valid_until is not None and zone.valid_until <= now.date():
+    if not valid_on(zone, now.date()):
         raise Conflict("zone_ended", "This zone is no more.", field="zone_id")
     return zone
 
@@ -209,7 +211,7 @@ def hurry(db: Session, announcement_id: str) -> None:
 def _heard_by(db: Session, actor: Actor, now: datetime, announcement_id: str) -> bool:
     """Whether a broadcast of it reaches a zone that the actor sees: from above, at, or below it."""
     heard = repository.paths_heard(db, announcement_id)
-    own = repository.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
+    own = zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
     return any(path.startswith(seen) or seen.startswith(path) for path in heard for seen in own)
 
 

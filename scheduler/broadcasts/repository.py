@@ -1,0 +1,254 @@
+"""All SQL about broadcasts, their targets and their airings."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select
+from sqlmodel import Session, col
+
+from scheduler.announcements.models import Announcement, Recording
+from scheduler.broadcasts.models import Broadcast, BroadcastTarget, PlannedAiring
+from scheduler.fleet.models import Receiver
+from scheduler.people.models import User
+from scheduler.workflow import State
+from scheduler.zones.models import Group, GroupMember, Zone
+from scheduler.zones.repository import below as within
+
+PLAYING = (State.APPROVED, State.ON_AIR)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target of a broadcast: a zone, or a group with its members."""
+
+    zones: tuple[Zone, ...]
+    group: Group | None = None
+
+    def live(self, day: date) -> tuple[Zone, ...]:
+        """Its zones that are there on `day`."""
+        return tuple(zone for zone in self.zones if zone.valid_until is None or day < zone.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A broadcast that sounds in `zone_ids` (of those asked for), with what it says."""
+
+    broadcast: Broadcast
+    title: str
+    recordings: tuple[Recording, ...]
+    zone_ids: frozenset[str]
+
+
+def get(db: Session, broadcast_id: str) -> Broadcast | None:
+    return db.get(Broadcast, broadcast_id)
+
+
+def locked(db: Session, broadcast_id: str) -> Broadcast | None:
+    """As `get`, kept from other transactions until this one ends."""
+    return db.get(Broadcast, broadcast_id, with_for_update=True, populate_existing=True)
+
+
+def set_targets(db: Session, broadcast_id: str, zone_ids: Iterable[str], group_ids: Iterable[str]) -> None:
+    db.execute(delete(BroadcastTarget).where(col(BroadcastTarget.broadcast_id) == broadcast_id))
+    db.add_all(BroadcastTarget(broadcast_id=broadcast_id, zone_id=zone_id) for zone_id in zone_ids)
+    db.add_all(BroadcastTarget(broadcast_id=broadcast_id, group_id=group_id) for group_id in group_ids)
+    db.flush()
+
+
+def targets(db: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[Target, ...]]:
+    """The targets of each broadcast, ended zones too."""
+    query = (
+        select(col(BroadcastTarget.broadcast_id), Zone, Group)
+        .select_from(BroadcastTarget)
+        .outerjoin(Group, col(Group.id) == col(BroadcastTarget.group_id))
+        .outerjoin(GroupMember, col(GroupMember.group_id) == col(Group.id))
+        .outerjoin(Zone, or_(col(Zone.id) == col(BroadcastTarget.zone_id), col(Zone.id) == col(GroupMember.zone_id)))
+        .where(col(BroadcastTarget.broadcast_id).in_(broadcast_ids))
+        .order_by(col(BroadcastTarget.id), col(Zone.path))
+    )
+    direct: dict[str, list[Target]] = {broadcast_id: [] for broadcast_id in broadcast_ids}
+    members: dict[tuple[str, str], list[Zone]] = defaultdict(list)
+    groups: dict[str, Group] = {}
+    for broadcast_id, zone, group in db.execute(query):
+        if group is None:
+            direct[broadcast_id].append(Target((zone,)))
+        else:
+            groups[group.id] = group
+            members[broadcast_id, group.id] += [zone] if zone is not None else []
+    for (broadcast_id, group_id), zones in members.items():
+        direct[broadcast_id].append(Target(tuple(zones), groups[group_id]))
+    return {broadcast_id: tuple(found) for broadcast_id, found in direct.items()}
+
+
+def chosen(db: Session, zone_ids: Collection[str], group_ids: Collection[str]) -> tuple[Target, ...]:
+    """Zones and groups as targets, those that there are."""
+    zones = db.scalars(select(Zone).where(col(Zone.id).in_(zone_ids)).order_by(col(Zone.path)))
+    found = [Target((zone,)) for zone in zones]
+    query = (
+        select(Group, Zone)
+        .outerjoin(GroupMember, col(GroupMember.group_id) == col(Group.id))
+        .outerjoin(Zone, col(Zone.id) == col(GroupMember.zone_id))
+        .where(col(Group.id).in_(group_ids))
+        .order_by(col(Group.id), col(Zone.path))
+    )
+    groups: dict[str, tuple[Group, list[Zone]]] = {}
+    for group, zone in db.execute(query):
+        groups.setdefault(group.id, (group, []))[1].extend([zone] if zone is not None else [])
+    return (*found, *(Target(tuple(members), group) for group, members in groups.values()))
+
+
+def placed(
+    db: Session, zone_ids: Collection[str], since: datetime, states: Collection[State] = PLAYING
+) -> list[Placed]:
+    """What is to sound in these zones, and what is done but ended after `since`, by id."""
+    done = and_(
+        col(Broadcast.state) == State.DONE,
+        exists().where(
+            col(PlannedAiring.broadcast_id) == col(Broadcast.id),
+            col(PlannedAiring.end_at) > since,
+            col(PlannedAiring.withdrawn_at).is_(None),
+        ),
+    )
+    wanted = or_(col(Broadcast.state).in_(states), done)
+    where: dict[str, set[str]] = defaultdict(set)
+    for broadcast_id, zone_id in db.execute(_placements(zone_ids, wanted)):
+        where[broadcast_id].add(zone_id)
+    query = (
+        select(Broadcast, col(Announcement.title))
+        .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
+        .where(col(Broadcast.id).in_(where))
+        .order_by(col(Broadcast.id))
+    )
+    rows = [(broadcast, title) for broadcast, title in db.execute(query)]
+    recordings = recordings_of(db, {broadcast.announcement_id for broadcast, _title in rows})
+    return [Placed(b, title, recordings[b.announcement_id], frozenset(where[b.id])) for b, title in rows]
+
+
+def _placements(zone_ids: Collection[str], wanted: ColumnElement[bool]) -> "Select[tuple[str, str]]":
+    """(broadcast, zone) pairs, directly or by a group."""
+    zone_id, member_id = col(BroadcastTarget.zone_id), col(GroupMember.zone_id)
+    at = col(Broadcast.id) == col(BroadcastTarget.broadcast_id)
+    direct = select(col(Broadcast.id), zone_id).join(BroadcastTarget, at).where(zone_id.in_(zone_ids), wanted)
+    grouped = (
+        select(col(Broadcast.id), member_id)
+        .join(BroadcastTarget, at)
+        .join(GroupMember, col(GroupMember.group_id) == col(BroadcastTarget.group_id))
+        .where(member_id.in_(zone_ids), wanted)
+    )
+    return direct.union(grouped)  # type: ignore[return-value]  # a union is executed as a select
+
+
+def recordings_of(db: Session, announcement_ids: Collection[str]) -> Mapping[str, tuple[Recording, ...]]:
+    found: dict[str, list[Recording]] = defaultdict(list)
+    query = select(Recording).where(col(Recording.announcement_id).in_(announcement_ids)).order_by(col(Recording.id))
+    for recording in db.scalars(query):
+        found[recording.announcement_id].append(recording)
+    return {announcement_id: tuple(found[announcement_id]) for announcement_id in announcement_ids}
+
+
+def receivers(db: Session, paths: Iterable[str]) -> list[Receiver]:
+    """The receivers in use at or below any of `paths`."""
+    query = select(Receiver).join(Zone, col(Zone.id) == col(Receiver.zone_id)).where(within(paths))
+    return list(db.scalars(query.where(col(Receiver.revoked_at).is_(None)).order_by(col(Receiver.id))))
+
+
+def page(
+    db: Session,
+    own: Iterable[str],
+    above: Collection[str],
+    *,
+    states: Collection[State],
+    before: str | None,
+    limit: int,
+) -> list[Broadcast]:
+    """The newest broadcasts of the subtrees of `own`, or that reach into them, also from the zones `above`."""
+    own_paths = tuple(own)
+    aimed = exists().where(
+        col(BroadcastTarget.broadcast_id) == col(Broadcast.id),
+        or_(
+            col(BroadcastTarget.zone_id).in_(
+                select(col(Zone.id)).where(or_(within(own_paths), col(Zone.id).in_(above)))
+            ),
+            col(BroadcastTarget.group_id).in_(
+                select(col(GroupMember.group_id))
+                .join(Zone, col(Zone.id) == col(GroupMember.zone_id))
+                .where(or_(within(own_paths), col(Zone.id).in_(above)))
+            ),
+        ),
+    )
+    theirs = col(Broadcast.zone_id).in_(select(col(Zone.id)).where(within(own_paths)))
+    public = col(Broadcast.state).not_in((State.DRAFT, State.SUBMITTED, State.RETURNED))
+    query = select(Broadcast).where(or_(theirs, and_(aimed, public))).order_by(col(Broadcast.id).desc()).limit(limit)
+    if states:
+        query = query.where(col(Broadcast.state).in_(states))
+    if before is not None:
+        query = query.where(col(Broadcast.id) < before)
+    return list(db.scalars(query))
+
+
+def names(db: Session, broadcasts: Collection[Broadcast]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Titles by announcement id, names by person id, and names by zone id, of all these."""
+    people = {b.author_id for b in broadcasts} | {b.approver_id for b in broadcasts if b.approver_id}
+    titles = select(col(Announcement.id), col(Announcement.title)).where(
+        col(Announcement.id).in_({b.announcement_id for b in broadcasts})
+    )
+    users = select(col(User.id), col(User.name)).where(col(User.id).in_(people))
+    places = select(col(Zone.id), col(Zone.name)).where(col(Zone.id).in_({b.zone_id for b in broadcasts}))
+    return (
+        dict(db.execute(titles).tuples()),
+        dict(db.execute(users).tuples()),
+        dict(db.execute(places).tuples()),
+    )
+
+
+def using(db: Session, announcement_id: str) -> list[Broadcast]:
+    """The approved broadcasts of an announcement."""
+    query = select(Broadcast).where(
+        col(Broadcast.announcement_id) == announcement_id, col(Broadcast.state).in_(PLAYING)
+    )
+    return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update()))
+
+
+def to_plan_further(db: Session, horizon: datetime) -> list[Broadcast]:
+    """Approved broadcasts whose airings are not recorded as far as `horizon`."""
+    query = select(Broadcast).where(
+        col(Broadcast.state).in_(PLAYING),
+        or_(col(Broadcast.planned_until).is_(None), col(Broadcast.planned_until) < horizon),
+    )
+    return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update(skip_locked=True)))
+
+
+def playing(db: Session) -> list[Broadcast]:
+    """All approved broadcasts, and those on the air."""
+    query = select(Broadcast).where(col(Broadcast.state).in_(PLAYING)).order_by(col(Broadcast.id))
+    return list(db.scalars(query))
+
+
+def running_airings(db: Session, now: datetime) -> dict[str, set[str]]:
+    """The airings in whose time `now` lies, by broadcast."""
+    found: dict[str, set[str]] = defaultdict(set)
+    query = select(col(PlannedAiring.broadcast_id), col(PlannedAiring.id)).where(
+        col(PlannedAiring.start_at) <= now, col(PlannedAiring.end_at) > now, col(PlannedAiring.withdrawn_at).is_(None)
+    )
+    for broadcast_id, airing_id in db.execute(query):
+        found[broadcast_id].add(airing_id)
+    return found
+
+
+def planned_of(db: Session, broadcast_id: str, ending_after: datetime) -> list[PlannedAiring]:
+    query = select(PlannedAiring).where(
+        col(PlannedAiring.broadcast_id) == broadcast_id, col(PlannedAiring.end_at) > ending_after
+    )
+    return list(db.scalars(query.order_by(col(PlannedAiring.start_at))))
+
+
+def stopped(db: Session, start: datetime, end: datetime) -> list[PlannedAiring]:
+    """Airings in `[start, end)` that were withdrawn after they had begun."""
+    query = select(PlannedAiring).where(
+        col(PlannedAiring.start_at) >= start,
+        col(PlannedAiring.start_at) < end,
+        col(PlannedAiring.withdrawn_at) > col(PlannedAiring.start_at),
+    )
+    return list(db.scalars(query.order_by(col(PlannedAiring.start_at))))
