@@ -25,7 +25,7 @@ NOT_INSTALLED = 3
 
 
 def centre_app(name: str, help_text: str) -> None:
-    """Add the sub-command in `web.cli.NAME`, which is imported only when it is called: a node has no server packages."""
+    """Add the sub-command in `web.cli.NAME`, imported only when it is called: a node has no server packages."""
     context = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
     @app.command(name, help=help_text, context_settings=context)
@@ -35,7 +35,9 @@ def centre_app(name: str, help_text: str) -> None:
         except ModuleNotFoundError as missing:
             if missing.name and missing.name.split(".")[0] in {"web", "broadcast", "scheduler", "receivers"}:
                 raise
-            typer.echo(f"This needs the centre's packages ({missing.name} is missing): pip install 'loa[centre]'", err=True)
+            typer.echo(
+                f"This needs the centre's packages ({missing.name} is missing): pip install 'loa[centre]'", err=True
+            )
             raise typer.Exit(NOT_INSTALLED) from None
         module.app(list(ctx.args), prog_name=f"loa {name}")
 

@@ -1,0 +1,147 @@
+"""The demo's processes: horns, the centre, three receivers. They end with the context, in reverse order."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from broadcast.clock import SystemClock
+from receivers.lab.horns import VirtualHorns
+
+START_S = 40
+STOP_S = 10
+LOA = (sys.executable, "-m", "web.cli")
+
+Say = Callable[[str], None]
+
+
+class StageError(Exception):
+    """A part of the demo did not come up; the message says which and where its log is."""
+
+
+class Stage:
+    """Everything lies under `folder`; `horns` are virtual unless `device` names a sound card for the first receiver."""
+
+    def __init__(self, folder: Path, port: int, horn_names: Sequence[str], device: str | None = None) -> None:
+        self.folder = folder.absolute()
+        self.horn_names = tuple(horn_names)
+        self.url = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._device = device
+        self._stack = ExitStack()
+        self.horns: VirtualHorns | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The centre's settings as environment variables."""
+        return {
+            "LOA_DATA_DIR": str(self.folder / "centre"),
+            "LOA_PORT": str(self._port),
+            "LOA_BROKER_PORT": str(self._broker_port),
+        }
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._broker_port = _free_port()
+        try:
+            if self._device is None:
+                self.horns = self._stack.enter_context(VirtualHorns(self.horn_names, self.folder / "horns"))
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start_centre(self, say: Say) -> None:
+        """Start `loa serve` and wait until it answers."""
+        if not _is_free(self._port):
+            raise StageError(f"port {self._port} is in use: stop what uses it, or choose another with --port")
+        process = self._start("centre", ["serve"], self.settings)
+        say(f"centre starting (log: {self._log('centre')})")
+        self._await("centre", process, lambda: _answers(f"{self.url}/api/v1/health"))
+
+    def enrol(self, name: str, code: str, horn: str) -> None:
+        """Run `loa receiver enrol` for the receiver kept under `name`."""
+        device = horn if self._device is None else self._device
+        command = [*LOA, "receiver", "enrol", self.url, code, "--state", str(self._state(name)), "--device", device]
+        told = subprocess.run([*command, "--again"], capture_output=True, text=True, check=False)
+        if told.returncode:
+            raise StageError(f"receiver {name}: {told.stderr.strip() or told.stdout.strip()}")
+
+    def is_enrolled(self, name: str) -> bool:
+        return any(self._state(name).glob("*.json"))
+
+    def start_receiver(self, name: str) -> "subprocess.Popen[bytes]":
+        environment = dict(self.horns.environment) if self.horns else {}
+        return self._start(name, ["receiver", "run", "--state", str(self._state(name))], environment)
+
+    def clear(self) -> None:
+        """Forget everything of an earlier demo."""
+        for part in ("centre", "receivers"):
+            shutil.rmtree(self.folder / part, ignore_errors=True)
+
+    def _state(self, name: str) -> Path:
+        return self.folder / "receivers" / name
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _start(self, name: str, arguments: Sequence[str], extra: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """A child in a session of its own, so that Ctrl-C reaches only us, and that dies when we do."""
+        with self._log(name).open("ab") as log:
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig=TERM", *LOA, *arguments],
+                env={**os.environ, **extra},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._stack.callback(_stop, process)
+        return process
+
+    def _await(self, name: str, process: "subprocess.Popen[bytes]", ready: Callable[[], bool]) -> None:
+        clock = SystemClock()
+        deadline_us = clock.monotonic_us() + START_S * 1_000_000
+        while not ready():
+            if process.poll() is not None or clock.monotonic_us() > deadline_us:
+                last = self._log(name).read_text(errors="replace").strip().splitlines()[-3:]
+                raise StageError(f"{name} did not start: {' / '.join(last) or 'it said nothing'} ({self._log(name)})")
+            time.sleep(0.1)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
