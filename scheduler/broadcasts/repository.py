@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, not_, or_, select
 from sqlmodel import Session, col
 
 from scheduler.announcements.models import Announcement, Recording
@@ -220,10 +220,16 @@ def to_plan_further(db: Session, horizon: datetime) -> list[Broadcast]:
     return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update(skip_locked=True)))
 
 
-def playing(db: Session) -> list[Broadcast]:
-    """All approved broadcasts, and those on the air."""
-    query = select(Broadcast).where(col(Broadcast.state).in_(PLAYING)).order_by(col(Broadcast.id))
-    return list(db.scalars(query))
+def due(db: Session, running: Collection[str], now: datetime) -> list[Broadcast]:
+    """Those that time may have something to do to: on the air, or approved and `running` or with nothing ahead."""
+    ahead = exists().where(
+        col(PlannedAiring.broadcast_id) == col(Broadcast.id),
+        col(PlannedAiring.end_at) > now,
+        col(PlannedAiring.withdrawn_at).is_(None),
+    )
+    waiting = and_(col(Broadcast.state) == State.APPROVED, or_(col(Broadcast.id).in_(running), not_(ahead)))
+    query = select(Broadcast).where(or_(col(Broadcast.state) == State.ON_AIR, waiting))
+    return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update(skip_locked=True)))
 
 
 def running_airings(db: Session, now: datetime) -> dict[str, set[str]]:

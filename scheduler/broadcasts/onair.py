@@ -1,0 +1,123 @@
+"""From approved to on the air to done (does I/O): what time and production do to broadcasts.
+
+Every step is one transaction whose reasons are in the database, so that a centre that was killed goes on where it was,
+and steps taken twice change nothing.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from broadcast.clock import from_us, to_us
+from broadcast.wire import topics
+from broadcast.wire.documents import Airing
+from scheduler.announcements.models import Recording, RecordingState
+from scheduler.broadcasts import airings, planning, repository
+from scheduler.broadcasts.models import Broadcast, PlannedAiring
+from scheduler.broadcasts.repository import Placed
+from scheduler.fleet.outbox import mark_dirty
+from scheduler.workflow import Event, State, step
+
+AHEAD = timedelta(days=airings.PROGRAMME_DAYS + 1)
+AHEAD_AT_LEAST = timedelta(days=1)
+_SETTLED = (RecordingState.READY, RecordingState.FAILED)
+
+
+def tick(db: Session, now: datetime) -> tuple[str, ...]:
+    """Let each broadcast be in the state that the time asks for; what has changed, as words for `Changes`."""
+    words: set[str] = set()
+    for broadcast in repository.to_plan_further(db, now + AHEAD_AT_LEAST):
+        begin(db, broadcast, now)
+        replan(db, broadcast, now)
+    running = repository.running_airings(db, now)
+    for broadcast in repository.due(db, running.keys(), now):
+        before = broadcast.state
+        _follow(db, broadcast, now, on_air=broadcast.id in running)
+        if broadcast.state != before:
+            words.add(f"broadcast:{broadcast.id}")
+            words |= {f"airing:{airing_id}" for airing_id in running.get(broadcast.id, ())}
+    db.flush()
+    return tuple(sorted(words))
+
+
+def sound_settled(db: Session, announcement_id: str, now: datetime) -> tuple[str, ...]:
+    """A recording of this announcement is ready or has failed: what waited for it goes on, as words for `Changes`."""
+    words = []
+    for broadcast in repository.using(db, announcement_id):
+        begin(db, broadcast, now)
+        replan(db, broadcast, now)
+        tell_receivers(db, zone_ids_of(db, broadcast), now)
+        words.append(f"broadcast:{broadcast.id}")
+    return tuple(words)
+
+
+def begin(db: Session, broadcast: Broadcast, now: datetime) -> None:
+    """Settle the start of an approved immediate broadcast once all that is being produced of it is there."""
+    if not broadcast.immediate or broadcast.starts_local is not None or broadcast.state != State.APPROVED:
+        return
+    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+    if startable(recordings):
+        broadcast.starts_local = airings.local_text(now + timedelta(seconds=airings.LEAD_S), broadcast.timezone)
+
+
+def startable(recordings: Collection[Recording]) -> bool:
+    """Whether there is sound, and none is still being made."""
+    states = {recording.state for recording in recordings}
+    return RecordingState.READY in states and states <= set(_SETTLED)
+
+
+def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
+    """Record the coming airings of a broadcast, and withdraw those that are planned no more."""
+    recorded = {row.id: row for row in repository.planned_of(db, broadcast.id, now)}
+    wanted: set[str] = set()
+    broadcast.planned_until = None
+    if broadcast.state in repository.PLAYING:
+        broadcast.planned_until = now + AHEAD
+        for airing, zone_ids in coming(db, broadcast, now, now + AHEAD):
+            wanted.add(airing.id)
+            end_at = from_us(airings.end_us(airing))
+            row = recorded.get(airing.id) or PlannedAiring(
+                id=airing.id, broadcast_id=broadcast.id, start_at=from_us(airing.start_us), end_at=end_at, zone_ids=[]
+            )
+            row.end_at, row.zone_ids, row.withdrawn_at = end_at, sorted(zone_ids), None
+            db.merge(row)
+    for row in recorded.values():
+        if row.id not in wanted and row.withdrawn_at is None:
+            row.withdrawn_at = now
+    db.flush()
+
+
+def coming(db: Session, broadcast: Broadcast, start: datetime, end: datetime) -> Iterable[tuple[Airing, set[str]]]:
+    """The airings that sound in `[start, end)`, each with its zones."""
+    window = to_us(start), to_us(end)
+    zones = [zone for target in repository.targets(db, [broadcast.id])[broadcast.id] for zone in target.zones]
+    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+    by_id = planning.places(db, zones, window)
+    item = Placed(broadcast, "", recordings, frozenset(zone.id for zone in zones))
+    found = planning.aired_where(item, by_id, window).values()
+    return [(airing, zone_ids) for airing, zone_ids in found if airings.end_us(airing) > window[0]]
+
+
+def zone_ids_of(db: Session, broadcast: Broadcast) -> frozenset[str]:
+    """The zones that a broadcast is aimed at, by groups too."""
+    found = repository.targets(db, [broadcast.id])[broadcast.id]
+    return frozenset(zone.id for target in found for zone in target.zones)
+
+
+def tell_receivers(db: Session, zone_ids: Iterable[str], now: datetime) -> None:
+    """Have the programmes of these zones made anew when this transaction is committed."""
+    mark_dirty(db, [topics.programme(zone_id) for zone_id in zone_ids], now)
+
+
+def _follow(db: Session, broadcast: Broadcast, now: datetime, *, on_air: bool) -> None:
+    """Take the step that the time asks for, if any."""
+    state = State(broadcast.state)
+    if on_air:
+        broadcast.state = step(state, Event.START) if state is State.APPROVED else state
+        return
+    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+    if airings.over(broadcast, airings.media_of(recordings), now):
+        broadcast.state = step(state, Event.FINISH)
+    elif state is State.ON_AIR:
+        broadcast.state = step(state, Event.REST)

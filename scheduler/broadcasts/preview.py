@@ -1,0 +1,183 @@
+"""What a broadcast would change, shown before it is saved (does I/O; `scheduler.clashes` decides).
+
+Rules
+- Each zone with receivers in or below the targets is looked at, by the timeline that its receivers play by. Zones in
+  which the same is planned and the same rules hold are one place; at most MAX_PLACES of these are looked at.
+- The first occurrences are tried, within 14 days of the first; what is not produced yet has a guessed length.
+- A time is proposed only if it is free in every place.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec.structs import replace as with_changes
+from sqlmodel import Session
+
+from broadcast.clock import from_us, to_us
+from broadcast.wire.documents import Airing
+from scheduler import clashes
+from scheduler.broadcasts import airings, planning, repository
+from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.planning import Place, Plans
+from scheduler.broadcasts.repository import Target
+from scheduler.broadcasts.schemas import Choice, EffectOut, PlaceEffects
+from scheduler.clashes import Effect, Plan
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.models import Zone
+from scheduler.zones.rules import valid_on
+
+MAX_OCCURRENCES = 14
+MAX_PLACES = 100
+MAX_EFFECTS = 20
+MAX_CHOICES = 3
+MAX_ROUNDS = 30  # of looking for a time that is free everywhere
+SPAN = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a preview found; `silent_zone_ids` are targets without a receiver in or below them."""
+
+    proposed: tuple[Airing, ...]
+    places: list[PlaceEffects]
+    choices: list[Choice]
+    silent_zones: tuple[str, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    plan: Plan
+    zones: tuple[Place, ...]
+
+
+def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[Target], now: datetime) -> Shown:
+    """What `broadcast`, saved or not, would change where it is aimed at."""
+    proposed = _proposed(db, broadcast, now)
+    zones = {zone.id: zone for target in targets for zone in target.live(now.date())}
+    villages, silent = _villages(db, [zone.path for zone in zones.values()], now)
+    if not proposed or not villages:
+        return Shown(proposed, [], [], silent, 0)
+    window = proposed[0].start_us, max(airings.end_us(airing) for airing in proposed) + clashes.SEARCH_US
+    by_id = planning.places(db, villages, window)
+    start_us = planning.day_start(by_id[villages[0].id], window[0])
+    plans = planning.plans(db, by_id.values(), (start_us, window[1]), without=broadcast.id)
+    groups = _groups([by_id[zone.id] for zone in villages], plans)
+    looked_at = groups[:MAX_PLACES]
+    found = [(group, clashes.clashes(group.plan, proposed)) for group in looked_at]
+    titles = plans.titles | {broadcast.id: title}
+    places = [_told(group, effects, proposed, titles) for group, effects in found if effects]
+    plan_list = [group.plan for group in looked_at]
+    choices = _choices(plan_list, proposed, broadcast.timezone, now) if places else []
+    return Shown(proposed, places, choices, silent, len(groups) - len(looked_at))
+
+
+def _proposed(db: Session, broadcast: Broadcast, now: datetime) -> tuple[Airing, ...]:
+    """The first occurrences still to come; an immediate one starts after its lead."""
+    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+    media = airings.expected_media(recordings)
+    tried = Broadcast(**broadcast.model_dump())
+    if tried.starts_local is None:
+        tried.starts_local = airings.local_text(now + timedelta(seconds=airings.LEAD_S), tried.timezone)
+    first = airings.next_start(tried, now)
+    if first is None:
+        return ()
+    found = airings.airings_of(tried, media, (to_us(first), to_us(first + SPAN)))
+    return tuple(airing for airing in found if airing.start_us >= to_us(first))[:MAX_OCCURRENCES]
+
+
+def _villages(db: Session, paths: Sequence[str], now: datetime) -> tuple[list[Zone], tuple[str, ...]]:
+    """The zones with receivers at or below `paths`, and the names of those targets that have none."""
+    total, _online = zone_sql.receiver_counts(db, paths)
+    zones = [zone for zone in zone_sql.subtrees(db, paths) if valid_on(zone, now.date())]
+    having = [zone for zone in zones if total[zone.id]]
+    silent = [
+        zone.name for zone in zones if zone.path in paths and not any(h.path.startswith(zone.path) for h in having)
+    ]
+    return having, tuple(silent)
+
+
+def _groups(villages: Sequence[Place], plans: Plans) -> list[_Group]:
+    found: dict[tuple[object, ...], list[Place]] = defaultdict(list)
+    for place in villages:
+        planned = tuple(zone_id for zone_id in place.path_ids if plans.by_zone.get(zone_id))
+        found[planned, place.effective.rules, place.effective.languages].append(place)
+    return [
+        _Group(Plan(plans.heard_in(zones[0]), zones[0].effective.rules, zones[0].effective.languages), tuple(zones))
+        for zones in found.values()
+    ]
+
+
+def _told(group: _Group, effects: Sequence[Effect], proposed: Sequence[Airing], titles: dict[str, str]) -> PlaceEffects:
+    known = {airing.id: airing for airing in (*group.plan.existing, *proposed)}
+    timezone = group.plan.rules.timezone
+    shown = [
+        EffectOut(
+            kind=effect.kind,
+            airing_id=effect.airing_id,
+            broadcast_id=known[effect.airing_id].broadcast_id,
+            title=titles.get(known[effect.airing_id].broadcast_id, ""),
+            cls=known[effect.airing_id].cls,
+            proposed=effect.proposed,
+            at=from_us(effect.at_us),
+            local=airings.local_text(from_us(effect.at_us), timezone),
+            lost_us=effect.lost_us,
+            other_title=titles.get(known[effect.other_id].broadcast_id) if effect.other_id in known else None,
+        )
+        for effect in effects[:MAX_EFFECTS]
+    ]
+    return PlaceEffects(
+        zone_ids=[place.zone.id for place in group.zones],
+        zone_names=[place.zone.name for place in group.zones],
+        effects=shown,
+        more=len(effects) - len(shown),
+    )
+
+
+def _choices(plans: Sequence[Plan], proposed: tuple[Airing, ...], timezone: str, now: datetime) -> list[Choice]:
+    choices: list[Choice] = []
+    orders = [clashes.replace(plan, proposed)[0].order for plan in plans]
+    replacing = tuple(with_changes(airing, order=min(orders)) for airing in proposed)
+    if all(not _own(clashes.clashes(plan, replacing)) for plan in plans):
+        choices.append(Choice(kind="replace", order=min(orders)))
+    after_us = _free_everywhere(plans, proposed, proposed[0].start_us, clashes.MINUTE_US)
+    if after_us is not None:
+        choices.append(_at("play_after", after_us, timezone))
+    earliest_us = max(proposed[0].start_us, to_us(now)) + 60 * clashes.MINUTE_US
+    for _ in range(MAX_CHOICES):
+        at_us = _free_everywhere(plans, proposed, earliest_us, 5 * clashes.MINUTE_US)
+        if at_us is None:
+            break
+        choices.append(_at("another_time", at_us, timezone))
+        earliest_us = at_us + 60 * clashes.MINUTE_US
+    return choices
+
+
+def _own(effects: Sequence[Effect]) -> list[Effect]:
+    return [effect for effect in effects if effect.proposed]
+
+
+def _free_everywhere(plans: Sequence[Plan], proposed: tuple[Airing, ...], from_us_: int, step_us: int) -> int | None:
+    """The first start from `from_us_` on that is free in every one of `plans`."""
+    at_us = -(-from_us_ // step_us) * step_us
+    for _ in range(MAX_ROUNDS):
+        latest_us = at_us
+        for plan in plans:
+            shift_us = latest_us - proposed[0].start_us
+            moved = tuple(with_changes(airing, start_us=airing.start_us + shift_us) for airing in proposed)
+            found_us = clashes.play_after(plan, moved)
+            if found_us is None:
+                return None
+            latest_us = -(-found_us // step_us) * step_us
+        if latest_us == at_us:
+            return at_us
+        at_us = latest_us
+    return None
+
+
+def _at(kind: Literal["play_after", "another_time"], start_us: int, timezone: str) -> Choice:
+    start = from_us(start_us)
+    return Choice(kind=kind, start=start, starts_local=airings.local_text(start, timezone))
