@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
 from scheduler.fleet.documents import NEVER, Last, Sealed
@@ -19,8 +21,14 @@ FORGOTTEN_NUMBERS = 1000
 
 def mark_dirty(db: Session, topics: Iterable[str], now: datetime) -> None:
     """Have the documents of `topics` (`broadcast.wire.topics`) made anew once this transaction is committed."""
-    for topic in sorted(set(topics)):
-        db.merge(DirtyTopic(topic=topic, since=now))
+    rows = [{"topic": topic, "since": now} for topic in sorted(set(topics))]
+    if not rows:
+        return
+    make = postgresql_insert if db.get_bind().dialect.name == "postgresql" else sqlite_insert
+    insert = make(DirtyTopic)
+    db.connection().execute(
+        insert.on_conflict_do_update(index_elements=["topic"], set_={"since": insert.excluded.since}), rows
+    )
 
 
 def mark_due(db: Session, before: datetime, now: datetime) -> bool:

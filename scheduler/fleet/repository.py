@@ -1,0 +1,94 @@
+"""SQL on receivers and their certificates; `outbox` and `intake` have what concerns documents and messages."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, delete, select
+
+from scheduler.announcements.models import Recording
+from scheduler.fleet.models import EnrolmentSecret, Receiver, RevokedCertificate, StoredReport
+from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
+
+
+def receiver(db: Session, receiver_id: str, *, lock: bool = False) -> tuple[Receiver, Zone] | None:
+    """The receiver and its zone; with `lock`, nobody else changes the row until this transaction ends."""
+    row = db.get(Receiver, receiver_id, with_for_update=lock, populate_existing=lock)
+    zone = db.get(Zone, row.zone_id) if row is not None else None
+    return (row, zone) if row is not None and zone is not None else None
+
+
+def receivers_below(
+    db: Session, paths: Collection[str], *, after: str | None = None, limit: int | None = None
+) -> Sequence[tuple[Receiver, Zone]]:
+    """The receivers of these zones and all below them, by id."""
+    query = select(Receiver, Zone).join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths))
+    if after is not None:
+        query = query.where(Receiver.id > after)
+    return db.exec(query.order_by(Receiver.id).limit(limit)).all()
+
+
+def zone_names(db: Session, paths: Collection[str]) -> dict[str, str]:
+    """The name of every zone that occurs in `paths`."""
+    ids = {zone_id for path in paths for zone_id in zones.ids_of(path)}
+    return {zone_id: zone.name for zone_id, zone in zones.zones(db, ids).items()}
+
+
+def receiver_by_code(db: Session, zone_id: str, code: str) -> Receiver | None:
+    return db.exec(select(Receiver).where(Receiver.zone_id == zone_id, Receiver.code == code)).first()
+
+
+def reports(db: Session, receiver_id: str, *, before: int | None, limit: int) -> Sequence[StoredReport]:
+    """The reports of a receiver, latest number first."""
+    query = select(StoredReport).where(StoredReport.receiver_id == receiver_id)
+    if before is not None:
+        query = query.where(StoredReport.number < before)
+    return db.exec(query.order_by(col(StoredReport.number).desc()).limit(limit)).all()
+
+
+def secret(db: Session, secret_sha256: str) -> EnrolmentSecret | None:
+    """The code with this hash, locked."""
+    return db.get(EnrolmentSecret, secret_sha256, with_for_update=True, populate_existing=True)
+
+
+def drop_secrets(db: Session, receiver_id: str) -> None:
+    """Forget a receiver's unused codes."""
+    query = delete(EnrolmentSecret).where(col(EnrolmentSecret.receiver_id) == receiver_id)
+    db.connection().execute(query.where(col(EnrolmentSecret.used_at).is_(None)))
+
+
+def revoke_certificate(db: Session, receiver: Receiver, now: datetime) -> None:
+    """Have the broker refuse the certificate that the receiver has; without one nothing happens."""
+    if receiver.certificate_serial is None or receiver.certificate_expires_at is None:
+        return
+    db.merge(
+        RevokedCertificate(
+            serial=receiver.certificate_serial,
+            receiver_id=receiver.id,
+            revoked_at=now,
+            expires_at=receiver.certificate_expires_at,
+        )
+    )
+    receiver.certificate_serial = receiver.certificate_expires_at = None
+
+
+def revoked(db: Session, now: datetime) -> dict[int, datetime]:
+    """Serials that the broker must refuse, and since when."""
+    rows = db.exec(select(RevokedCertificate).where(RevokedCertificate.expires_at > now))
+    return {int(row.serial, 16): row.revoked_at for row in rows}
+
+
+def revoked_receivers(db: Session, serials: Collection[int]) -> set[str]:
+    """Whose certificates these are."""
+    wanted = {f"{serial:x}" for serial in serials}
+    rows = db.exec(select(RevokedCertificate.receiver_id).where(col(RevokedCertificate.serial).in_(wanted)))
+    return set(rows)
+
+
+def recording(db: Session, recording_id: str) -> Recording | None:
+    return db.get(Recording, recording_id)
+
+
+def is_produced(db: Session, sha256: str) -> bool:
+    """Whether this is a file made for receivers, rather than an original or a preview."""
+    return db.exec(select(Recording.id).where(Recording.sha256 == sha256).limit(1)).first() is not None

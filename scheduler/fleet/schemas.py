@@ -1,0 +1,165 @@
+"""What the API and the page forms send and get about receivers."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from scheduler.zones.schemas import Code, Id, Input, Language, Latitude, Longitude, Name
+
+_EXAMPLE_ID = "01KB3CX1M8N6P7Q8R9STAVWXYZ"
+_EXAMPLE_ZONE = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
+_VOLUME = [0] * 5 + [80] * 16 + [40] * 3
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+VolumeByHour = Annotated[list[Percent], Field(min_length=24, max_length=24, examples=[_VOLUME])]
+Horns = Annotated[int, Field(ge=0, le=100)]
+Watts = Annotated[int, Field(ge=0, le=100_000)]
+Note = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class Condition(StrEnum):
+    """A receiver in one word."""
+
+    UNENROLLED = "unenrolled"  # no machine was installed as this receiver yet
+    NEVER = "never"  # installed, but nothing was heard from it
+    ONLINE = "online"
+    PLAYING = "playing"
+    FAULT = "fault"  # connected, and it tells of a fault
+    OFFLINE = "offline"
+    REVOKED = "revoked"  # shut out
+
+
+class ReceiverNew(Input):
+    zone_id: Id = Field(examples=[_EXAMPLE_ZONE])
+    name: Name = Field(examples=["Nhà văn hóa thôn 1"])
+    code: Code | None = Field(None, examples=["TL-01"])
+    latitude: Latitude | None = Field(None, examples=[15.28])
+    longitude: Longitude | None = Field(None, examples=[107.99])
+    horns: Horns | None = Field(None, examples=[3])
+    watts: Watts | None = Field(None, examples=[100])
+    volume_by_hour: VolumeByHour | None = Field(None, description="Per cent for each local hour; null is all full.")
+    languages: list[Language] | None = Field(None, max_length=8, description="Null is the zone's.", examples=[["vi"]])
+    note: Note = ""
+
+
+class ReceiverChange(Input):
+    """What is not sent stays as it is."""
+
+    name: Name = Field("", examples=["Nhà văn hóa thôn 1"])
+    code: Code | None = None
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
+    horns: Horns | None = None
+    watts: Watts | None = None
+    languages: list[Language] | None = Field(None, max_length=8)
+    note: Note = ""
+
+
+class ReceiverMove(Input):
+    zone_id: Id = Field(examples=[_EXAMPLE_ZONE])
+
+
+class ReceiverVolume(Input):
+    volume_by_hour: VolumeByHour | None = Field(description="Per cent for each local hour; null is all full.")
+
+
+class CodeNew(Input):
+    hours: int = Field(24, ge=1, le=24 * 30, description="How long it can be used.")
+
+
+class EnrolmentCodeView(BaseModel):
+    """Shown once: only a hash of it is kept."""
+
+    code: str = Field(examples=["7Q2M4-K9DXT-3FZ8B-P6HWC"])
+    expires_at: datetime
+
+
+class FaultView(BaseModel):
+    code: str = Field(examples=["media_missing"])
+    detail: str
+    since: datetime | None
+
+
+class ReceiverView(BaseModel):
+    id: str = Field(examples=[_EXAMPLE_ID])
+    zone_id: str = Field(examples=[_EXAMPLE_ZONE])
+    place: list[str] = Field(description="Names of its zones, from the root.", examples=[["Trà Leng", "Thôn 1"]])
+    name: str = Field(examples=["Nhà văn hóa thôn 1"])
+    code: str | None = Field(examples=["TL-01"])
+    latitude: float | None
+    longitude: float | None
+    horns: int | None
+    watts: int | None
+    condition: Condition
+    online: bool
+    seen_at: datetime | None = Field(description="When the centre last heard of it.")
+    heard_at: datetime | None = Field(description="When its horns last sounded.")
+    heard_dbfs: float | None = Field(description="How loud that was at the device.", examples=[-19.4])
+    faults: list[FaultView]
+    files_ready: int = Field(description="Recordings that it holds, of those that it will need.")
+    files_needed: int
+    version: int
+
+
+class FileView(BaseModel):
+    sha256: str
+    done_bytes: int
+    size_bytes: int
+    ready_at: datetime | None
+
+
+class ReceiverDetail(ReceiverView):
+    volume_by_hour: list[int] | None
+    languages: list[str] | None
+    note: str
+    enrolled_at: datetime | None
+    revoked_at: datetime | None
+    certificate_expires_at: datetime | None
+    player: str | None = Field(examples=["idle"])
+    airing_id: str | None = Field(description="What sounds now.")
+    level_dbfs: float | None
+    volume_percent: int | None
+    clock_error_us: int | None = Field(description="Bound on the error of its clock.")
+    cache_bytes: int | None
+    free_bytes: int | None
+    pending_reports: int | None = Field(description="Reports that it holds still.")
+    started_at: datetime | None
+    software: str | None
+    refused: dict[str, int] = Field(description="Orders that it refused, by reason.")
+    files: list[FileView]
+
+
+class ReceiverList(BaseModel):
+    items: list[ReceiverView]
+    next: str | None = Field(None, description="`after` of the next page; null on the last one.")
+
+
+class ReportView(BaseModel):
+    """What one receiver measured for one airing."""
+
+    receiver_id: str
+    number: int
+    airing_id: str
+    broadcast_id: str
+    outcome: str = Field(examples=["heard"])
+    planned_start_at: datetime
+    planned_duration_us: int
+    start_at: datetime | None
+    start_error_us: int | None
+    end_at: datetime | None
+    played_us: int
+    gap_us: int
+    underruns: int
+    rms_dbfs: float | None
+    peak_dbfs: float | None
+    media_sha256: str | None
+    media_ready_at: datetime | None
+    reason: str
+    received_at: datetime
+
+
+class ReportList(BaseModel):
+    items: list[ReportView]
+    next: int | None = Field(None, description="`before` of the next page; null on the last one.")

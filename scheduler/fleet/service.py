@@ -1,0 +1,214 @@
+"""What people do with receivers. Every change that a receiver must know of marks its documents."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlmodel import Session
+
+from broadcast.wire import enrolment_code, topics
+from scheduler.errors import Conflict, Invalid, NotFound, Stale
+from scheduler.fleet import repository, views
+from scheduler.fleet.enrolment import secret_hash
+from scheduler.fleet.models import EnrolmentSecret, Receiver, StoredReport
+from scheduler.fleet.outbox import mark_dirty
+from scheduler.fleet.schemas import (
+    CodeNew,
+    EnrolmentCodeView,
+    ReceiverChange,
+    ReceiverDetail,
+    ReceiverList,
+    ReceiverMove,
+    ReceiverNew,
+    ReceiverVolume,
+    ReportList,
+)
+from scheduler.people import audit
+from scheduler.people.actor import Actor, require
+from scheduler.rights import Action
+from scheduler.store.types import new_id
+from scheduler.zones import names
+from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
+
+SECRET_BYTES = 7
+_NO_SUCH_RECEIVER = "There is no such receiver, or it is not in your area."
+
+
+def index(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    zone_id: str | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> ReceiverList:
+    """The receivers that the actor sees, in `zone_id` and below if that is given; all of them without a limit."""
+    paths = zones.paths_of(db, actor.zones_for(Action.RECEIVER_READ, now))
+    if zone_id is not None:
+        zone = _zone(db, zone_id)
+        require(actor, Action.RECEIVER_READ, zone.path, now)
+        paths = [zone.path]
+    rows = repository.receivers_below(db, paths, after=after, limit=limit + 1 if limit is not None else None)
+    shown = rows[:limit]
+    known = repository.zone_names(db, {zone.path for _receiver, zone in shown})
+    items = [views.view(receiver, zone, known) for receiver, zone in shown]
+    return ReceiverList(items=items, next=items[-1].id if len(rows) > len(shown) else None)
+
+
+def view(db: Session, actor: Actor, now: datetime, receiver_id: str) -> ReceiverDetail:
+    receiver, zone = _allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
+    return _shown(db, receiver, zone)
+
+
+def reports(
+    db: Session, actor: Actor, now: datetime, receiver_id: str, *, before: int | None = None, limit: int = 50
+) -> ReportList:
+    """What the receiver measured, latest first."""
+    _allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
+    rows: list[StoredReport] = list(repository.reports(db, receiver_id, before=before, limit=limit + 1))
+    items = [views.report(row) for row in rows[:limit]]
+    return ReportList(items=items, next=items[-1].number if len(rows) > limit else None)
+
+
+def create(db: Session, actor: Actor, now: datetime, new: ReceiverNew) -> ReceiverDetail:
+    """A place for a speaker node; the machine itself is enrolled with a code."""
+    zone = _zone(db, new.zone_id)
+    require(actor, Action.RECEIVER_EDIT, zone.path, now)
+    _check_code(db, zone.id, new.code)
+    values = new.model_dump() | {"name": names.clean(new.name)}
+    receiver = Receiver(id=new_id(now), **values)
+    db.add(receiver)
+    db.flush()
+    mark_dirty(db, [topics.settings(receiver.id), *_programmes(zone)], now)
+    _note(db, actor, now, "receiver.create", receiver=receiver, zone=zone, name=receiver.name)
+    return _shown(db, receiver, zone)
+
+
+def change(
+    db: Session, actor: Actor, now: datetime, receiver_id: str, *, version: int, change: ReceiverChange
+) -> ReceiverDetail:
+    receiver, zone = _for_change(db, actor, now, receiver_id, Action.RECEIVER_EDIT, version=version)
+    values = change.model_dump(exclude_unset=True)
+    if "name" in values:
+        values["name"] = names.clean(change.name)
+    if values.get("code") != receiver.code:
+        _check_code(db, zone.id, values.get("code"))
+    return _apply(db, actor, now, "receiver.change", receiver=receiver, zone=zone, values=values)
+
+
+def set_volume(
+    db: Session, actor: Actor, now: datetime, receiver_id: str, *, version: int, volume: ReceiverVolume
+) -> ReceiverDetail:
+    receiver, zone = _for_change(db, actor, now, receiver_id, Action.RECEIVER_CONTROL, version=version)
+    return _apply(db, actor, now, "receiver.volume", receiver=receiver, zone=zone, values=volume.model_dump())
+
+
+def move(
+    db: Session, actor: Actor, now: datetime, receiver_id: str, *, version: int, move: ReceiverMove
+) -> ReceiverDetail:
+    """Put it into another zone: it obeys that one and those above it from then on."""
+    receiver, zone = _for_change(db, actor, now, receiver_id, Action.RECEIVER_EDIT, version=version)
+    target = _zone(db, move.zone_id)
+    require(actor, Action.RECEIVER_EDIT, target.path, now)
+    if target.id != zone.id:
+        _check_code(db, target.id, receiver.code)
+    mark_dirty(db, _programmes(target), now)
+    return _apply(db, actor, now, "receiver.move", receiver=receiver, zone=target, values={"zone_id": target.id})
+
+
+def new_code(
+    db: Session, actor: Actor, now: datetime, receiver_id: str, *, order_key: Ed25519PublicKey, asked: CodeNew
+) -> EnrolmentCodeView:
+    """A one-time code with which a machine becomes this receiver; an older one that was not used is worth nothing."""
+    receiver, zone = _allowed(db, actor, now, receiver_id, Action.RECEIVER_ENROL)
+    code = enrolment_code.make(secrets.token_bytes(SECRET_BYTES), order_key)
+    expires_at = now + timedelta(hours=asked.hours)
+    repository.drop_secrets(db, receiver.id)
+    db.add(
+        EnrolmentSecret(
+            secret_sha256=secret_hash(enrolment_code.parse(code)),
+            receiver_id=receiver.id,
+            created_by=actor.user_id,
+            expires_at=expires_at,
+        )
+    )
+    _note(db, actor, now, "receiver.code", receiver=receiver, zone=zone, expires_at=expires_at.isoformat())
+    return EnrolmentCodeView(code=code, expires_at=expires_at)
+
+
+def revoke(db: Session, actor: Actor, now: datetime, receiver_id: str, *, version: int | None = None) -> ReceiverDetail:
+    """Shut the machine out that was enrolled as this receiver; a new code lets another one in."""
+    receiver, zone = _for_change(db, actor, now, receiver_id, Action.RECEIVER_ENROL, version=version)
+    if receiver.enrolled_at is None:
+        raise Conflict("not_enrolled", "No machine was enrolled as this receiver yet.")
+    repository.drop_secrets(db, receiver.id)
+    repository.revoke_certificate(db, receiver, now)
+    return _apply(
+        db,
+        actor,
+        now,
+        "receiver.revoke",
+        receiver=receiver,
+        zone=zone,
+        values={"revoked_at": receiver.revoked_at or now},
+    )
+
+
+def _apply(
+    db: Session, actor: Actor, now: datetime, action: str, *, receiver: Receiver, zone: Zone, values: dict[str, Any]
+) -> ReceiverDetail:
+    for name, value in values.items():
+        setattr(receiver, name, value)
+    receiver.version += 1
+    db.add(receiver)
+    db.flush()
+    mark_dirty(db, [topics.settings(receiver.id)], now)
+    _note(db, actor, now, action, receiver=receiver, zone=zone, fields=sorted(values))
+    return _shown(db, receiver, zone)
+
+
+def _allowed(db: Session, actor: Actor, now: datetime, receiver_id: str, action: Action) -> tuple[Receiver, Zone]:
+    found = repository.receiver(db, receiver_id, lock=action is not Action.RECEIVER_READ)
+    if found is None:
+        raise NotFound("not_found", _NO_SUCH_RECEIVER)
+    require(actor, Action.RECEIVER_READ, found[1].path, now)
+    require(actor, action, found[1].path, now)
+    return found
+
+
+def _for_change(
+    db: Session, actor: Actor, now: datetime, receiver_id: str, action: Action, *, version: int | None
+) -> tuple[Receiver, Zone]:
+    receiver, zone = _allowed(db, actor, now, receiver_id, action)
+    if version is not None and receiver.version != version:
+        raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
+    return receiver, zone
+
+
+def _zone(db: Session, zone_id: str) -> Zone:
+    zone = zones.zone(db, zone_id)
+    if zone is None:
+        raise NotFound("not_found", "There is no such zone, or it is not in your area.")
+    return zone
+
+
+def _check_code(db: Session, zone_id: str, code: str | None) -> None:
+    if code is not None and repository.receiver_by_code(db, zone_id, code) is not None:
+        raise Invalid("code_taken", "Another receiver of this zone has this code.", field="code")
+
+
+def _programmes(zone: Zone) -> list[str]:
+    return [topics.programme(zone_id) for zone_id in zones.ids_of(zone.path)]
+
+
+def _note(
+    db: Session, actor: Actor, now: datetime, action: str, *, receiver: Receiver, zone: Zone, **detail: object
+) -> None:
+    audit.record(db, actor, now, action, f"receiver:{receiver.id}", zone_path=zone.path, **detail)
+
+
+def _shown(db: Session, receiver: Receiver, zone: Zone) -> ReceiverDetail:
+    return views.detail(receiver, zone, repository.zone_names(db, [zone.path]))

@@ -1,0 +1,306 @@
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session, select
+
+from broadcast.wire import enrolment_code, topics
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from scheduler.fleet import repository, service
+from scheduler.fleet.models import DirtyTopic, EnrolmentSecret, Receiver, StoredReport
+from scheduler.fleet.schemas import (
+    CodeNew,
+    Condition,
+    ReceiverChange,
+    ReceiverDetail,
+    ReceiverMove,
+    ReceiverNew,
+    ReceiverVolume,
+)
+from scheduler.people.actor import Actor
+from scheduler.people.models import AuditEntry
+from scheduler.rights import Grant, Role
+from scheduler.store.engine import Store
+from scheduler.zones.models import Zone, ZoneKind
+
+KEY = Ed25519PrivateKey.generate().public_key()
+
+
+def actor(role: Role, zone_id: str = "district") -> Actor:
+    return Actor(user_id="u1", login="lan", name="Lan", grants=(Grant(role, zone_id),))
+
+
+ADMINISTRATOR = actor(Role.ADMINISTRATOR)
+OPERATOR = actor(Role.OPERATOR)
+
+
+@pytest.fixture
+def placed(store: Store) -> Store:
+    """A district with the communes A (villages a1, a2) and B (village b1)."""
+    tree = (("district", "/district/"), ("A", "/district/A/"), ("B", "/district/B/"))
+    villages = (("a1", "/district/A/a1/"), ("a2", "/district/A/a2/"), ("b1", "/district/B/b1/"))
+    with store.writing() as db:
+        for zone_id, path in (*tree, *villages):
+            db.add(Zone(id=zone_id, path=path, kind=ZoneKind.OTHER, name=f"Thôn {zone_id}"))
+            db.flush()
+    return store
+
+
+@pytest.fixture
+def made(placed: Store, now: datetime) -> Callable[..., ReceiverDetail]:
+    def make(zone_id: str = "a1", **more: object) -> ReceiverDetail:
+        new = ReceiverNew.model_validate({"zone_id": zone_id, "name": "Loa 1"} | more)
+        with placed.writing() as db:
+            detail = service.create(db, ADMINISTRATOR, now, new)
+            for row in db.exec(select(DirtyTopic)):
+                db.delete(row)
+            return detail
+
+    return make
+
+
+def dirty(db: Session) -> set[str]:
+    return {row.topic for row in db.exec(select(DirtyTopic))}
+
+
+def test_a_new_receiver_is_listed_and_its_documents_are_made(placed: Store, now: datetime) -> None:
+    new = ReceiverNew(zone_id="a1", name="  Nhà  văn hóa ", code="TL-01", horns=3)
+    with placed.writing() as db:
+        made = service.create(db, ADMINISTRATOR, now, new)
+        assert dirty(db) == {
+            topics.settings(made.id),
+            *(topics.programme(zone_id) for zone_id in ("district", "A", "a1")),
+        }
+        entry = db.exec(select(AuditEntry)).one()
+    assert (made.name, made.place) == ("Nhà văn hóa", ["Thôn district", "Thôn A", "Thôn a1"])
+    assert made.condition is Condition.UNENROLLED
+    assert (entry.action, entry.subject, entry.zone_path) == (
+        "receiver.create",
+        f"receiver:{made.id}",
+        "/district/A/a1/",
+    )
+    with placed.reading() as db:
+        assert [item.id for item in service.index(db, ADMINISTRATOR, now).items] == [made.id]
+
+
+def test_lists_come_in_pages_and_only_of_ones_own_area(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    ids = sorted(made(zone_id).id for zone_id in ("a1", "a2", "b1", "a1"))
+    theirs = next(item.id for item in service_items(placed, actor(Role.VIEWER, "B"), now))
+    assert len(ids) == 4
+    got: list[str] = []
+    after = None
+    with placed.reading() as db:
+        while True:
+            page = service.index(db, OPERATOR, now, after=after, limit=3)
+            got += [item.id for item in page.items]
+            if page.next is None:
+                break
+            after = page.next
+        assert got == ids
+        assert {item.id for item in service.index(db, OPERATOR, now, zone_id="A").items} == set(ids) - {theirs}
+        assert service.index(db, actor(Role.VIEWER, "nowhere"), now).items == []
+        with pytest.raises(NotFound):
+            service.index(db, actor(Role.VIEWER, "B"), now, zone_id="A")
+
+
+def service_items(store: Store, who: Actor, now: datetime) -> list[Receiver]:
+    with store.reading() as db:
+        found = []
+        for item in service.index(db, who, now).items:
+            row = db.get(Receiver, item.id)
+            assert row is not None
+            found.append(row)
+        return found
+
+
+def test_another_communes_receiver_does_not_exist(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made("b1")
+    stranger = actor(Role.ADMINISTRATOR, "A")
+    with placed.writing() as db:
+        for attempt in (
+            lambda: service.view(db, stranger, now, receiver.id),
+            lambda: service.reports(db, stranger, now, receiver.id),
+            lambda: service.revoke(db, stranger, now, receiver.id),
+            lambda: service.new_code(db, stranger, now, receiver.id, order_key=KEY, asked=CodeNew()),
+            lambda: service.change(db, stranger, now, receiver.id, version=1, change=ReceiverChange(note="x")),
+            lambda: service.move(db, stranger, now, receiver.id, version=1, move=ReceiverMove(zone_id="a1")),
+            lambda: service.view(db, stranger, now, "no such"),
+        ):
+            with pytest.raises(NotFound):
+                attempt()
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        (Role.VIEWER, set()),
+        (Role.EDITOR, set()),
+        (Role.APPROVER, set()),
+        (Role.OPERATOR, {"volume"}),
+        (Role.ADMINISTRATOR, {"volume", "change", "move", "revoke"}),
+    ],
+)
+def test_who_may_do_what(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime, role: Role, allowed: set[str]
+) -> None:
+    """Whoever has the right gets past it: to Stale, for what they name is no version."""
+    receiver_id = made().id
+    who = actor(role)
+    attempts: dict[str, Callable[[Session], object]] = {
+        "volume": lambda db: service.set_volume(
+            db, who, now, receiver_id, version=9, volume=ReceiverVolume(volume_by_hour=None)
+        ),
+        "change": lambda db: service.change(db, who, now, receiver_id, version=9, change=ReceiverChange(note="x")),
+        "move": lambda db: service.move(db, who, now, receiver_id, version=9, move=ReceiverMove(zone_id="a2")),
+        "revoke": lambda db: service.revoke(db, who, now, receiver_id, version=9),
+    }
+    for name, attempt in attempts.items():
+        with placed.writing() as db, pytest.raises(Stale if name in allowed else Forbidden):
+            attempt(db)
+    if "revoke" not in allowed:
+        with placed.writing() as db, pytest.raises(Forbidden):
+            service.new_code(db, who, now, receiver_id, order_key=KEY, asked=CodeNew())
+
+
+def test_two_officials_cannot_overwrite_each_other(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made()
+    with placed.writing() as db:
+        changed = service.change(
+            db, ADMINISTRATOR, now, receiver.id, version=receiver.version, change=ReceiverChange(note="first")
+        )
+        assert dirty(db) == {topics.settings(receiver.id)}
+    with placed.writing() as db, pytest.raises(Stale):
+        service.change(
+            db, ADMINISTRATOR, now, receiver.id, version=receiver.version, change=ReceiverChange(note="second")
+        )
+    assert (changed.note, changed.version) == ("first", receiver.version + 1)
+
+
+def test_a_moved_receiver_gets_the_documents_of_its_new_zones(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made("a1")
+    with placed.writing() as db:
+        moved = service.move(db, ADMINISTRATOR, now, receiver.id, version=1, move=ReceiverMove(zone_id="b1"))
+        assert dirty(db) == {
+            topics.settings(receiver.id),
+            *(topics.programme(zone_id) for zone_id in ("district", "B", "b1")),
+        }
+    assert moved.place == ["Thôn district", "Thôn B", "Thôn b1"]
+
+
+def test_moving_needs_the_right_at_both_ends(placed: Store, made: Callable[..., ReceiverDetail], now: datetime) -> None:
+    receiver = made("a1")
+    who = Actor(user_id="u1", login="lan", name="Lan", grants=(Grant(Role.ADMINISTRATOR, "A"), Grant(Role.VIEWER, "B")))
+    with placed.writing() as db, pytest.raises(Forbidden):
+        service.move(db, who, now, receiver.id, version=1, move=ReceiverMove(zone_id="b1"))
+
+
+def test_a_code_belongs_to_one_receiver_of_a_zone(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    first, other = made("a1", code="TL-01"), made("b1", code="TL-01")
+    with pytest.raises(Invalid, match="Another receiver"):
+        made("a1", code="TL-01")
+    with placed.writing() as db, pytest.raises(Invalid):
+        service.move(db, ADMINISTRATOR, now, other.id, version=1, move=ReceiverMove(zone_id="a1"))
+    with placed.writing() as db:
+        kept = ReceiverChange(code="TL-01", note="x")
+        assert service.change(db, ADMINISTRATOR, now, first.id, version=1, change=kept).note == "x"
+
+
+def test_of_a_code_only_a_hash_is_kept_and_a_new_one_ends_the_old(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made()
+    with placed.writing() as db:
+        old = service.new_code(db, ADMINISTRATOR, now, receiver.id, order_key=KEY, asked=CodeNew())
+    with placed.writing() as db:
+        code = service.new_code(db, ADMINISTRATOR, now, receiver.id, order_key=KEY, asked=CodeNew(hours=1))
+    with placed.reading() as db:
+        row = db.exec(select(EnrolmentSecret)).one()
+        written = " ".join(str(entry.detail) for entry in db.exec(select(AuditEntry)))
+    assert old.code != code.code
+    assert enrolment_code.parse(code.code).pins(KEY)
+    assert row.expires_at == code.expires_at == now + timedelta(hours=1)
+    assert enrolment_code.parse(code.code).secret not in str(row) + written
+
+
+def test_revoking_shuts_the_certificate_out(placed: Store, made: Callable[..., ReceiverDetail], now: datetime) -> None:
+    receiver = made()
+    with placed.writing() as db, pytest.raises(Conflict):
+        service.revoke(db, ADMINISTRATOR, now, receiver.id)
+    with placed.writing() as db:
+        row = db.get(Receiver, receiver.id)
+        assert row is not None
+        row.enrolled_at, row.certificate_serial, row.certificate_expires_at = now, "ff", now + timedelta(days=1)
+    with placed.writing() as db:
+        service.new_code(db, ADMINISTRATOR, now, receiver.id, order_key=KEY, asked=CodeNew())
+        revoked = service.revoke(db, ADMINISTRATOR, now, receiver.id)
+    with placed.reading() as db:
+        assert repository.revoked(db, now) == {255: now}
+        assert repository.revoked(db, now + timedelta(days=1)) == {}
+        assert repository.revoked_receivers(db, [255]) == {receiver.id}
+        assert db.exec(select(EnrolmentSecret)).all() == []
+    assert revoked.condition is Condition.REVOKED
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, Condition.UNENROLLED),
+        ({"enrolled": True}, Condition.NEVER),
+        ({"enrolled": True, "seen": True}, Condition.OFFLINE),
+        ({"enrolled": True, "online": True}, Condition.ONLINE),
+        ({"enrolled": True, "online": True, "state": {"airing_id": "a1"}}, Condition.PLAYING),
+        ({"enrolled": True, "online": True, "state": {"faults": [{"code": "disk_full"}]}}, Condition.FAULT),
+        ({"enrolled": True, "online": True, "state": {"of": "a newer version", "media": "?"}}, Condition.ONLINE),
+    ],
+)
+def test_a_receiver_in_one_word(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime, values: dict[str, object], expected: Condition
+) -> None:
+    receiver = made()
+    state = values.get("state")
+    with placed.writing() as db:
+        row = db.get(Receiver, receiver.id)
+        assert row is not None
+        row.enrolled_at = now if "enrolled" in values else None
+        row.seen_at = now if "seen" in values else None
+        row.online = "online" in values
+        row.state = {"online": True, "at_us": 1, **state} if isinstance(state, dict) else None
+    with placed.reading() as db:
+        assert service.view(db, OPERATOR, now, receiver.id).condition is expected
+
+
+def test_reports_come_latest_first_in_pages(placed: Store, made: Callable[..., ReceiverDetail], now: datetime) -> None:
+    receiver = made()
+    with placed.writing() as db:
+        for number in range(1, 6):
+            db.add(
+                StoredReport(
+                    receiver_id=receiver.id,
+                    number=number,
+                    airing_id="a",
+                    broadcast_id="b",
+                    outcome="heard",
+                    planned_start_at=now,
+                    planned_duration_us=1,
+                    played_us=1,
+                    gap_us=0,
+                    underruns=0,
+                    received_at=now,
+                )
+            )
+    with placed.reading() as db:
+        first = service.reports(db, OPERATOR, now, receiver.id, limit=3)
+        rest = service.reports(db, OPERATOR, now, receiver.id, limit=3, before=first.next)
+    assert [item.number for item in (*first.items, *rest.items)] == [5, 4, 3, 2, 1]
+    assert rest.next is None
