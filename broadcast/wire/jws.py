@@ -1,7 +1,8 @@
 """JSON Web Signatures over Loa's documents (pure): RFC 7515 compact form, EdDSA with Ed25519 as in RFC 8037.
 
 Rules
-- The header is `{"alg":"EdDSA","kid":…}` and nothing else is accepted: no algorithm is ever chosen by the sender.
+- The header is `{"alg":"EdDSA","kid":…}` in just this spelling and nothing else is accepted: no algorithm is ever
+  chosen by the sender, and no member can be there twice.
 - `kid` is the first 16 hex digits of SHA-256 of the raw public key.
 - Any input gives a payload or `BadSignature`, never another error.
 """
@@ -17,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 PARTS = 3
+ALGORITHM = "EdDSA"
 
 
 class BadSignature(Exception):
@@ -35,7 +37,7 @@ def key_id(key: Ed25519PublicKey) -> str:
 
 def sign(payload: bytes, key: Ed25519PrivateKey) -> bytes:
     """`payload` as compact JWS."""
-    header = msgspec.json.encode(_Header(alg="EdDSA", kid=key_id(key.public_key())))
+    header = msgspec.json.encode(_Header(alg=ALGORITHM, kid=key_id(key.public_key())))
     signed = _encode(header) + b"." + _encode(payload)
     return signed + b"." + _encode(key.sign(signed))
 
@@ -46,12 +48,13 @@ def verify(token: bytes, trusted: Mapping[str, Ed25519PublicKey]) -> bytes:
     if len(parts) != PARTS:
         raise BadSignature("not a signed document")
     try:
-        header = msgspec.json.decode(_decode(parts[0]), type=_Header)
+        head = _decode(parts[0])
+        header = msgspec.json.decode(head, type=_Header)
         payload, signature = _decode(parts[1]), _decode(parts[2])
     except (Base64Error, ValueError, msgspec.MsgspecError) as error:
         raise BadSignature("not a signed document") from error
     key = trusted.get(header.kid)
-    if header.alg != "EdDSA" or key is None:
+    if header.alg != ALGORITHM or key is None or head != msgspec.json.encode(header):
         raise BadSignature("signed by a key that is not trusted here")
     try:
         key.verify(signature, parts[0] + b"." + parts[1])

@@ -1,10 +1,12 @@
 """MQTT topic names (pure); `docs/asyncapi.yaml` describes the same and a test compares the two."""
 
+import re
 from typing import NamedTuple
 
 PREFIX = "loa/v1"
 ZONE_KINDS = ("programme", "now")
 RECEIVER_KINDS = ("settings", "state", "reports", "ack")
+_TARGET = re.compile(r"[A-Za-z0-9_-]{1,64}")  # documents.Id: no wildcard, level or NUL can hide in it
 
 
 class Topic(NamedTuple):
@@ -41,8 +43,8 @@ def ack(receiver_id: str) -> str:
 def parse(name: str) -> Topic | None:
     """The parts of one of Loa's topics, or None for any other name."""
     match name.split("/"):
-        case ["loa", "v1", "zones", target, kind] if target and kind in ZONE_KINDS:
+        case ["loa", "v1", "zones", target, kind] if _TARGET.fullmatch(target) and kind in ZONE_KINDS:
             return Topic("zones", target, kind)
-        case ["loa", "v1", "receivers", target, kind] if target and kind in RECEIVER_KINDS:
+        case ["loa", "v1", "receivers", target, kind] if _TARGET.fullmatch(target) and kind in RECEIVER_KINDS:
             return Topic("receivers", target, kind)
     return None

@@ -3,9 +3,10 @@
 Rules
 - Verify, then accept, then let the caller persist: a refusal leaves this object equal to what it was.
 - A document is refused that is too large, not signed by a pinned key, not what its topic says, for another target,
-  expired, or not newer than the last of its kind and target. The same bytes again are no refusal: brokers redeliver
-  what is retained.
+  expired, or not newer than the last of its kind and target. The bytes that were believed last are no refusal, expired
+  or not: brokers redeliver what is retained.
 - The number never goes back, whatever the order of delivery; it outlives the document's expiry.
+- Which topics concern a receiver is asked before: a document for another zone on that zone's own topic passes here.
 """
 
 import hashlib
@@ -64,11 +65,12 @@ class TrustedDocuments:
 
     def accept(self, topic: str, raw: bytes, now_us: int) -> SignedDocument | None:
         """The document in `raw`, or None when it is the one that is believed already; else Refused."""
-        document = self.check(topic, raw, now_us)
+        document = self._read(topic, raw)
         last = self.accepted.get(topic)
         fresh = Accepted(document.number, hashlib.sha256(raw).hexdigest())
         if last == fresh:
             return None
+        _refuse_expired(document, now_us)
         if last is not None and document.number < last.number:
             raise Refused(Reason.OLDER, f"number {document.number} after {last.number}")
         if last is not None and document.number == last.number:
@@ -78,6 +80,11 @@ class TrustedDocuments:
 
     def check(self, topic: str, raw: bytes, now_us: int) -> SignedDocument:
         """The document in `raw` if signature, form, target and expiry hold, whatever its number; else Refused."""
+        document = self._read(topic, raw)
+        _refuse_expired(document, now_us)
+        return document
+
+    def _read(self, topic: str, raw: bytes) -> SignedDocument:
         if len(raw) > MAX_DOCUMENT_BYTES:
             raise Refused(Reason.TOO_LARGE, f"{len(raw)} bytes")
         try:
@@ -90,6 +97,9 @@ class TrustedDocuments:
         kind = type(document).__struct_config__.tag
         if place is None or place.kind != kind or place.target != document.target:
             raise Refused(Reason.WRONG_TARGET, f"{kind} for {document.target}")
-        if document.expires_us <= now_us:
-            raise Refused(Reason.EXPIRED)
         return document
+
+
+def _refuse_expired(document: SignedDocument, now_us: int) -> None:
+    if document.expires_us <= now_us:
+        raise Refused(Reason.EXPIRED)
