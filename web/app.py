@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
-from web import assets, once, problems
+from web import assets, once, openapi, problems
+from web.api import people, session, zones
 from web.centre import Centre
 from web.middleware import AnswerHeaders, BodyLimit
 from web.problems import ProblemPage
@@ -18,7 +20,7 @@ API = "/api/v1"
 UPLOAD_PATHS = (f"{API}/uploads",)
 
 # Each has its own prefix, /api/v1/… or a page's path, and its tag.
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (session.router, people.router, zones.router)
 
 
 def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
@@ -31,6 +33,7 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
+        generate_unique_id_function=_operation_id,
     )
     app.state.centre = centre
     app.state.assets = assets.Assets()
@@ -38,6 +41,7 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
     once.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    openapi.install(app)
     app.mount(assets.PREFIX, app.state.assets)
     app.add_middleware(GZipMiddleware, minimum_size=600, compresslevel=6)
     app.add_middleware(
@@ -45,6 +49,10 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
     )
     app.add_middleware(AnswerHeaders, https=centre.settings.secure_cookies)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return "_".join([*map(str, route.tags[:1]), route.name])
 
 
 @asynccontextmanager

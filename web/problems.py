@@ -55,10 +55,13 @@ def install(app: FastAPI, page: ProblemPage | None = None) -> None:
     app.add_exception_handler(Exception, _on_surprise)
 
 
-def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route that can answer with these problems, beside those that every route has."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
-    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+    return {int(status): {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+EDIT_PROBLEMS = responses(HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED)
 
 
 def translate(language: str, message: str, params: Mapping[str, object]) -> str:

@@ -28,6 +28,7 @@ class Limit(Struct, frozen=True):
 PAIR = Limit(free=5, longest_s=900)
 ADDRESS = Limit(free=20, longest_s=120)
 LOGIN = Limit(free=50, longest_s=60)
+UNLIMITED = Limit(free=2**31, longest_s=0)
 
 
 def wait_s(limit: Limit, failures: Sequence[datetime], now: datetime) -> int:

@@ -156,3 +156,8 @@ def answer(db: Session, user_id: str, key: str) -> IdempotencyKey | None:
 
 def drop_old_answers(db: Session, before: datetime) -> None:
     db.execute(delete(IdempotencyKey).where(col(IdempotencyKey.created_at) <= before))
+
+
+def confirm_session(db: Session, token_sha256: str) -> None:
+    """The session counts as confirmed by a second factor from now on."""
+    db.execute(update(WebSession).where(col(WebSession.token_sha256) == token_sha256).values(second_factor=True))

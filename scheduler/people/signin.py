@@ -5,6 +5,7 @@ The password is checked between two short transactions: argon2 takes a while, an
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar
@@ -108,6 +109,12 @@ def sign_out(db: Session, actor: Actor, now: datetime, token_sha256: str) -> Non
     audit.record(db, actor, now, "session.end", f"user:{actor.user_id}")
 
 
+def sign_out_others(db: Session, actor: Actor, now: datetime, token_sha256: str) -> None:
+    """End every other session of the person, such as one left open at the office."""
+    repository.end_sessions_of(db, actor.user_id, but=token_sha256)
+    audit.record(db, actor, now, "session.end_others", f"user:{actor.user_id}")
+
+
 def actor_of(db: Session, user: User, *, second_factor: bool = False, scope: frozenset[Action] | None = None) -> Actor:
     """The person with the grants they hold."""
     roles = {role.value for role in Role}
@@ -144,24 +151,25 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _admit(db: Session, login: str, address: str, now: datetime) -> list[int]:
-    """Count the try as failed until it has succeeded, so that many at once cannot slip through; else TooMany."""
+def count_failure(db: Session, now: datetime, subjects: Mapping[str, limits.Limit]) -> list[int]:
+    """Count a try as failed until it has succeeded, so that many at once cannot slip through; else TooMany."""
     repository.drop_old_attempts(db, failed_before=now - limits.WINDOW, succeeded_before=now - limits.KNOWN_FOR)
-    names = limits.subjects(login, address)
     since = now - limits.WINDOW
-    waits = [
-        limits.wait_s(limits.PAIR, repository.failures(db, names.pair, since), now),
-        limits.wait_s(limits.ADDRESS, repository.failures(db, names.address, since), now),
-    ]
-    if not repository.signed_in_before(db, names.pair, now - limits.KNOWN_FOR):
-        waits.append(limits.wait_s(limits.LOGIN, repository.failures(db, names.login, since), now))
+    waits = (limits.wait_s(limit, repository.failures(db, name, since), now) for name, limit in subjects.items())
     if (wait_s := max(waits)) > 0:
         message = "Too many wrong passwords. Try again in %(wait_s)s seconds."
         raise TooMany("too_many_sign_ins", message, retry_after_s=wait_s, wait_s=wait_s)
-    attempts = [SignInAttempt(subject=subject, at=now) for subject in (names.pair, names.address, names.login)]
+    attempts = [SignInAttempt(subject=subject, at=now) for subject in subjects]
     db.add_all(attempts)
     db.flush()
     return [attempt.id for attempt in attempts if attempt.id is not None]
+
+
+def _admit(db: Session, login: str, address: str, now: datetime) -> list[int]:
+    names = limits.subjects(login, address)
+    known_here = repository.signed_in_before(db, names.pair, now - limits.KNOWN_FOR)
+    everywhere = limits.UNLIMITED if known_here else limits.LOGIN
+    return count_failure(db, now, {names.pair: limits.PAIR, names.address: limits.ADDRESS, names.login: everywhere})
 
 
 def _admitted(

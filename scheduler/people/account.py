@@ -1,0 +1,169 @@
+"""What people do with their own accounts: password, second factor, tokens for scripts."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
+from scheduler.people import audit, limits, passwords, repository, signin, totp
+from scheduler.people.actor import Actor
+from scheduler.people.models import ApiToken, User
+from scheduler.people.schemas import OwnChange, TokenNew, TotpEnrolment
+from scheduler.people.signin import Known
+from scheduler.rights import Action
+from scheduler.store.engine import Store
+from scheduler.store.types import new_id
+from scheduler.zones import names
+
+TOKEN_LIFE = timedelta(days=400)
+MAX_TOKENS = 50
+
+
+def change_password(store: Store, known: Known, now: datetime, old_password: str, new_password: str) -> None:
+    """Take the new password and end every other session of the person; else Invalid that says what to do."""
+    _by_session(known)
+    user = prove(store, known.actor, now, old_password, "old_password")
+    passwords.checked(new_password, user.login)
+    if new_password == old_password:
+        raise Invalid("password_same", "The new password must be another one.", field="new_password")
+    new_hash = passwords.hashed(new_password)
+    with store.writing() as db:
+        user = _own(db, known.actor)
+        user.password_hash, user.must_change_password = new_hash, False
+        user.version += 1
+        db.add(user)
+        repository.end_sessions_of(db, user.id, but=known.token_sha256)
+        audit.record(db, known.actor, now, "user.change_password", f"user:{user.id}", zone_path=_home(db, user))
+
+
+def prove(store: Store, actor: Actor, now: datetime, password: str, field: str = "password") -> User:
+    """The person if this is their password; else Invalid, or TooMany after some wrong ones."""
+    subject = f"proof:{actor.user_id}"
+    with store.writing() as db:
+        user = _own(db, actor)
+        signin.count_failure(db, now, {subject: limits.PAIR})
+    if not passwords.verified(password, user.password_hash):
+        raise Invalid("password_wrong", "This is not your password.", field=field)
+    with store.writing() as db:
+        repository.forget_failures(db, subject)
+    return user
+
+
+def change_own(db: Session, actor: Actor, now: datetime, change: OwnChange) -> User:
+    """Name and language."""
+    user = _own(db, actor)
+    if "name" in change.model_fields_set:
+        user.name = names.clean(change.name)
+    if "language" in change.model_fields_set:
+        user.language = change.language
+    user.version += 1
+    db.add(user)
+    detail = change.model_dump(exclude_unset=True)
+    audit.record(db, actor, now, "user.change", f"user:{user.id}", zone_path=_home(db, user), **detail)
+    return user
+
+
+def begin_totp(db: Session, known: Known, now: datetime) -> TotpEnrolment:
+    """A new secret to show once; it is asked for at sign-in once a code of it was confirmed."""
+    _by_session(known)
+    user = _own(db, known.actor)
+    if user.totp_confirmed:
+        raise Conflict("totp_there", "The second factor is on. Turn it off first.")
+    user.totp_secret, user.totp_last_step = totp.new_secret(), 0
+    db.add(user)
+    audit.record(db, known.actor, now, "totp.begin", f"user:{user.id}", zone_path=_home(db, user))
+    uri = totp.enrolment_uri(user.totp_secret, user.login)
+    return TotpEnrolment(secret=user.totp_secret, uri=uri, qr_svg=totp.qr_svg(uri))
+
+
+def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> None:
+    """Turn the second factor on with a first code from the telephone; this session counts as confirmed by it."""
+    _by_session(known)
+    user = _own(db, known.actor)
+    if user.totp_confirmed or user.totp_secret is None:
+        raise Conflict("totp_not_begun", "Begin setting up the second factor first.")
+    step = totp.matching_step(user.totp_secret, code, now, user.totp_last_step)
+    if step is None:
+        raise Invalid("wrong_code", "The code is wrong. Compare the telephone's clock.", field="code")
+    user.totp_confirmed, user.totp_last_step = True, step
+    user.version += 1
+    db.add(user)
+    repository.end_sessions_of(db, user.id, but=known.token_sha256)
+    repository.confirm_session(db, known.token_sha256)
+    audit.record(db, known.actor, now, "totp.confirm", f"user:{user.id}", zone_path=_home(db, user))
+
+
+def end_totp(store: Store, known: Known, now: datetime, password: str) -> None:
+    """Turn the second factor off; asks for the password once more."""
+    _by_session(known)
+    prove(store, known.actor, now, password)
+    with store.writing() as db:
+        user = _own(db, known.actor)
+        user.totp_secret, user.totp_confirmed = None, False
+        user.version += 1
+        db.add(user)
+        audit.record(db, known.actor, now, "totp.end", f"user:{user.id}", zone_path=_home(db, user))
+
+
+def list_tokens(db: Session, actor: Actor) -> Sequence[ApiToken]:
+    """The person's own tokens, without their secret."""
+    return repository.tokens_of(db, actor.user_id)
+
+
+def create_token(db: Session, actor: Actor, now: datetime, new: TokenNew) -> tuple[ApiToken, str]:
+    """A token and its secret, which is kept nowhere. It never does more than its owner may at that moment."""
+    _may_edit_tokens(actor, now)
+    if not now < new.expires_at <= now + TOKEN_LIFE:
+        raise Invalid("bad_expiry", "Choose an end within the next 400 days.", field="expires_at")
+    if len(repository.tokens_of(db, actor.user_id)) >= MAX_TOKENS:
+        raise Conflict("too_many_tokens", "You have %(count)s tokens. Delete some.", count=MAX_TOKENS)
+    secret = signin.TOKEN_PREFIX + secrets.token_urlsafe(32)
+    row = ApiToken(
+        id=new_id(now),
+        token_sha256=signin.digest(secret),
+        user_id=actor.user_id,
+        name=names.clean(new.name),
+        scope=sorted({action.value for action in new.scope}),
+        created_at=now,
+        expires_at=new.expires_at,
+    )
+    db.add(row)
+    db.flush()
+    audit.record(
+        db, actor, now, "token.create", f"token:{row.id}", zone_path=_home(db, _own(db, actor)), scope=row.scope
+    )
+    return row, secret
+
+
+def delete_token(db: Session, actor: Actor, now: datetime, token_id: str) -> None:
+    """End one of the person's own tokens at once."""
+    row = db.get(ApiToken, token_id)
+    if row is None or row.user_id != actor.user_id:
+        raise NotFound("not_found", "There is no such token.")
+    _may_edit_tokens(actor, now)
+    audit.record(db, actor, now, "token.delete", f"token:{row.id}", zone_path=_home(db, _own(db, actor)))
+    db.delete(row)
+
+
+def _may_edit_tokens(actor: Actor, now: datetime) -> None:
+    """A token cannot make others: one that leaked would never end."""
+    if actor.scope is not None or not actor.zones_for(Action.TOKEN_EDIT, now):
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
+
+
+def _by_session(known: Known) -> None:
+    if known.csrf_token is None:
+        raise Forbidden("needs_session", "Sign in with the password to do this; a token cannot.")
+
+
+def _own(db: Session, actor: Actor) -> User:
+    user = repository.user(db, actor.user_id, lock=True)
+    if user is None:
+        raise NotFound("not_found", "There is no such person, or they are not in your area.")
+    return user
+
+
+def _home(db: Session, user: User) -> str | None:
+    return repository.zone_path(db, user.zone_id) if user.zone_id else None

@@ -1,0 +1,175 @@
+"""What the API and the page forms send and get about people."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from scheduler.rights import Action, Role
+
+_EXAMPLE_ID = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=26, pattern=r"^[0-9A-Za-z_-]+$")]
+Login = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, to_lower=True, min_length=2, max_length=80, pattern=r"^[A-Za-z0-9._@-]+$"),
+]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+Language = Literal["vi", "en"]
+# The rule on passwords is one: `scheduler.people.passwords`; this bound only keeps the work small.
+Password = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class Input(BaseModel):
+    """A word that is not known is an error, so that a misspelt one is not silently lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SignInInput(Input):
+    login: Annotated[str, StringConstraints(min_length=1, max_length=80)] = Field(examples=["lan.traleng"])
+    password: Password = Field(examples=["bốn từ thường nối nhau"])
+    code: Annotated[str, StringConstraints(max_length=12)] = Field(
+        "", examples=["123456"], description="Second factor."
+    )
+
+
+class PasswordChange(Input):
+    old_password: Password
+    new_password: Password
+
+
+class TotpCode(Input):
+    code: Annotated[str, StringConstraints(min_length=6, max_length=12)] = Field(examples=["123456"])
+
+
+class PasswordProof(Input):
+    """What proves that it is still the person, not someone who found the page open."""
+
+    password: Password
+
+
+class TotpEnrolment(BaseModel):
+    """Shown once; it counts from the first code that is typed in."""
+
+    secret: str = Field(examples=["CQX5QSAGM3NGEVTOEAXUFAKVZXG6XLA7"])
+    uri: str = Field(examples=["otpauth://totp/Loa:lan?secret=CQX5QSAGM3NGEVTOEAXUFAKVZXG6XLA7&issuer=Loa"])
+    qr_svg: str = Field(examples=["<svg …>"])
+
+
+class GrantNew(Input):
+    user_id: Id = Field(examples=[_EXAMPLE_ID])
+    zone_id: Id = Field(examples=[_EXAMPLE_ID], description="The role holds there and in all zones below.")
+    role: Role = Field(examples=[Role.EDITOR])
+    until: AwareDatetime | None = Field(None, examples=["2027-06-30T17:00:00+07:00"])
+
+
+class GrantView(BaseModel):
+    id: str
+    user_id: str
+    zone_id: str
+    zone_name: str = Field(examples=["Trà Leng"])
+    role: Role
+    until: datetime | None
+
+
+class GrantList(BaseModel):
+    items: list[GrantView]
+
+
+class UserNew(Input):
+    login: Login = Field(examples=["lan.traleng"])
+    name: Name = Field(examples=["Nguyễn Thị Lan"])
+    zone_id: Id = Field(examples=[_EXAMPLE_ID], description="Where the account belongs.")
+    language: Language = "vi"
+
+
+class UserChange(Input):
+    """What is not sent stays as it is."""
+
+    name: Name = Field("", examples=["Nguyễn Thị Lan"])
+    zone_id: Id = Field("", examples=[_EXAMPLE_ID])
+    language: Language = "vi"
+    disabled: bool = False
+
+
+class OwnChange(Input):
+    """What people may change about themselves; what is not sent stays."""
+
+    name: Name = Field("", examples=["Nguyễn Thị Lan"])
+    language: Language = "vi"
+
+
+class UserView(BaseModel):
+    id: str = Field(examples=[_EXAMPLE_ID])
+    login: str = Field(examples=["lan.traleng"])
+    name: str = Field(examples=["Nguyễn Thị Lan"])
+    zone_id: str | None
+    language: str
+    disabled: bool
+    must_change_password: bool
+    second_factor: bool = Field(description="Whether sign-in asks for a code.")
+    grants: list[GrantView]
+    created_at: datetime
+    version: int
+
+
+class UserCreated(UserView):
+    one_time_password: str = Field(
+        examples=["kf3m-9wqp-x2td-vn7c"], description="Shown once. The person must change it at the first sign-in."
+    )
+
+
+class UserList(BaseModel):
+    items: list[UserView]
+    next: str | None = Field(None, description="`after` of the next page; null on the last one.")
+
+
+class OneTimePassword(BaseModel):
+    one_time_password: str = Field(examples=["kf3m-9wqp-x2td-vn7c"])
+
+
+class Me(UserView):
+    """Who is signed in. `actions` is what they may do anywhere at all."""
+
+    csrf_token: str | None = Field(description="For X-CSRF-Token; null with a bearer token.")
+    confirmed_by_second_factor: bool = Field(description="Of this sign-in.")
+    actions: list[Action]
+
+
+class TokenNew(Input):
+    name: Name = Field(examples=["Trạm đo mưa"])
+    scope: list[Action] = Field(min_length=1, max_length=len(Action), examples=[[Action.ZONE_READ]])
+    expires_at: AwareDatetime = Field(examples=["2027-06-30T17:00:00+07:00"], description="At most 400 days from now.")
+
+
+class TokenView(BaseModel):
+    id: str
+    name: str
+    scope: list[Action]
+    created_at: datetime
+    expires_at: datetime
+
+
+class TokenCreated(TokenView):
+    token: str = Field(examples=["loa_0cU1…"], description="Shown once.")
+
+
+class TokenList(BaseModel):
+    items: list[TokenView]
+
+
+class AuditView(BaseModel):
+    id: int
+    at: datetime
+    user_id: str | None = Field(description="Null: Loa itself, or its command line.")
+    user_name: str | None
+    action: str = Field(examples=["zone.change"])
+    subject: str = Field(examples=[f"zone:{_EXAMPLE_ID}"])
+    zone_path: str | None
+    detail: dict[str, Any]
+
+
+class AuditList(BaseModel):
+    items: list[AuditView]
+    next: int | None = Field(None, description="`before` of the next page; null on the last one.")

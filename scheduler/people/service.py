@@ -1,0 +1,258 @@
+"""What administrators do with people's accounts and roles.
+
+Rules
+- An account is managed by who may edit people where it belongs and in every zone where it holds a role: nobody takes
+  over an account that reaches further than their own administration.
+- A role is given or taken by who may edit people in its zone and sees the person; nobody gives one to themselves.
+- The last administrator of a zone without a parent stays, so that nobody is locked out of the whole.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from sqlmodel import Session
+
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from scheduler.people import audit, passwords, repository
+from scheduler.people.actor import Actor, require
+from scheduler.people.models import RoleGrant, User
+from scheduler.people.schemas import AuditView, GrantNew, GrantView, UserChange, UserNew, UserView
+from scheduler.rights import Action, Role
+from scheduler.store.types import new_id
+from scheduler.zones import names
+
+_NO_SUCH_PERSON = "There is no such person, or they are not in your area."
+_NOWHERE = ""  # the path of what belongs to no zone: only the machine reaches it
+
+
+class Created(Struct, frozen=True):
+    """A person and the password to give them; it is kept nowhere."""
+
+    user: User
+    one_time_password: str
+
+
+def list_users(
+    db: Session, actor: Actor, now: datetime, *, after: str | None = None, limit: int = 100
+) -> Sequence[User]:
+    """The people whose accounts belong to zones in which the actor may see people, by login."""
+    paths = repository.zone_paths(db, actor.zones_for(Action.USER_READ, now))
+    return repository.users_below(db, paths, after=after, limit=limit)
+
+
+def user_for(db: Session, actor: Actor, now: datetime, user_id: str) -> User:
+    """The person if it is the actor or one they may see; else NotFound."""
+    user = repository.user(db, user_id)
+    if user is None or (user.id != actor.user_id and not _sees(db, actor, now, user)):
+        raise NotFound("not_found", _NO_SUCH_PERSON)
+    return user
+
+
+def create_user(db: Session, actor: Actor, now: datetime, new: UserNew, password_hash: str) -> User:
+    """An account without any role yet. `password_hash` is of a one-time password; see `one_time`."""
+    path = _path(db, new.zone_id, "zone_id")
+    require(actor, Action.USER_EDIT, path, now)
+    login = new.login.casefold()
+    if repository.user_by_login(db, login) is not None:
+        raise Conflict("login_taken", "This login name is taken.", field="login")
+    user = User(
+        id=new_id(now),
+        login=login,
+        name=names.clean(new.name),
+        zone_id=new.zone_id,
+        password_hash=password_hash,
+        language=new.language,
+        created_at=now,
+    )
+    db.add(user)
+    db.flush()
+    audit.record(db, actor, now, "user.create", f"user:{user.id}", zone_path=path, login=login)
+    return user
+
+
+def one_time() -> tuple[str, str]:
+    """A first password and its hash; made before the transaction begins, since hashing takes a while."""
+    password = passwords.one_time()
+    return password, passwords.hashed(password)
+
+
+def change_user(db: Session, actor: Actor, now: datetime, user_id: str, *, version: int, change: UserChange) -> User:
+    """Rename, re-home, disable or enable an account; disabling ends its sessions and tokens at once."""
+    user = _managed(db, actor, now, user_id)
+    if user.version != version:
+        raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
+    sent = change.model_fields_set
+    if "name" in sent:
+        user.name = names.clean(change.name)
+    if "zone_id" in sent:
+        require(actor, Action.USER_EDIT, _path(db, change.zone_id, "zone_id"), now)
+        user.zone_id = change.zone_id
+    if "language" in sent:
+        user.language = change.language
+    if "disabled" in sent and change.disabled != user.disabled:
+        _disable(db, actor, now, user, change.disabled)
+    user.version += 1
+    db.add(user)
+    detail = change.model_dump(exclude_unset=True)
+    audit.record(db, actor, now, "user.change", f"user:{user.id}", zone_path=_home(db, user), **detail)
+    return user
+
+
+def reset_password(db: Session, actor: Actor, now: datetime, user_id: str, password_hash: str) -> User:
+    """Give a one-time password to someone who lost theirs; the second factor is taken off and sessions end."""
+    user = _managed(db, actor, now, user_id)
+    user.password_hash, user.must_change_password = password_hash, True
+    user.totp_secret, user.totp_confirmed = None, False
+    user.version += 1
+    db.add(user)
+    repository.end_sessions_of(db, user.id)
+    repository.end_tokens_of(db, user.id)
+    audit.record(db, actor, now, "user.reset_password", f"user:{user.id}", zone_path=_home(db, user))
+    return user
+
+
+def give_role(db: Session, actor: Actor, now: datetime, new: GrantNew) -> GrantView:
+    """A role for a person the actor sees, in a zone where the actor may edit people."""
+    path = _path(db, new.zone_id, "zone_id")
+    require(actor, Action.USER_EDIT, path, now)
+    user = user_for(db, actor, now, new.user_id)
+    if user.id == actor.user_id:
+        raise Forbidden("own_role", "Nobody gives a role to themselves. Ask another administrator.")
+    if new.until is not None and new.until <= now:
+        raise Invalid("until_past", "This is over already.", field="until")
+    for row, _zone in repository.grants_of(db, [user.id]):
+        if (row.zone_id, row.role) == (new.zone_id, new.role.value):
+            raise Conflict("role_there", "The person has this role there already. Take it first to change its end.")
+    row = RoleGrant(id=new_id(now), user_id=user.id, zone_id=new.zone_id, role=new.role.value, until=new.until)
+    db.add(row)
+    db.flush()
+    until = new.until.isoformat() if new.until else None
+    audit.record(db, actor, now, "role.give", f"user:{user.id}", zone_path=path, role=row.role, until=until)
+    return next(view for view in grant_views(db, [user.id]) if view.id == row.id)
+
+
+def take_role(db: Session, actor: Actor, now: datetime, grant_id: str) -> None:
+    """End a role at once."""
+    row = repository.grant(db, grant_id)
+    path = repository.zone_path(db, row.zone_id) if row else None
+    if row is None or path is None or not actor.may(Action.USER_READ, path, now):
+        raise NotFound("not_found", "There is no such role, or it is not in your area.")
+    require(actor, Action.USER_EDIT, path, now)
+    _keep_an_administrator(db, now, [row])
+    audit.record(db, actor, now, "role.take", f"user:{row.user_id}", zone_path=path, role=row.role)
+    db.delete(row)
+
+
+def roles_of(db: Session, actor: Actor, now: datetime, user_id: str) -> list[GrantView]:
+    return grant_views(db, [user_for(db, actor, now, user_id).id])
+
+
+def grant_views(db: Session, user_ids: Sequence[str]) -> list[GrantView]:
+    known = {role.value for role in Role}
+    return [
+        GrantView(
+            id=row.id,
+            user_id=row.user_id,
+            zone_id=zone.id,
+            zone_name=zone.name,
+            role=Role(row.role),
+            until=row.until,
+        )
+        for row, zone in repository.grants_of(db, user_ids)
+        if row.role in known
+    ]
+
+
+def user_views(db: Session, users: Sequence[User]) -> list[UserView]:
+    grants = grant_views(db, [user.id for user in users])
+    return [
+        UserView(
+            id=user.id,
+            login=user.login,
+            name=user.name,
+            zone_id=user.zone_id,
+            language=user.language,
+            disabled=user.disabled,
+            must_change_password=user.must_change_password,
+            second_factor=user.totp_confirmed,
+            grants=[grant for grant in grants if grant.user_id == user.id],
+            created_at=user.created_at,
+            version=user.version,
+        )
+        for user in users
+    ]
+
+
+def list_audit(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    subject: str | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[AuditView]:
+    """What was done in the zones where the actor may read that, latest first."""
+    paths = repository.zone_paths(db, actor.zones_for(Action.AUDIT_READ, now))
+    rows = repository.audit_below(db, paths, subject=subject, before=before, limit=limit)
+    people = repository.names_of(db, {row.user_id for row in rows if row.user_id})
+    return [
+        AuditView(
+            id=row.id or 0,
+            at=row.at,
+            user_id=row.user_id,
+            user_name=people.get(row.user_id or ""),
+            action=row.action,
+            subject=row.subject,
+            zone_path=row.zone_path,
+            detail=row.detail,
+        )
+        for row in rows
+    ]
+
+
+def _managed(db: Session, actor: Actor, now: datetime, user_id: str) -> User:
+    user = repository.user(db, user_id, lock=True)
+    if user is None or not _sees(db, actor, now, user):
+        raise NotFound("not_found", _NO_SUCH_PERSON)
+    paths = [zone.path for _row, zone in repository.grants_of(db, [user.id])]
+    if actor.user_id:  # the machine manages every account, those of no zone too
+        for path in (_home(db, user), *paths):
+            require(actor, Action.USER_EDIT, path, now)
+    return user
+
+
+def _sees(db: Session, actor: Actor, now: datetime, user: User) -> bool:
+    return not actor.user_id or actor.may(Action.USER_READ, _home(db, user), now)
+
+
+def _home(db: Session, user: User) -> str:
+    return (repository.zone_path(db, user.zone_id) if user.zone_id else None) or _NOWHERE
+
+
+def _path(db: Session, zone_id: str, field: str) -> str:
+    path = repository.zone_path(db, zone_id)
+    if path is None:
+        raise NotFound("not_found", "There is no such zone, or it is not in your area.", field=field)
+    return path
+
+
+def _disable(db: Session, actor: Actor, now: datetime, user: User, disabled: bool) -> None:
+    if disabled:
+        if user.id == actor.user_id:
+            raise Conflict("own_account", "Nobody disables their own account.")
+        _keep_an_administrator(db, now, [row for row, _zone in repository.grants_of(db, [user.id])])
+        repository.end_sessions_of(db, user.id)
+        repository.end_tokens_of(db, user.id)
+    user.disabled = disabled
+
+
+def _keep_an_administrator(db: Session, now: datetime, going: Sequence[RoleGrant]) -> None:
+    roots = set(repository.root_ids(db))
+    for row in going:
+        last = row.role == Role.ADMINISTRATOR.value and row.zone_id in roots
+        if last and repository.administrators(db, row.zone_id, row.role, now) <= 1:
+            raise Conflict(
+                "last_administrator", "This is the last administrator. Give the role to another person first."
+            )

@@ -1,0 +1,154 @@
+"""The own session and account: /api/v1/session, /api/v1/me, /api/v1/tokens."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlmodel import Session
+
+from scheduler.people import account, service, signin
+from scheduler.people.models import ApiToken, User
+from scheduler.people.schemas import (
+    Me,
+    OwnChange,
+    PasswordChange,
+    PasswordProof,
+    SignInInput,
+    TokenCreated,
+    TokenList,
+    TokenNew,
+    TokenView,
+    TotpCode,
+    TotpEnrolment,
+)
+from scheduler.people.signin import Credentials, Known
+from scheduler.rights import Action
+from web.auth import (
+    AnyKnown,
+    CurrentActor,
+    Now,
+    ReadDb,
+    TheCentre,
+    WriteDb,
+    address_of,
+    give_cookie,
+    same_origin,
+    session_lifetime,
+    take_cookie,
+)
+from web.problems import responses
+
+router = APIRouter(prefix="/api/v1", responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
+
+
+@router.post(
+    "/session",
+    tags=["session"],
+    status_code=HTTPStatus.CREATED,
+    dependencies=[Depends(same_origin)],
+    responses=responses(HTTPStatus.TOO_MANY_REQUESTS),
+)
+def sign_in(body: SignInInput, request: Request, response: Response, centre: TheCentre, now: Now) -> Me:
+    """Sign in with password and, where it is on, the second factor; sets the session's cookie. Scripts use tokens.
+
+    Code `code_needed` asks for the second factor: send the same again with `code`.
+    """
+    credentials = Credentials(body.login, body.password, address_of(request), body.code)
+    signed_in = signin.sign_in(centre.store, now, credentials, session_lifetime(centre.settings))
+    give_cookie(response, centre.settings, signed_in)
+    known = Known(signed_in.actor, signin.digest(signed_in.cookie), signed_in.csrf_token)
+    with centre.store.reading() as db:
+        return _me(db, known, now)
+
+
+@router.delete("/session", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
+def sign_out(response: Response, centre: TheCentre, db: WriteDb, known: AnyKnown, now: Now) -> None:
+    """End the session; its cookie is worth nothing from now on."""
+    signin.sign_out(db, known.actor, now, known.token_sha256)
+    take_cookie(response, centre.settings)
+
+
+@router.delete("/session/others", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
+def sign_out_others(db: WriteDb, known: AnyKnown, now: Now) -> None:
+    """End every other session of yours."""
+    signin.sign_out_others(db, known.actor, now, known.token_sha256)
+
+
+@router.get("/me", tags=["session"])
+def me(db: ReadDb, known: AnyKnown, now: Now) -> Me:
+    """Who you are, your roles, and the CSRF token of the session."""
+    return _me(db, known, now)
+
+
+@router.patch("/me", tags=["session"])
+def change_me(body: OwnChange, db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> Me:
+    """Your name and language."""
+    account.change_own(db, known.actor, now, body)
+    return _me(db, known, now)
+
+
+@router.put("/me/password", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
+def change_password(body: PasswordChange, centre: TheCentre, known: AnyKnown, now: Now) -> None:
+    """Take a new password; ends your other sessions. The only thing a one-time password is good for."""
+    account.change_password(centre.store, known, now, body.old_password, body.new_password)
+
+
+@router.post("/me/totp", tags=["session"], status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
+def begin_totp(db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> TotpEnrolment:
+    """Begin setting up the second factor: the secret, also as a QR code, shown once."""
+    return account.begin_totp(db, known, now)
+
+
+@router.put("/me/totp", tags=["session"], status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))
+def confirm_totp(body: TotpCode, db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> None:
+    """Turn the second factor on with a first code."""
+    account.confirm_totp(db, known, now, body.code)
+
+
+@router.delete("/me/totp", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
+def end_totp(body: PasswordProof, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now) -> None:
+    """Turn the second factor off; asks for the password once more."""
+    account.end_totp(centre.store, known, now, body.password)
+
+
+@router.get("/tokens", tags=["tokens"])
+def list_tokens(db: ReadDb, actor: CurrentActor) -> TokenList:
+    """Your tokens for scripts, without their secrets."""
+    return TokenList(items=[_token_view(row) for row in account.list_tokens(db, actor)])
+
+
+@router.post("/tokens", tags=["tokens"], status_code=HTTPStatus.CREATED)
+def create_token(body: TokenNew, db: WriteDb, actor: CurrentActor, now: Now) -> TokenCreated:
+    """A bearer token with a scope and an end; it never does more than you may.
+
+    Not repeatable by Idempotency-Key, since its secret is kept nowhere.
+    """
+    row, secret = account.create_token(db, actor, now, body)
+    return TokenCreated(**_token_view(row).model_dump(), token=secret)
+
+
+@router.delete("/tokens/{token_id}", tags=["tokens"], status_code=HTTPStatus.NO_CONTENT)
+def delete_token(token_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> None:
+    """End a token at once."""
+    account.delete_token(db, actor, now, token_id)
+
+
+def _me(db: Session, known: Known, now: Now) -> Me:
+    user = db.get_one(User, known.actor.user_id)
+    view = service.user_views(db, [user])[0]
+    return Me(
+        **view.model_dump(),
+        csrf_token=known.csrf_token,
+        confirmed_by_second_factor=known.actor.second_factor,
+        actions=[action for action in Action if known.actor.zones_for(action, now)],
+    )
+
+
+def _token_view(row: ApiToken) -> TokenView:
+    scope = signin.scope_of(row)
+    return TokenView(
+        id=row.id,
+        name=row.name,
+        scope=[action for action in Action if action in scope],
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )

@@ -1,0 +1,59 @@
+"""The API's own description: problems in the form they really have, on every route that can give them."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from web.problems import MEDIA_TYPE, FieldError, ProblemBody, responses
+
+_REFERENCE = "#/components/schemas/{model}"
+_VALIDATION = 422
+TAGS = [
+    {"name": "session", "description": "Signing in, the own account, the second factor."},
+    {"name": "tokens", "description": "Bearer tokens for scripts: `Authorization: Bearer loa_…`."},
+    {"name": "people", "description": "Accounts and roles."},
+    {"name": "audit", "description": "Who did what."},
+    {"name": "zones", "description": "Places, their settings, and what holds in them."},
+    {"name": "groups", "description": "Free sets of zones."},
+    {"name": "holidays", "description": "Days on which broadcasts that skip them are silent."},
+]
+
+
+def install(app: FastAPI) -> None:
+    """Have `app` describe itself so; routers bring their own tags, `TAGS` explains those of this list."""
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, made when it is first asked for."""
+    if not app.openapi_schema:
+        document = get_openapi(
+            title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=list(TAGS)
+        )
+        schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+        problem = ProblemBody.model_json_schema(ref_template=_REFERENCE)
+        schemas["FieldError"] = FieldError.model_json_schema()
+        schemas["ProblemBody"] = {key: value for key, value in problem.items() if key != "$defs"}
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        for path in document["paths"].values():
+            for method, operation in path.items():
+                _validation_as_problem(operation)
+                _either_cookie_or_token(method, operation)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _validation_as_problem(operation: dict[str, Any]) -> None:
+    found = operation.get("responses", {})
+    if MEDIA_TYPE not in found.get(str(_VALIDATION), {}).get("content", {MEDIA_TYPE: None}):
+        found[str(_VALIDATION)] = next(iter(responses(_VALIDATION).values()))
+
+
+def _either_cookie_or_token(method: str, operation: dict[str, Any]) -> None:
+    """The cookie goes with the CSRF token where something changes; a bearer token goes alone."""
+    schemes = {name for way in operation.get("security", []) for name in way}
+    if {"session", "token"} <= schemes:
+        cookie: dict[str, list[str]] = {"session": []} if method == "get" else {"session": [], "csrf": []}
+        operation["security"] = [cookie, {"token": []}]
