@@ -101,6 +101,11 @@ def airings_of(
     ]
 
 
+def start_of(airing_id: str) -> datetime:
+    """The planned start in an airing's id."""
+    return from_us(int(airing_id.rpartition(".")[2]))
+
+
 def end_us(airing: Airing) -> int:
     """When the last of it can have sounded, with the room that its policies give it."""
     moved = airing.late is Late.WHOLE or airing.after_cut is AfterCut.RESTART

@@ -20,14 +20,15 @@ from scheduler.fleet.outbox import mark_dirty
 from scheduler.workflow import Event, State, step
 
 AHEAD = timedelta(days=airings.PROGRAMME_DAYS + 1)
-AHEAD_AT_LEAST = timedelta(days=1)
+PLANNED_AGAIN_AFTER = timedelta(hours=1)  # groups and holidays change under a plan
+PLANNED_AT_ONCE = 50
 _SETTLED = (RecordingState.READY, RecordingState.FAILED)
 
 
 def tick(db: Session, now: datetime) -> tuple[str, ...]:
     """Let each broadcast be in the state that the time asks for; what has changed, as words for `Changes`."""
     words: set[str] = set()
-    for broadcast in repository.to_plan_further(db, now + AHEAD_AT_LEAST):
+    for broadcast in repository.to_plan_further(db, now + AHEAD - PLANNED_AGAIN_AFTER, PLANNED_AT_ONCE):
         begin(db, broadcast, now)
         replan(db, broadcast, now)
     running = repository.running_airings(db, now)

@@ -191,16 +191,18 @@ def page(
 def names(db: Session, broadcasts: Collection[Broadcast]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Titles by announcement id, names by person id, and names by zone id, of all these."""
     people = {b.author_id for b in broadcasts} | {b.approver_id for b in broadcasts if b.approver_id}
-    titles = select(col(Announcement.id), col(Announcement.title)).where(
-        col(Announcement.id).in_({b.announcement_id for b in broadcasts})
-    )
     users = select(col(User.id), col(User.name)).where(col(User.id).in_(people))
     places = select(col(Zone.id), col(Zone.name)).where(col(Zone.id).in_({b.zone_id for b in broadcasts}))
     return (
-        dict(db.execute(titles).tuples()),
+        titles(db, {b.announcement_id for b in broadcasts}),
         dict(db.execute(users).tuples()),
         dict(db.execute(places).tuples()),
     )
+
+
+def titles(db: Session, announcement_ids: Collection[str]) -> dict[str, str]:
+    query = select(col(Announcement.id), col(Announcement.title)).where(col(Announcement.id).in_(announcement_ids))
+    return dict(db.execute(query).tuples())
 
 
 def using(db: Session, announcement_id: str) -> list[Broadcast]:
@@ -211,13 +213,19 @@ def using(db: Session, announcement_id: str) -> list[Broadcast]:
     return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update()))
 
 
-def to_plan_further(db: Session, horizon: datetime) -> list[Broadcast]:
-    """Approved broadcasts whose airings are not recorded as far as `horizon`."""
+def to_plan_further(db: Session, horizon: datetime, limit: int) -> list[Broadcast]:
+    """Approved broadcasts whose airings are not recorded as far as `horizon`, the shortest first."""
     query = select(Broadcast).where(
         col(Broadcast.state).in_(PLAYING),
         or_(col(Broadcast.planned_until).is_(None), col(Broadcast.planned_until) < horizon),
     )
-    return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update(skip_locked=True)))
+    return list(
+        db.scalars(
+            query.order_by(col(Broadcast.planned_until).nulls_first(), col(Broadcast.id))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
 
 
 def due(db: Session, running: Collection[str], now: datetime) -> list[Broadcast]:

@@ -1,0 +1,64 @@
+"""Who may do what with a broadcast, by its zones (pure).
+
+Rules
+- What is done with a broadcast needs the right in every zone that it is aimed at, all zones of a group among them.
+- An emergency is written and sent only by those who may issue one, and approved by those who may confirm one.
+- It is seen by those who see the zone in whose name it is sent; and, once it is approved, by those who see a zone that
+  hears it, from above or from within.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from broadcast.wire.documents import BroadcastClass
+from scheduler.broadcasts.models import Broadcast
+from scheduler.people.actor import Actor, require
+from scheduler.rights import Action, other_person
+from scheduler.workflow import Event, State, possible
+
+WRITE = (Action.BROADCAST_EDIT,)
+_NEEDED = {
+    Event.EDIT: WRITE,
+    Event.SUBMIT: (Action.BROADCAST_SUBMIT,),
+    Event.APPROVE: (Action.BROADCAST_APPROVE,),
+    Event.RETURN: (Action.BROADCAST_APPROVE,),
+    Event.CANCEL: (Action.BROADCAST_CANCEL,),
+}
+_EMERGENCY = {
+    Event.EDIT: (Action.EMERGENCY_ISSUE,),
+    Event.SUBMIT: (Action.EMERGENCY_ISSUE,),
+    Event.APPROVE: (Action.EMERGENCY_CONFIRM,),
+}
+UNSEEN = (State.DRAFT, State.SUBMITTED, State.RETURNED)
+
+
+def needed(event: Event, cls: BroadcastClass) -> tuple[Action, ...]:
+    """The rights that a step with a broadcast of this class takes."""
+    return _NEEDED[event] + (_EMERGENCY.get(event, ()) if cls is BroadcastClass.EMERGENCY else ())
+
+
+def require_step(actor: Actor, event: Event, cls: BroadcastClass, paths: Iterable[str], now: datetime) -> None:
+    """Return if the actor has what `event` takes in each of `paths`; else Forbidden or NotFound."""
+    for path in paths:
+        for action in needed(event, cls):
+            require(actor, action, path, now)
+
+
+def steps_for(actor: Actor, broadcast: Broadcast, paths: Collection[str], now: datetime) -> list[Event]:
+    """The steps that `actor` could take now, in the order of the workflow."""
+    return [
+        event
+        for event in possible(State(broadcast.state))
+        if event in _NEEDED
+        and all(actor.may_everywhere(action, paths, now) for action in needed(event, broadcast.cls))
+        and (event is not Event.APPROVE or other_person(broadcast.editor_ids, actor.user_id))
+    ]
+
+
+def may_see(
+    actor: Actor, state: State, now: datetime, *, sender: str, targets: Iterable[str], seen: Collection[str]
+) -> bool:
+    """Whether `actor`, who sees the subtrees of the paths `seen`, sees a broadcast sent from `sender` to `targets`."""
+    if actor.may(Action.BROADCAST_READ, sender, now):
+        return True
+    return state not in UNSEEN and any(path.startswith(own) or own.startswith(path) for path in targets for own in seen)
