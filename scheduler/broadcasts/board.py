@@ -17,8 +17,9 @@ from typing import Literal
 from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
-from broadcast.wire.documents import Airing, Outcome
+from broadcast.wire.documents import Airing, BroadcastClass, Outcome
 from scheduler.broadcasts import airings, planning, repository
+from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.models import PlannedAiring
 from scheduler.broadcasts.planning import Place, Plans
 from scheduler.broadcasts.schemas import (
@@ -38,7 +39,6 @@ from scheduler.rights import Action
 from scheduler.timeline import Resolution
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import valid_on
 
 REPORTS_WITHIN = timedelta(seconds=60)
 """How long after the end a report may take before an airing counts as not heard."""
@@ -58,6 +58,18 @@ class _Village:
     reported: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """What all villages of the board share."""
+
+    now: datetime
+    plans: Plans
+    windows: dict[str, Window]
+    stopped: list[PlannedAiring]
+    names: dict[str, tuple[str, BroadcastClass]]
+    resolved: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
+
+
 def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, zone_id: str | None = None) -> BoardOut:
     """A local day in every village that the actor sees and that has receivers; today without `day`."""
     paths = _paths(db, actor, now, zone_id)
@@ -72,27 +84,10 @@ def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, 
     villages = _said(receivers)
     _add_reports(db, villages, window, paths)
     stopped = repository.stopped(db, from_us(window[0]), from_us(window[1]))
-    titles = plans.titles | repository.titles_of(db, {row.broadcast_id for row in stopped})
-    cache: dict[tuple[object, ...], Resolution] = {}
-    rows = []
-    for zone in sorted(homes.values(), key=lambda zone: (zone.path.rsplit("/", 2)[0], zone.name)):
-        place, said = by_id[zone.id], villages[zone.id]
-        planned = plans.heard_in(place)
-        resolution = _resolved(cache, place, plans, planned, windows[place.timezone])
-        found = _airings(place, planned, resolution, said, titles, windows[place.timezone], now)
-        found += _stopped(place, stopped, said, titles, windows[place.timezone])
-        above = by_id.get(zone.parent_id or "")
-        rows.append(
-            BoardVillage(
-                zone_id=zone.id,
-                zone_name=zone.name,
-                parent_name=above.zone.name if above else None,
-                timezone=place.timezone,
-                online=said.online,
-                total=said.receivers,
-                airings=sorted(found, key=lambda airing: (airing.start, airing.airing_id)),
-            )
-        )
+    names = repository.named(db, {*plans.titles, *(row.broadcast_id for row in stopped)})
+    shared = _Day(now, plans, windows, stopped, names)
+    order = sorted(homes.values(), key=lambda zone: (zone.path.rsplit("/", 2)[0], zone.name))
+    rows = [_row(by_id[zone.id], by_id.get(zone.parent_id or ""), villages[zone.id], shared) for zone in order]
     return BoardOut(day=shown_day, at=now, villages=rows)
 
 
@@ -182,9 +177,7 @@ def _said(receivers: Iterable[Receiver]) -> dict[str, _Village]:
     return villages
 
 
-def _add_reports(
-    db: Session, villages: Mapping[str, _Village], window: tuple[int, int], paths: Collection[str]
-) -> None:
+def _add_reports(db: Session, villages: Mapping[str, _Village], window: Window, paths: Collection[str]) -> None:
     for zone_id, airing_id, outcome, count in repository.reports_by_zone(
         db, from_us(window[0]), from_us(window[1]), paths
     ):
@@ -193,31 +186,33 @@ def _add_reports(
             villages[zone_id].heard[airing_id] += count if outcome == Outcome.HEARD else 0
 
 
-def _resolved(
-    cache: dict[tuple[object, ...], Resolution],
-    place: Place,
-    plans: Plans,
-    planned: Sequence[Airing],
-    window: tuple[int, int],
-) -> Resolution:
+def _row(place: Place, above: Place | None, said: _Village, shared: _Day) -> BoardVillage:
+    found = [*_airings(place, said, shared), *_stopped(place, said, shared)]
+    return BoardVillage(
+        zone_id=place.zone.id,
+        zone_name=place.zone.name,
+        parent_name=above.zone.name if above else None,
+        timezone=place.timezone,
+        online=said.online,
+        total=said.receivers,
+        airings=sorted(found, key=lambda airing: (airing.start, airing.airing_id)),
+    )
+
+
+def _resolved(place: Place, planned: Sequence[Airing], shared: _Day) -> Resolution:
     """Villages with the same programmes and rules sound the same: most of a commune is worked out once."""
-    planned_in = tuple(zone_id for zone_id in place.path_ids if plans.by_zone.get(zone_id))
+    planned_in = tuple(zone_id for zone_id in place.path_ids if shared.plans.by_zone.get(zone_id))
     key = planned_in, place.effective.rules, place.effective.languages
-    if key not in cache:
-        cache[key] = planning.heard(place, planned, window)
-    return cache[key]
+    if key not in shared.resolved:
+        shared.resolved[key] = planning.heard(place, planned, shared.windows[place.timezone])
+    return shared.resolved[key]
 
 
-def _airings(
-    place: Place,
-    planned: Sequence[Airing],
-    resolution: Resolution,
-    said: _Village,
-    titles: Mapping[str, str],
-    window: tuple[int, int],
-    now: datetime,
-) -> list[BoardAiring]:
-    spans: dict[str, tuple[int, int]] = {}
+def _airings(place: Place, said: _Village, shared: _Day) -> list[BoardAiring]:
+    planned = shared.plans.heard_in(place)
+    window = shared.windows[place.timezone]
+    resolution = _resolved(place, planned, shared)
+    spans: dict[str, Window] = {}
     for segment in resolution.segments:
         start_us, end_us = spans.get(segment.airing_id, (segment.start_us, segment.end_us))
         spans[segment.airing_id] = min(start_us, segment.start_us), max(end_us, segment.end_us)
@@ -226,21 +221,20 @@ def _airings(
     for airing in planned:
         if not (airing.id in spans or (airing.id in reasons and window[0] <= airing.start_us < window[1])):
             continue
-        whole = airing.start_us, airing.start_us + airing.media_for(place.effective.languages).duration_us
-        start_us, end_us = spans.get(airing.id, whole)
-        sha256 = airing.media_for(place.effective.languages).sha256
-        state, count = _state(airing.id, (start_us, end_us), said, said.having[sha256], now)
+        media = airing.media_for(place.effective.languages)
+        span = spans.get(airing.id, (airing.start_us, airing.start_us + media.duration_us))
+        state, count = _state(airing.id, span, said, said.having[media.sha256], shared.now)
         if airing.id not in spans and not said.heard[airing.id]:
             state, count = "not_played", 0
         found.append(
             BoardAiring(
                 airing_id=airing.id,
                 broadcast_id=airing.broadcast_id,
-                title=titles[airing.broadcast_id],
+                title=shared.plans.titles[airing.broadcast_id],
                 cls=airing.cls,
-                start=from_us(start_us),
-                end=from_us(end_us),
-                local=_clock_time(from_us(start_us), place),
+                start=from_us(span[0]),
+                end=from_us(span[1]),
+                local=_clock_time(from_us(span[0]), place),
                 state=state,
                 count=count,
                 total=said.receivers,
@@ -250,9 +244,7 @@ def _airings(
     return found
 
 
-def _state(
-    airing_id: str, span: tuple[int, int], said: _Village, having: int, now: datetime
-) -> tuple[BoardState, int]:
+def _state(airing_id: str, span: Window, said: _Village, having: int, now: datetime) -> tuple[BoardState, int]:
     """What is known of an airing, and of how many receivers."""
     now_us = to_us(now)
     if now_us < span[0]:
@@ -266,21 +258,16 @@ def _state(
     return ("heard" if heard else "not_heard"), heard
 
 
-def _stopped(
-    place: Place,
-    stopped: Iterable[PlannedAiring],
-    said: _Village,
-    titles: Mapping[str, str],
-    window: tuple[int, int],
-) -> list[BoardAiring]:
+def _stopped(place: Place, said: _Village, shared: _Day) -> list[BoardAiring]:
     """What was withdrawn on this day after it had begun here."""
-    path_ids = set(place.path_ids)
+    start_us, end_us = shared.windows[place.timezone]
+    here = set(place.path_ids)
     return [
         BoardAiring(
             airing_id=row.id,
             broadcast_id=row.broadcast_id,
-            title=titles[row.broadcast_id],
-            cls=row.cls,
+            title=shared.names[row.broadcast_id][0],
+            cls=shared.names[row.broadcast_id][1],
             start=row.start_at,
             end=row.withdrawn_at or row.end_at,
             local=_clock_time(row.start_at, place),
@@ -289,8 +276,8 @@ def _stopped(
             total=said.receivers,
             reason=None,
         )
-        for row in stopped
-        if path_ids & set(row.zone_ids) and window[0] <= to_us(row.start_at) < window[1] and valid_on(place.zone, row.start_at.date())
+        for row in shared.stopped
+        if here & set(row.zone_ids) and start_us <= to_us(row.start_at) < end_us
     ]
 
 

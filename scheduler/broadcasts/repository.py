@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
 from sqlmodel import Session, col
 
+from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements.models import Announcement, Recording
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget, PlannedAiring
-from scheduler.fleet.models import Receiver
+from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.people.models import User
 from scheduler.workflow import State
 from scheduler.zones.models import Group, GroupMember, Zone
@@ -266,3 +267,44 @@ def stopped(db: Session, start: datetime, end: datetime) -> list[PlannedAiring]:
         col(PlannedAiring.withdrawn_at) > col(PlannedAiring.start_at),
     )
     return list(db.scalars(query.order_by(col(PlannedAiring.start_at))))
+
+
+def named(db: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[str, BroadcastClass]]:
+    """The title and class of each broadcast."""
+    query = (
+        select(col(Broadcast.id), col(Announcement.title), col(Broadcast.cls))
+        .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
+        .where(col(Broadcast.id).in_(broadcast_ids))
+    )
+    return {broadcast_id: (title, cls) for broadcast_id, title, cls in db.execute(query)}
+
+
+def report_counts(db: Session, airing_ids: Collection[str]) -> dict[tuple[str, str], int]:
+    """How many receivers reported which outcome of which airing."""
+    query = (
+        select(
+            col(StoredReport.airing_id), col(StoredReport.outcome), func.count(distinct(col(StoredReport.receiver_id)))
+        )
+        .where(col(StoredReport.airing_id).in_(airing_ids))
+        .group_by(col(StoredReport.airing_id), col(StoredReport.outcome))
+    )
+    return {(airing_id, outcome): count for airing_id, outcome, count in db.execute(query)}
+
+
+def reports_by_zone(
+    db: Session, start: datetime, end: datetime, paths: Iterable[str]
+) -> list[tuple[str, str, str, int]]:
+    """(zone, airing, outcome, receivers) of what was planned in `[start, end)` at or below `paths`."""
+    query = (
+        select(
+            col(Receiver.zone_id),
+            col(StoredReport.airing_id),
+            col(StoredReport.outcome),
+            func.count(distinct(col(StoredReport.receiver_id))),
+        )
+        .join(Receiver, col(Receiver.id) == col(StoredReport.receiver_id))
+        .join(Zone, col(Zone.id) == col(Receiver.zone_id))
+        .where(col(StoredReport.planned_start_at) >= start, col(StoredReport.planned_start_at) < end, within(paths))
+        .group_by(col(Receiver.zone_id), col(StoredReport.airing_id), col(StoredReport.outcome))
+    )
+    return [(zone_id, airing_id, outcome, count) for zone_id, airing_id, outcome, count in db.execute(query)]
