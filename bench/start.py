@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from receivers.lab.listen import Listener, Recording
 from receivers.lab.play import PlayerProcess
 from receivers.lab.signals import Sound, chirp, read_opus, write_opus
 from receivers.sound.cue import RATE_HZ, US_PER_S, Cue, Played
-from receivers.sound.device import URGENT_NICE
+from receivers.sound.urgency import make_urgent
 
 GOAL_P99_MS = 5.0
 STARTS, QUICK_STARTS = 50, 10
@@ -127,8 +127,7 @@ def _naive_process(path: Path, starts: Sequence[int], horns: VirtualHorns) -> "s
 
 def play_naively(path: Path, starts: Sequence[int], clock: Clock) -> None:
     """The peer: sleep until the instant, then write to the stream."""
-    with suppress(PermissionError):
-        os.nice(URGENT_NICE)
+    make_urgent(os.getpid())
     pcm = np.rint(np.clip(read_opus(path), -1, 1) * 32_767).astype(np.int16).tobytes()
     audio = pyaudio.PyAudio()
     names = [str(audio.get_device_info_by_index(index)["name"]) for index in range(audio.get_device_count())]

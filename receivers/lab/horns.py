@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from broadcast.clock import SystemClock
+from receivers.sound.urgency import make_urgent
 
 START_US = 5_000_000  # a daemon that does not answer by then will not
 STOP_S = 3.0
@@ -23,10 +24,8 @@ DAEMON = (
     "--exit-idle-time=-1",
     "--use-pid-file=no",
     "--disallow-exit",
-    # It stands for a sound card, which is never late because the processor is busy. Without the right to it
-    # PulseAudio goes on at ordinary priority.
-    "--high-priority=yes",
-    "--realtime=yes",
+    "--high-priority=no",
+    "--realtime=no",
     "--disable-shm=yes",
     "--log-level=warn",
 )
@@ -103,6 +102,7 @@ class VirtualHorns:
             )
         try:
             self._await_answer()
+            make_urgent(self.pid)  # it stands for sound cards, which are never late because the processor is busy
         except BaseException:
             self._stop()
             raise

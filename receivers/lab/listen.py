@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from broadcast.clock import Clock
 from receivers.lab.horns import HornsError, VirtualHorns
 from receivers.sound.cue import RATE_HZ, US_PER_S
-from receivers.sound.device import URGENT_NICE, make_urgent
 from receivers.sound.moment import read_both
+from receivers.sound.urgency import make_urgent
 
 US_PER_FRAME = US_PER_S / RATE_HZ
 PERIOD_MS = 20
@@ -93,9 +93,6 @@ class Listener:
         self._parec = subprocess.Popen(
             [
                 *(
-                    "nice",
-                    "-n",
-                    str(URGENT_NICE),
                     "parec",
                     "--raw",
                     "--device",
@@ -108,6 +105,7 @@ class Listener:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
+        make_urgent(self._parec.pid)
         self._thread.start()
         if not self._started.wait(FIRST_SOUND_S):
             self.stop()
@@ -130,7 +128,6 @@ class Listener:
     def _read(self) -> None:
         if self._parec is None or self._parec.stdout is None:
             return
-        make_urgent()
         frames = 0
         asked_us = self._clock.monotonic_us()
         with self._path.open("wb") as file:

@@ -4,7 +4,6 @@ import logging
 import os
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from broadcast.clock import Clock
 from receivers.sound.anchor import Anchor, Timebase, to_monotonic_us
 from receivers.sound.cue import RATE_HZ, US_PER_S
 from receivers.sound.moment import read_both
+from receivers.sound.urgency import make_urgent
 from receivers.sound.voice import Lost
 
 log = logging.getLogger(__name__)
 
 BLOCK_FRAMES = 960  # 20 ms
-URGENT = 5  # real-time priority, 1..99: above none but ordinary threads
-URGENT_NICE = -11  # for the sound libraries' own threads
 SILENCE = bytes(2 * BLOCK_FRAMES)
 
 # (first device frame, frames, line from device frames to UTC or None, what was lost) -> 16-bit sound, None for silence
@@ -60,14 +58,16 @@ class Device:
         self._underruns = 0
         self._faults = 0
         self._called_us: int | None = None
-        self._urgent = False
 
     def open(self, render: Render) -> None:
-        """Start the stream; `render` is then called from PortAudio's thread and must not block. Raises DeviceError."""
+        """Start the stream; `render` is then called from PortAudio's thread and must not block.
+
+        From then on this process runs before ordinary ones, where the system lets it. Raises DeviceError.
+        """
         self._render = render
         self._anchor.restart()
-        self._urgent = False
-        with _stderr_caught(), _urgent_threads():
+        make_urgent(os.getpid())
+        with _stderr_caught():
             try:
                 self._audio = pyaudio.PyAudio()
                 self._called_us = self._clock.monotonic_us()
@@ -113,9 +113,6 @@ class Device:
         )
 
     def _callback(self, _input: bytes | None, count: int, times: Mapping[str, float], status: int) -> tuple[bytes, int]:
-        if not self._urgent:
-            self._urgent = True
-            make_urgent()
         first = self._frame
         self._frame += count
         # An exception let out here would end the stream: silence for ever. It is counted and shown as a fault instead.
@@ -141,26 +138,6 @@ class Device:
         line = self._anchor.timebase
         utc_line = None if line is None else line.shifted(wall_us - monotonic_us)
         return self._render(first, count, utc_line, Lost(self._underruns, self._anchor.slipped_us))
-
-
-def make_urgent() -> None:
-    """Run the calling thread before all ordinary ones, where the system lets it; sound cannot wait for a download."""
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(URGENT))
-
-
-@contextmanager
-def _urgent_threads() -> Iterator[None]:
-    """Threads started meanwhile (PortAudio's, PulseAudio's) run before ordinary ones, where that is allowed."""
-    thread = threading.get_native_id()
-    before = os.getpriority(os.PRIO_PROCESS, thread)
-    with suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, thread, min(before, URGENT_NICE))
-    try:
-        yield
-    finally:
-        with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, thread, before)
 
 
 def _no_sound(_first: int, _count: int, _timebase: Timebase | None, _lost: Lost) -> bytes | None:
