@@ -3,18 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from starlette.responses import RedirectResponse
 
 from scheduler.errors import Problem
 from scheduler.people import signin
 from scheduler.people.signin import Credentials
 from web import auth
 from web.auth import AnyKnown, Now, TheCentre, WriteDb
-from web.i18n import LANGUAGES
 from web.pages.frame import FirstPage, OpenPage
-from web.problems import LANGUAGE_COOKIE
-
-_YEAR_S = 365 * 86400
 
 router = APIRouter(include_in_schema=False)
 
@@ -57,13 +52,6 @@ def sign_out(db: WriteDb, centre: TheCentre, now: Now, known: AnyKnown, page: Fi
     answer = page.go("/sign-in", "signed-out")
     auth.take_cookie(answer, centre.settings)
     return answer
-
-
-def set_language(answer: RedirectResponse, page: OpenPage, language: str) -> None:
-    """Have the browser remember the language, for when nobody is signed in."""
-    if language in LANGUAGES:
-        secure = page.centre.settings.secure_cookies
-        answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, secure=secure, samesite="lax")
 
 
 def _own_path(path: str) -> str:

@@ -1,7 +1,7 @@
 """What every page is made with: the templates, who is looking, and how they read times and words."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
@@ -47,7 +47,6 @@ SAID: Mapping[str, str] = {
     "password": N_("Your password is changed."),
     "factor-on": N_("The second step is on. Next time you need your phone to sign in."),
     "factor-off": N_("The second step is off."),
-    "sessions": N_("You are signed out everywhere else."),
     "revoked": N_("Shut out. Its key is refused from now on."),
     "signed-out": N_("You are signed out."),
     "uploading": N_("Received. The sound is being produced."),
@@ -92,11 +91,15 @@ class Page:
         self.show = Present(self.language, centre.settings.timezone, now, self.translations)
 
     @property
-    def actor(self) -> Actor:
-        """Who is signed in; only pages that need a sign-in ask."""
+    def who(self) -> Known:
+        """Who is signed in and by which session; only pages that need a sign-in ask."""
         if self.known is None:
             raise LookupError("nobody is signed in")
-        return self.known.actor
+        return self.known
+
+    @property
+    def actor(self) -> Actor:
+        return self.who.actor
 
     def say(self, message: str, **params: object) -> str:
         """A sentence in the reader's language."""
@@ -136,9 +139,8 @@ class Page:
         """Collects what the person can put right, by field, and takes back what was half done; other problems pass."""
         errors: Errors = {}
         try:
-            yield errors
-            if db is not None:
-                db.flush()
+            with db.begin_nested() if db is not None else nullcontext():
+                yield errors
         except Problem as problem:
             if problem.status not in ERROR_STATUSES:
                 raise
@@ -147,13 +149,11 @@ class Page:
             for error in problem.errors():
                 told = field_error(self.language, error)
                 errors.setdefault(told.field, told.message)
-        if errors and db is not None:
-            db.rollback()
 
     def _menu(self) -> list[MenuItem]:
         items = [MenuItem("/", N_("Today"), "today")]
         if self.can(Action.BROADCAST_EDIT):
-            items.append(MenuItem("/broadcasts/new", N_("Broadcast"), "plus"))
+            items.append(MenuItem("/broadcasts/new", N_("New"), "plus"))
         items += [
             MenuItem("/broadcasts", N_("Broadcasts"), "list"),
             MenuItem("/announcements", N_("Announcements"), "doc"),

@@ -4,14 +4,14 @@
 - What was not measured is a dash, never zero. Minus is U+2212, so that digits line up.
 """
 
-import unicodedata
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from gettext import NullTranslations
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, get_timezone_name
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
@@ -25,12 +25,6 @@ _DAYS = {0: N_("today"), 1: N_("tomorrow"), -1: N_("yesterday")}
 _AHEAD = N_("in %(span)s")
 _AGO = N_("%(span)s ago")
 _BABEL = {"vi": "vi", "en": "en_GB"}
-
-
-def fold(text: str) -> str:
-    """Text without diacritics in lower case, for forgiving search only: identity never rests on it."""
-    bare = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
-    return "".join(c for c in bare if not unicodedata.combining(c)).lower()
 
 
 def shortened(text: str, limit: int = 60) -> str:
@@ -57,6 +51,11 @@ class Present:
     @property
     def tz(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def timezone_name(self) -> str:
+        """`Giờ Việt Nam`."""
+        return get_timezone_name(self.timezone, locale=self.locale)
 
     @property
     def today(self) -> date:
@@ -140,8 +139,13 @@ class Present:
         return self._units(((seconds // 60, "minute"), (seconds % 60, "second")))
 
     def _units(self, parts: tuple[tuple[int, str], ...]) -> str:
-        said = [format_unit(n, f"duration-{unit}", locale=self.locale) for n, unit in parts if n]
-        return " ".join(said) or format_unit(0, f"duration-{parts[-1][1]}", locale=self.locale)
+        said = [self._unit(n, unit) for n, unit in parts if n]
+        return " ".join(said) or self._unit(0, parts[-1][1])
+
+    def _unit(self, number: int, unit: str) -> str:
+        # The long Vietnamese names are the short ones, and are kept only there.
+        length: Literal["short", "long"] = "short" if self.language == "vi" else "long"
+        return format_unit(number, f"duration-{unit}", length, locale=self.locale)
 
     def clock(self, us: int | None) -> str:
         """`2:10`, for tables."""

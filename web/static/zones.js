@@ -1,6 +1,13 @@
-// The zone picker: a ticked zone takes in all below it; search respects diacritics and forgives missing ones.
-const lower = (text) => text.normalize("NFC").toLocaleLowerCase("vi");
-const bare = (text) => lower(text).replace(/đ/g, "d").normalize("NFD").replace(/[\u0300-\u036f]/g, "");
+// The zone picker: a ticked zone takes in all below it. A letter typed with a diacritic must have it, one typed without
+// may have any, so "tra don" shows both Trà Don and Trà Dơn and whoever asked chooses.
+const letters = (text) => [...text.normalize("NFC").toLowerCase()];
+const bare = (letter) => (letter === "đ" ? "d" : letter.normalize("NFD")[0]);
+const isLetter = (letter) => /[\p{L}\p{N}]/u.test(letter);
+
+function matches(typed, name) {
+  return name.some((_, start) => (start === 0 || !isLetter(name[start - 1])) && start + typed.length <= name.length
+    && typed.every((letter, n) => letter === name[start + n] || letter === bare(name[start + n])));
+}
 
 export class ZonePicker {
   constructor(root, changed) {
@@ -66,19 +73,18 @@ export class ZonePicker {
   }
 
   find() {
-    const typed = this.search.value.trim();
-    const exact = this.items.filter((item) => lower(item.dataset.name).includes(lower(typed)));
-    const near = this.items.filter((item) => bare(item.dataset.name).includes(bare(typed)));
-    const marked = bare(typed) !== lower(typed);
-    const found = new Set(marked && exact.length ? exact : near);
+    const typed = letters(this.search.value.trim().replace(/\s+/g, " "));
+    const exact = this.items.filter((item) => matches(typed, letters(item.dataset.name)));
+    const near = exact.length ? exact : this.items.filter((item) => matches(typed.map(bare), letters(item.dataset.name)));
+    const found = new Set(near);
     for (const item of this.items) {
-      item.hidden = typed !== "" && !found.has(item) && ![...item.querySelectorAll("li[data-name]")].some((li) => found.has(li))
-        && !this.inside(item, found);
-      if (typed && found.has(item)) this.reveal(item);
+      const below = [...item.querySelectorAll("li[data-name]")];
+      item.hidden = typed.length > 0 && !found.has(item) && !below.some((li) => found.has(li)) && !this.inside(item, found);
+      if (typed.length && found.has(item)) this.reveal(item);
     }
     const says = this.note.dataset;
-    this.note.textContent = !typed ? "" : !found.size ? says.none : marked && !exact.length ? says.near
-      : says.found.replace("%(count)s", String(found.size));
+    this.note.textContent = !typed.length ? "" : !found.size ? says.none : !exact.length ? says.near
+      : says.found.replace("{count}", String(found.size));
   }
 
   inside(item, found) {

@@ -1,0 +1,152 @@
+"""One's own account: password, second factor, language, tokens, other sign-ins."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlmodel import Session
+
+from scheduler.people import account, service
+from scheduler.people.schemas import OwnChange, TokenNew, TotpEnrolment
+from scheduler.rights import Action
+from web.auth import MaybeKnown, Now, ReadDb, TheCentre, WriteDb, same_origin
+from web.i18n import LANGUAGES
+from web.pages import people
+from web.pages.frame import Errors, FirstPage, OpenPage, Page, ThePage
+from web.problems import LANGUAGE_COOKIE
+
+_YEAR_S = 365 * 86400
+# What programs of a commune use a token for; the rest of the actions is for people.
+SCOPES = (
+    Action.ZONE_READ,
+    Action.RECEIVER_READ,
+    Action.ANNOUNCEMENT_READ,
+    Action.ANNOUNCEMENT_EDIT,
+    Action.BROADCAST_READ,
+    Action.BROADCAST_EDIT,
+    Action.BROADCAST_SUBMIT,
+    Action.REPORT_READ,
+)
+
+router = APIRouter(include_in_schema=False)
+
+Password = Annotated[str, Form(max_length=1000)]
+
+
+@router.get("/account")
+def own(db: ReadDb, page: ThePage) -> Response:
+    return _account(db, page)
+
+
+@router.get("/account/first-password")
+def first_password(page: FirstPage) -> Response:
+    if not page.actor.must_change_password:
+        return page.go("/account")
+    return page.render("door/password.html")
+
+
+@router.post("/account/password")
+def change_password(
+    centre: TheCentre, page: FirstPage, old_password: Password = "", new_password: Password = ""
+) -> Response:
+    with page.attempt() as errors:
+        account.change_password(centre.store, page.who, page.now, old_password, new_password)
+    if page.actor.must_change_password:
+        return page.render("door/password.html", 422, errors=errors) if errors else page.go("/", "password")
+    return _again(page, errors) if errors else page.go("/account", "password")
+
+
+@router.post("/account/second-factor")
+def begin_factor(db: WriteDb, page: ThePage) -> Response:
+    """Shows the secret at once; it is not asked for again."""
+    enrolment = account.begin_totp(db, page.who, page.now)
+    db.flush()
+    return _account(db, page, enrolment=enrolment)
+
+
+@router.post("/account/second-factor/confirm")
+def confirm_factor(db: WriteDb, page: ThePage, code: Annotated[str, Form(max_length=20)] = "") -> Response:
+    with page.attempt(db) as errors:
+        account.confirm_totp(db, page.who, page.now, code)
+    return _account(db, page, errors) if errors else page.go("/account", "factor-on")
+
+
+@router.post("/account/second-factor/off")
+def end_factor(centre: TheCentre, page: ThePage, off_password: Password = "") -> Response:
+    with page.attempt() as errors:
+        account.end_totp(centre.store, page.who, page.now, off_password)
+    if errors:
+        return _again(page, {"off_password": next(iter(errors.values()))})
+    return page.go("/account", "factor-off")
+
+
+@router.post("/account/tokens")
+def make_token(
+    db: WriteDb,
+    page: ThePage,
+    name: Annotated[str, Form(max_length=200)] = "",
+    days: Annotated[str, Form(max_length=5)] = "90",
+    scope: Annotated[list[str], Form()] = [],  # noqa: B006 -- FastAPI's way to say that none may be ticked
+) -> Response:
+    secret = None
+    with page.attempt(db) as errors:
+        end = page.now + timedelta(days=int(days) if days.isdigit() else 0)
+        new = TokenNew.model_validate({"name": name, "scope": scope, "expires_at": end})
+        _row, secret = account.create_token(db, page.actor, page.now, new)
+    if "expires_at" in errors:
+        errors["days"] = errors.pop("expires_at")
+    return _account(db, page, errors, token_once=secret)
+
+
+@router.post("/account/tokens/{token_id}/delete")
+def delete_token(db: WriteDb, page: ThePage, token_id: str) -> Response:
+    account.delete_token(db, page.actor, page.now, token_id)
+    return page.go("/account", "deleted")
+
+
+@router.post("/language")
+def choose_language(
+    request: Request,
+    centre: TheCentre,
+    now: Now,
+    known: MaybeKnown,
+    page: OpenPage,
+    language: Annotated[str, Form(max_length=8)] = "",
+    back: Annotated[str, Form(max_length=500)] = "/",
+) -> Response:
+    same_origin(request, centre)
+    plain = back.startswith("/") and not back.startswith(("//", "/\\")) and not urlsplit(back).netloc
+    answer = page.go(back if plain else "/")
+    if language in LANGUAGES:
+        secure = centre.settings.secure_cookies
+        answer.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR_S, httponly=True, secure=secure, samesite="lax")
+        if known is not None:
+            with centre.store.writing() as db:
+                account.change_own(db, known.actor, now, OwnChange.model_validate({"language": language}))
+    return answer
+
+
+def _again(page: Page, errors: Errors) -> Response:
+    with page.centre.store.reading() as db:
+        return _account(db, page, errors)
+
+
+def _account(
+    db: Session,
+    page: Page,
+    errors: Errors | None = None,
+    *,
+    enrolment: TotpEnrolment | None = None,
+    token_once: str | None = None,
+) -> Response:
+    user = service.user_for(db, page.actor, page.now, page.actor.user_id)
+    pending = user.totp_secret is not None and not user.totp_confirmed
+    context: dict[str, Any] = {
+        "grants": [people.grant_line(page, grant) for grant in service.grant_views(db, [user.id])],
+        "factor": {"on": user.totp_confirmed, "pending": pending, "enrolment": enrolment},
+        "tokens": account.list_tokens(db, page.actor),
+        "token_once": token_once,
+        "scopes": [action.value for action in SCOPES if page.can(action)],
+    }
+    return page.render("account/page.html", 422 if errors else 200, errors=errors or {}, **context)

@@ -1,0 +1,15 @@
+"""A form with fields that repeat, read before the endpoint runs in its thread."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData
+
+MAX_FIELDS = 3000
+
+
+async def _form(request: Request) -> FormData:
+    return await request.form(max_fields=MAX_FIELDS)
+
+
+TheForm = Annotated[FormData, Depends(_form)]

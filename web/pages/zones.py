@@ -1,0 +1,280 @@
+"""The tree of zones, what holds in each, groups and holidays, for administrators."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlmodel import Session
+from starlette.datastructures import FormData
+
+from broadcast.wire.documents import BroadcastClass
+from scheduler.rights import Action
+from scheduler.zones import calendar, groups, service
+from scheduler.zones.models import Zone
+from scheduler.zones.schemas import (
+    GroupChange,
+    GroupNew,
+    HolidayNew,
+    RulesView,
+    ZoneChange,
+    ZoneDetail,
+    ZoneNew,
+    ZoneSettings,
+)
+from scheduler.zones.views import group_views, zone_detail, zone_views
+from web.auth import ReadDb, WriteDb
+from web.i18n import N_
+from web.pages import places, words
+from web.pages.form_data import TheForm
+from web.pages.frame import Errors, Page, ThePage
+
+QUIET_ROWS = 2
+# Which classes need approval, as the page offers it; the service knows any set.
+APPROVAL = {
+    "all": frozenset(BroadcastClass),
+    "priority": frozenset({BroadcastClass.PRIORITY, BroadcastClass.EMERGENCY}),
+    "none": frozenset[BroadcastClass](),
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/zones")
+def listing(db: ReadDb, page: ThePage) -> Response:
+    shown = zone_views(db, service.tree(db, page.actor, page.now))
+    found = group_views(db, groups.list_groups(db, page.actor, page.now))
+    listed = [{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in found]
+    return page.render("zones/list.html", zones=places.tree(shown), groups=listed, may_edit=page.can(Action.ZONE_EDIT))
+
+
+@router.get("/zones/{zone_id}")
+def detail(db: ReadDb, page: ThePage, zone_id: str) -> Response:
+    return _zone(db, page, zone_id)
+
+
+@router.post("/zones/{zone_id}")
+def change(db: WriteDb, page: ThePage, zone_id: str, form: TheForm) -> Response:
+    """The place itself and what holds in it, in one form."""
+    version = _number(form, "version") or 0
+    with page.attempt(db) as errors:
+        asked = ZoneChange.model_validate(_place_values(form))
+        zone = service.change_zone(db, page.actor, page.now, zone_id, version=version, change=asked)
+        settings = ZoneSettings.model_validate(_settings_values(form))
+        service.change_settings(db, page.actor, page.now, zone_id, version=zone.version, settings=settings)
+    return _zone(db, page, zone_id, _own_fields(errors), form) if errors else page.go(f"/zones/{zone_id}", "saved")
+
+
+@router.get("/zones/{zone_id}/new")
+def new(db: ReadDb, page: ThePage, zone_id: str) -> Response:
+    return _new(db, page, zone_id)
+
+
+@router.post("/zones/{zone_id}/new")
+def add(db: WriteDb, page: ThePage, zone_id: str, form: TheForm) -> Response:
+    made: Zone | None = None
+    with page.attempt(db) as errors:
+        asked = ZoneNew.model_validate(_place_values(form) | {"parent_id": zone_id})
+        made = service.create_zone(db, page.actor, page.now, asked)
+    return page.go(f"/zones/{made.id}", "saved") if made and not errors else _new(db, page, zone_id, errors, form)
+
+
+@router.post("/zones/{zone_id}/holidays")
+def add_holiday(
+    db: WriteDb,
+    page: ThePage,
+    zone_id: str,
+    day: Annotated[str, Form(max_length=10)] = "",
+    name: Annotated[str, Form(max_length=300)] = "",
+) -> Response:
+    with page.attempt(db) as errors:
+        asked = HolidayNew.model_validate({"zone_id": zone_id, "day": day, "name": name})
+        calendar.add_holiday(db, page.actor, page.now, asked)
+    return _zone(db, page, zone_id, errors) if errors else page.go(f"/zones/{zone_id}", "saved")
+
+
+@router.post("/zones/{zone_id}/holidays/fill")
+def fill_holidays(db: WriteDb, page: ThePage, zone_id: str, year: Annotated[int, Form()]) -> Response:
+    calendar.fill_public_holidays(db, page.actor, page.now, zone_id, year)
+    return page.go(f"/zones/{zone_id}", "saved")
+
+
+@router.post("/zones/{zone_id}/holidays/delete")
+def remove_holiday(db: WriteDb, page: ThePage, zone_id: str, day: Annotated[date, Form()]) -> Response:
+    calendar.remove_holiday(db, page.actor, page.now, zone_id, day)
+    return page.go(f"/zones/{zone_id}", "deleted")
+
+
+@router.get("/groups/new")
+def new_group(db: ReadDb, page: ThePage) -> Response:
+    return _group(db, page, None)
+
+
+@router.post("/groups/new")
+def add_group(db: WriteDb, page: ThePage, form: TheForm) -> Response:
+    with page.attempt(db) as errors:
+        values = {"zone_id": form.get("zone_id"), "name": form.get("name"), "member_ids": form.getlist("zone")}
+        groups.create_group(db, page.actor, page.now, GroupNew.model_validate(values))
+    return _group(db, page, None, errors, form) if errors else page.go("/zones", "saved")
+
+
+@router.get("/groups/{group_id}")
+def group(db: ReadDb, page: ThePage, group_id: str) -> Response:
+    return _group(db, page, group_id)
+
+
+@router.post("/groups/{group_id}")
+def change_group(db: WriteDb, page: ThePage, group_id: str, form: TheForm) -> Response:
+    version = _number(form, "version") or 0
+    with page.attempt(db) as errors:
+        asked = GroupChange.model_validate({"name": form.get("name"), "member_ids": form.getlist("zone")})
+        groups.change_group(db, page.actor, page.now, group_id, version=version, change=asked)
+    return _group(db, page, group_id, errors, form) if errors else page.go("/zones", "saved")
+
+
+@router.post("/groups/{group_id}/delete")
+def delete_group(db: WriteDb, page: ThePage, group_id: str, version: Annotated[int, Form()]) -> Response:
+    with page.attempt(db) as errors:
+        groups.delete_group(db, page.actor, page.now, group_id, version=version)
+    return _group(db, page, group_id, errors) if errors else page.go("/zones", "deleted")
+
+
+def _zone(
+    db: Session, page: Page, zone_id: str, errors: Errors | None = None, form: FormData | None = None
+) -> Response:
+    found = zone_detail(db, service.zone_for(db, page.actor, page.now, zone_id))
+    own = page.actor.may(Action.ZONE_EDIT, service.zone_for(db, page.actor, page.now, zone_id).path, page.now)
+    days = calendar.list_holidays(db, page.actor, page.now, zone_id, page.show.today.year)
+    days = [*days, *calendar.list_holidays(db, page.actor, page.now, zone_id, page.show.today.year + 1)]
+    coming = [day for day in days if day.day >= page.show.today]
+    return page.render(
+        "zones/edit.html",
+        422 if errors else 200,
+        zone={"id": found.id, "name": found.name, "version": found.version, "place": _place(found)},
+        form=_typed(form) if form is not None else _form(found),
+        effective=_effective(page, found.rules),
+        holidays=[{"day": h.day, "name": h.name, "own": own and h.zone_id == zone_id} for h in coming],
+        next_year=page.show.today.year + 1,
+        action=f"/zones/{zone_id}",
+        may_edit=own,
+        errors=errors or {},
+    )
+
+
+def _new(db: Session, page: Page, parent_id: str, errors: Errors | None = None, form: FormData | None = None) -> Response:
+    above = zone_detail(db, service.zone_for(db, page.actor, page.now, parent_id, Action.ZONE_EDIT))
+    blank = {"name": "", "kind": "village", "code": "", "valid_from": "", "valid_until": ""}
+    return page.render(
+        "zones/new.html",
+        422 if errors else 200,
+        place=", ".join([above.name, *reversed(above.place)]),
+        parent_id=parent_id,
+        form={name: form.get(name, "") for name in blank} if form is not None else blank,
+        errors=errors or {},
+    )
+
+
+def _group(
+    db: Session, page: Page, group_id: str | None, errors: Errors | None = None, form: FormData | None = None
+) -> Response:
+    shown = zone_views(db, service.tree(db, page.actor, page.now))
+    found = group_views(db, [groups.group_for(db, page.actor, page.now, group_id)])[0] if group_id else None
+    filled = {
+        "name": form.get("name", "") if form is not None else found.name if found else "",
+        "zone_id": form.get("zone_id", "") if form is not None else found.zone_id if found else "",
+        "zones": form.getlist("zone") if form is not None else found.member_ids if found else [],
+    }
+    return page.render(
+        "zones/group.html",
+        422 if errors else 200,
+        group=found or {"id": "", "name": "", "version": 0},
+        form=filled,
+        zones=places.tree(shown),
+        options=places.options(shown),
+        action=f"/groups/{group_id or 'new'}",
+        errors=errors or {},
+    )
+
+
+def _place(zone: ZoneDetail) -> str:
+    return ", ".join(reversed(zone.place))
+
+
+def _place_values(form: FormData) -> dict[str, Any]:
+    return {name: form.get(name) or None for name in ("kind", "name", "code", "valid_from", "valid_until")} | {
+        "name": form.get("name") or ""
+    }
+
+
+def _settings_values(form: FormData) -> dict[str, Any]:
+    """What is left empty is taken from the place above."""
+    pairs = list(zip(form.getlist("quiet_from"), form.getlist("quiet_to"), strict=False))
+    quiet = [{"start": start, "end": end} for start, end in pairs if start or end]
+    sessions, minutes = form.get("quota_sessions"), form.get("quota_minutes")
+    approval = APPROVAL.get(str(form.get("approval")))
+    languages = [word for word in str(form.get("languages") or "").replace(",", " ").split() if word]
+    return {
+        "timezone": form.get("timezone") or None,
+        "quiet_hours": quiet or None,
+        "quota": {"sessions_per_day": sessions, "session_minutes": minutes} if sessions or minutes else None,
+        "approval_classes": None if approval is None else sorted(approval),
+        "languages": languages or None,
+    }
+
+
+def _own_fields(errors: Errors) -> Errors:
+    """Errors under the names of this form's fields, which group what the service has apart."""
+    names = {"sessions_per_day": "quota", "session_minutes": "quota"}
+    found: Errors = {}
+    for field, message in errors.items():
+        first = field.split(".")[0]
+        found.setdefault(names.get(first, first), message)
+    return found
+
+
+def _form(zone: ZoneDetail) -> dict[str, Any]:
+    own = zone.settings
+    quiet = [(times.start, times.end) for times in own.quiet_hours or ()]
+    classes = None if own.approval_classes is None else frozenset(own.approval_classes)
+    offered = [name for name, wanted in APPROVAL.items() if wanted == classes]
+    return {
+        "name": zone.name,
+        "kind": zone.kind.value,
+        "code": zone.code or "",
+        "valid_from": zone.valid_from or "",
+        "valid_until": zone.valid_until or "",
+        "quiet": [*quiet, *[("", "")] * max(1, QUIET_ROWS - len(quiet))],
+        "quota_sessions": own.quota.sessions_per_day if own.quota else "",
+        "quota_minutes": own.quota.session_minutes if own.quota else "",
+        "approval": offered[0] if offered else "inherit",
+        "timezone": own.timezone or "",
+        "languages": ", ".join(own.languages or ()),
+    }
+
+
+def _typed(form: FormData) -> dict[str, Any]:
+    names = ("name", "kind", "code", "valid_from", "valid_until", "quota_sessions", "quota_minutes", "approval")
+    quiet = list(zip(form.getlist("quiet_from"), form.getlist("quiet_to"), strict=False))
+    rest = {name: form.get(name, "") for name in (*names, "timezone", "languages")}
+    return rest | {"quiet": quiet or [("", "")] * QUIET_ROWS}
+
+
+def _effective(page: Page, rules: RulesView) -> dict[str, str]:
+    """What holds here now, in words."""
+    quiet = ", ".join(f"{times.start}–{times.end}" for times in rules.quiet_hours)  # noqa: RUF001 -- a span of time
+    limit = rules.quota
+    classes = [page.say(words.CLASS[cls.value]) for cls in rules.approval_classes if cls is not BroadcastClass.BACKGROUND]
+    sessions = N_("%(sessions)s sessions a day of %(minutes)s minutes")
+    return {
+        "quiet": quiet or page.say(N_("none")),
+        "quota": page.say(sessions, sessions=limit.sessions_per_day, minutes=limit.session_minutes)
+        if limit
+        else page.say(N_("no limit")),
+        "approval": ", ".join(classes) or page.say(N_("Nothing needs approval")),
+        "timezone": rules.timezone,
+        "languages": ", ".join(rules.languages),
+    }
+
+
+def _number(form: FormData, name: str) -> int | None:
+    value = form.get(name)
+    return int(value) if isinstance(value, str) and value.isdigit() else None
