@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
 from web import assets, once, openapi, problems
-from web.api import people, session, zones
+from web.api import enrolments, health, media, people, receivers, session, zones
 from web.centre import Centre
 from web.middleware import AnswerHeaders, BodyLimit
 from web.problems import ProblemPage
@@ -20,7 +20,15 @@ API = "/api/v1"
 UPLOAD_PATHS = (f"{API}/uploads",)
 
 # Each has its own prefix, /api/v1/… or a page's path, and its tag.
-ROUTERS: tuple[APIRouter, ...] = (session.router, people.router, zones.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    session.router,
+    people.router,
+    zones.router,
+    receivers.router,
+    enrolments.router,
+    media.router,
+    health.router,
+)
 
 
 def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from broadcast.bus import Bus
 from broadcast.clock import Clock
 from broadcast.media import MediaStore
+from broadcast.trustroot.folder import TrustRoot
 from scheduler.changes import Changes
 from scheduler.store.engine import Store
 from web.settings import Settings
@@ -18,3 +20,5 @@ class Centre:
     store: Store
     changes: Changes
     media: MediaStore | None = None
+    trust: TrustRoot | None = None
+    bus: Bus | None = None

@@ -87,6 +87,12 @@ def unpublished(db: Session, limit: int) -> list[tuple[str, int, bytes]]:
     return [(row.topic, row.number, row.jws.encode()) for row in rows]
 
 
+def backlog(db: Session) -> int:
+    """How many documents the broker does not have yet, or not as they should be."""
+    waiting = select(func.count()).select_from(IssuedDocument).where(col(IssuedDocument.published_at).is_(None))
+    return db.exec(waiting).one() + db.exec(select(func.count()).select_from(DirtyTopic)).one()
+
+
 def confirm(db: Session, published: Iterable[tuple[str, int]], now: datetime) -> None:
     """The broker has these (topic, number); a newer number of a topic stays unpublished."""
     for topic, number in published:

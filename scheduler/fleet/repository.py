@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, select
 
 from scheduler.announcements.models import Recording
@@ -44,6 +45,16 @@ def reports(db: Session, receiver_id: str, *, before: int | None, limit: int) ->
     if before is not None:
         query = query.where(StoredReport.number < before)
     return db.exec(query.order_by(col(StoredReport.number).desc()).limit(limit)).all()
+
+
+def reports_below(
+    db: Session, paths: Collection[str], conditions: Collection[ColumnElement[bool]], limit: int
+) -> Sequence[StoredReport]:
+    """Reports of the receivers of these zones and below, latest planned start first."""
+    query = select(StoredReport).join(Receiver, col(Receiver.id) == StoredReport.receiver_id)
+    query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths), *conditions)
+    latest = (col(StoredReport.planned_start_at).desc(), col(StoredReport.receiver_id), col(StoredReport.number))
+    return db.exec(query.order_by(*latest).limit(limit)).all()
 
 
 def secret(db: Session, secret_sha256: str) -> EnrolmentSecret | None:

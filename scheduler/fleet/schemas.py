@@ -76,6 +76,30 @@ class EnrolmentCodeView(BaseModel):
     expires_at: datetime
 
 
+class EnrolmentIn(BaseModel):
+    """As `broadcast.wire.enrolment.EnrolmentRequest`; what a newer receiver says beside it is left aside."""
+
+    code: str = Field(max_length=64, examples=["7Q2M4-K9DXT-3FZ8B-P6HWC"])
+    csr: str = Field(max_length=32 * 1024, description="Certificate request in PEM, P-256 or Ed25519.")
+    software: str = Field("", max_length=64, examples=["loa/0.1.0"])
+
+
+class BrokerView(BaseModel):
+    host: str = Field(examples=["loa.example"])
+    port: int = Field(examples=[8883])
+
+
+class EnrolmentOut(BaseModel):
+    """As `broadcast.wire.enrolment.EnrolmentReply`."""
+
+    receiver_id: str = Field(examples=[_EXAMPLE_ID])
+    certificate: str = Field(description="PEM; its name is the receiver's id.")
+    ca: str = Field(description="PEM of the CA that broker and receivers trust.")
+    order_keys: list[str] = Field(description="Ed25519 keys that sign orders, base64url; the code pins one.")
+    broker: BrokerView
+    media_urls: list[str] = Field(examples=[["https://loa.example/media/"]])
+
+
 class FaultView(BaseModel):
     code: str = Field(examples=["media_missing"])
     detail: str

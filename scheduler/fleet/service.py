@@ -1,11 +1,13 @@
 """What people do with receivers. Every change that a receiver must know of marks its documents."""
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlmodel import Session
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col
 
 from broadcast.wire import enrolment_code, topics
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
@@ -34,6 +36,26 @@ from scheduler.zones.models import Zone
 
 SECRET_BYTES = 7
 _NO_SUCH_RECEIVER = "There is no such receiver, or it is not in your area."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFilter:
+    """What is asked for; None is anything. `since` and `until` are about the planned start, `until` exclusive."""
+
+    airing_id: str | None = None
+    broadcast_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        start = col(StoredReport.planned_start_at)
+        wanted = (
+            self.airing_id is not None and col(StoredReport.airing_id) == self.airing_id,
+            self.broadcast_id is not None and col(StoredReport.broadcast_id) == self.broadcast_id,
+            self.since is not None and start >= self.since,
+            self.until is not None and start < self.until,
+        )
+        return [condition for condition in wanted if condition is not False]
 
 
 def index(
@@ -71,6 +93,13 @@ def reports(
     rows: list[StoredReport] = list(repository.reports(db, receiver_id, before=before, limit=limit + 1))
     items = [views.report(row) for row in rows[:limit]]
     return ReportList(items=items, next=items[-1].number if len(rows) > limit else None)
+
+
+def all_reports(db: Session, actor: Actor, now: datetime, asked: ReportFilter, *, limit: int) -> ReportList:
+    """What the receivers of the actor's zones measured, latest planned start first."""
+    paths = zones.paths_of(db, actor.zones_for(Action.RECEIVER_READ, now))
+    rows = repository.reports_below(db, paths, asked.conditions(), limit)
+    return ReportList(items=[views.report(row) for row in rows])
 
 
 def create(db: Session, actor: Actor, now: datetime, new: ReceiverNew) -> ReceiverDetail:

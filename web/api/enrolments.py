@@ -1,0 +1,37 @@
+"""Where a machine becomes a receiver: POST /api/v1/enrolments, with a one-time code instead of a session."""
+
+from http import HTTPStatus
+
+import msgspec
+from fastapi import APIRouter, Request
+
+from broadcast.wire.enrolment import BrokerAddress, EnrolmentRequest
+from scheduler.errors import Conflict
+from scheduler.fleet.enrolment import Door, enrol
+from scheduler.fleet.schemas import EnrolmentIn, EnrolmentOut
+from web.auth import Now, TheCentre, address_of
+from web.centre import Centre
+from web.problems import responses
+
+router = APIRouter(prefix="/api/v1", tags=["receivers"])
+
+
+@router.post(
+    "/enrolments",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
+)
+def enrol_receiver(body: EnrolmentIn, request: Request, centre: TheCentre, now: Now) -> EnrolmentOut:
+    """Give a one-time code and a certificate request; get the certificate and all that the receiver needs to know."""
+    asked = EnrolmentRequest(code=body.code, csr=body.csr, software=body.software)
+    reply = enrol(centre.store, now, _door(centre), asked, address_of(request))
+    centre.changes.tell([f"receiver:{reply.receiver_id}"])
+    return EnrolmentOut.model_validate(msgspec.to_builtins(reply))
+
+
+def _door(centre: Centre) -> Door:
+    if centre.trust is None:
+        raise Conflict("no_keys", "This process of the centre has no keys: it cannot enrol receivers.")
+    settings = centre.settings
+    broker = BrokerAddress(host=settings.broker_host, port=settings.broker_port)
+    return Door(centre.trust, broker, (f"{settings.base_url}/media/",))

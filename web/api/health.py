@@ -1,0 +1,25 @@
+"""For whoever watches the centre: GET /api/v1/health."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from scheduler.fleet import outbox
+from web.auth import ReadDb, TheCentre
+
+router = APIRouter(prefix="/api/v1", tags=["health"])
+
+
+class Health(BaseModel):
+    """The centre answers and its database can be read; what else should be looked at."""
+
+    status: str = Field(examples=["ok"], description="`ok`, or `degraded` while the broker cannot be reached.")
+    broker_connected: bool
+    documents_waiting: int = Field(description="Documents that the broker does not have yet.")
+
+
+@router.get("/health")
+def health(db: ReadDb, centre: TheCentre) -> Health:
+    connected = centre.bus is not None and centre.bus.connected
+    return Health(
+        status="ok" if connected else "degraded", broker_connected=connected, documents_waiting=outbox.backlog(db)
+    )

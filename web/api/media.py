@@ -1,0 +1,65 @@
+"""Produced sound for receivers: GET /media/{sha256}. What it is made of is signed elsewhere, so anyone may carry it."""
+
+from http import HTTPStatus
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from starlette.responses import FileResponse
+
+from broadcast.media import BadHashError
+from scheduler.errors import NotFound
+from scheduler.fleet import repository
+from web.auth import TheCentre
+from web.centre import Centre
+from web.problems import responses
+
+MEDIA_TYPE = "audio/ogg"
+FOR_EVER = "public, max-age=31536000, immutable"
+
+_SOUND: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA_TYPE: {}}},
+    206: {"content": {MEDIA_TYPE: {}}},
+    304: {"description": "It never changes."},
+}
+
+router = APIRouter(tags=["media"])
+
+
+@router.api_route(
+    "/media/{sha256}",
+    methods=["GET", "HEAD"],
+    response_class=FileResponse,
+    responses=_SOUND | responses(HTTPStatus.NOT_FOUND),
+)
+def get_media(
+    sha256: Annotated[str, Path(description="64 hex digits, from a programme.")], request: Request, centre: TheCentre
+) -> Response:
+    """One recording, whole or by Range; it never changes, so every cache may keep it."""
+    path = _produced(centre, sha256)
+    headers = {"etag": f'"{sha256}"', "cache-control": FOR_EVER}
+    if _known(request.headers.get("if-none-match", ""), headers["etag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return FileResponse(path, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _produced(centre: Centre, sha256: str) -> FilePath:
+    """Where the file lies, if it was made for receivers: originals and anything else are not to be had here."""
+    missing = NotFound("not_found", "There is no such recording.")
+    if centre.media is None:
+        raise missing
+    try:
+        if sha256 not in centre.media:
+            raise missing
+    except BadHashError as error:
+        raise missing from error
+    with centre.store.reading() as db:
+        if not repository.is_produced(db, sha256):
+            raise missing
+    return centre.media.path(sha256)
+
+
+def _known(if_none_match: str, etag: str) -> bool:
+    return if_none_match.strip() == "*" or etag in (
+        part.strip().removeprefix("W/") for part in if_none_match.split(",")
+    )

@@ -1,0 +1,169 @@
+"""Receivers and what they measured: /api/v1/receivers, /api/v1/reports."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
+
+from scheduler.errors import Conflict
+from scheduler.fleet import service
+from scheduler.fleet.schemas import (
+    CodeNew,
+    EnrolmentCodeView,
+    ReceiverChange,
+    ReceiverDetail,
+    ReceiverList,
+    ReceiverMove,
+    ReceiverNew,
+    ReceiverVolume,
+    ReportList,
+)
+from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from web.conditional import IfMatch, give_etag
+from web.once import CreateOnce
+from web.problems import EDIT_PROBLEMS, responses
+
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["receivers"],
+    responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+)
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.get("/receivers")
+def list_receivers(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    zone_id: Annotated[str | None, Query(max_length=26, description="Only those of this zone and below.")] = None,
+    after: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
+    limit: Limit = 100,
+) -> ReceiverList:
+    """The receivers that you see, by id."""
+    return service.index(db, actor, now, zone_id=zone_id, after=after, limit=limit)
+
+
+@router.post("/receivers", status_code=HTTPStatus.CREATED)
+def create_receiver(
+    body: ReceiverNew, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, once: CreateOnce
+) -> ReceiverDetail:
+    """A place for a speaker node; the machine itself is enrolled with a code."""
+    return _told(response, once(db, now, lambda: service.create(db, actor, now, body)))
+
+
+@router.get("/receivers/{receiver_id}")
+def get_receiver(receiver_id: str, response: Response, db: ReadDb, actor: CurrentActor, now: Now) -> ReceiverDetail:
+    return _told(response, service.view(db, actor, now, receiver_id))
+
+
+@router.patch("/receivers/{receiver_id}", responses=EDIT_PROBLEMS)
+def change_receiver(
+    receiver_id: str,
+    body: ReceiverChange,
+    *,
+    response: Response,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+) -> ReceiverDetail:
+    """Rename, describe or place it; what is not sent stays."""
+    return _told(response, service.change(db, actor, now, receiver_id, version=version, change=body))
+
+
+@router.put("/receivers/{receiver_id}/volume", responses=EDIT_PROBLEMS)
+def set_volume(
+    receiver_id: str,
+    body: ReceiverVolume,
+    *,
+    response: Response,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+) -> ReceiverDetail:
+    """How loud it is at each hour of the local day."""
+    return _told(response, service.set_volume(db, actor, now, receiver_id, version=version, volume=body))
+
+
+@router.post("/receivers/{receiver_id}/move", responses=EDIT_PROBLEMS)
+def move_receiver(
+    receiver_id: str,
+    body: ReceiverMove,
+    *,
+    response: Response,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+) -> ReceiverDetail:
+    """Put it into another zone."""
+    return _told(response, service.move(db, actor, now, receiver_id, version=version, move=body))
+
+
+@router.post(
+    "/receivers/{receiver_id}/enrolment-code",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(HTTPStatus.CONFLICT),
+)
+def new_code(
+    receiver_id: str,
+    *,
+    body: CodeNew | None = None,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    centre: TheCentre,
+) -> EnrolmentCodeView:
+    """A one-time code with which a machine becomes this receiver; it is shown only now and ends an unused older one."""
+    if centre.trust is None:
+        raise Conflict("no_keys", "This process of the centre has no keys: it cannot enrol receivers.")
+    order_key = centre.trust.order_key.public_key()
+    return service.new_code(db, actor, now, receiver_id, order_key=order_key, asked=body or CodeNew())
+
+
+@router.post("/receivers/{receiver_id}/revoke", responses=EDIT_PROBLEMS)
+def revoke_receiver(
+    receiver_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch
+) -> ReceiverDetail:
+    """Shut out the machine that was enrolled as this receiver: its certificate is refused and its connection ended."""
+    return _told(response, service.revoke(db, actor, now, receiver_id, version=version))
+
+
+@router.get("/receivers/{receiver_id}/reports")
+def list_reports_of(
+    receiver_id: str,
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    before: Annotated[int | None, Query(ge=0, le=2**53, description="`next` of the page before.")] = None,
+    limit: Limit = 50,
+) -> ReportList:
+    """What the receiver measured, latest first."""
+    return service.reports(db, actor, now, receiver_id, before=before, limit=limit)
+
+
+@router.get("/reports", tags=["reports"])
+def list_reports(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    airing_id: Annotated[str | None, Query(max_length=96)] = None,
+    broadcast_id: Annotated[str | None, Query(max_length=64)] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Planned to start then or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Planned to start before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> ReportList:
+    """What the receivers of your zones measured, by planned start; `until` the last one's start has those before it."""
+    asked = service.ReportFilter(airing_id=airing_id, broadcast_id=broadcast_id, since=since, until=until)
+    return service.all_reports(db, actor, now, asked, limit=limit)
+
+
+def _told(response: Response, detail: ReceiverDetail) -> ReceiverDetail:
+    give_etag(response, detail.version)
+    return detail
