@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +23,7 @@ from receivers.sound.device import Device, DeviceError
 from receivers.sound.player import Player
 
 READY_S = 10.0
+POLL_S = 0.02
 
 
 class PlayerProcess:
@@ -72,6 +73,14 @@ class PlayerProcess:
         self._send("")
         return self._status.get(timeout=READY_S)
 
+    def await_status(self, condition: Callable[[Mapping[str, Any]], bool], timeout_s: float = READY_S) -> None:
+        """Return once the player's status fulfils `condition`; TimeoutError when it does not in time."""
+        for _ in range(round(timeout_s / POLL_S)):
+            if condition(self.status()):
+                return
+            time.sleep(POLL_S)
+        raise TimeoutError("the player did not come to the state waited for")
+
     def close(self) -> None:
         process = self._running()
         if process.stdin is not None:
@@ -114,7 +123,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     while not player.status().clock_ready:
-        time.sleep(0.02)
+        time.sleep(POLL_S)
     _tell(ready=os.getpid())
     for line in sys.stdin:
         if line.strip():

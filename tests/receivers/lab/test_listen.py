@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,23 +11,27 @@ from receivers.lab.listen import US_PER_FRAME, Listener, Recording
 
 
 @given(
-    ways_us=st.lists(st.integers(100, 5_000), min_size=100, max_size=100),
+    ways_us=st.lists(st.integers(100, 250), min_size=60, max_size=60),
+    odd_us=st.lists(st.integers(-10_000, 20_000), min_size=40, max_size=40),
     frame=st.integers(0, 96_000),
     wall_us=st.integers(0, 2 * 10**15),
 )
-def test_the_quickest_way_tells_the_time(ways_us: list[int], frame: int, wall_us: int) -> None:
-    arrivals = [(960 * n, 7_000_000 + 20_000 * n + way_us) for n, way_us in enumerate(ways_us)]
+def test_the_bulk_of_the_arrivals_tells_the_time(
+    ways_us: list[int], odd_us: list[int], frame: int, wall_us: int
+) -> None:
+    ways = [way for pair in zip(ways_us, odd_us, strict=False) for way in pair] + ways_us[len(odd_us) :]
+    arrivals = [(960 * n, 7_000_000 + 20_000 * n + way_us) for n, way_us in enumerate(ways)]
     recording = Recording(np.zeros(96_000, dtype=np.int16), arrivals, wall_us)
-    assert abs(recording.utc_us_at(frame) - (7_000_000 + frame * US_PER_FRAME + wall_us + min(ways_us))) < 1
-    assert recording.frame_at(recording.utc_us_at(frame)) == frame
+    error_us = recording.utc_us_at(frame) - (7_000_000 + frame * US_PER_FRAME + wall_us)
+    assert -200 <= error_us <= 250
+    assert abs(recording.frame_at(recording.utc_us_at(frame)) - frame) <= 48
 
 
 def test_a_silent_horn_is_recorded_as_silence_of_the_time_that_passed(horns: VirtualHorns, tmp_path: Path) -> None:
     clock = SystemClock()
     with Listener(horns, "horn3", tmp_path / "horn3.raw", clock) as listener:
         before_us = clock.now_us()
-        while clock.now_us() < before_us + 300_000:
-            pass
+        time.sleep(0.4)
         recording = listener.stop()
     heard = recording.between(before_us, before_us + 250_000)
     assert len(heard) == 12_000

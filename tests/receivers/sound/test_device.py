@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,12 @@ def test_a_hung_device_is_noticed_opened_again_and_the_piece_goes_on_at_its_plac
 ) -> None:
     with PlayerProcess("horn2", horns.environment) as player:
         start_us = CLOCK.now_us() + S // 2
-        player.set_plan([Cue("hung", announcement, start_us, 0, start_us + 6 * S)])
-        while player.status()["playing"] is None:
-            pass
+        cue = Cue("hung", announcement, start_us, 0, start_us + 6 * S)
+        player.set_plan([cue])
+        player.await_status(lambda status: status["playing"] == cue.key)
         horns.suspend("horn2", True)
         try:
-            while "device-silent" not in player.status()["faults"]:
-                pass
+            player.await_status(lambda status: "device-silent" in status["faults"])
         finally:
             horns.suspend("horn2", False)
         with Listener(horns, "horn2", tmp_path / "horn2.raw", CLOCK) as listener:
@@ -63,13 +63,11 @@ def test_a_hung_device_is_noticed_opened_again_and_the_piece_goes_on_at_its_plac
 def test_frames_lost_to_a_stopped_process_are_a_gap(horns: VirtualHorns, announcement: Path) -> None:
     with PlayerProcess("horn3", horns.environment) as player:
         start_us = CLOCK.now_us() + S // 2
-        player.set_plan([Cue("stopped", announcement, start_us, 0, start_us + 3 * S)])
-        while player.status()["playing"] is None:
-            pass
+        cue = Cue("stopped", announcement, start_us, 0, start_us + 3 * S)
+        player.set_plan([cue])
+        player.await_status(lambda status: status["playing"] == cue.key)
         subprocess.run(["kill", "-STOP", str(player.pid)], check=True)
-        end_us = CLOCK.monotonic_us() + 400_000
-        while CLOCK.monotonic_us() < end_us:
-            pass
+        time.sleep(0.4)
         subprocess.run(["kill", "-CONT", str(player.pid)], check=True)
         played = player.played(timeout_s=10)
         status = player.status()

@@ -1,6 +1,6 @@
 """Real sound: a player in a process of its own, and what its virtual horn gave out."""
 
-import queue
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from receivers.sound.mixer import FADE_FRAMES, Samples
 CLOCK = SystemClock()
 S = 1_000_000
 SOON_US = 400_000  # until a plan's first sound: enough to open a file
+TAIL_S = 0.2  # a recording ends a little before it is stopped
 BOUND_US = 5_000  # what a start may be off by; measured closely in bench/start
 
 
@@ -38,19 +39,8 @@ def listener(horns: VirtualHorns, tmp_path: Path) -> Iterator[Listener]:
 def _hear(player: PlayerProcess, listener: Listener, *cues: Cue) -> tuple[Recording, list[Played]]:
     player.set_plan(cues)
     played = [player.played(timeout_s=15) for _ in cues]
-    _rest(200_000)
+    time.sleep(TAIL_S)
     return listener.stop(), played
-
-
-def _rest(us: int) -> None:
-    """Let sound play on: the recording needs a tail."""
-    end_us = CLOCK.monotonic_us() + us
-    while CLOCK.monotonic_us() < end_us:
-        queue_wait: queue.Queue[None] = queue.Queue()
-        try:
-            queue_wait.get(timeout=(end_us - CLOCK.monotonic_us()) / S)
-        except queue.Empty:
-            return
 
 
 def _assert_heard_at(recording: Recording, sound: Samples, start_us: int, end_us: int) -> None:
@@ -101,10 +91,11 @@ def test_a_piece_cut_by_an_emptied_plan_fades_without_a_click(
 ) -> None:
     start_us = CLOCK.now_us() + SOON_US
     player.set_plan([Cue("cut", announcement, start_us, 0, start_us + 6 * S)])
-    _rest(SOON_US + 1 * S)
+    player.await_status(lambda status: status["playing"] == "cut")
+    time.sleep(1.0)
     player.set_plan([])
     played = player.played(timeout_s=5)
-    _rest(200_000)
+    time.sleep(TAIL_S)
     sound = read_opus(announcement)
     heard = listener.stop().between(start_us - 50_000, start_us + 3 * S)
     last = int(np.flatnonzero(heard)[-1])
