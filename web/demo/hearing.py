@@ -2,11 +2,10 @@
 
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import av
@@ -15,9 +14,9 @@ from numpy.typing import NDArray
 
 from broadcast.clock import Clock, to_us
 from receivers.lab.correlate import Alignment, align
-from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener, Recording
 from receivers.sound.cue import RATE_HZ
+from web.demo.stage import Stage
 
 MARGIN_S = 1.5
 SILENT_PEAK = 33  # of 32768: -60 dBFS
@@ -37,13 +36,20 @@ class Heard:
         return self.alignment.correlation if self.alignment else 0.0
 
 
-def record(horns: VirtualHorns, names: Sequence[str], folder: Path, clock: Clock, until: datetime) -> list[Recording]:
-    """Record the horns from now until `until` and a little longer."""
+def follow(stage: Stage, clock: Clock, end: datetime, progress: Callable[[float], None]) -> dict[str, Recording]:
+    """Record all virtual horns of `stage` until a little after `end`; nothing where the sound card is a real one."""
+    first, last = clock.now(), end + timedelta(seconds=MARGIN_S)
     with ExitStack() as stack:
-        listeners = [stack.enter_context(Listener(horns, name, folder / f"{name}.raw", clock)) for name in names]
-        while clock.now() < until + timedelta(seconds=MARGIN_S):
+        listeners = {
+            name: stack.enter_context(Listener(stage.horns, name, stage.folder / f"{name}.raw", clock))
+            for name in (stage.horn_names if stage.horns else ())
+            if stage.horns
+        }
+        while (now := clock.now()) < last:
+            progress((now - first) / (last - first))
             time.sleep(0.1)
-        return [listener.stop() for listener in listeners]
+        progress(1.0)
+        return {name: listener.stop() for name, listener in listeners.items()}
 
 
 def compare(horn: str, recording: Recording, reference: NDArray[Any], start: datetime) -> Heard:

@@ -1,5 +1,6 @@
 """The main job through the public API: a text becomes an announcement, is planned, approved, and heard."""
 
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,19 +34,21 @@ class Aired:
 
 
 class Person:
-    """The API as one person with a bearer token sees it."""
+    """The API as one person sees it who has signed in with a one-time password and chosen an own one."""
 
-    def __init__(self, base_url: str, token: str) -> None:
-        self._http = httpx.Client(
-            base_url=f"{base_url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30
-        )
+    def __init__(self, base_url: str, login: str, one_time_password: str) -> None:
+        self._http = httpx.Client(base_url=f"{base_url}/api/v1", timeout=30)
+        me = self.post("/session", {"login": login, "password": one_time_password})
+        self._http.headers["X-CSRF-Token"] = me["csrf_token"]
+        chosen = secrets.token_urlsafe(24)
+        self._told(self._http.put("/me/password", json={"old_password": one_time_password, "new_password": chosen}))
 
     def get(self, path: str, **query: str) -> Any:
         return self._told(self._http.get(path, params=query))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, version: int | None = None) -> Any:
         headers = {} if version is None else {"If-Match": f'"{version}"'}
-        return self._told(self._http.post(path, json=body or {}, headers=headers))
+        return self._told(self._http.post(path, json=body, headers=headers))
 
     def _told(self, answer: httpx.Response) -> Any:
         if answer.is_success:

@@ -14,10 +14,12 @@ from typing import Self
 import httpx
 
 from broadcast.clock import SystemClock
+from receivers import identity
 from receivers.lab.horns import VirtualHorns
 
 START_S = 40
 STOP_S = 10
+BROKER_OFFSET = 883
 LOA = (sys.executable, "-m", "web.cli")
 
 Say = Callable[[str], None]
@@ -35,6 +37,7 @@ class Stage:
         self.horn_names = tuple(horn_names)
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
+        self._broker_port = port + BROKER_OFFSET  # the same at every start: receivers remember it
         self._device = device
         self._stack = ExitStack()
         self.horns: VirtualHorns | None = None
@@ -50,7 +53,6 @@ class Stage:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._broker_port = _free_port()
         try:
             if self._device is None:
                 self.horns = self._stack.enter_context(VirtualHorns(self.horn_names, self.folder / "horns"))
@@ -64,8 +66,9 @@ class Stage:
 
     def start_centre(self, say: Say) -> None:
         """Start `loa serve` and wait until it answers."""
-        if not _is_free(self._port):
-            raise StageError(f"port {self._port} is in use: stop what uses it, or choose another with --port")
+        for port in (self._port, self._broker_port):
+            if not _is_free(port):
+                raise StageError(f"port {port} is in use: stop what uses it, or choose another with --port")
         process = self._start("centre", ["serve"], self.settings)
         say(f"centre starting (log: {self._log('centre')})")
         self._await("centre", process, lambda: _answers(f"{self.url}/api/v1/health"))
@@ -79,7 +82,7 @@ class Stage:
             raise StageError(f"receiver {name}: {told.stderr.strip() or told.stdout.strip()}")
 
     def is_enrolled(self, name: str) -> bool:
-        return any(self._state(name).glob("*.json"))
+        return (self._state(name) / identity.FILE_NAME).exists()
 
     def start_receiver(self, name: str) -> "subprocess.Popen[bytes]":
         environment = dict(self.horns.environment) if self.horns else {}
@@ -139,9 +142,3 @@ def _answers(url: str) -> bool:
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
