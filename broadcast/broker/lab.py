@@ -3,16 +3,13 @@
 import asyncio
 import contextlib
 import ssl
-import tempfile
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import aiomqtt
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from broadcast.broker.config import STATE_FILE, STATE_FOLDER
 from broadcast.broker.process import Broker
@@ -45,7 +42,7 @@ class LabBroker:
         """TLS with a new receiver certificate, by another CA if one is given, and the certificate's serial."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (authority or self.root.authority).receiver(receiver_id, key.public_key(), self.clock.now())
-        return client_context(self.root, key, certificate), certificate.serial_number
+        return self.root.context(key, certificate), certificate.serial_number
 
     def client(
         self, receiver_id: str, tls: ssl.SSLContext | None = None, will: aiomqtt.Will | None = None
@@ -88,15 +85,3 @@ async def started(broker: Broker, task: asyncio.Task[None]) -> None:
     waiting.cancel()
     if task.done():
         await task
-
-
-def client_context(root: TrustRoot, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> ssl.SSLContext:
-    """TLS with this key and certificate, trusting the centre's CA."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=root.ca_pem.decode())
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        file.write(certificate.public_bytes(Encoding.PEM))
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context

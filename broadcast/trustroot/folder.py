@@ -60,13 +60,28 @@ class TrustRoot:
 
     def client_context(self, ca_file: Path | None = None) -> ssl.SSLContext:
         """TLS with the centre's own certificate; trusts Loa's CA, or `ca_file` for an external broker."""
+        return self._context(self.centre_file, ca_file)
+
+    def receiver_context(self, receiver_id: str, now: datetime, ca_file: Path | None = None) -> ssl.SSLContext:
+        """TLS under the name of a receiver, with a key that nobody keeps."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return self.context(key, self.authority.receiver(receiver_id, key.public_key(), now), ca_file)
+
+    def context(self, key: PrivateKey, certificate: x509.Certificate, ca_file: Path | None = None) -> ssl.SSLContext:
+        """TLS with this key and certificate."""
+        with tempfile.NamedTemporaryFile(dir=self.folder) as file:
+            file.write(_pem(key, certificate))
+            file.flush()
+            return self._context(Path(file.name), ca_file)
+
+    def _context(self, chain: Path, ca_file: Path | None) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if ca_file is None:
             context.load_verify_locations(cadata=self.ca_pem.decode())
         else:
             context.load_verify_locations(cafile=ca_file)
-        context.load_cert_chain(self.centre_file)
+        context.load_cert_chain(chain)
         return context
 
 

@@ -24,14 +24,16 @@ router = APIRouter(prefix="/api/v1", tags=["receivers"])
 def enrol_receiver(body: EnrolmentIn, request: Request, centre: TheCentre, now: Now) -> EnrolmentOut:
     """Give a one-time code and a certificate request; get the certificate and all that the receiver needs to know."""
     asked = EnrolmentRequest(code=body.code, csr=body.csr, software=body.software)
-    reply = enrol(centre.store, now, _door(centre), asked, address_of(request))
+    reply = enrol(centre.store, now, _door(centre, request), asked, address_of(request))
     centre.changes.tell([f"receiver:{reply.receiver_id}"])
     return EnrolmentOut.model_validate(msgspec.to_builtins(reply))
 
 
-def _door(centre: Centre) -> Door:
+def _door(centre: Centre, request: Request) -> Door:
+    """Without a public URL in the settings, sound is fetched where the receiver found the centre."""
     if centre.trust is None:
         raise Conflict("no_keys", "This process of the centre has no keys: it cannot enrol receivers.")
     settings = centre.settings
+    base_url = (settings.public_url or str(request.base_url)).rstrip("/")
     broker = BrokerAddress(host=settings.broker_host, port=settings.broker_port)
-    return Door(centre.trust, broker, (f"{settings.base_url}/media/",))
+    return Door(centre.trust, broker, (f"{base_url}/media/",))

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
-from scheduler.errors import Conflict
 from scheduler.fleet import service
 from scheduler.fleet.schemas import (
     CodeNew,
@@ -119,10 +118,7 @@ def new_code(
     centre: TheCentre,
 ) -> EnrolmentCodeView:
     """A one-time code with which a machine becomes this receiver; it is shown only now and ends an unused older one."""
-    if centre.trust is None:
-        raise Conflict("no_keys", "This process of the centre has no keys: it cannot enrol receivers.")
-    order_key = centre.trust.order_key.public_key()
-    return service.new_code(db, actor, now, receiver_id, order_key=order_key, asked=body or CodeNew())
+    return service.new_code(db, actor, now, receiver_id, order_key=centre.order_key, asked=body or CodeNew())
 
 
 @router.post("/receivers/{receiver_id}/revoke", responses=EDIT_PROBLEMS)

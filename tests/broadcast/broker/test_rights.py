@@ -8,7 +8,7 @@ import aiomqtt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from broadcast.broker.lab import HOST, LabBroker, client_context
+from broadcast.broker.lab import HOST, LabBroker
 from broadcast.bus import Bus, Message, displace
 from broadcast.trustroot.authority import Authority
 from broadcast.wire import topics
@@ -141,7 +141,7 @@ async def test_a_server_certificate_cannot_pose_as_the_centre(lab: LabBroker) ->
     """Only a client certificate opens a connection, so a leaked broker key is no centre."""
     key = ec.generate_private_key(ec.SECP256R1())
     server = lab.root.authority.broker(key.public_key(), ["centre"], lab.clock.now())
-    assert not await _gets_in(lab, client_context(lab.root, key, server))
+    assert not await _gets_in(lab, lab.root.context(key, server))
 
 
 async def test_ten_megabytes_end_only_the_senders_connection(lab: LabBroker, centre: Bus) -> None:
