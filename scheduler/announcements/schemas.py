@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from broadcast.produce.request import MAX_PAUSE_MS, MAX_REPEATS, Chime
 from broadcast.speech.voice import MAX_SPEED, MIN_SPEED
@@ -26,11 +26,18 @@ Text = Annotated[
 ]
 
 
+AnyChime = Annotated[
+    Chime | None,
+    BeforeValidator(lambda word: None if word == "none" else word),
+    Field(description="`none` in a form, or null, is no chime."),
+]
+
+
 class Recipe(Input):
     """Opening chime, the announcement `repeat_count` times with pauses between, closing chime."""
 
-    opening: Chime | None = Chime.NORMAL
-    closing: Chime | None = None
+    opening: AnyChime = Chime.NORMAL
+    closing: AnyChime = None
     repeat_count: int = Field(default=1, ge=1, le=MAX_REPEATS)
     pause_ms: int = Field(default=1500, ge=0, le=MAX_PAUSE_MS)
 
@@ -84,7 +91,7 @@ class NewTitle(Input):
 
 class SpokenRequest(Input):
     text: Text
-    language: Language = "vi"
+    voice: str = Field(default="vi-north", max_length=80)
 
 
 class SpokenText(BaseModel):
