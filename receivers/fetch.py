@@ -19,7 +19,6 @@ from receivers.needs import Need
 from receivers.version import SOFTWARE
 
 TIMEOUT_S = 20.0  # for a connection and for each block: a link that brings nothing this long is broken
-BLOCK_BYTES = 64 * 1024
 
 
 class FetchFailed(Exception):
@@ -83,7 +82,7 @@ async def _download(client: httpx.AsyncClient, url: str, need: Need, store: Medi
 
 
 async def _write(response: httpx.Response, file: IO[Any], room_bytes: int) -> None:
-    async for block in response.aiter_raw(BLOCK_BYTES):
+    async for block in response.aiter_raw():  # as it comes: blocks of a set size would be lost with a cut
         room_bytes -= len(block)
         if room_bytes < 0:
             raise FetchRefused(f"{response.url}: longer than was signed")
