@@ -82,7 +82,7 @@ def main() -> int:
     ratios = [mine / theirs for mine, theirs in zip(loa_s, bare_s, strict=True)]
     ratio = statistics.median(ratios)
     rows = [_row("Loa's producer", loa_s, sound_s), _row("bare ffmpeg, two passes", bare_s, sound_s)]
-    report.table(f"{sound_s // 60} minutes of MP3 to broadcast-ready, median of {pairs} pairs", rows)
+    report.table(f"{sound_s} s of MP3 to broadcast-ready, median of {pairs} pairs", rows)
     reached = ratio <= GOAL_RATIO
     print(f"\nratio, median of pairs: {ratio:.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
     print(f"goal: ratio <= {GOAL_RATIO}: {'reached' if reached else 'MISSED'}")

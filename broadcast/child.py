@@ -27,6 +27,10 @@ class ChildCancelledError(Exception):
     """The caller's cancel event was set; the program has been killed."""
 
 
+class ChildMissingError(Exception):
+    """There is no such program, or it may not be run."""
+
+
 class ChildStalledError(Exception):
     """The program said nothing for STALL_S seconds and has been killed."""
 
@@ -65,12 +69,15 @@ def run(
 ) -> ChildResult:
     """Run `args`, hand each line of its standard output to `on_line`, and return when it has ended.
 
-    Raises FileNotFoundError (no such program), ChildCancelledError, ChildStalledError.
+    Raises ChildMissingError, ChildCancelledError, ChildStalledError.
     """
     with tempfile.TemporaryFile() as source:
         source.write(stdin)
         source.seek(0)
-        child = subprocess.Popen(args, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            child = subprocess.Popen(args, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        except OSError as error:
+            raise ChildMissingError(f"{args[0]} could not be started: {error.strerror}") from error
     try:
         _limit(child.pid, limits or Limits())
         errors = _Errors()

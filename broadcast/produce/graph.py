@@ -23,13 +23,15 @@ TARGET_LUFS = -15.7
 """Opus at 24 kbit/s gives speech back 0.2 to 0.5 LU softer: this is -16 at the horn, give or take half a unit."""
 CEILING_DBFS = -3.6
 """Of the samples handed to the encoder; the true peak between samples stays below -2 dBTP with it."""
-MAX_GAIN_DB = 36.0
+MAX_GAIN_DB = 40.0
 """More would only make the noise of a dead microphone loud."""
 
 COMPRESSOR_RMS_DBFS = -20.0
 COMPRESSOR_PEAK_DBFS = 3.0
-_HIGH_CEILING_DB = -12.5
-_LOW_CEILING_DB = -18.0
+_HIGH_CEILING_DB = -15.0
+_LOW_CEILING_DB = -20.5
+_FURTHEST_SHARE = 1.5
+"""How far past the low ceiling the line through both measures is trusted."""
 
 BITRATE = "24k"
 FRAME_MS = 20
@@ -86,7 +88,7 @@ def plan(scan: Scan, log: str) -> Plan:
     high, low = max(found).integrated_lufs, min(found).integrated_lufs  # a lower ceiling takes more away
     high_room, low_room = _HIGH_CEILING_DB - high, _LOW_CEILING_DB - low
     share = 0.0 if high_room <= low_room else (high_room - room_db) / (high_room - low_room)
-    share = min(1.0, max(0.0, share))
+    share = min(_FURTHEST_SHARE, max(0.0, share))
     ceiling = _HIGH_CEILING_DB + share * (_LOW_CEILING_DB - _HIGH_CEILING_DB)
     gain = TARGET_LUFS - (high + share * (low - high))
     bound = MAX_GAIN_DB - before

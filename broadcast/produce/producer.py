@@ -55,6 +55,8 @@ class Producer:
         with tempfile.TemporaryDirectory(prefix="loa-produce-") as folder:
             try:
                 return job.run(request, Path(folder))
+            except child.ChildMissingError as error:
+                raise ProduceError(Refusal.PRODUCE_FAILED, str(error)) from error
             except child.ChildStalledError as error:
                 raise ProduceError(Refusal.PRODUCE_FAILED, "the audio program hung and was ended") from error
 

@@ -68,7 +68,7 @@ class Engine:
             if result.failed:
                 raise SpeechError(f"the speech engine failed: {result.last_error()}")
             pcm, rate_hz = read_pcm(wav)
-        except (OSError, ValueError, EOFError, wave.Error, child.ChildStalledError) as error:
+        except (OSError, ValueError, EOFError, wave.Error, child.ChildMissingError, child.ChildStalledError) as error:
             raise SpeechError(f"the speech engine failed: {error}") from error
         if not pcm:
             raise SpeechError("the speech engine said nothing")

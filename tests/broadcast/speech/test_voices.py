@@ -27,12 +27,12 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def seconds(wav: Path) -> float:
-    with wave.open(str(wav)) as file:
+    with wave.open(str(wav), "rb") as file:
         return file.getnframes() / file.getframerate()
 
 
 def level(wav: Path) -> float:
-    with wave.open(str(wav)) as file:
+    with wave.open(str(wav), "rb") as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     return float(np.std(pcm.astype(float)))
 
