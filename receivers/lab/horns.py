@@ -44,6 +44,8 @@ class VirtualHorns:
     """
 
     def __init__(self, names: Sequence[str], directory: Path) -> None:
+        if not names:
+            raise HornsError("there must be one horn at least")
         if not all(name.isidentifier() for name in names):
             raise HornsError(f"horns are named by letters, digits and underscores, not {', '.join(names)}")
         self.names = tuple(names)
@@ -134,13 +136,16 @@ class VirtualHorns:
         return loads
 
     def _asound(self) -> str:
-        blocks = ["</usr/share/alsa/alsa.conf>"]
-        blocks += [
-            f'pcm.{name} {{\n  type pulse\n  server "unix:{self._socket}"\n  device "{name}"\n'
-            f'  hint {{ show on description "{name}" }}\n}}'
-            for name in self.names
-        ]
-        return "\n".join(blocks) + "\n"
+        """The horns alone, the first as default: PortAudio loads and opens every plugin of the system's configuration.
+
+        A default there must be: PortAudio 19.6 aborts when every device of a list without one can be opened.
+        """
+        horns = [(name, name) for name in self.names] + [("default", self.names[0])]
+        return "".join(
+            f'pcm.{pcm} {{\n  type pulse\n  server "unix:{self._socket}"\n  device "{name}"\n'
+            f'  hint {{ show on description "{pcm}" }}\n}}\n'
+            for pcm, name in horns
+        )
 
     def _await_answer(self) -> None:
         clock = SystemClock()

@@ -1,5 +1,6 @@
 """The sound card, through PortAudio: one output stream, 48 kHz mono 16-bit, that asks for blocks of 960 frames."""
 
+import ctypes
 import logging
 import os
 import sys
@@ -86,6 +87,7 @@ class Device:
             except DeviceError:
                 self.close()
                 raise
+        _hush_alsa()
 
     def reopen(self) -> None:
         """Close and open again, looking the device up anew. Raises DeviceError."""
@@ -138,6 +140,17 @@ class Device:
         line = self._anchor.timebase
         utc_line = None if line is None else line.shifted(wall_us - monotonic_us)
         return self._render(first, count, utc_line, Lost(self._underruns, self._anchor.slipped_us))
+
+
+def _hush_alsa() -> None:
+    """Keep ALSA from writing each underrun to stderr; they are counted.
+
+    Any C function that does nothing with its arguments will do as its error handler. One of Python's would have to
+    wait for the interpreter in the audio thread.
+    """
+    with suppress(OSError, AttributeError):
+        handler = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p)
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
 
 
 def _no_sound(_first: int, _count: int, _timebase: Timebase | None, _lost: Lost) -> bytes | None:

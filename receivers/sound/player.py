@@ -10,6 +10,7 @@ from receivers.sound.anchor import Timebase
 from receivers.sound.cue import Cue, Played, PlayerStatus, check_plan
 from receivers.sound.decode import DecodedFile
 from receivers.sound.device import Device, DeviceError
+from receivers.sound.meter import FLOOR_DBFS
 from receivers.sound.stage import Stage
 from receivers.sound.voice import Lost
 
@@ -62,6 +63,7 @@ class Player:
         faults = []
         if state.callback_age_us is None or state.callback_age_us > HUNG_US:
             faults.append("device-silent")
+            playing, level_dbfs = None, FLOOR_DBFS
         elif state.timebase is None:
             faults.append("device-clock-not-ready")
         if state.faults:

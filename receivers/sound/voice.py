@@ -40,6 +40,7 @@ class Voice:
         self._cut_to: int | None = None
         self._lost_before = lost
         self._rise_from = start if start > pin else None
+        self._gain = from_db(cue.gain_db)
         self._frames_played = 0
 
     @property
@@ -82,9 +83,7 @@ class Voice:
         gain = envelope(first + low, high - low, self._rise_from, fall_to)
         if gain is not None:
             sound *= gain
-        if self.cue.gain_db:
-            sound *= from_db(self.cue.gain_db)
-        mix[low:high] += sound
+        mix[low:high] += sound * self._gains(len(sound))
         return slice(low, high), missing
 
     def _read(self, frame: int, count: int) -> tuple[Samples, int]:
@@ -101,6 +100,13 @@ class Voice:
         if self.started_us is None or undisturbed:
             self.started_us = timebase.us_at(self.start)
 
+    def _gains(self, count: int) -> Samples | float:
+        """The cue's gain for the next `count` frames; a new one is reached over the block, without a click."""
+        before, self._gain = self._gain, from_db(self.cue.gain_db)
+        if before == self._gain:
+            return before
+        return np.linspace(before, self._gain, count, dtype=np.float32)
+
     def measure(self, written: Pcm, clipped_frames: int, missing_frames: int) -> None:
         self.meter.add(written, clipped_frames, missing_frames)
 
@@ -110,7 +116,6 @@ class Voice:
         sounded = self._frames_played > 0
         place_us = self.cue.origin_us + self.first_position * US_PER_S / RATE_HZ
         started_us = self.started_us if sounded else None
-        slipped_us = lost.slipped_us - self._lost_before.slipped_us
         return Played(
             key=self.cue.key,
             planned_start_us=self.cue.start_us,
@@ -119,7 +124,7 @@ class Voice:
             late_us=max(0, round(place_us - self.cue.start_us)),
             end_us=None if ended_us is None or not sounded else round(ended_us),
             frames_played=self._frames_played,
-            gap_us=level.gap_us + round(slipped_us),
+            gap_us=self._gap_us(ended_us, lost),
             underruns=lost.underruns - self._lost_before.underruns,
             rms_dbfs=level.rms_dbfs,
             peak_dbfs=level.peak_dbfs,
@@ -127,6 +132,15 @@ class Voice:
             finished=self._heard_out(),
             error=self.source.error,
         )
+
+    def _gap_us(self, ended_us: float | None, lost: Lost) -> int:
+        """Time without sound between the first frame heard and the end."""
+        gap_us = self.meter.level().gap_us + lost.slipped_us - self._lost_before.slipped_us
+        if ended_us is not None and self.started_us is not None:
+            # A card that was away until after the end has lost more time than this piece had.
+            sounded_us = self._frames_played * US_PER_S / RATE_HZ
+            gap_us = min(gap_us, max(0.0, ended_us - self.started_us - sounded_us))
+        return round(gap_us)
 
     def _heard_out(self) -> bool:
         return self.source.error is None and self._frames_played > 0 and self.last_frame()[1] is None

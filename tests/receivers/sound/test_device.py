@@ -44,7 +44,7 @@ def test_a_hung_device_is_noticed_opened_again_and_the_piece_goes_on_at_its_plac
         player.await_status(lambda status: status["playing"] == cue.key)
         horns.suspend("horn2", True)
         try:
-            player.await_status(lambda status: "device-silent" in status["faults"])
+            player.await_status(lambda status: status["faults"] == ["device-silent"] and status["playing"] is None)
         finally:
             horns.suspend("horn2", False)
         with Listener(horns, "horn2", tmp_path / "horn2.raw", CLOCK) as listener:

@@ -1,6 +1,6 @@
 """The stage in virtual time, with sources whose every sample says which position of the file it is."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -255,6 +255,20 @@ def test_an_end_moved_while_it_sounds_is_kept() -> None:
     sound = horn.sound()
     assert sound[75_000 - FADE_FRAMES - 1] == _value("0", np.array([60_000 - FADE_FRAMES - 1]))[0]
     assert not sound[75_000:].any()
+
+
+def test_a_new_gain_is_reached_within_a_block_and_without_a_step() -> None:
+    horn = Horn()
+    loud = _cue("a", 14_400, 200_000)
+    horn.plan(loud)
+    horn.run(48_000)
+    horn.plan(replace(loud, gain_db=-20.0))
+    horn.run(48_000)
+    sound = horn.sound().astype(float)
+    gain = sound[14_400:96_000] / _value("0", np.arange(81_600))
+    assert gain[: 48_000 - 14_400].min() == 1.0
+    assert np.abs(gain[48_000 + BLOCK - 14_400 :] - 0.1)[sound[48_000 + BLOCK :] > 100].max() < 0.01
+    assert np.abs(np.diff(gain[sound[14_400:] > 500])).max() < 0.01
 
 
 def test_a_starved_piece_is_silent_counted_and_goes_on_at_its_place() -> None:
