@@ -12,10 +12,12 @@ from scheduler.store.engine import BackupFailed
 from web.cli.opened import store
 from web.settings import Settings
 
-app = typer.Typer(help="Exit codes: 0 done, 1 not written (the reason is said), 2 usage.")
+EPILOG = "Exit codes: 0 done, 1 not written (the reason is said), 2 usage."
+
+app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 def backup(
     target: Annotated[Path, typer.Argument(help="The archive to write, as in loa-backup.tar.")],
     media: Annotated[bool, typer.Option("--media", help="The sound as well; else database and keys only.")] = False,

@@ -22,13 +22,15 @@ from web.demo import cast, once
 from web.demo.main_job import JobError
 from web.demo.stage import Stage, StageError
 
-app = typer.Typer(help="Exit codes: 0 done (with --once: heard by every receiver), 1 not, 2 usage.")
+EPILOG = "Exit codes: 0 done (with --once: heard by every receiver), 1 not, 2 usage."
+
+app = typer.Typer()
 
 clock = SystemClock()
 console = Console(stderr=True)
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 def demo(  # noqa: PLR0917 - Typer names them on the command line
     run_once: Annotated[bool, typer.Option("--once", help="Do the main job through the API, measure, end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: the result for scripts.")] = False,
