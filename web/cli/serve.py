@@ -18,6 +18,8 @@ EPILOG = (
 )
 FAILED = 70
 
+log = logging.getLogger(__name__)
+
 app = typer.Typer()
 
 
@@ -34,7 +36,7 @@ def serve() -> None:
     except CannotStart as error:
         _end(1, str(error))
     except Exception:
-        logging.exception("the centre ended on a mistake")
+        log.exception("the centre ended on a mistake")
         _end(FAILED, "The centre ended on a mistake, see above; its supervisor starts it again.")
 
 
