@@ -196,14 +196,14 @@ def names(db: Session, broadcasts: Collection[Broadcast]) -> tuple[dict[str, str
     places = select(col(Zone.id), col(Zone.name)).where(col(Zone.id).in_({b.zone_id for b in broadcasts}))
     return (
         titles(db, {b.announcement_id for b in broadcasts}),
-        dict(db.execute(users).tuples()),
-        dict(db.execute(places).tuples()),
+        dict(db.execute(users).tuples().all()),
+        dict(db.execute(places).tuples().all()),
     )
 
 
 def titles(db: Session, announcement_ids: Collection[str]) -> dict[str, str]:
     query = select(col(Announcement.id), col(Announcement.title)).where(col(Announcement.id).in_(announcement_ids))
-    return dict(db.execute(query).tuples())
+    return dict(db.execute(query).tuples().all())
 
 
 def using(db: Session, announcement_id: str) -> list[Broadcast]:
