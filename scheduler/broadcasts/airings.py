@@ -83,8 +83,8 @@ def airings_of(
     recurrence = recurrence_of(broadcast)
     if recurrence is None or not media:
         return []
-    reach_us = window[0] - _reach_us(broadcast, media)
-    starts = expand(recurrence, (from_us(max(0, reach_us)), from_us(window[1])), holidays)
+    earliest_us = window[0] - _reach_us(broadcast, media) + 1
+    starts = expand(recurrence, (from_us(max(0, earliest_us)), from_us(window[1])), holidays)
     return [
         Airing(
             id=f"{broadcast.id}.{to_us(start)}",

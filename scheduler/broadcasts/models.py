@@ -46,6 +46,12 @@ class Broadcast(SQLModel, table=True):
     planned_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     version: int = 1
 
+    def unsaved_copy(self) -> "Broadcast":
+        """The same in a row of its own that no session knows. (`cls` cannot be given to a model's constructor.)"""
+        copy = Broadcast(**self.model_dump(exclude={"cls"}))
+        copy.cls = self.cls
+        return copy
+
 
 class BroadcastTarget(SQLModel, table=True):
     """A zone or a group; exactly one of the two is set."""

@@ -79,7 +79,7 @@ def _proposed(db: Session, broadcast: Broadcast, now: datetime) -> tuple[Airing,
     """The first occurrences still to come; an immediate one starts after its lead."""
     recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
     media = airings.expected_media(recordings)
-    tried = Broadcast(**broadcast.model_dump())
+    tried = broadcast.unsaved_copy()
     if tried.starts_local is None:
         tried.starts_local = airings.local_text(now + timedelta(seconds=airings.LEAD_S), tried.timezone)
     first = airings.next_start(tried, now)

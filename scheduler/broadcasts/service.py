@@ -189,7 +189,7 @@ def preview(
 ) -> PreviewOut:
     """What saving `draft` (as a new broadcast, or in place of `broadcast_id`) would change, and the ways out."""
     saved = readable(db, actor, now, broadcast_id).row if broadcast_id else None
-    shadow = Broadcast(**saved.model_dump()) if saved is not None else None
+    shadow = saved.unsaved_copy() if saved is not None else None
     held = _written(db, actor, now, draft, shadow)
     return _preview(db, held, now)
 
