@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, update
+from sqlalchemy import ColumnElement, Select, delete, false, func, or_, update
 from sqlmodel import Session, col, select
 
 from scheduler.people.models import (
@@ -132,7 +132,7 @@ def audit_below(
     db: Session, zone_paths: Collection[str], *, subject: str | None, before: int | None, limit: int
 ) -> Sequence[AuditEntry]:
     """Entries about zones below the paths, latest first."""
-    query = select(AuditEntry).where(or_(*(col(AuditEntry.zone_path).startswith(path) for path in zone_paths)))
+    query = select(AuditEntry).where(_starts(AuditEntry.zone_path, zone_paths))
     if subject is not None:
         query = query.where(AuditEntry.subject == subject)
     if before is not None:
@@ -157,7 +157,12 @@ def administrators(db: Session, zone_id: str, role: str, now: datetime) -> int:
 
 
 def _below(zone_paths: Collection[str]) -> ColumnElement[bool]:
-    return or_(*(col(Zone.path).startswith(path) for path in zone_paths))
+    return _starts(Zone.path, zone_paths)
+
+
+def _starts(path: str | None, prefixes: Collection[str]) -> ColumnElement[bool]:
+    """The condition that a column begins with one of `prefixes`; with none of them it is false, not true."""
+    return or_(false(), *(col(path).startswith(prefix) for prefix in prefixes))
 
 
 def answer(db: Session, user_id: str, key: str) -> IdempotencyKey | None:

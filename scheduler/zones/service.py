@@ -48,7 +48,7 @@ def search(db: Session, actor: Actor, now: datetime, typed: str, limit: int = SE
     wanted = typed.strip()
     seen = repository.subtrees(db, visible_paths(db, actor, now))
     found = [zone for zone in seen if names.matches(wanted, zone.name) or (wanted and zone.code == wanted)]
-    return sorted(found, key=lambda zone: (*names.closeness(wanted, zone.name), zone.path))[:limit]
+    return sorted(found, key=lambda zone: (*names.closeness(wanted, zone.name), zone.name, zone.path))[:limit]
 
 
 def create_zone(db: Session, actor: Actor, now: datetime, new: ZoneNew) -> Zone:
@@ -144,7 +144,7 @@ def mark_subtree(db: Session, path: str, now: datetime) -> None:
 
 def in_tree_order(zones: Sequence[Zone]) -> list[Zone]:
     """Parents before their children, siblings by name."""
-    names_by_id = {zone.id: names.fold(zone.name) for zone in zones}
+    names_by_id = {zone.id: f"{names.fold(zone.name)} {zone.name}" for zone in zones}
 
     def place(zone: Zone) -> list[tuple[str, str]]:
         return [(names_by_id.get(zone_id, ""), zone_id) for zone_id in repository.ids_of(zone.path)]
