@@ -1,6 +1,7 @@
-"""A centre on an empty database, and clients of its application."""
+"""A centre on an empty SQLite database, and clients of its application."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,23 @@ from broadcast.media import MediaStore
 from scheduler.changes import Changes
 from scheduler.store.engine import Store
 from web.app import create_app
+from web.auth import CSRF_HEADER
 from web.centre import Centre
 from web.settings import Settings
 
+PASSWORD = "một mật khẩu đủ dài"
+
 
 @pytest.fixture
-def centre(sqlite_store: Store, clock: ManualClock, tmp_path: Path) -> Centre:
+def store(sqlite_store: Store) -> Store:
+    """What HTTP adds is the same on every database."""
+    return sqlite_store
+
+
+@pytest.fixture
+def centre(store: Store, clock: ManualClock, tmp_path: Path) -> Centre:
     settings = Settings(data_dir=tmp_path, host="testserver", port=80)
-    return Centre(
-        settings=settings, clock=clock, store=sqlite_store, changes=Changes(), media=MediaStore(tmp_path / "media")
-    )
+    return Centre(settings=settings, clock=clock, store=store, changes=Changes(), media=MediaStore(tmp_path / "media"))
 
 
 @pytest.fixture
@@ -34,3 +42,18 @@ def client(app: FastAPI) -> Iterator[TestClient]:
     """Nobody, on a browser that has no cookies yet."""
     with TestClient(app, raise_server_exceptions=False) as opened:
         yield opened
+
+
+@pytest.fixture
+def sign_in(app: FastAPI) -> Iterator[Callable[[str], TestClient]]:
+    """`sign_in(login)`: a browser of its own in which the person has signed in, CSRF token included."""
+    with ExitStack() as opened:
+
+        def browser(login: str) -> TestClient:
+            client = opened.enter_context(TestClient(app, raise_server_exceptions=False))
+            answer = client.post("/api/v1/session", json={"login": login, "password": PASSWORD})
+            assert answer.status_code == 201, answer.text
+            client.headers[CSRF_HEADER] = answer.json()["csrf_token"]
+            return client
+
+        yield browser
