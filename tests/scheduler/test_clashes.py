@@ -151,7 +151,7 @@ def planned(drawn: list[tuple[int, int, Late, AfterCut, int]]) -> tuple[Airing, 
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some, quotas, starts, st.integers(1, 20))
 def test_what_is_offered_clashes_with_nothing(
     drawn: list[tuple[int, int, Late, AfterCut, int]], quota: Quota | None, start: int, length: int
@@ -176,7 +176,7 @@ def on_day(at_us: int, start: int) -> bool:
     return from_us(at_us) - from_us(MONDAY) < timedelta(minutes=start + 120)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some, quotas, some)
 def test_no_effect_means_the_same_timeline_with_the_new_in_it(
     drawn: list[tuple[int, int, Late, AfterCut, int]],

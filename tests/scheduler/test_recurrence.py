@@ -88,7 +88,7 @@ rules = st.builds(
 starts = st.datetimes(wall(2025, 1, 1), wall(2027, 12, 31)).map(lambda moment: moment.replace(microsecond=0))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rules, starts, st.integers(0, 399), st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)), st.booleans())
 @example(Rule("WEEKLY", 1, [6], [], []), wall(2025, 12, 3, 5), 60, set(), set(), False)
 @example(Rule("DAILY", 1, [], [], []), wall(2025, 12, 3, 23, 59), 3, {1}, {2}, True)
@@ -266,7 +266,6 @@ parts = st.lists(st.tuples(names, values).map("=".join), max_size=5)
 nearly = parts.map(lambda found: ";".join(["FREQ=MONTHLY", *found]))
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(max_size=MAX_TEXT + 1), nearly), starts)
 def test_any_text_is_either_a_repetition_or_refused(text: str, start: datetime) -> None:
     recurrence = weekly(start, text)

@@ -223,7 +223,7 @@ late_media = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(some_airings(), some_rules, late_media)
 @example([airing("a0", 600, 60, late=Late.WHOLE), airing("a1", 615, 30)], Rules(), {"a0": MONDAY + 630 * MINUTE})
 @example(
