@@ -1,0 +1,97 @@
+"""The whole of Loa on this machine: a centre, three receivers on virtual horns, and people in a real browser."""
+
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from broadcast.clock import SystemClock
+from web.cli.demo import raise_curtain
+from web.demo import cast
+from web.demo.stage import BROKER_OFFSET, Stage
+
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "suối nước trong veo"
+HEIGHT_OF = {360: 740, 1280: 900}
+PICTURES = Path(__file__).parents[2] / "build" / "pictures"
+SPOKEN = "Xin chào bà con. Đây là lời đọc thử qua micrô của máy tính."
+
+
+@dataclass
+class Play:
+    """`stage` with its people; `open` gives a page, so many pixels wide, of somebody who is signed in."""
+
+    stage: Stage
+    crew: cast.Cast
+    open: Callable[[str, int], Page]
+
+    def picture(self, page: Page, name: str) -> None:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+@pytest.fixture(scope="session")
+def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+    folder = tmp_path_factory.mktemp("e2e")
+    microphone = folder / "microphone.wav"
+    subprocess.run(["espeak-ng", "-v", "vi", "-w", microphone, SPOKEN], check=True)
+    with Stage(folder, _free_port(), list(cast.RECEIVERS)) as stage, sync_playwright() as playwright:
+        crew = raise_curtain(stage, lambda _line: None)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+                *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+                f"--use-file-for-fake-audio-capture={microphone}",
+            ],
+        )
+        yield Play(stage, crew, _opener(browser, stage, crew))
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def clock() -> SystemClock:
+    return SystemClock()
+
+
+def _opener(browser: Browser, stage: Stage, crew: cast.Cast) -> Callable[[str, int], Page]:
+    chosen: dict[str, str] = {}
+
+    def open_as(login: str, width: int) -> Page:
+        context = browser.new_context(
+            base_url=stage.url, locale="vi-VN", viewport={"width": width, "height": HEIGHT_OF[width]}
+        )
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        page.goto("/")
+        page.fill("#login", login)
+        page.fill("#password", chosen.get(login, crew.passwords[login]))
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: "sign-in" not in url)
+        if login not in chosen:
+            page.fill("#new_password", PASSWORD)
+            page.fill("#repeated", PASSWORD)
+            page.keyboard.press("Enter")
+            page.wait_for_url(lambda url: "password" not in url)
+            chosen[login] = PASSWORD
+        return page
+
+    return open_as
+
+
+def _free_port() -> int:
+    """A port whose partner for the broker is free as well."""
+    for _ in range(50):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + BROKER_OFFSET))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise AssertionError("no two free ports")
