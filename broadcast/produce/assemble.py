@@ -2,8 +2,7 @@
 
 pydub holds raw samples in memory: two hours of mono at 48 kHz are 691 MB, and it copies on every join. So pydub makes
 only the short ends and the pause between repeats, and ffmpeg's concat joins them to the body, however long, in the
-pass that encodes anyway. Measured with a two-hour source: 80 MB in the child and 60 MB here, the same as for ten
-minutes; the join costs nothing that can be told from noise.
+pass that encodes anyway. Measured with a two-hour MP3: 58 MB in the child and 67 MB in the whole of this process.
 """
 
 from dataclasses import dataclass

@@ -27,6 +27,8 @@ PROBE_LIMITS = child.Limits(cpu_s=60, memory_bytes=MEMORY_BYTES)
 SILENCE_DB = -60.0
 """A loudest sample below this is no sound that anyone meant."""
 
+PADDING_US = US_PER_S
+"""Codecs pad: a file cut at two hours decodes to a little more."""
 CUT_SHARE = 0.9
 """Less sound than this share of the announced length means that the end of the file is missing."""
 
@@ -74,7 +76,7 @@ def probe(source: Path, cancel: threading.Event | None = None) -> Claim:
 def scan_command(source: Path) -> list[str]:
     """Decode everything and measure levels; a little past the limit is enough to know that it is too long."""
     guard = [part for key, value in GUARD.items() for part in (f"-{key}", value)]
-    limit_s = MAX_DURATION_US // US_PER_S + 1
+    limit_s = (MAX_DURATION_US + PADDING_US) // US_PER_S + 1
     return [
         *["ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-progress", "pipe:1"],
         *[*guard, "-i", f"file:{source.resolve()}", "-map", "0:a:0", "-t", str(limit_s)],
@@ -88,7 +90,7 @@ def read_scan(result: child.ChildResult, duration_us: int, claim: Claim) -> Scan
     mean, peak = (re.findall(rf"{name}_volume: (-?[\d.]+|-inf) dB", text) for name in ("mean", "max"))
     if duration_us == 0 or not mean or not peak:
         raise ProduceError(Refusal.NOT_AUDIO, "no sound could be decoded from the file")
-    if duration_us > MAX_DURATION_US:
+    if duration_us > MAX_DURATION_US + PADDING_US:
         raise ProduceError(Refusal.TOO_LONG, "the sound is longer than two hours")
     cut_short = claim.duration_us is not None and duration_us < claim.duration_us * CUT_SHARE
     damaged = cut_short or result.failed or bool(re.search(r"\[(error|fatal)\]", text))

@@ -2,7 +2,6 @@
 
 Keys are matched exactly, case and all, as whole words; values are lower-case words only.
 """
-# ruff: noqa: RUF001 people type these signs
 
 LETTERS = {
     "a": "a", "b": "bê", "c": "xê", "d": "dê", "đ": "đê", "e": "e", "f": "ép", "g": "giê", "h": "hát", "i": "i",

@@ -7,7 +7,6 @@ Rules:
 3. A line that already is such words is returned as it came, so normalising twice changes nothing.
 4. Proper names and words that look Vietnamese are kept; foreign words are respelled if the engine knows how.
 """
-# ruff: noqa: RUF001 people type these dashes and quotes
 
 import re
 import unicodedata

@@ -3,7 +3,6 @@
 Each rule is a pattern and what to write instead. Rules run in the order of RULES, the narrow before the wide, on one
 line of text; what no rule knows (a plain 18, năm 2019) is left to the general engine.
 """
-# ruff: noqa: RUF001 people type these dashes and signs
 
 import re
 from collections.abc import Callable

@@ -16,7 +16,7 @@ TRAPS_OF_THE_TWELVE = [
     ("ann-01", "sau mỗi 15 phút", "sau mỗi mười lăm phút"),
     ("ann-02", "ngày 14/6, từ 7 giờ 30", "ngày mười bốn tháng sáu, từ bảy giờ ba mươi"),
     ("ann-02", "từ 2 đến 18 tháng tuổi", "từ hai đến mười tám tháng tuổi"),
-    ("ann-02", "sởi – rubella", "sởi, ru ben la"),  # noqa: RUF001
+    ("ann-02", "sởi – rubella", "sởi, ru ben la"),
     ("ann-03", "đường dây 22 kV: từ", "đường dây hai mươi hai ki lô vôn: từ"),
     ("ann-03", "thứ Năm, ngày 19/6", "thứ năm, ngày mười chín tháng sáu"),
     ("ann-03", "tại Thôn 1, Thôn 2 và một phần Thôn 3", "tại thôn một, thôn hai và một phần thôn ba"),
@@ -27,7 +27,7 @@ TRAPS_OF_THE_TWELVE = [
     ("ann-05", "sinh năm 2019", "sinh năm hai nghìn không trăm mười chín"),
     ("ann-05", "từ ngày 01/7 đến hết ngày 15/7", "từ ngày mùng một tháng bảy đến hết ngày mười lăm tháng bảy"),
     ("ann-06", "dưới 50%", "dưới năm mươi phần trăm"),
-    ("ann-06", "cấp IV – cấp nguy hiểm", "cấp bốn, cấp nguy hiểm"),  # noqa: RUF001
+    ("ann-06", "cấp IV – cấp nguy hiểm", "cấp bốn, cấp nguy hiểm"),
     ("ann-06", "gọi số 114.", "gọi số một một bốn."),
     ("ann-07", "khoảng 1,1 m, tóc", "khoảng một phẩy một mét, tóc"),
     ("ann-07", "tiếng Ca Dong và tiếng Việt", "tiếng ca dong và tiếng việt"),
@@ -82,7 +82,7 @@ def test_titles_of_the_twelve() -> None:
         ("đơn vị tính: km", "đơn vị tính: ki lô mét"),
         ("150 mm/24h", "một trăm năm mươi mi li mét trên hai mươi tư giờ"),
         # ranges
-        ("10–17 giờ", "mười đến mười bảy giờ"),  # noqa: RUF001
+        ("10–17 giờ", "mười đến mười bảy giờ"),
         ("mưa 50-100mm", "mưa năm mươi đến một trăm mi li mét"),
         ("giảm 15-20%", "giảm mười lăm đến hai mươi phần trăm"),
         ("cấp 8-9, giật cấp 11", "cấp tám đến chín, giật cấp mười một"),

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 people type these signs
 import unicodedata
 
 from hypothesis import example, given
