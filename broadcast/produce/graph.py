@@ -6,9 +6,9 @@ last limiter that only catches what the gain lifted too far.
 
 The limiter takes loudness away, and how much depends on the sound, so pass one measures behind two ceilings at once and
 `plan` chooses the ceiling between them whose distance to the loudness is just what the target leaves.
-Measured on speech of two engines, soft, clipped, stereo, with pauses and changing level: -16.1 to -15.5 LUFS and at most
--2.6 dBTP into the encoder; after Opus -16.5 to -15.7 LUFS and at most -1.9 dBTP. Steady broadband noise is the exception:
-Opus at 24 kbit/s gives it back 2 LU softer.
+Measured on speech of two engines, soft, clipped, stereo, with pauses and changing level: -16.1 to -15.5 LUFS and at
+most -2.6 dBTP into the encoder; after Opus -16.5 to -15.7 LUFS and at most -1.9 dBTP. Steady broadband noise is the
+exception: Opus at 24 kbit/s gives it back 2 LU softer.
 """
 
 import re
