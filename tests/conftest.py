@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from broadcast.clock import ManualClock
@@ -30,6 +31,10 @@ from scheduler.store.types import new_id
 from scheduler.zones import service
 from scheduler.zones.models import ZoneKind
 from scheduler.zones.schemas import ZoneNew
+
+# No example of a property fails for the time it takes: machines are busy.
+hypothesis_settings.register_profile("patient", deadline=None)
+hypothesis_settings.load_profile("patient")
 
 START_LIMIT_S = 60
 PASSWORD = "một mật khẩu đủ dài"
