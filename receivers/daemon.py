@@ -1,4 +1,4 @@
-"""The receiver's process: one task group, every task named, wired around one node (does I/O).
+"""The receiver's process: a few long tasks, each named, wired around one node (does I/O).
 
 Rules
 - What plays depends on the disk, the clock and the sound card alone; link and stock are beside it.
@@ -30,6 +30,7 @@ from receivers.outbox import Outbox
 from receivers.plan import volume_percent
 from receivers.sound.cue import Played
 from receivers.stock import Stock
+from receivers.tasks import run_until
 from receivers.vault import Vault
 from receivers.version import VERSION
 
@@ -77,18 +78,15 @@ class Daemon:
     async def run(self) -> None:
         """Until `stop`. An exception from here is a mistake in Loa, or an OSError from a folder that cannot be made."""
         await self._wake_up()
+        tasks = (
+            asyncio.create_task(self._horn.keep_open(self._clock), name="horn"),
+            asyncio.create_task(self._play(), name="play"),
+            asyncio.create_task(self._link.run(), name="link"),
+            asyncio.create_task(self._stock.run(), name="stock"),
+            asyncio.create_task(self._tell(), name="tell"),
+        )
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = (
-                    group.create_task(self._horn.keep_open(self._clock), name="horn"),
-                    group.create_task(self._play(), name="play"),
-                    group.create_task(self._link.run(), name="link"),
-                    group.create_task(self._stock.run(), name="stock"),
-                    group.create_task(self._tell(), name="tell"),
-                )
-                await self._stopping.wait()
-                for task in tasks:
-                    task.cancel()
+            await run_until(self._stopping, tasks)
         finally:
             await self._go_to_sleep()
 
@@ -136,7 +134,8 @@ class Daemon:
             if self._node.outbox.number != number:
                 self._link.reports_changed()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
 
     async def _tell(self) -> None:
         while True:

@@ -57,9 +57,10 @@ class Horn:
         return True
 
     async def keep_open(self, clock: Clock) -> None:
-        """Try until the device is open; from then on the player looks after it."""
+        """For ever: try until the device is open; from then on the player looks after it."""
         while self._player is None and not await self.open():
             await clock.sleep(RETRY_S)
+        await asyncio.Event().wait()
 
     def set_plan(self, cues: tuple[Cue, ...]) -> None:
         if cues == self._plan:

@@ -30,6 +30,7 @@ from broadcast.wire import topics
 from broadcast.wire.documents import Ack, PlayReport, ReceiverState
 from receivers.identity import Identity
 from receivers.needs import backoff_us
+from receivers.tasks import run_until
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class Link:
         self._random = SystemRandom()
         self._bells = _Bells()
         self._failures = 0
+        self._up_at_us = 0
         self.status = LinkStatus(since_us=clock.now_us())
 
     def state_changed(self) -> None:
@@ -110,8 +112,8 @@ class Link:
             try:
                 async with self._client() as client:
                     await self._session(client)
-            except* (aiomqtt.MqttError, OSError, ssl.SSLError, UnicodeError) as group:
-                self._went_down(group)
+            except (aiomqtt.MqttError, OSError, UnicodeError) as error:
+                self._went_down(error)
             wait_us = backoff_us(self._failures, self._random.random(), RETRY_MAX_US)
             await self._clock.sleep(wait_us / 1_000_000)
 
@@ -139,28 +141,28 @@ class Link:
 
     async def _session(self, client: aiomqtt.Client) -> None:
         self._came_up()
+        tasks = (
+            asyncio.create_task(self._receive(client), name="link-receive"),
+            asyncio.create_task(self._subscribe(client), name="link-subscribe"),
+            asyncio.create_task(self._send_states(client), name="link-states"),
+            asyncio.create_task(self._send_reports(client), name="link-reports"),
+        )
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._receive(client), name="link-receive")
-                group.create_task(self._subscribe(client), name="link-subscribe")
-                group.create_task(self._send_states(client), name="link-states")
-                group.create_task(self._send_reports(client), name="link-reports")
+            await run_until(asyncio.Event(), tasks)
         except asyncio.CancelledError:
             with contextlib.suppress(aiomqtt.MqttError, OSError):
                 await self._publish_state(client, self._desk.farewell_state(), FAREWELL_S)
             raise
 
     def _came_up(self) -> None:
+        self._up_at_us = self._clock.monotonic_us()
         self.status = LinkStatus(online=True, since_us=self._clock.now_us())
         log.info("connected to %s:%s", self._identity.broker.host, self._identity.broker.port)
         self._desk.on_link(online=True)
 
-    def _went_down(self, group: BaseExceptionGroup[Exception]) -> None:
-        was_good = self.status.online and self._clock.now_us() - self.status.since_us > STABLE_US
+    def _went_down(self, error: Exception) -> None:
+        was_good = self.status.online and self._clock.monotonic_us() - self._up_at_us > STABLE_US
         self._failures = 1 if was_good else self._failures + 1
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
         since_us = self._clock.now_us() if self.status.online else self.status.since_us
         self.status = LinkStatus(since_us=since_us, error=str(error) or type(error).__name__)
         log.log(logging.WARNING if self._failures == 1 else logging.DEBUG, "no connection: %s", self.status.error)
@@ -216,7 +218,8 @@ class Link:
                     await client.publish(topic, msgspec.json.encode(report), qos=1)
                     sent = number
             try:
-                await asyncio.wait_for(self._bells.reports.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._bells.reports.wait()
             except TimeoutError:
                 sent = self._desk.acknowledged()
                 wait_s = min(wait_s * 2, RESEND_MAX_S)

@@ -19,6 +19,7 @@ from receivers.config import Config
 from receivers.lean_httpx import httpx
 from receivers.media import MediaStore
 from receivers.needs import RECHECK_AHEAD_US, Need, backoff_us, next_fetch, next_recheck, overtakes, to_let_go
+from receivers.tasks import end
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ class Stock:
                     busy = False
                 if not busy:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), IDLE_S)
+                        async with asyncio.timeout(IDLE_S):
+                            await self._wake.wait()
 
     async def _step(self, client: httpx.AsyncClient) -> bool:
         """Do the one most urgent thing; False when there is nothing to do now."""
@@ -157,8 +159,7 @@ class Stock:
                     return
             task.result()
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            await end((task,))
 
     def _make_room(self, need: Need) -> None:
         wanted = self._wants()

@@ -1,4 +1,4 @@
-"""A small centre on real sockets: Mosquitto with TLS and certificates, recordings and enrolment over HTTP with faults."""
+"""A small centre on real sockets: Mosquitto with TLS and certificates, recordings and enrolment over faulty HTTP."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from broadcast.wire.documents import Ack, PlayReport, Programme, ReceiverState, 
 from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest
 from broadcast.wire.trust import seal
 from receivers import identity
+from receivers.tasks import end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -37,7 +38,11 @@ PAGE = b"<html>Please sign in to use this Wi-Fi</html>"
 
 @dataclass
 class HttpServer:
-    """Serves `bodies` by name with Range; `faults` are taken one a request: cut:N, html, page, longer, altered, 404, plain."""
+    """Serves `bodies` by name, with Range. One of `faults` is taken by each request.
+
+    They are cut:N (after N bytes), held (in the middle, until `gate`), html and page (a portal), longer, altered, 404,
+    and plain (no Range).
+    """
 
     bodies: dict[str, bytes] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -45,6 +50,7 @@ class HttpServer:
     post: Callable[[bytes], tuple[int, bytes]] | None = None
     port: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    holding: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -86,6 +92,7 @@ class HttpServer:
         self._head(writer, 206 if begin else 200, len(piece), "audio/ogg", part)
         if fault == "held":
             writer.write(piece[: len(piece) // 2])
+            self.holding.set()
             await self.gate.wait()
             piece = piece[len(piece) // 2 :]
         writer.write(piece[: int(count)] if fault == "cut" else piece)
@@ -94,6 +101,40 @@ class HttpServer:
         phrase = HTTPStatus(status).phrase
         head = f"HTTP/1.1 {status} {phrase}\r\nContent-Length: {length}\r\nContent-Type: {kind}\r\n{more}"
         writer.write(f"{head}Connection: close\r\n\r\n".encode())
+
+
+@dataclass
+class Relay:
+    """A link that can be cut: passes connections on to `target` while it listens."""
+
+    target: int
+    port: int = 0
+    listener: asyncio.Server | None = None
+    ends: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    async def mend(self) -> None:
+        self.listener = await asyncio.start_server(self._pass, HOST, self.port)
+        self.port = self.listener.sockets[0].getsockname()[1]
+
+    def cut(self) -> None:
+        if self.listener is not None:
+            self.listener.close()
+        for writer in self.ends:
+            writer.close()
+        self.ends.clear()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward, back = await asyncio.open_connection(HOST, self.target)
+        self.ends |= {writer, back}
+        await asyncio.gather(_copy(reader, back), _copy(onward, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while block := await reader.read(65536):
+            writer.write(block)
+            await writer.drain()
+    writer.close()
 
 
 @dataclass
@@ -210,5 +251,13 @@ async def centre(tmp_path: Path, http: HttpServer) -> AsyncIterator[Centre]:
         async with asyncio.timeout(15):
             await centre.bus.next_session(0)
         yield centre
-        task.cancel()
-        await asyncio.wait({task})
+        await end((task,))
+
+
+@pytest.fixture
+async def relay(centre: Centre) -> AsyncIterator[Relay]:
+    """A link to the centre's broker that is up and can be cut."""
+    relay = Relay(centre.lab.port)
+    await relay.mend()
+    yield relay
+    relay.cut()

@@ -25,6 +25,11 @@ async def _enrol(url: str, code: str, folder: Path) -> Identity:
     return await asyncio.to_thread(enrol, url, enrolment_code.parse(code), folder, SystemClock())
 
 
+def _modes(folder: Path) -> list[int]:
+    """The permissions of what was written."""
+    return [path.stat().st_mode & 0o777 for path in folder.iterdir()]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
@@ -39,7 +44,7 @@ async def test_a_code_makes_a_receiver(centre: Centre, folder: Path) -> None:
     assert enrolled.receiver_id == "rx1"
     assert list(enrolled.trusted().values()) == [centre.order_key]
     assert enrolled.media_urls == (f"{centre.http.url}/media/",)
-    assert [path.stat().st_mode & 0o777 for path in sorted(folder.iterdir())] == [0o600, 0o600]
+    assert _modes(folder) == [0o600, 0o600]
     context = ssl.create_default_context(cadata=enrolled.ca)
     context.load_cert_chain(folder / enrolled.credentials)
     assert centre.http.requests[0][0] == "/api/v1/enrolments"
@@ -50,14 +55,14 @@ async def test_enrolling_again_leaves_one_identity(centre: Centre, folder: Path)
         centre.http.post = centre.enrolment(name)
         await _enrol(centre.http.url, centre.code, folder)
     assert identity.load(folder).receiver_id == "rx2"
-    assert len(list(folder.iterdir())) == 2
+    assert len(_modes(folder)) == 2
 
 
 async def test_another_order_key_than_the_codes_is_refused(centre: Centre, folder: Path) -> None:
     centre.http.post = centre.enrolment("rx1", Ed25519PrivateKey.generate().public_key())
     with pytest.raises(EnrolmentRefused, match="does not fit the code"):
         await _enrol(centre.http.url, centre.code, folder)
-    assert list(folder.iterdir()) == []
+    assert _modes(folder) == []
 
 
 async def test_a_key_slipped_in_beside_the_codes_is_not_trusted(centre: Centre, folder: Path) -> None:
@@ -85,7 +90,7 @@ async def test_what_a_centre_does_not_say_is_refused_in_words(
     centre.http.post = lambda _: (status, answer)
     with pytest.raises(EnrolmentRefused, match=told):
         await _enrol(centre.http.url, centre.code, folder)
-    assert list(folder.iterdir()) == []
+    assert _modes(folder) == []
 
 
 async def test_a_certificate_for_another_is_refused(centre: Centre, folder: Path) -> None:
@@ -93,7 +98,7 @@ async def test_a_certificate_for_another_is_refused(centre: Centre, folder: Path
     centre.http.post = lambda body: (201, honest(body)[1].replace(b'"receiver_id":"rx2"', b'"receiver_id":"rx1"'))
     with pytest.raises(EnrolmentRefused, match="not for this receiver"):
         await _enrol(centre.http.url, centre.code, folder)
-    assert list(folder.iterdir()) == []
+    assert _modes(folder) == []
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-centre.invalid"])

@@ -1,0 +1,144 @@
+"""The whole daemon as a process: real broker, real HTTP, real player on a virtual horn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from broadcast.clock import SystemClock
+from broadcast.wire.documents import Media, Outcome, SignedDocument
+from receivers import identity, status
+from receivers.exit_codes import ExitCode
+from receivers.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from receivers.lab.horns import VirtualHorns
+    from tests.receivers.daemon.conftest import Desk
+    from tests.receivers.daemon.online.conftest import Centre, Relay
+
+S = 1_000_000
+
+
+@contextlib.asynccontextmanager
+async def _daemon(folder: Path, horns: VirtualHorns) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "receivers", "run", "--state", str(folder), "--device", "horn1"),
+        env={**os.environ, **horns.environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _ended(process: asyncio.subprocess.Process) -> tuple[int, str]:
+    async with asyncio.timeout(20):
+        _, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, errors.decode()
+
+
+@pytest.fixture
+def cuttable(centre: Centre, relay: Relay) -> tuple[Centre, Relay]:
+    return centre, relay
+
+
+@pytest.fixture
+def media(centre: Centre, another: Path) -> Media:
+    """Two seconds of sound, served by the centre."""
+    body = another.read_bytes()
+    sha256 = hashlib.sha256(body).hexdigest()
+    centre.http.bodies[sha256] = body
+    return Media(sha256=sha256, size_bytes=len(body), duration_us=2 * S)
+
+
+@pytest.fixture
+def folder(centre: Centre, relay: Relay, tmp_path: Path) -> Path:
+    """The state folder of a receiver that is enrolled behind the relay."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    me = centre.enrolled(folder, "rx1")
+    direct = (folder / me.credentials).read_bytes()
+    identity.save(folder, replace(me, broker=replace(me.broker, port=relay.port)), direct)
+    return folder
+
+
+async def test_a_programme_is_played_and_reported_with_the_link_up_and_with_the_link_cut(
+    cuttable: tuple[Centre, Relay], folder: Path, horns: VirtualHorns, media: Media, desk: Desk
+) -> None:
+    centre, relay = cuttable
+    await centre.publish(_lasting(desk.settings()))
+    async with _daemon(folder, horns) as process:
+        await centre.until(lambda: any(state.online and state.player == "idle" for state in centre.states))
+        begin_us = SystemClock().now_us() + 5 * S
+        airings = [desk.airing("linked", begin_us, media), desk.airing("alone", begin_us + 6 * S, media)]
+        await centre.publish(_lasting(desk.programme(airings)))
+        await centre.until(lambda: centre.states[-1].media != () and centre.states[-1].media[0].ready_us is not None)
+        await centre.until(lambda: centre.states[-1].airing_id == "linked")
+        await centre.until(lambda: len(centre.reports) == 1)
+        relay.cut()
+        await centre.until(lambda: not centre.states[-1].online)
+        await _reported_on_disk(folder, "alone")
+        assert len(centre.reports) == 1
+        await relay.mend()
+        await centre.until(lambda: centre.reports[-1].number == 2)
+        await centre.until(lambda: centre.states[-1].online and centre.states[-1].pending_reports == 0)
+        assert status.is_running(folder)
+        process.send_signal(signal.SIGTERM)
+        assert (await _ended(process))[0] == ExitCode.DONE
+        await centre.until(lambda: centre.states[-1].player == "off")
+    assert not status.is_running(folder)
+    # The first may have come twice, when its Ack was cut off: the centre knows it by its number.
+    assert {report.number: (report.airing_id, report.outcome) for report in centre.reports} == {
+        1: ("linked", Outcome.HEARD),
+        2: ("alone", Outcome.HEARD),
+    }
+    for report in centre.reports:
+        assert report.rms_dbfs is not None
+        assert report.rms_dbfs > -40
+        assert report.played_us == pytest.approx(2 * S, abs=60_000)
+        assert report.start_error_us is not None
+
+
+async def test_a_second_daemon_on_the_same_folder_is_refused(folder: Path, horns: VirtualHorns) -> None:
+    with status.only_one(folder):
+        async with _daemon(folder, horns) as process:
+            code, told = await _ended(process)
+    assert code == ExitCode.ALREADY
+    assert "running on" in told
+
+
+async def _reported_on_disk(folder: Path, airing_id: str) -> None:
+    """Return once the report of an airing is in the outbox."""
+    async with asyncio.timeout(30):
+        while airing_id not in _outbox(folder).over:  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.1)
+
+
+def _outbox(folder: Path) -> Outbox:
+    """What is on disk, looked at in a copy."""
+    with tempfile.TemporaryDirectory() as copy:
+        shutil.copytree(folder / "rx1" / "reports", copy, dirs_exist_ok=True)
+        outbox = Outbox(Path(copy))
+        outbox.open(SystemClock().now_us())
+        return outbox
+
+
+def _lasting(document: SignedDocument) -> SignedDocument:
+    return replace(document, expires_us=SystemClock().now_us() + 86_400 * S)
