@@ -1,4 +1,4 @@
-"""Languages of the pages: English sentences are the keys, each other language has `locales/<code>/messages.po`.
+"""Languages of the pages: English sentences are the keys, each other language has `locales/<code>/*.po`.
 
 The .po files are compiled in memory when a language is first asked for; there is no build step.
 """
@@ -8,6 +8,7 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -29,8 +30,11 @@ def translations(language: str) -> NullTranslations:
         raise KeyError(language)
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
-    with (LOCALES / language / "messages.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
+    catalogue: Catalog = Catalog(locale=language)
+    for path in sorted((LOCALES / language).glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale=language):
+                catalogue[message.id] = message
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
@@ -38,7 +42,7 @@ def translations(language: str) -> NullTranslations:
 
 
 def choose(cookie: str | None, accept_language: str | None) -> str:
-    """The language for someone who is not signed in: what they chose, else what the browser prefers, else Vietnamese."""
+    """The language for someone who is not signed in: what they chose, else the browser's, else Vietnamese."""
     if cookie in LANGUAGES:
         return cookie
     for _, tag in sorted(map(_weighed, (accept_language or "").split(",")), key=lambda pair: -pair[0]):

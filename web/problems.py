@@ -156,6 +156,7 @@ def _wants_page(request: Request) -> bool:
 _HTTP_DETAILS = {
     HTTPStatus.NOT_FOUND: i18n.N_("There is no such page."),
     HTTPStatus.METHOD_NOT_ALLOWED: i18n.N_("This cannot be done here."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: i18n.N_("This is too large to be sent here."),
     HTTPStatus.BAD_REQUEST: i18n.N_("The request could not be read."),
 }
 

@@ -98,6 +98,8 @@ def change_settings(
     try:
         checked(rules.effective_rules(db, zone.path))
     except BadRules as bad:
+        if bad.field == "timezone":
+            raise Invalid("bad_timezone", "There is no time zone of this name.", field="timezone") from bad
         raise Invalid("bad_rules", "This cannot hold: %(why)s", field=bad.field, why=bad.message) from bad
     except msgspec.ValidationError as bad:
         raise Invalid("bad_rules", "This cannot hold: %(why)s", field="quiet_hours", why=str(bad)) from bad
