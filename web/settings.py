@@ -14,23 +14,23 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("/var/lib/loa"), description="Database, media, keys and broker state.")
     host: str = Field("127.0.0.1", description="Address that the pages and the API listen on.")
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = Field(8000, ge=0, le=65535, description="Port of pages and API.")
     public_url: str | None = Field(None, description="How browsers and receivers reach the centre, with scheme.")
     database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite in data_dir when empty.")
     timezone: str = Field("Asia/Ho_Chi_Minh", description="Zone time where no zone says otherwise.")
 
     broker_host: str = Field("127.0.0.1", description="Name that receivers reach the broker by; in its certificate.")
     broker_bind: str = Field("127.0.0.1", description="Address that Loa's own broker listens on.")
-    broker_port: int = Field(8883, ge=0, le=65535)
+    broker_port: int = Field(8883, ge=0, le=65535, description="Port of the broker, for receivers too.")
     broker_external: bool = Field(
         default=False, description="Use a broker at broker_host instead of starting Mosquitto."
     )
     broker_ca_file: Path | None = Field(None, description="CA of an external broker; Loa's own when empty.")
 
     voice_model_dir: Path | None = Field(None, description="Folder of a Piper/VITS voice (*.onnx, *.onnx.json).")
-    session_hours: float = Field(12, gt=0)
+    session_hours: float = Field(12, gt=0, description="How long a sign-in lasts at most.")
     cookie_secure: bool | None = Field(None, description="Defaults to whether public_url is https.")
-    upload_max_bytes: int = Field(200 * 1024 * 1024, gt=0)
+    upload_max_bytes: int = Field(200 * 1024 * 1024, gt=0, description="Largest sound file taken.")
 
     @property
     def base_url(self) -> str:
