@@ -82,7 +82,8 @@ class Publisher:
                     await self.send()
                 if not more:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(wake.wait(), POLL_S)
+                        async with asyncio.timeout(POLL_S):
+                            await wake.wait()
 
     async def _watch(self, wake: asyncio.Event) -> None:
         async for _words in self._changes.watch():

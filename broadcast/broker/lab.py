@@ -65,7 +65,7 @@ class LabBroker:
 async def running(where: Path, clock: Clock, revoked: Iterable[tuple[int, datetime]] = ()) -> AsyncIterator[LabBroker]:
     """A broker that listens, until the block ends."""
     root = load_or_make(where / "keys", clock.now())
-    renew(root, HOST, clock.now())
+    renew(root, [HOST], clock.now())
     broker = Broker(where / "broker", root, HOST, 0, clock)
     broker.prepare(revoked)
     task = asyncio.create_task(broker.run(), name="broker")

@@ -166,7 +166,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), ASK_AGAIN_S)
+            async with asyncio.timeout(ASK_AGAIN_S):
+                await process.wait()
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     await process.wait()

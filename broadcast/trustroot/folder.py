@@ -101,9 +101,12 @@ def load_or_make(folder: Path, now: datetime) -> TrustRoot:
         ) from error
 
 
-def renew(root: TrustRoot, broker_host: str, now: datetime) -> bool:
-    """Make certificates of broker and centre that are missing, about to expire or for other names; whether any was."""
-    hosts = tuple(dict.fromkeys((broker_host, *LOCAL_HOSTS)))
+def renew(root: TrustRoot, broker_hosts: Iterable[str], now: datetime) -> bool:
+    """Make certificates of broker and centre that are missing, about to expire or for other names; whether any was.
+
+    `broker_hosts` are names and addresses by which the broker is reached, beside those of this machine itself.
+    """
+    hosts = tuple(dict.fromkeys((*broker_hosts, *LOCAL_HOSTS)))
     renewed = False
     if not _good(root.broker_file, root, now, hosts):
         key = ec.generate_private_key(ec.SECP256R1())

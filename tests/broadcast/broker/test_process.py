@@ -65,7 +65,7 @@ async def test_a_clean_stop_keeps_what_is_retained(tmp_path: Path) -> None:
 async def test_a_port_in_use_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "START_ATTEMPTS", 2)
     root = load_or_make(tmp_path / "keys", SystemClock().now())
-    renew(root, HOST, SystemClock().now())
+    renew(root, [HOST], SystemClock().now())
     with socket.create_server((HOST, 0)) as taken:
         broker = Broker(tmp_path / "broker", root, HOST, taken.getsockname()[1], SystemClock())
         broker.prepare(())
@@ -76,7 +76,7 @@ async def test_a_port_in_use_is_explained(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_an_address_that_is_not_here_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "START_ATTEMPTS", 1)
     root = load_or_make(tmp_path / "keys", SystemClock().now())
-    renew(root, HOST, SystemClock().now())
+    renew(root, [HOST], SystemClock().now())
     broker = Broker(tmp_path / "broker", root, "192.0.2.1", 18883, SystemClock())
     broker.prepare(())
     with pytest.raises(BrokerUnavailable, match="LOA_BROKER_BIND"):
@@ -124,7 +124,7 @@ async def test_many_connections_are_allowed(lab: LabBroker) -> None:
 
 async def test_a_renewed_certificate_is_used_without_a_new_start(lab: LabBroker) -> None:
     before = lab.broker.pid
-    renew(lab.root, "other.example", lab.clock.now())
+    renew(lab.root, ["other.example"], lab.clock.now())
     lab.broker.renew_certificate()
     async with asyncio.timeout(LIMIT_S):
         while not await _serves(lab, "other.example"):  # noqa: ASYNC110 - another process: asking is all there is

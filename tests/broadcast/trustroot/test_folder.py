@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def root(tmp_path: Path) -> TrustRoot:
     root = load_or_make(tmp_path / "keys", NOW)
-    renew(root, "loa.example", NOW)
+    renew(root, ["loa.example"], NOW)
     return root
 
 
@@ -30,7 +30,7 @@ def test_a_lax_umask_changes_nothing(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         root = load_or_make(tmp_path / "keys", NOW)
-        renew(root, "localhost", NOW)
+        renew(root, ["localhost"], NOW)
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o077 for path in (root.folder, *root.folder.iterdir())} == {0}
@@ -80,26 +80,26 @@ def test_killed_at_any_file_operation_it_leaves_nothing_or_all(tmp_path: Path) -
 
 def test_certificates_are_kept_while_they_are_good(root: TrustRoot) -> None:
     before = root.broker_file.read_bytes(), root.centre_file.read_bytes()
-    assert not renew(root, "loa.example", NOW + timedelta(days=300))
+    assert not renew(root, ["loa.example"], NOW + timedelta(days=300))
     assert (root.broker_file.read_bytes(), root.centre_file.read_bytes()) == before
 
 
 def test_certificates_are_renewed_before_they_expire(root: TrustRoot) -> None:
     later = _certificate(root.broker_file).not_valid_after_utc - RENEW_BEFORE
-    assert renew(root, "loa.example", later)
+    assert renew(root, ["loa.example"], later)
     assert _certificate(root.broker_file).not_valid_after_utc > later + timedelta(days=300)
     assert _certificate(root.centre_file).not_valid_after_utc > later + timedelta(days=300)
 
 
 def test_another_broker_name_gets_another_certificate(root: TrustRoot) -> None:
-    assert renew(root, "other.example", NOW)
+    assert renew(root, ["other.example"], NOW)
     names = _certificate(root.broker_file).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert {"other.example", "127.0.0.1", "localhost"} <= {str(name.value) for name in names}
 
 
 def test_a_torn_leaf_is_made_anew(root: TrustRoot) -> None:
     root.centre_file.write_bytes(root.centre_file.read_bytes()[:200])
-    assert renew(root, "loa.example", NOW)
+    assert renew(root, ["loa.example"], NOW)
     root.client_context()
 
 

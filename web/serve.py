@@ -1,0 +1,324 @@
+"""The running centre: one process, one task group, every part named (does I/O).
+
+Rules
+- What cannot start is said in a sentence (`CannotStart`) before anything is served.
+- Asked to stop, it takes no new requests, lets the parts end in order, the broker last, and leaves no child behind.
+- A part that ends by itself or fails ends the process (`PartEnded`, or what it raised), and whoever supervises it
+  starts it again; what must survive that is in the database.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
+
+from broadcast.broker.process import Broker, BrokerUnavailable
+from broadcast.bus import Bus
+from broadcast.clock import Clock, SystemClock
+from broadcast.media import MediaStore
+from broadcast.produce.producer import Producer
+from broadcast.speech.say import all_voices
+from broadcast.trustroot.folder import KeysDamaged, TrustRoot, load_or_make, renew
+from scheduler.announcements.worker import Worker
+from scheduler.broadcasts.onair import tick
+from scheduler.changes import Changes
+from scheduler.fleet import repository
+from scheduler.fleet.builders import BUILDERS
+from scheduler.fleet.doorkeeper import Doorkeeper, Gate
+from scheduler.ingest import Ingest
+from scheduler.publisher import Publisher
+from scheduler.store.engine import Store
+from web.app import create_app
+from web.centre import Centre
+from web.settings import Settings
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+LAST_REQUESTS_S = 3
+"""How long requests that are being answered may still take when the centre stops."""
+ASK_AGAIN_S = 2
+BACKLOG = 2048
+OPEN_FILES = 65_536
+
+Ready = Callable[[str], None]
+
+
+class CannotStart(Exception):
+    """The centre cannot run like this; the message says what to do."""
+
+
+class PartEnded(Exception):
+    """A part that runs for ever did not."""
+
+
+def build_centre(settings: Settings, clock: Clock) -> Centre:
+    """The centre's shared things, with the database brought to this version and keys made at the first start.
+
+    Raises CannotStart.
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        trust = load_or_make(settings.data_dir / "keys", clock.now())
+        renew(trust, _broker_names(settings), clock.now())
+        store = Store(settings.database)
+        store.migrate(lambda step: log.info("database: %s", step))
+    except KeysDamaged as damaged:
+        raise CannotStart(str(damaged)) from damaged
+    except OSError as refused:
+        raise CannotStart(f"The data folder {settings.data_dir} cannot be used: {refused}") from refused
+    except SQLAlchemyError as refused:
+        raise CannotStart(f"The database cannot be used: {refused}") from refused
+    return Centre(
+        settings=settings,
+        clock=clock,
+        store=store,
+        changes=Changes(),
+        media=MediaStore(settings.data_dir / "media"),
+        originals=MediaStore(settings.data_dir / "originals"),
+        voices=all_voices(settings.voice_model_dir),
+        trust=trust,
+    )
+
+
+async def serve(settings: Settings, clock: Clock | None = None, ready: Ready | None = None) -> None:
+    """Run the centre until SIGINT or SIGTERM; `ready` gets the URL once pages are served and the broker listens.
+
+    Raises CannotStart, PartEnded, or what a part raised.
+    """
+    clock = clock or SystemClock()
+    _allow_many_files()
+    with contextlib.ExitStack() as stack:
+        sole = stack.enter_context(_lock(settings))
+        web_socket = stack.enter_context(_listen(settings))
+        settings = settings.model_copy(update={"port": web_socket.getsockname()[1]})
+        centre = await asyncio.to_thread(build_centre, settings, clock)
+        stack.callback(centre.store.close)
+        if not sole and centre.store.is_sqlite:
+            raise CannotStart(f"Another centre is running on {settings.data_dir}.")
+        if sole:
+            _clear(centre)
+        parts = _assemble(centre)
+        await _run(parts, _Server(parts.centre, web_socket), ready or _say)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    centre: Centre
+    broker: Broker | None
+    bus: Bus
+    ingest: Ingest
+    publisher: Publisher
+    doorkeeper: Doorkeeper
+    worker: Worker
+
+    def running(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """The parts by name, in the order in which they start; they end in the opposite one."""
+        parts = {"broker": self.broker.run()} if self.broker is not None else {}
+        return parts | {
+            "bus": self.bus.run(self.ingest.take),
+            "ingest": self.ingest.run(),
+            "publisher": self.publisher.run(),
+            "doorkeeper": self.doorkeeper.run(),
+            "worker": self.worker.run(),
+            "tick": _tick(self.centre),
+        }
+
+
+def _assemble(centre: Centre) -> _Parts:
+    settings, clock, trust = centre.settings, centre.clock, centre.trust
+    if trust is None or centre.media is None or centre.originals is None:
+        raise ValueError("this centre was not made by build_centre")
+    broker = None if settings.broker_external else _own_broker(centre, trust)
+    if broker is not None:
+        centre.settings = settings = settings.model_copy(update={"broker_port": broker.port})
+    gate = Gate(
+        host=settings.broker_host if broker is None else _reachable(settings.broker_bind),
+        port=settings.broker_port,
+        ca_file=settings.broker_ca_file if settings.broker_external else None,
+        broker=broker,
+        names=_broker_names(settings),
+    )
+    bus = Bus(gate.host, gate.port, lambda: trust.client_context(gate.ca_file), clock)
+    centre.bus = bus
+    producer = Producer(centre.media, centre.originals, centre.voices)
+    return _Parts(
+        centre=centre,
+        broker=broker,
+        bus=bus,
+        ingest=Ingest(centre.store, bus, clock, centre.changes),
+        publisher=Publisher(
+            centre.store, bus, key=trust.order_key, builders=BUILDERS, clock=clock, changes=centre.changes
+        ),
+        doorkeeper=Doorkeeper(centre.store, trust, gate, clock),
+        worker=Worker(centre.store, producer, clock=clock, changes=centre.changes),
+    )
+
+
+def _own_broker(centre: Centre, trust: TrustRoot) -> Broker:
+    settings = centre.settings
+    folder = settings.data_dir / "broker"
+    broker = Broker(folder, trust, settings.broker_bind, settings.broker_port, centre.clock)
+    with centre.store.reading() as db:
+        revoked = repository.revoked(db, centre.clock.now())
+    try:
+        broker.prepare(revoked.items())
+    except (OSError, LookupError) as refused:
+        raise CannotStart(f"The broker's folder {folder} cannot be made: {refused}") from refused
+    return broker
+
+
+async def _run(parts: _Parts, server: "_Server", ready: Ready) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(wanted, stop.set)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_for_ever(name, part), name=name) for name, part in parts.running().items()]
+            tasks.append(group.create_task(_until_stopped(server, stop), name="web"))
+            await server.up.wait()
+            if parts.broker is not None:
+                await parts.broker.running.wait()
+            ready(parts.centre.settings.base_url)
+            await stop.wait()
+            log.info("stopping")
+            server.should_exit = True
+            for task in reversed(tasks):
+                await _end(task, cancel=task.get_name() != "web")
+    except* BrokerUnavailable as group_of_one:
+        raise CannotStart(str(group_of_one.exceptions[0])) from None
+    finally:
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(wanted)
+
+
+async def _for_ever(name: str, part: Coroutine[Any, Any, None]) -> None:
+    await part
+    raise PartEnded(f"the {name} ended by itself")
+
+
+async def _end(task: asyncio.Task[None], *, cancel: bool) -> None:
+    """Wait for a task to end, asking again: before Python 3.12 `wait_for` can swallow a cancellation."""
+    while not task.done():
+        if cancel:
+            task.cancel()
+        await asyncio.wait([task], timeout=ASK_AGAIN_S)
+
+
+async def _until_stopped(server: "_Server", stop: asyncio.Event) -> None:
+    await server.run_here()
+    if not stop.is_set():
+        raise PartEnded("the web server ended by itself")
+
+
+async def _tick(centre: Centre) -> None:
+    """What time does to broadcasts."""
+
+    def once() -> tuple[str, ...]:
+        with centre.store.writing() as db:
+            return tick(db, centre.clock.now())
+
+    while True:
+        centre.changes.tell(await asyncio.to_thread(once))
+        await centre.clock.sleep(TICK_S)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn on a socket of ours; signals are the centre's business."""
+
+    def __init__(self, centre: Centre, listening: socket.socket) -> None:
+        app = create_app(centre)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                timeout_graceful_shutdown=LAST_REQUESTS_S,
+            )
+        )
+        self._listening = listening
+        self.up = asyncio.Event()
+
+    async def run_here(self) -> None:
+        await self.serve(sockets=[self._listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextmanager
+def _lock(settings: Settings) -> Iterator[bool]:
+    """Whether this is the only centre process on the data folder, for as long as the block runs."""
+    try:
+        settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        descriptor = os.open(settings.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as refused:
+        raise CannotStart(f"The data folder {settings.data_dir} cannot be used: {refused}") from refused
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _listen(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as refused:
+        raise CannotStart(
+            f"Pages cannot be served at {settings.host} port {settings.port}: {refused.strerror}. "
+            "Stop what uses the port (`ss -ltnp` shows it), or set LOA_HOST and LOA_PORT."
+        ) from refused
+    with listening:
+        yield listening
+
+
+def _allow_many_files() -> None:
+    """Each listener and each page that follows events holds one open."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _clear(centre: Centre) -> None:
+    for files in (centre.media, centre.originals):
+        if files is not None:
+            files.clear_incoming()
+
+
+def _broker_names(settings: Settings) -> tuple[str, ...]:
+    return settings.broker_host, _reachable(settings.broker_bind)
+
+
+def _reachable(bind: str) -> str:
+    """Where this machine itself reaches what listens at `bind`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(bind, bind)  # noqa: S104 - a name, not a bind
+
+
+def _say(url: str) -> None:
+    log.info("ready at %s", url)
