@@ -4,7 +4,8 @@
 - A piece whose sound is ready only later, or that was planned late, joins at the place due then, fading in.
 - A piece that left the plan fades out from the next block on; at its cue's end a longer file has faded out.
 - A piece that ended by itself is done: it does not start again while it stays in the plan.
-- Time that jumps by more than `RESYNC_US` moves what is sounding to its place; less is left to drift correction.
+- Time that jumps by more than `RESYNC_US` moves what is sounding to its place; less is left to drift correction. Where
+  it jumps back to before the piece's start, the piece fades out and sounds again when it is due.
 
 Three parties hold a Stage: `render` is the audio thread's, the rest is the player's thread's, and they share only
 replaced tuples, single dict operations and deques, so that neither waits for the other.
@@ -148,7 +149,11 @@ class Stage:
     def _resync(self, first: int, timebase: Timebase) -> None:
         for voice in self._voices:
             pin = timebase.frame_at(voice.cue.origin_us)
-            if not voice.is_cut and abs(pin - voice.pin) * US_PER_S > RESYNC_US * RATE_HZ:
+            if voice.is_cut or abs(pin - voice.pin) * US_PER_S <= RESYNC_US * RATE_HZ:
+                continue
+            if timebase.us_at(first) < voice.cue.start_us:
+                voice.cut(first)
+            else:
                 voice.repin(first, round(pin))
 
     def _start_voices(self, plan: tuple[Cue, ...], first: int, count: int, timebase: Timebase, lost: Lost) -> None:

@@ -293,6 +293,19 @@ def test_a_slip_is_a_gap_and_the_piece_moves_to_its_place() -> None:
     assert np.array_equal(horn.sound()[65_000:190_000], _value("0", np.arange(65_000, 190_000) - 15_000 + 4_800))
 
 
+def test_a_clock_set_back_to_before_a_piece_s_start_lets_it_sound_again_at_its_time() -> None:
+    horn = Horn()
+    horn.plan(_cue("a", 15_000, 50_000))
+    horn.run(30_000)
+    horn.shift_us = -3_000_000.0
+    horn.run(200_000)
+    early, played = horn.played
+    assert not early.finished
+    assert not horn.sound()[30_000 + FADE_FRAMES : 159_000].any()
+    assert np.array_equal(horn.sound()[159_000:207_000], _value("0", np.arange(48_000)))
+    assert (played.start_us, played.late_us) == (played.planned_start_us, 0)
+
+
 def test_while_the_clock_is_unknown_nothing_starts_and_what_sounds_holds() -> None:
     horn = Horn()
     horn.plan(_cue("a", 15_000, 50_000))
