@@ -8,7 +8,6 @@ from broadcast.bus import Bus
 from broadcast.clock import Clock
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
-from broadcast.speech.voice import Voice
 from broadcast.trustroot.folder import TrustRoot
 from scheduler.changes import Changes
 from scheduler.errors import Conflict
@@ -28,9 +27,8 @@ class Centre:
     store: Store
     changes: Changes
     media: MediaStore | None = None
-    producer: Producer | None = None
     originals: MediaStore | None = None
-    voices: tuple[Voice, ...] = ()
+    producer: Producer | None = None
     trust: TrustRoot | None = None
     bus: Bus | None = None
 

@@ -41,6 +41,8 @@ from scheduler.publisher import Publisher
 from scheduler.store.engine import Store
 from web.app import create_app
 from web.centre import Centre
+from web.pages.errors import problem_page
+from web.pages.router import router as pages
 from web.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -80,14 +82,15 @@ def build_centre(settings: Settings, clock: Clock) -> Centre:
         raise CannotStart(f"The data folder {settings.data_dir} cannot be used: {refused}") from refused
     except SQLAlchemyError as refused:
         raise CannotStart(f"The database cannot be used: {refused}") from refused
+    media, originals = MediaStore(settings.data_dir / "media"), MediaStore(settings.data_dir / "originals")
     return Centre(
         settings=settings,
         clock=clock,
         store=store,
         changes=Changes(),
-        media=MediaStore(settings.data_dir / "media"),
-        originals=MediaStore(settings.data_dir / "originals"),
-        voices=all_voices(settings.voice_model_dir),
+        media=media,
+        originals=originals,
+        producer=Producer(media, originals, all_voices(settings.voice_model_dir)),
         trust=trust,
     )
 
@@ -138,7 +141,7 @@ class _Parts:
 
 def _assemble(centre: Centre) -> _Parts:
     settings, clock, trust = centre.settings, centre.clock, centre.trust
-    if trust is None or centre.media is None or centre.originals is None:
+    if trust is None or centre.producer is None:
         raise ValueError("this centre was not made by build_centre")
     broker = None if settings.broker_external else _own_broker(centre, trust)
     if broker is not None:
@@ -152,7 +155,6 @@ def _assemble(centre: Centre) -> _Parts:
     )
     bus = Bus(gate.host, gate.port, lambda: trust.client_context(gate.ca_file), clock)
     centre.bus = bus
-    producer = Producer(centre.media, centre.originals, centre.voices)
     return _Parts(
         centre=centre,
         broker=broker,
@@ -162,7 +164,7 @@ def _assemble(centre: Centre) -> _Parts:
             centre.store, bus, key=trust.order_key, builders=BUILDERS, clock=clock, changes=centre.changes
         ),
         doorkeeper=Doorkeeper(centre.store, trust, gate, clock),
-        worker=Worker(centre.store, producer, clock=clock, changes=centre.changes),
+        worker=Worker(centre.store, centre.producer, clock=clock, changes=centre.changes),
     )
 
 
@@ -239,7 +241,8 @@ class _Server(uvicorn.Server):
     """uvicorn on a socket of ours; signals are the centre's business."""
 
     def __init__(self, centre: Centre, listening: socket.socket) -> None:
-        app = create_app(centre)
+        app = create_app(centre, problem_page)
+        app.include_router(pages)
         super().__init__(
             uvicorn.Config(
                 app,
