@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 
 from scheduler.errors import Problem, TooMany
 from scheduler.people.signin import NotSignedIn
+from scheduler.store.engine import StoreBusy
 from web import i18n
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def install(app: FastAPI, page: ProblemPage | None = None) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(StoreBusy, _on_busy)
     app.add_exception_handler(Exception, _on_surprise)
 
 
@@ -107,6 +109,12 @@ async def _on_http(request: Request, problem: Exception) -> Response:
     status = HTTPStatus(problem.status_code)
     detail = translate(language_of(request), _HTTP_DETAILS.get(status, str(problem.detail)), {})
     return await _answer(request, status, code=status.name.lower(), detail=detail, headers=problem.headers)
+
+
+async def _on_busy(request: Request, _problem: Exception) -> Response:
+    detail = translate(language_of(request), i18n.N_("Too much is being changed at the moment. Try again."), {})
+    headers = {"retry-after": "5"}
+    return await _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, code="busy", detail=detail, headers=headers)
 
 
 async def _on_surprise(request: Request, problem: Exception) -> Response:

@@ -1,7 +1,6 @@
 """All SQL about people."""
 
-import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +17,6 @@ from scheduler.people.models import (
     WebSession,
 )
 from scheduler.zones.models import Zone
-
-_COUNTING = 0x7461  # the first half of this module's advisory locks
 
 
 def user(db: Session, user_id: str, *, lock: bool = False) -> User | None:
@@ -95,13 +92,6 @@ def tokens_of(db: Session, user_id: str) -> Sequence[ApiToken]:
 
 def end_tokens_of(db: Session, user_id: str) -> None:
     db.execute(delete(ApiToken).where(col(ApiToken.user_id) == user_id))
-
-
-def count_alone(db: Session, subjects: Iterable[str]) -> None:
-    """Until this transaction ends, nobody else counts under these names. SQLite has one writer anyway."""
-    if db.get_bind().dialect.name == "postgresql":
-        for key in sorted(zlib.crc32(subject.encode()) for subject in subjects):
-            db.execute(select(func.pg_advisory_xact_lock(_COUNTING, key - 2**31)))
 
 
 def failures(db: Session, subject: str, since: datetime) -> list[datetime]:

@@ -19,6 +19,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.people.models import RoleGrant, User
 from scheduler.people.schemas import AuditView, GrantNew, GrantView, UserChange, UserNew, UserView
 from scheduler.rights import Action, Role
+from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import names
 
@@ -54,6 +55,7 @@ def create_user(db: Session, actor: Actor, now: datetime, new: UserNew, password
     path = _path(db, new.zone_id, "zone_id")
     require(actor, Action.USER_EDIT, path, now)
     login = new.login.casefold()
+    alone(db, f"login:{login}")
     if repository.user_by_login(db, login) is not None:
         raise Conflict("login_taken", "This login name is taken.", field="login")
     user = User(
@@ -121,6 +123,7 @@ def give_role(db: Session, actor: Actor, now: datetime, new: GrantNew) -> GrantV
         raise Forbidden("own_role", "Nobody gives a role to themselves. Ask another administrator.")
     if new.until is not None and new.until <= now:
         raise Invalid("until_past", "This is over already.", field="until")
+    alone(db, f"roles:{user.id}")
     for row, _zone in repository.grants_of(db, [user.id]):
         if (row.zone_id, row.role) == (new.zone_id, new.role.value):
             raise Conflict("role_there", "The person has this role there already. Take it first to change its end.")
@@ -249,6 +252,7 @@ def _disable(db: Session, actor: Actor, now: datetime, user: User, disabled: boo
 
 
 def _keep_an_administrator(db: Session, now: datetime, going: Sequence[RoleGrant]) -> None:
+    alone(db, "administrators")
     roots = set(repository.root_ids(db))
     for row in going:
         last = row.role == Role.ADMINISTRATOR.value and row.zone_id in roots

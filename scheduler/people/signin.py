@@ -18,6 +18,7 @@ from scheduler.people import audit, limits, passwords, repository, totp
 from scheduler.people.actor import Actor
 from scheduler.people.models import ApiToken, SignInAttempt, User, WebSession
 from scheduler.rights import Action, Grant, Role
+from scheduler.store.alone import alone
 from scheduler.store.engine import Store
 
 TOKEN_PREFIX = "loa_"  # noqa: S105 -- what every bearer token begins with
@@ -153,7 +154,7 @@ def digest(secret: str) -> str:
 
 def count_failure(db: Session, now: datetime, subjects: Mapping[str, limits.Limit]) -> list[int]:
     """Count a try as failed until it has succeeded, so that many at once cannot slip through; else TooMany."""
-    repository.count_alone(db, subjects)
+    alone(db, *subjects)
     repository.drop_old_attempts(db, failed_before=now - limits.WINDOW, succeeded_before=now - limits.KNOWN_FOR)
     since = now - limits.WINDOW
     waits = (limits.wait_s(limit, repository.failures(db, name, since), now) for name, limit in subjects.items())

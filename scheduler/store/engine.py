@@ -15,18 +15,20 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from scheduler.store.migrate import upgrade
 
 BUSY_TIMEOUT_S = 15
+_ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _POOL_SIZE = 10
 _POOL_OVERFLOW = 40  # more than the 40 threads that answer requests never wait for a connection
 
 
 class StoreBusy(Exception):
-    """Another writer kept the database for longer than `BUSY_TIMEOUT_S`, or one transaction was opened in another."""
+    """Another writer kept the database for longer than one waits, or one transaction was opened in another."""
 
 
 class BackupFailed(Exception):
@@ -36,10 +38,11 @@ class BackupFailed(Exception):
 class Store:
     """Sessions on the database behind an SQLAlchemy URL; safe to share between threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.url: URL = _with_driver(make_url(url))
-        self._engine = _engine(self.url)
-        self._reader = self._engine.execution_options(loa_writes=False, postgresql_readonly=True)
+        self._busy_timeout_s = busy_timeout_s
+        self._engine = _engine(self.url, busy_timeout_s)
+        self._reader = self._engine.execution_options(loa_writes=False, **({} if self.is_sqlite else _ONE_VIEW))
         self._writer = self._engine.execution_options(loa_writes=True)
         self._one_writer = threading.Lock() if self.is_sqlite else None
 
@@ -89,7 +92,7 @@ class Store:
         if self._one_writer is None:
             yield
             return
-        if not self._one_writer.acquire(timeout=BUSY_TIMEOUT_S):
+        if not self._one_writer.acquire(timeout=self._busy_timeout_s):
             raise StoreBusy("the database is busy with another change")
         try:
             yield
@@ -101,14 +104,14 @@ def _with_driver(url: URL) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.get_backend_name() == "postgresql" else url
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, busy_timeout_s: float) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW, pool_pre_ping=True)
     if not url.database or url.database == ":memory:":
         raise ValueError("SQLite needs a file: sessions on several threads share it")
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        url, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW, connect_args={"timeout": BUSY_TIMEOUT_S}
+        url, pool_size=_POOL_SIZE, max_overflow=_POOL_OVERFLOW, connect_args={"timeout": busy_timeout_s}
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -124,7 +127,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("loa_writes", True)
     connection.exec_driver_sql(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    except OperationalError as error:  # another process writes, such as the command line
+        raise StoreBusy("the database is busy with another change") from error
 
 
 def _backup_sqlite(source: str, target: Path) -> None:

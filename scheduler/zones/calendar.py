@@ -10,6 +10,7 @@ from scheduler.errors import Conflict, NotFound
 from scheduler.people import audit
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
+from scheduler.store.alone import alone
 from scheduler.zones import names, repository
 from scheduler.zones.models import Holiday, Zone
 from scheduler.zones.schemas import HolidayNew
@@ -27,6 +28,7 @@ def list_holidays(db: Session, actor: Actor, now: datetime, zone_id: str, year: 
 
 def add_holiday(db: Session, actor: Actor, now: datetime, new: HolidayNew) -> Holiday:
     zone = zone_for(db, actor, now, new.zone_id, Action.SETTINGS_EDIT)
+    alone(db, f"holidays:{zone.id}")
     if repository.holiday(db, zone.id, new.day) is not None:
         raise Conflict("holiday_there", "This day is a holiday here already.")
     row = Holiday(zone_id=zone.id, day=new.day, name=names.clean(new.name))
@@ -47,6 +49,7 @@ def remove_holiday(db: Session, actor: Actor, now: datetime, zone_id: str, day: 
 def fill_public_holidays(db: Session, actor: Actor, now: datetime, zone_id: str, year: int) -> list[Holiday]:
     """Add the country's public holidays of `year`, Tết and days off in lieu included; days there already stay."""
     zone = zone_for(db, actor, now, zone_id, Action.SETTINGS_EDIT)
+    alone(db, f"holidays:{zone.id}")
     there = {row.day for row in repository.holidays(db, [zone.id], date(year, 1, 1), date(year, 12, 31))}
     public = holidays.country_holidays(COUNTRY, years=year, language=LANGUAGE)
     added = [Holiday(zone_id=zone.id, day=day, name=name[:120]) for day, name in sorted(public.items())]

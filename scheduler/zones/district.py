@@ -15,6 +15,7 @@ from sqlmodel import Session
 from scheduler.fleet.models import Receiver
 from scheduler.people import audit
 from scheduler.people.signin import machine
+from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import repository
 from scheduler.zones.models import Group, Zone, ZoneKind
@@ -42,6 +43,7 @@ class District(Struct, frozen=True):
 
 def seed_district(db: Session, now: datetime) -> District:
     """Make whatever is not there yet of province, district, communes, villages, hamlets, groups and receivers."""
+    alone(db, "district")
     data = json.loads(_DATA.read_text(encoding="utf-8"))
     seed = _Seed(db, now)
     province = seed.zone(None, ZoneKind.PROVINCE, *_PROVINCE, settings={"timezone": "Asia/Ho_Chi_Minh"})

@@ -11,6 +11,7 @@ from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
+from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import names, repository
 from scheduler.zones.models import Group
@@ -77,6 +78,7 @@ def delete_group(db: Session, actor: Actor, now: datetime, group_id: str, *, ver
 
 
 def _for_change(db: Session, actor: Actor, now: datetime, group_id: str, version: int) -> Group:
+    alone(db, f"group:{group_id}")
     group = group_for(db, actor, now, group_id)
     require(actor, Action.ZONE_EDIT, _path(db, group), now)
     if group.version != version:

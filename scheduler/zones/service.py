@@ -14,6 +14,7 @@ from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.policy import BadRules, checked
 from scheduler.rights import Action
+from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import names, repository, rules
 from scheduler.zones.models import Zone
@@ -21,6 +22,7 @@ from scheduler.zones.schemas import ZoneChange, ZoneNew, ZoneSettings
 
 MAX_DEPTH = 16  # as long as a receiver's `zone_path` may be
 SEARCH_LIMIT = 50
+_TREE = "zones"  # paths of parents and children are read and written together
 _NO_SUCH_ZONE = "There is no such zone, or it is not in your area."
 
 
@@ -53,6 +55,7 @@ def search(db: Session, actor: Actor, now: datetime, typed: str, limit: int = SE
 
 def create_zone(db: Session, actor: Actor, now: datetime, new: ZoneNew) -> Zone:
     """A new zone under its parent; only the machine makes a root."""
+    alone(db, _TREE)
     path = "/"
     if new.parent_id is not None:
         path = zone_for(db, actor, now, new.parent_id, Action.ZONE_EDIT).path
@@ -109,6 +112,7 @@ def change_settings(
 
 def move_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, parent_id: str) -> Zone:
     """Put the zone and all below it under another parent; rights and settings from above change with it."""
+    alone(db, _TREE)
     zone = _for_change(db, actor, now, zone_id, version=version, action=Action.ZONE_EDIT)
     parent = zone_for(db, actor, now, parent_id, Action.ZONE_EDIT)
     if zone.parent_id is None:

@@ -2,6 +2,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -12,7 +13,8 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from scheduler.fleet.models import DirtyTopic
-from scheduler.store.engine import BackupFailed, Store
+from scheduler.store.alone import alone
+from scheduler.store.engine import BackupFailed, Store, StoreBusy
 from scheduler.store.types import new_id
 from scheduler.zones.models import Zone, ZoneKind
 
@@ -43,14 +45,48 @@ def test_reading_cannot_change_anything(store: Store) -> None:
         db.execute(text("DELETE FROM zone"))
 
 
-def test_a_reader_sees_one_state_while_others_write(sqlite_store: Store, now: datetime) -> None:
-    with sqlite_store.reading() as reader:
+def test_a_reader_sees_one_state_while_others_write(store: Store, now: datetime) -> None:
+    with store.reading() as reader:
         assert topics(reader) == []
-        with sqlite_store.writing() as db:
+        with store.writing() as db:
             db.add(DirtyTopic(topic="new", since=now))
         assert topics(reader) == []
-    with sqlite_store.reading() as reader:
+    with store.reading() as reader:
         assert topics(reader) == ["new"]
+
+
+def test_a_transaction_inside_a_transaction_is_refused_not_waited_for_for_ever(sqlite_store: Store) -> None:
+    impatient = Store(sqlite_store.url.render_as_string(hide_password=False), busy_timeout_s=0.01)
+    with impatient.writing(), pytest.raises(StoreBusy), impatient.writing():
+        pass
+    with impatient.writing() as db:
+        assert topics(db) == []
+    impatient.close()
+
+
+def test_another_process_that_writes_is_waited_for_and_then_told(sqlite_store: Store) -> None:
+    other = Store(sqlite_store.url.render_as_string(hide_password=False), busy_timeout_s=0.01)
+    with sqlite_store.writing() as db:
+        assert topics(db) == []
+        with pytest.raises(StoreBusy), other.writing() as late:
+            topics(late)
+    with other.writing() as db:
+        assert topics(db) == []
+    other.close()
+
+
+@pytest.mark.parametrize("names", [("a",), ("a", "b"), ("b", "a")])
+def test_alone_lets_one_at_a_time_read_and_write(store: Store, now: datetime, names: tuple[str, ...]) -> None:
+    def count(_number: int) -> None:
+        with store.writing() as db:
+            alone(db, *names)
+            number = len(topics(db))
+            db.add(DirtyTopic(topic=f"{number:03d}", since=now))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(count, range(30)))
+    with store.reading() as db:
+        assert topics(db) == [f"{number:03d}" for number in range(30)]
 
 
 def test_writers_on_many_threads_lose_no_update(store: Store, now: datetime) -> None:

@@ -1,5 +1,6 @@
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
 
@@ -101,6 +102,50 @@ def test_two_people_do_not_overwrite_each_other(store: Store, admin: Actor, now:
     late = ZoneChange(name="Thôn Một")
     stale = refused(store, lambda db: service.change_zone(db, admin, now, places.leng_1, version=1, change=late))
     assert isinstance(stale, Stale)
+
+
+def test_of_many_who_edit_one_version_at_once_one_succeeds(
+    store: Store, admin: Actor, now: datetime, places: Any
+) -> None:
+    def rename(number: int) -> str:
+        try:
+            with store.writing() as db:
+                change = ZoneChange(name=f"Thôn {number}")
+                return service.change_zone(db, admin, now, places.leng_1, version=1, change=change).name
+        except Stale:
+            return "stale"
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(rename, range(6)))
+    assert outcomes.count("stale") == 5
+    with store.reading() as db:
+        assert db.get_one(Zone, places.leng_1).name in outcomes
+
+
+def test_zones_made_while_their_parent_moves_have_its_new_path(
+    store: Store, root: Actor, now: datetime, places: Any
+) -> None:
+    def move(parent_id: str) -> None:
+        with store.writing() as db:
+            zone = db.get_one(Zone, places.leng_1)
+            service.move_zone(db, root, now, zone.id, version=zone.version, parent_id=parent_id)
+
+    def make(number: int) -> None:
+        with store.writing() as db:
+            new = ZoneNew(parent_id=places.leng_1, kind=ZoneKind.HAMLET, name=f"Nóc {number}")
+            service.create_zone(db, root, now, new)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [pool.submit(make, number) for number in range(12)]
+        moved = pool.submit(move, places.van)
+        for work in (*made, moved):
+            work.result()
+    new_path = path(store, places.leng_1)
+    assert places.van in new_path
+    with store.reading() as db:
+        children = repository.children(db, places.leng_1)
+    assert [zone.path for zone in children] == [f"{new_path}{zone.id}/" for zone in children]
+    assert len(children) == 12
 
 
 def test_a_zone_does_not_end_before_it_begins(store: Store, admin: Actor, now: datetime, places: Any) -> None:
