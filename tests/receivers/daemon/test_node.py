@@ -198,6 +198,16 @@ def test_volume_follows_the_local_hour_and_zero_is_reported_silent(rig: Rig, des
     assert rig.reports["mute"].outcome is Outcome.SILENT
 
 
+def test_an_emergency_is_as_loud_as_the_loudest_hour(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 30)
+    rig.fetch(media)
+    rig.give(desk.settings(volume_by_hour=(0,) * 12 + (50,) + (0,) * 11))
+    rig.give(desk.programme([desk.airing("flood", NOON + 10 * S, media, cls=BroadcastClass.EMERGENCY)]))
+    rig.run(60)
+    assert rig.reports["flood"].outcome is Outcome.HEARD
+    assert rig.reports["flood"].rms_dbfs == pytest.approx(-28.0)
+
+
 def test_after_a_power_cut_in_the_middle_it_joins_and_says_so_once(rig: Rig, desk: Desk) -> None:
     media = desk.media("a", 60)
     rig.fetch(media)

@@ -1,0 +1,116 @@
+"""What is told to the centre, and when it is worth telling."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from broadcast.wire.documents import ReceiverState
+from receivers import state
+from receivers.needs import Need, Stored
+from receivers.sound.cue import PlayerStatus
+from receivers.tasks import end, run_until
+
+NOON = 1_800_000_000_000_000
+S = 1_000_000
+FACTS = state.Facts(
+    status=PlayerStatus("a~1~0", -20.04, 0, True, None, 0, 0, 0, ()),
+    numbers={"receivers/rx1/settings": 3},
+    needs=(Need("a" * 64, 100, 5), Need("b" * 64, 100, 6)),
+    ready={"a" * 64: Stored(100, NOON, NOON)},
+    done_bytes={"b" * 64: 500},
+    refused={},
+    pending_reports=0,
+    cache_bytes=1,
+    free_bytes=2,
+    clock_error_us=None,
+    volume_percent=50,
+    started_us=NOON,
+    version="1",
+)
+WELL = state.Troubles(
+    configured=True,
+    settings_good=True,
+    missing=(),
+    corrupt=(),
+    refused_media=None,
+    unfetched=None,
+    refusal=None,
+    device=None,
+    disk=None,
+    disk_full=None,
+)
+
+
+def test_a_state_is_what_the_wire_allows() -> None:
+    told = state.state(FACTS, (), NOON, online=True)
+    assert msgspec.json.decode(msgspec.json.encode(told), type=ReceiverState) == told
+    assert (told.player, told.airing_id, told.level_dbfs) == ("playing", "a", -20.0)
+    assert [(media.done_bytes, media.ready_us) for media in told.media] == [(100, NOON), (100, None)]
+
+
+@pytest.mark.parametrize(
+    ("playing", "player"), [(None, "idle"), ("fallback.a~1~0", "fallback"), ("a~1~0", "playing"), ("none", "no_device")]
+)
+def test_what_the_player_does(playing: str | None, player: str) -> None:
+    status = None if playing == "none" else PlayerStatus(playing, -20.0, 0, True, None, 0, 0, 0, ())
+    told = state.state(msgspec.structs.replace(FACTS, status=status), (), NOON, online=True)
+    assert told.player == player
+    assert (told.airing_id, told.level_dbfs) == (("a", -20.0) if player == "playing" else (None, None))
+
+
+def test_a_fault_keeps_the_time_since_when_it_holds() -> None:
+    ill = replace(WELL, missing=("a1", "a2"), device="device-silent")
+    assert state.conditions(WELL, NOON) == {}
+    first = state.faults(state.conditions(ill, NOON), (), NOON)
+    later = state.faults(state.conditions(replace(ill, device=None, disk="full"), NOON), first, NOON + 5)
+    assert [(fault.code, fault.detail, fault.since_us) for fault in later] == [
+        ("disk", "full", NOON + 5),
+        ("media_missing", "a1, a2", NOON),
+    ]
+
+
+def test_a_refused_order_is_shown_for_an_hour() -> None:
+    ill = replace(WELL, refusal=(NOON, "unsigned"))
+    assert "order_refused" in state.conditions(ill, NOON + 3599 * S)
+    assert "order_refused" not in state.conditions(ill, NOON + 3600 * S)
+
+
+def test_only_what_does_not_move_by_itself_is_urgent() -> None:
+    told = state.state(FACTS, (), NOON, online=True)
+    moved = replace(told, at_us=NOON + 1, level_dbfs=-3.0, free_bytes=9, media=(told.media[0], told.media[0]))
+    assert state.urgent_part(replace(told, at_us=5, level_dbfs=-3.0, free_bytes=9)) == state.urgent_part(told)
+    assert state.urgent_part(moved) != state.urgent_part(told)
+    assert state.urgent_part(replace(told, player="idle")) != state.urgent_part(told)
+
+
+async def test_a_task_that_loses_a_cancelling_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receivers.tasks.ASK_AGAIN_S", 0.01)
+
+    async def deaf() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await end((task,))
+    assert task.cancelled()
+
+
+async def test_a_failing_task_ends_the_others_and_is_told() -> None:
+    async def fails() -> None:
+        raise ZeroDivisionError
+
+    async def lasts() -> None:
+        await asyncio.Event().wait()
+
+    tasks = (asyncio.create_task(lasts()), asyncio.create_task(fails()))
+    with pytest.raises(ZeroDivisionError):
+        await run_until(asyncio.Event(), tasks)
+    assert tasks[0].cancelled()
