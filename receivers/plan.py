@@ -6,6 +6,7 @@ Rules
   that is left at its planned start the settings' fallback sounds once. The fallback is a background airing and obeys
   every rule, but for an emergency's, which stays one and so passes quiet hours.
 - An airing that has been reported is over for this node, whatever the wall clock is set to.
+- An emergency is as loud as the loudest hour, at every hour: what is turned down at night is not what saves lives.
 - Loudness: each halving of the percentage is 10 dB less, heard as half as loud; 100 is 0 dB; 0 is silence.
 """
 
@@ -19,7 +20,7 @@ from broadcast.clock import from_us
 from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, Programme, ReceiverSettings
 from receivers.sound.cue import Cue
 from scheduler.policy import zone
-from scheduler.timeline import Resolution, resolve
+from scheduler.timeline import Resolution, Segment, resolve
 
 HORIZON_US = 600_000_000  # the sound path is told ten minutes ahead
 STAND_IN = "fallback."
@@ -83,7 +84,7 @@ def cues(
         wanted = segment.end_us > now_us and segment.start_us < now_us + HORIZON_US
         if not wanted or path is None or segment.airing_id in over:
             continue
-        percent = volume_percent(settings, max(now_us, segment.start_us))
+        percent = _percent_for(segment, settings, max(now_us, segment.start_us))
         plan.append(
             Cue(
                 key=KEY_SEPARATOR.join((segment.airing_id, str(segment.anchor_us), str(place))),
@@ -115,6 +116,12 @@ def volume_percent(settings: ReceiverSettings, at_us: int) -> int:
 def gain_db(percent: int) -> float:
     """`percent` of loudness as a gain."""
     return 10 * math.log2(percent / 100) if percent > 0 else MUTE_DB
+
+
+def _percent_for(segment: Segment, settings: ReceiverSettings, at_us: int) -> int:
+    if segment.cls is BroadcastClass.EMERGENCY:
+        return max(settings.volume_by_hour)
+    return volume_percent(settings, at_us)
 
 
 def _stand_in(airing: Airing, fallback: Media) -> Airing:
