@@ -22,6 +22,7 @@ from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
+from web.telling import Tell
 
 router = APIRouter(
     prefix="/api/v1",
@@ -47,10 +48,12 @@ def list_receivers(
 
 @router.post("/receivers", status_code=HTTPStatus.CREATED)
 def create_receiver(
-    body: ReceiverNew, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, once: CreateOnce
+    body: ReceiverNew, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, once: CreateOnce, tell: Tell
 ) -> ReceiverDetail:
     """A place for a speaker node; the machine itself is enrolled with a code."""
-    return _told(response, once(db, now, lambda: service.create(db, actor, now, body)))
+    made = once(db, now, lambda: service.create(db, actor, now, body))
+    tell(db, f"receiver:{made.id}")
+    return _told(response, made)
 
 
 @router.get("/receivers/{receiver_id}")
@@ -68,8 +71,10 @@ def change_receiver(
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
+    tell: Tell,
 ) -> ReceiverDetail:
     """Rename, describe or place it; what is not sent stays."""
+    tell(db, f"receiver:{receiver_id}")
     return _told(response, service.change(db, actor, now, receiver_id, version=version, change=body))
 
 
@@ -83,8 +88,10 @@ def set_volume(
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
+    tell: Tell,
 ) -> ReceiverDetail:
     """How loud it is at each hour of the local day."""
+    tell(db, f"receiver:{receiver_id}")
     return _told(response, service.set_volume(db, actor, now, receiver_id, version=version, volume=body))
 
 
@@ -98,8 +105,10 @@ def move_receiver(
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
+    tell: Tell,
 ) -> ReceiverDetail:
     """Put it into another zone."""
+    tell(db, f"receiver:{receiver_id}")
     return _told(response, service.move(db, actor, now, receiver_id, version=version, move=body))
 
 
@@ -123,9 +132,17 @@ def new_code(
 
 @router.post("/receivers/{receiver_id}/revoke", responses=EDIT_PROBLEMS)
 def revoke_receiver(
-    receiver_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch
+    receiver_id: str,
+    *,
+    response: Response,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+    tell: Tell,
 ) -> ReceiverDetail:
     """Shut out the machine that was enrolled as this receiver: its certificate is refused and its connection ended."""
+    tell(db, f"receiver:{receiver_id}")
     return _told(response, service.revoke(db, actor, now, receiver_id, version=version))
 
 
