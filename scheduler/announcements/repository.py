@@ -31,7 +31,11 @@ def get_recording(db: Session, recording_id: str) -> Recording | None:
 def recordings_of(db: Session, announcement_ids: Collection[str]) -> dict[str, list[Recording]]:
     """The recordings of each announcement, in the order in which they were made."""
     found: dict[str, list[Recording]] = {announcement_id: [] for announcement_id in announcement_ids}
-    rows = db.scalars(select(Recording).where(col(Recording.announcement_id).in_(found)).order_by(col(Recording.id)))
+    rows = db.scalars(
+        select(Recording)
+        .where(col(Recording.announcement_id).in_(found))
+        .order_by(col(Recording.created_at), col(Recording.id))
+    )
     for recording in rows:
         found[recording.announcement_id].append(recording)
     return found
@@ -106,7 +110,7 @@ def claim(db: Session, job_id: str, now: datetime, *, urgent_only: bool) -> Reco
         select(Recording)
         .join(Announcement, col(Announcement.id) == col(Recording.announcement_id))
         .where(col(Recording.state) == RecordingState.QUEUED, col(Announcement.deleted_at).is_(None))
-        .order_by(col(Recording.urgent).desc(), col(Recording.id))
+        .order_by(col(Recording.urgent).desc(), col(Recording.created_at), col(Recording.id))
         .limit(1)
         .with_for_update(skip_locked=True, of=Recording)
     )

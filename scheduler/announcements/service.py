@@ -6,7 +6,7 @@ changed by copying it. The version of an announcement counts the changes of its 
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -66,8 +66,9 @@ def index(db: Session, actor: Actor, now: datetime, *, before: str | None = None
 def create(db: Session, actor: Actor, now: datetime, new: NewAnnouncement) -> AnnouncementOut:
     """An announcement read aloud from text."""
     announcement = _create(db, actor, now, new.zone_id, new.title)
-    for recording in new.recordings:
-        db.add(_from_text(announcement.id, recording, now, urgent=new.urgent))
+    for place, recording in enumerate(new.recordings):
+        made_at = now + timedelta(microseconds=place)  # the first one is heard where no language fits
+        db.add(_from_text(announcement.id, recording, made_at, urgent=new.urgent))
     _refuse_twice([recording.language for recording in new.recordings])
     return _done(db, actor, now, announcement, "create")
 
@@ -95,8 +96,8 @@ def copy(db: Session, actor: Actor, now: datetime, announcement_id: str, asked: 
     source = readable(db, actor, now, announcement_id)
     made = _create(db, actor, now, asked.zone_id or source.zone_id, asked.title or source.title)
     made.copied_from_id = source.id
-    for recording in repository.recordings_of(db, [source.id])[source.id]:
-        db.add(_again(recording, made.id, now))
+    for place, recording in enumerate(repository.recordings_of(db, [source.id])[source.id]):
+        db.add(_again(recording, made.id, now + timedelta(microseconds=place)))
     return _done(db, actor, now, made, "copy", copied_from=source.id)
 
 

@@ -57,7 +57,7 @@ def media_of(recordings: Iterable[Recording]) -> tuple[Media, ...]:
             duration_us=recording.duration_us or 0,
             language=recording.language,
         )
-        for recording in sorted(recordings, key=lambda recording: recording.id)
+        for recording in sorted(recordings, key=lambda recording: (recording.created_at, recording.id))
         if recording.state is RecordingState.READY and recording.sha256 is not None
     )
 
@@ -71,7 +71,7 @@ def expected_media(recordings: Iterable[Recording]) -> tuple[Media, ...]:
             duration_us=recording.duration_us or _expected_us(recording),
             language=recording.language,
         )
-        for recording in sorted(recordings, key=lambda recording: recording.id)
+        for recording in sorted(recordings, key=lambda recording: (recording.created_at, recording.id))
         if recording.state is not RecordingState.FAILED
     )
 

@@ -200,9 +200,8 @@ def _row(place: Place, above: Place | None, said: _Village, shared: _Day) -> Boa
 
 
 def _resolved(place: Place, planned: Sequence[Airing], shared: _Day) -> Resolution:
-    """Villages with the same programmes and rules sound the same: most of a commune is worked out once."""
-    planned_in = tuple(zone_id for zone_id in place.path_ids if shared.plans.by_zone.get(zone_id))
-    key = planned_in, place.effective.rules, place.effective.languages
+    """Villages with the same airings and rules sound the same: most of a commune is worked out once."""
+    key = frozenset(airing.id for airing in planned), place.effective.rules, place.effective.languages
     if key not in shared.resolved:
         shared.resolved[key] = planning.heard(place, planned, shared.windows[place.timezone])
     return shared.resolved[key]

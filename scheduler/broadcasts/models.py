@@ -47,7 +47,7 @@ class Broadcast(SQLModel, table=True):
     version: int = 1
 
     def unsaved_copy(self) -> "Broadcast":
-        """The same in a row of its own that no session knows. (`cls` cannot be given to a model's constructor.)"""
+        """The same in a row of its own that no session knows; `cls` cannot be given to a model's constructor."""
         copy = Broadcast(**self.model_dump(exclude={"cls"}))
         copy.cls = self.cls
         return copy

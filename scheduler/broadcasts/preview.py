@@ -103,7 +103,7 @@ def _villages(db: Session, paths: Sequence[str], now: datetime) -> tuple[list[Zo
 def _groups(villages: Sequence[Place], plans: Plans) -> list[_Group]:
     found: dict[tuple[object, ...], list[Place]] = defaultdict(list)
     for place in villages:
-        planned = tuple(zone_id for zone_id in place.path_ids if plans.by_zone.get(zone_id))
+        planned = frozenset(airing.id for airing in plans.heard_in(place))
         found[planned, place.effective.rules, place.effective.languages].append(place)
     return [
         _Group(Plan(plans.heard_in(zones[0]), zones[0].effective.rules, zones[0].effective.languages), tuple(zones))

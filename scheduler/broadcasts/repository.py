@@ -143,7 +143,11 @@ def _placements(zone_ids: Collection[str], wanted: ColumnElement[bool]) -> "Sele
 
 def recordings_of(db: Session, announcement_ids: Collection[str]) -> Mapping[str, tuple[Recording, ...]]:
     found: dict[str, list[Recording]] = defaultdict(list)
-    query = select(Recording).where(col(Recording.announcement_id).in_(announcement_ids)).order_by(col(Recording.id))
+    query = (
+        select(Recording)
+        .where(col(Recording.announcement_id).in_(announcement_ids))
+        .order_by(col(Recording.created_at), col(Recording.id))
+    )
     for recording in db.scalars(query):
         found[recording.announcement_id].append(recording)
     return {announcement_id: tuple(found[announcement_id]) for announcement_id in announcement_ids}

@@ -99,6 +99,7 @@ def edit(
     """Another announcement, place or time. What was approved needs approval again, where it needs one."""
     held = _for_step(db, actor, now, broadcast_id, Event.EDIT, version=version)
     before, row = held, held.row
+    step(State(row.state), Event.EDIT)
     needed_before = _approval(db, held, now)
     changed = _written(db, actor, now, draft, row)
     repository.set_targets(db, row.id, draft.zone_ids, draft.group_ids)

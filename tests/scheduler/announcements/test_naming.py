@@ -50,7 +50,7 @@ def test_titles_have_an_end() -> None:
 
 @pytest.mark.parametrize("nothing", ["", "   ", "\u200b\u202e", "\n\t"])
 def test_an_unseen_title_is_none(nothing: str) -> None:
-    with pytest.raises(Invalid, match="write a title"):
+    with pytest.raises(Invalid, match="Write a title"):
         naming.title(nothing)
 
 
@@ -63,5 +63,5 @@ def test_ten_thousand_words_are_taken_and_the_limit_is_said() -> None:
 
 @pytest.mark.parametrize("nothing", ["", "  \n ", "…!?", "\u200b"])
 def test_a_text_without_a_word_is_refused(nothing: str) -> None:
-    with pytest.raises(Invalid, match="write the text"):
+    with pytest.raises(Invalid, match="Write the text"):
         naming.text(nothing)

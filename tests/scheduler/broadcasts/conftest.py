@@ -1,9 +1,8 @@
 """People and ready announcements in the small tree of zones, on both databases."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +14,9 @@ from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Commune:
     leader: Actor
     operator: Actor
     stranger: Actor
+    announcement_id: str = ""
 
     def announce(
         self, title: str = "Lịch cúp điện", *, seconds: int = 60, state: RecordingState = RecordingState.READY
@@ -64,7 +67,7 @@ class Commune:
         """To both villages, at 17:00 today unless said otherwise; `when` is local time or the fields themselves."""
         values: dict[str, Any] = {
             "zone_id": self.places.leng,
-            "announcement_id": announcement_id or self.announce(),
+            "announcement_id": announcement_id or self.announcement_id,
             "when": {"kind": "at", "starts_local": when} if isinstance(when, str) else when,
         }
         if not other.keys() & {"zone_ids", "group_ids"}:
@@ -108,4 +111,6 @@ def commune(store: Store, now: datetime, places: Any, add_person: Any) -> Commun
     with store.writing() as db:
         for zone_id in (places.leng_1, places.leng_2, places.van_1):
             db.add(Receiver(id=f"R{zone_id[1:]}", zone_id=zone_id, name="Loa", online=True))
-    return Commune(store, now, places, **people)
+    commune = Commune(store, now, places, **people)
+    commune.announcement_id = commune.announce()
+    return commune

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +15,8 @@ MINUTE_US = 60_000_000
 SOUND = (Media(sha256="a" * 64, size_bytes=10, duration_us=2 * MINUTE_US),)
 
 
-def broadcast(cls_: BroadcastClass = BroadcastClass.NORMAL, **values: object) -> Broadcast:
-    usual: dict[str, object] = {
+def broadcast(cls_: BroadcastClass = BroadcastClass.NORMAL, **values: Any) -> Broadcast:
+    usual: dict[str, Any] = {
         "id": "B1",
         "zone_id": "z",
         "announcement_id": "a",
@@ -38,7 +39,7 @@ def window(days: float, start: datetime = NOW) -> tuple[int, int]:
 def recording(id_: str, language: str, state: RecordingState) -> Recording:
     return Recording(
         id=id_, announcement_id="a", language=language, source=Source.FILE, state=state, sha256="b" * 64,
-        size_bytes=5, duration_us=7, created_at=NOW,
+        size_bytes=5, duration_us=7, created_at=NOW + timedelta(microseconds=int(id_)),
     )  # fmt: skip
 
 

@@ -1,0 +1,204 @@
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scheduler.announcements import service
+from scheduler.announcements.models import Recording, RecordingState
+from scheduler.announcements.schemas import (
+    AnnouncementOut,
+    CopyOf,
+    NewAnnouncement,
+    NewUpload,
+    SoundRecording,
+    TextRecording,
+)
+from scheduler.broadcasts import service as broadcasts
+from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.schemas import BroadcastIn
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from scheduler.people.actor import Actor
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlmodel import Session
+
+SOUND = service.StoredSound("d" * 64, "C:\\thu am\\..\\Loa.mp3")
+
+
+@dataclass
+class Office:
+    store: Store
+    now: datetime
+    places: Any
+    official: Actor
+    stranger: Actor
+    helper: Actor
+
+    def text(self, *languages: str, title: str = "Tiêm chủng") -> AnnouncementOut:
+        recordings = [TextRecording(language=language, text="Ngày 14/6.") for language in languages or ("vi",)]
+        new = NewAnnouncement(zone_id=self.places.leng, title=title, recordings=recordings)
+        with self.store.writing() as db:
+            return service.create(db, self.official, self.now, new)
+
+    def ready(self, made: AnnouncementOut) -> None:
+        with self.store.writing() as db:
+            for recording in made.recordings:
+                row = db.get_one(Recording, recording.id)
+                row.state, row.sha256, row.size_bytes, row.duration_us = RecordingState.READY, "e" * 64, 9, 60_000_000
+
+    def used(self, made: AnnouncementOut, *, submit: bool = True) -> str:
+        draft = BroadcastIn.model_validate(
+            {
+                "zone_id": self.places.leng,
+                "announcement_id": made.id,
+                "zone_ids": [self.places.leng_1],
+                "when": {"kind": "at", "starts_local": "2026-11-23T17:00"},
+            }
+        )
+        with self.store.writing() as db:
+            broadcast = broadcasts.create(db, self.official, self.now, draft)
+            if submit:
+                broadcasts.submit(db, self.official, self.now, broadcast.id, version=broadcast.version)
+            return broadcast.id
+
+
+@pytest.fixture
+def office(store: Store, now: datetime, places: Any, add_person: Any) -> Office:
+    return Office(
+        store,
+        now,
+        places,
+        official=add_person("official", places.leng, Role.EDITOR),
+        stranger=add_person("stranger", places.van, Role.EDITOR),
+        helper=add_person("helper", places.leng_1, Role.VIEWER),
+    )
+
+
+def test_several_languages_in_the_order_in_which_they_were_given(office: Office) -> None:
+    made = office.text("vi", "xtd", "en", "lo")
+    assert [recording.language for recording in made.recordings] == ["vi", "xtd", "en", "lo"]
+    assert {recording.state for recording in made.recordings} == {RecordingState.QUEUED}
+    assert (made.version, made.author_name, made.zone_name, made.may_edit) == (1, "Official", "Trà Leng", True)
+
+
+def test_one_language_twice_is_refused(office: Office) -> None:
+    with pytest.raises(Invalid, match="vi is there twice"):
+        office.text("vi", "VI")
+    made = office.text()
+    recording = TextRecording(language="vi", text="Khác.")
+    with pytest.raises(Invalid, match="twice"), office.store.writing() as db:
+        service.add_text(db, office.official, office.now, made.id, recording, version=1)
+
+
+def test_html_in_a_title_is_kept_as_typed_and_a_path_in_a_file_name_is_not(office: Office) -> None:
+    new = NewUpload(zone_id=office.places.leng, title="<b onmouseover=alert(1)>Lũ</b>")
+    with office.store.writing() as db:
+        made = service.create_from_sound(db, office.official, office.now, new, SOUND)
+    assert made.title == "<b onmouseover=alert(1)>Lũ</b>"
+    assert made.recordings[0].original_name == "Loa.mp3"
+
+
+def test_a_stranger_finds_nothing_and_a_helper_changes_nothing(office: Office) -> None:
+    made = office.text()
+    with office.store.writing() as db, pytest.raises(NotFound):
+        service.view(db, office.stranger, office.now, made.id)
+    with office.store.writing() as db, pytest.raises(NotFound):
+        service.listenable(db, office.stranger, office.now, made.recordings[0].id)
+    with office.store.writing() as db, pytest.raises(NotFound):
+        service.delete(db, office.stranger, office.now, made.id, version=1)
+    new = NewAnnouncement(zone_id=office.places.leng_1, title="x", recordings=[TextRecording(text="a")])
+    with office.store.writing() as db, pytest.raises(Forbidden):
+        service.create(db, office.helper, office.now, new)
+    with office.store.reading() as db:
+        assert service.index(db, office.stranger, office.now).items == []
+
+
+def test_a_helper_hears_what_is_approved_for_the_own_village(office: Office) -> None:
+    made = office.text()
+    office.ready(made)
+    broadcast_id = office.used(made)
+    with office.store.writing() as db, pytest.raises(NotFound):
+        service.view(db, office.helper, office.now, made.id)
+    with office.store.writing() as db:
+        db.get_one(Broadcast, broadcast_id).state = "approved"
+        db.flush()
+        assert not service.view(db, office.helper, office.now, made.id).may_edit
+        assert service.listenable(db, office.helper, office.now, made.recordings[0].id).sha256 == "e" * 64
+
+
+def test_editing_a_text_queues_it_again(office: Office) -> None:
+    made = office.text()
+    office.ready(made)
+    changed = TextRecording(language="vi", text="Ngày 15/6.", voice="vi-south", speed=0.9)
+    with office.store.writing() as db:
+        edited = service.edit_text(db, office.official, office.now, made.recordings[0].id, changed, version=1)
+    [recording] = edited.recordings
+    assert (edited.version, recording.state, recording.sha256) == (2, RecordingState.QUEUED, None)
+    assert (recording.text, recording.voice, recording.speed) == ("Ngày 15/6.", "vi-south", 0.9)
+    with office.store.writing() as db, pytest.raises(Stale):
+        service.edit_text(db, office.official, office.now, recording.id, changed, version=1)
+
+
+def test_what_a_broadcast_holds_is_changed_by_copying_it(office: Office) -> None:
+    made = office.text("vi", "xtd")
+    office.ready(made)
+    broadcast_id = office.used(made)
+    first, changed = made.recordings[0].id, TextRecording(language="vi", text="Khác.")
+    changes: tuple[Callable[[Session], Any], ...] = (
+        lambda db: service.edit_text(db, office.official, office.now, first, changed, version=1),
+        lambda db: service.remove_recording(db, office.official, office.now, first, version=1),
+        lambda db: service.add_sound(
+            db, office.official, office.now, made.id, version=1, recording=SoundRecording(language="en"), sound=SOUND
+        ),
+    )
+    for change in changes:
+        with office.store.writing() as db, pytest.raises(Conflict, match=broadcast_id):
+            change(db)
+    with office.store.writing() as db:
+        copied = service.copy(db, office.official, office.now, made.id, CopyOf(title="Bản mới"))
+        assert [(r.language, r.state, r.sha256) for r in copied.recordings] == [
+            ("vi", RecordingState.READY, "e" * 64),
+            ("xtd", RecordingState.READY, "e" * 64),
+        ]
+        assert (copied.copied_from_id, copied.title, copied.in_use) == (made.id, "Bản mới", False)
+        edited = service.edit_text(
+            db, office.official, office.now, copied.recordings[0].id, changed, version=copied.version
+        )
+        assert edited.recordings[0].state is RecordingState.QUEUED
+        assert service.view(db, office.official, office.now, made.id).recordings[0].sha256 == "e" * 64
+
+
+def test_deleting_is_refused_while_even_a_draft_uses_it(office: Office) -> None:
+    made = office.text()
+    broadcast_id = office.used(made, submit=False)
+    with office.store.writing() as db, pytest.raises(Conflict, match=broadcast_id):
+        service.delete(db, office.official, office.now, made.id, version=1)
+    with office.store.writing() as db:
+        broadcasts.cancel(db, office.official, office.now, broadcast_id)
+        service.delete(db, office.official, office.now, made.id, version=1)
+    with office.store.reading() as db:
+        assert service.index(db, office.official, office.now).items == []
+        with pytest.raises(NotFound):
+            service.view(db, office.official, office.now, made.id)
+
+
+def test_the_last_recording_stays_and_a_good_one_is_not_tried_again(office: Office) -> None:
+    made = office.text()
+    with office.store.writing() as db, pytest.raises(Conflict, match="at least one"):
+        service.remove_recording(db, office.official, office.now, made.recordings[0].id, version=1)
+    with office.store.writing() as db, pytest.raises(Conflict, match="that failed"):
+        service.produce_again(db, office.official, office.now, made.recordings[0].id)
+
+
+def test_pages_newest_first(office: Office) -> None:
+    ids = sorted((office.text().id for _ in range(3)), reverse=True)
+    with office.store.reading() as db:
+        first = service.index(db, office.official, office.now, limit=2)
+        rest = service.index(db, office.official, office.now, limit=2, before=first.next)
+    assert [item.id for item in first.items] == ids[:2]
+    assert ([item.id for item in rest.items], rest.next) == (ids[2:], None)

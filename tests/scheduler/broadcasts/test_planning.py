@@ -1,0 +1,231 @@
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlmodel import Session
+
+from broadcast.clock import from_us, to_us
+from scheduler.broadcasts import board, onair, planning, repository, service
+from scheduler.clashes import EffectKind
+from scheduler.errors import Forbidden, NotFound
+from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.zones.models import Group, GroupMember, Holiday, Zone
+
+DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
+START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+def days_of(commune: Any, zone_id: str, now: datetime | None = None) -> list[int]:
+    with commune.store.reading() as db:
+        planned = planning.programme_for(db, zone_id, now or commune.now)
+    return [from_us(airing.start_us).day for airing in planned]
+
+
+def test_a_programme_runs_seven_days_ahead_from_the_start_of_the_day(commune: Any) -> None:
+    commune.approved(commune.draft(when=DAILY))
+    assert days_of(commune, commune.places.leng_1) == [23, 24, 25, 26, 27, 28, 29]
+    late = datetime(2026, 11, 24, 16, 59, tzinfo=UTC)
+    assert days_of(commune, commune.places.leng_1, late) == [24, 25, 26, 27, 28, 29, 30, 1]
+    assert days_of(commune, commune.places.leng) == []
+    assert days_of(commune, "nowhere") == []
+
+
+def test_what_is_done_today_stays_until_the_day_is_over(commune: Any) -> None:
+    commune.approved()
+    after = START + timedelta(hours=2)
+    with commune.store.writing() as db:
+        onair.tick(db, START)
+        onair.tick(db, after)
+    assert days_of(commune, commune.places.leng_1, after) == [23]
+    assert days_of(commune, commune.places.leng_1, after + timedelta(days=1)) == []
+
+
+def test_what_is_not_approved_is_in_no_programme(commune: Any) -> None:
+    commune.submitted()
+    assert days_of(commune, commune.places.leng_1) == []
+
+
+def test_a_group_puts_it_into_the_programmes_of_its_zones_once(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.add(Group(id="G1", zone_id=commune.places.leng, name="Ven suối"))
+        db.flush()
+        db.add(GroupMember(group_id="G1", zone_id=commune.places.leng_1))
+    commune.approved(commune.draft(group_ids=["G1"], zone_ids=[commune.places.leng_1]))
+    assert days_of(commune, commune.places.leng_1) == [23]
+    assert days_of(commune, commune.places.leng_2) == []
+
+
+def test_a_holiday_counts_where_it_is_kept_and_below(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.add(Holiday(zone_id=commune.places.leng, day=date(2026, 11, 24), name="Lễ"))
+        db.add(Holiday(zone_id=commune.places.leng_2, day=date(2026, 11, 25), name="Lễ của thôn"))
+    skipping = commune.approved(commune.draft(when=DAILY | {"skip_holidays": True}))
+    assert days_of(commune, commune.places.leng_1) == [23, 25, 26, 27, 28, 29]
+    assert days_of(commune, commune.places.leng_2) == [23, 26, 27, 28, 29]
+    with commune.store.reading() as db:
+        rows = {row.start_at.day: row.zone_ids for row in repository.planned_of(db, skipping.id, commune.now)}
+    assert rows[25] == [commune.places.leng_1]
+    assert 24 not in rows
+
+
+def test_a_village_hears_what_is_aimed_at_it_and_above(commune: Any) -> None:
+    commune.approved(commune.draft(zone_ids=[commune.places.leng], when="2026-11-23T17:00"))
+    commune.approved(commune.draft(zone_ids=[commune.places.leng, commune.places.leng_1], when="2026-11-23T18:00"))
+    with commune.store.reading() as db:
+        day = board.timeline(db, commune.official, commune.now, commune.places.leng_1)
+        other = board.timeline(db, commune.official, commune.now, commune.places.leng_2, date(2026, 11, 24))
+        with pytest.raises(NotFound):
+            board.timeline(db, commune.stranger, commune.now, commune.places.leng_1)
+    assert [(s.start.hour, s.end - s.start) for s in day.segments] == [
+        (10, timedelta(minutes=1)),
+        (11, timedelta(minutes=1)),
+    ]
+    assert (other.segments, other.day) == ([], date(2026, 11, 24))
+
+
+def test_quiet_hours_of_one_village_silence_only_it(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.get_one(Zone, commune.places.leng_2).quiet_hours = [{"start_minute": 16 * 60, "end_minute": 18 * 60}]
+    commune.approved(commune.draft(zone_ids=[commune.places.leng]))
+    with commune.store.reading() as db:
+        one = board.timeline(db, commune.official, commune.now, commune.places.leng_1)
+        two = board.timeline(db, commune.official, commune.now, commune.places.leng_2)
+    assert (len(one.segments), one.silent) == (1, [])
+    assert ([s.reason for s in two.silent], two.segments) == (["quiet_hours"], [])
+
+
+def test_a_clash_is_shown_before_saving_with_the_ways_out(commune: Any) -> None:
+    commune.approved(commune.draft(commune.announce("Tiêm chủng", seconds=600)))
+    draft = commune.draft(commune.announce("Cúp điện", seconds=120), when="2026-11-23T17:05")
+    with commune.store.reading() as db:
+        shown = service.preview(db, commune.official, commune.now, draft)
+    [place] = shown.places
+    assert sorted(place.zone_ids) == sorted([commune.places.leng_1, commune.places.leng_2])
+    [effect] = [effect for effect in place.effects if effect.proposed]
+    assert (effect.title, effect.other_title) == ("Cúp điện", "Tiêm chủng")
+    choices = {choice.kind: choice for choice in reversed(shown.choices)}
+    assert choices["replace"].order == -1
+    assert choices["play_after"].starts_local == "2026-11-23T17:10:00"
+    assert next(c.starts_local for c in shown.choices if c.kind == "another_time") == "2026-11-23T18:05:00"
+    for choice in shown.choices:
+        again = commune.draft(
+            draft.announcement_id,
+            when=choice.starts_local or "2026-11-23T17:05",
+            order=choice.order or 0,
+        )
+        with commune.store.reading() as db:
+            effects = [e for p in service.preview(db, commune.official, commune.now, again).places for e in p.effects]
+        assert not [effect for effect in effects if effect.proposed]
+
+
+def test_a_quiet_hour_in_one_village_is_shown_there_and_a_free_time_is_free_in_both(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.get_one(Zone, commune.places.leng_2).quiet_hours = [{"start_minute": 16 * 60, "end_minute": 18 * 60}]
+    commune.approved(
+        commune.draft(commune.announce("Tiêm", seconds=3600), zone_ids=[commune.places.leng_1], when="2026-11-23T18:00")
+    )
+    with commune.store.reading() as db:
+        shown = service.preview(db, commune.official, commune.now, commune.draft())
+    assert [(p.zone_names, [e.kind for e in p.effects]) for p in shown.places] == [
+        (["Thôn 2"], [EffectKind.QUIET_HOURS])
+    ]
+    [after] = [choice for choice in shown.choices if choice.kind == "play_after"]
+    assert after.starts_local == "2026-11-23T19:00:00"
+
+
+def test_nothing_clashes_and_nothing_is_saved(commune: Any) -> None:
+    with commune.store.reading() as db:
+        shown = service.preview(db, commune.official, commune.now, commune.draft())
+        assert service.index(db, commune.official, commune.now).items == []
+        with pytest.raises(Forbidden):
+            service.preview(db, commune.leader, commune.now, commune.draft())
+    assert (shown.places, shown.choices, shown.notices) == ([], [], [])
+    assert shown.occurrences == [START]
+    assert shown.occurrences_local == ["2026-11-23T17:00:00"]
+
+
+def test_an_edit_is_not_compared_with_itself_and_its_approver_sees_the_same(commune: Any) -> None:
+    commune.approved(commune.draft(commune.announce("Tiêm chủng", seconds=600), when="2026-11-23T17:00"))
+    waiting = commune.submitted(commune.draft(when="2026-11-23T17:05"))
+    with commune.store.reading() as db:
+        seen = service.preview_saved(db, commune.leader, commune.now, waiting.id)
+        moved = commune.draft(when="2026-11-23T17:20")
+        free = service.preview(db, commune.official, commune.now, moved, broadcast_id=waiting.id)
+    assert [effect.broadcast_id for place in seen.places for effect in place.effects if effect.proposed] == [waiting.id]
+    assert free.places == []
+
+
+def state_of(commune: Any, now: datetime) -> list[tuple[str, str, int, int]]:
+    with commune.store.reading() as db:
+        shown = board.board(db, commune.official, now)
+    return [(v.zone_name, a.state, a.count, a.total) for v in shown.villages for a in v.airings]
+
+
+def report(db: Session, receiver_id: str, airing_id: str, outcome: str) -> None:
+    db.add(
+        StoredReport(
+            receiver_id=receiver_id, number=1, airing_id=airing_id, broadcast_id=airing_id.partition(".")[0],
+            outcome=outcome, planned_start_at=START, planned_duration_us=60_000_000, played_us=60_000_000,
+            gap_us=0, underruns=0, received_at=START,
+        )
+    )  # fmt: skip
+
+
+def test_the_board_from_fetching_to_heard(commune: Any) -> None:
+    made = commune.approved()
+    airing_id = f"{made.id}.{to_us(START)}"
+    sha256 = f"{len('Lịch cúp điện'):064x}"
+    one, two = (f"R{zone_id[1:]}" for zone_id in (commune.places.leng_1, commune.places.leng_2))
+    assert state_of(commune, commune.now) == [("Thôn 1", "fetching", 0, 1), ("Thôn 2", "fetching", 0, 1)]
+    with commune.store.writing() as db:
+        db.get_one(Receiver, one).state = {
+            "airing_id": airing_id,
+            "media": [{"sha256": sha256, "done_bytes": 5, "size_bytes": 5, "ready_us": 1}],
+        }
+        db.get_one(Receiver, two).state = {"media": [{"sha256": sha256, "done_bytes": 1, "size_bytes": 5}]}
+    assert state_of(commune, commune.now) == [("Thôn 1", "ready", 1, 1), ("Thôn 2", "fetching", 0, 1)]
+    assert state_of(commune, START) == [("Thôn 1", "on_air", 1, 1), ("Thôn 2", "on_air", 0, 1)]
+    end = START + timedelta(minutes=1)
+    with commune.store.writing() as db:
+        report(db, one, airing_id, "heard")
+        onair.tick(db, end)
+    assert state_of(commune, end) == [("Thôn 1", "heard", 1, 1), ("Thôn 2", "waiting_report", 0, 1)]
+    assert state_of(commune, end + timedelta(minutes=1)) == [("Thôn 1", "heard", 1, 1), ("Thôn 2", "not_heard", 0, 1)]
+    with commune.store.writing() as db:
+        report(db, two, airing_id, "silent")
+    assert state_of(commune, end)[1] == ("Thôn 2", "not_heard", 0, 1)
+    with commune.store.reading() as db:
+        [airing] = board.airings_shown(db, made.id, commune.now)
+    assert (airing.heard, airing.reported, airing.withdrawn_at) == (1, 2, None)
+
+
+def test_the_board_keeps_what_was_stopped_and_says_why_something_is_silent(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.get_one(Zone, commune.places.leng_2).quiet_hours = [{"start_minute": 16 * 60, "end_minute": 18 * 60}]
+    made = commune.approved()
+    assert state_of(commune, commune.now)[1] == ("Thôn 2", "not_played", 0, 1)
+    with commune.store.writing() as db:
+        onair.tick(db, START)
+        service.stop(db, commune.leader, START + timedelta(seconds=10), made.id)
+    with commune.store.reading() as db:
+        shown = board.board(db, commune.official, START + timedelta(seconds=20), zone_id=commune.places.leng_1)
+    [village] = shown.villages
+    assert (village.parent_name, village.online, village.total) == ("Trà Leng", 1, 1)
+    [airing] = village.airings
+    assert (airing.state, airing.end, airing.local) == ("stopped", START + timedelta(seconds=10), "17:00")
+
+
+def test_the_board_asks_the_database_as_often_for_many_as_for_few(commune: Any) -> None:
+    def queries() -> int:
+        with commune.store.reading() as db:
+            asked: list[str] = []
+            event.listen(db.connection(), "before_cursor_execute", lambda *args: asked.append(args[2]))
+            board.board(db, commune.official, commune.now)
+            return len(asked)
+
+    commune.approved()
+    few = queries()
+    for hour in (18, 19, 20):
+        commune.approved(commune.draft(when=f"2026-11-23T{hour}:00"))
+    assert queries() == few
