@@ -54,19 +54,19 @@ def test_every_airing_is_reported_once_whatever_the_power_does(
         timing = {"cls": cls, "late": late, "after_cut": after_cut, "window_us": 60 * S}
         airings.append(desk.airing(f"a{place}", NOON + start_s * S, media, **timing))
     rig.give(desk.programme(airings))
-    wholes: list[str] = []
+    begun: list[str] = []
     for run_s, off_s, orderly in life:
         rig.run(run_s)
         if off_s is not None:
             if orderly:
                 rig.player.close()
-            wholes += [name for name, _, _ in rig.heard]
+            begun += [*rig.outbox.sounding, *(name for name, _, _ in rig.heard)]
             rig.now_us += off_s * S
             rig.boot()
     rig.run(900)
     assert sorted(report.airing_id for report in rig.outbox.pending.values()) == [airing.id for airing in airings]
     assert list(rig.outbox.pending) == list(range(1, len(airings) + 1))
-    sounded = {*wholes, *(name for name, _, _ in rig.heard)}
+    sounded = {*begun, *(name for name, _, _ in rig.heard)}
     for report in rig.outbox.pending.values():
         assert (report.outcome in {Outcome.HEARD, Outcome.CUT}) == (report.start_us is not None)
         if report.airing_id in sounded:

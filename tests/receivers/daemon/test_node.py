@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from broadcast.wire import topics
 from broadcast.wire.documents import AfterCut, BroadcastClass, Late, Outcome, QuietHours, Quota, Rules
+from receivers.node import STEADY_US
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -246,7 +247,7 @@ def test_what_was_missed_while_off_is_reported_once_and_not_again(rig: Rig, desk
     rig.now_us += 600 * S
     for _ in range(3):
         rig.boot()
-        rig.run(30)
+        rig.run(STEADY_US / S)
     assert rig.heard == []
     assert {name: (r.outcome, r.reason) for name, r in rig.reports.items()} == {
         "heard": (Outcome.HEARD, ""),
@@ -292,8 +293,34 @@ def test_a_clock_set_forward_past_an_airing_reports_it_missed(rig: Rig, desk: De
     rig.give(desk.programme([desk.airing("a", NOON + 600 * S, media)]))
     rig.run(60)
     rig.now_us += 3600 * S
-    rig.run(10)
+    rig.run(STEADY_US / S)
     assert (rig.reports["a"].outcome, rig.reports["a"].reason) == (Outcome.FAILED, "not_running")
+
+
+def test_a_clock_that_is_wrong_for_a_minute_costs_no_announcement(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 30)
+    rig.fetch(media)
+    rig.give(desk.programme([desk.airing("a", NOON + 600 * S, media)]))
+    rig.run(60)
+    rig.now_us += 3600 * S
+    rig.run(60)
+    rig.now_us -= 3600 * S
+    rig.player.advance(rig.now_us)
+    rig.run(600)
+    assert rig.heard == [("a", 600 * S, 630 * S)]
+    assert [report.outcome for report in rig.outbox.pending.values()] == [Outcome.HEARD]
+
+
+def test_what_began_while_the_disk_stood_still_is_not_begun_again(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 120)
+    rig.fetch(media)
+    rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media, late=Late.WHOLE, window_us=3600 * S)]))
+    rig.run(5)
+    rig.now_us += 45 * S
+    rig.player.advance(rig.now_us)
+    rig.run(120)
+    assert rig.heard == [("a", 10 * S, 130 * S)]
+    assert rig.reports["a"].outcome is Outcome.HEARD
 
 
 def test_a_file_that_cannot_be_played_fails_and_the_next_plays(rig: Rig, desk: Desk) -> None:
