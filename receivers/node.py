@@ -7,6 +7,8 @@ Rules
 - Since when an airing could have been played is remembered for as long as the process lives, so that a change of plan
   never moves what already sounds.
 - A wall clock that moved otherwise than by itself is like a restart: what began in the part that was missed is late.
+- What was missed is only said to be over when the clock has gone on by itself for STEADY_US: an airing that was
+  reported never plays again, and a clock that was wrong for a moment must not cost a day's programme.
 """
 
 from collections.abc import Mapping
@@ -32,6 +34,7 @@ from scheduler.timeline import Dropped, Resolution, Segment
 LOOK_BACK_US = 24 * 3600 * 1_000_000  # airings missed longer ago are not reported any more
 SETTLE_US = 3_000_000  # for the last piece's measurements to come from the sound path
 GIVE_UP_US = 60_000_000  # a piece whose end is not told by then is taken for lost
+STEADY_US = 120_000_000  # time servers have set a clock right by then
 NEEDS_LIVE_US = 60_000_000  # what is past drops out of the needs this late at most
 GAP_US = 30_000_000  # ticks further apart than this: the process slept or the wall clock was set
 
@@ -121,9 +124,9 @@ class Node:
 
     def tick(self, now_us: int, status: PlayerStatus | None) -> tuple[Cue, ...]:
         """The sound path's plan at `now_us`; reports what is over."""
+        playing = self._note_playing(now_us, status)
         self._notice_gap(now_us)
         self.look(now_us)
-        playing = self._note_playing(now_us, status)
         self._close(now_us, playing, device_faulty=status is None or bool(status.faults))
         self.vault.flush()
         self.outbox.flush()
@@ -256,7 +259,10 @@ class Node:
         sounding = airing_id in self.outbox.sounding or playing == airing_id
         if sounding:
             return now_us >= over_us + GIVE_UP_US
-        finished = any(piece.finished for piece in self.outbox.pieces.get(airing_id, ()))
+        pieces = self.outbox.pieces.get(airing_id, ())
+        if not pieces and story.airing.start_us < self.known.boot_us and now_us < self.known.boot_us + STEADY_US:
+            return False
+        finished = any(piece.finished for piece in pieces)
         return now_us >= over_us + (0 if finished else SETTLE_US)
 
     def _report(self, airing_id: str, ending: Ending) -> None:
