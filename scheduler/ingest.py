@@ -5,7 +5,8 @@ Rules
   thousand receivers that come back at once are a few transactions.
 - A report is acknowledged after it is stored, with the highest number below which none is missing; a repeated one is
   acknowledged again, for its sender did not hear it. An Ack that cannot be sent is left to the next repetition.
-- What is malformed or from nobody known is counted, said once, and changes nothing.
+- What is malformed or from nobody known is counted, said once, and changes nothing; what is too large is not kept.
+- While the database cannot be written the latest states wait for it: a last will is said once only.
 - A receiver that says nothing for SILENT_US is off line whatever the broker remembers of it.
 """
 
@@ -16,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import Session
 
 from broadcast.bus import Bus, BusDown, Message
@@ -94,11 +95,15 @@ class Ingest:
         self._heard: dict[str, _Heard] = {}
         self._began_us = self._swept_us = clock.monotonic_us()
         self._said: set[tuple[str, str]] = set()
+        self._failing = False
         self.refused: Counter[str] = Counter()
 
     def take(self, message: Message) -> None:
         """Put a message by for the next batch."""
-        if message.topic.endswith("/state"):
+        is_state = message.topic.endswith("/state")
+        if len(message.payload) > (inbox.MAX_STATE_BYTES if is_state else inbox.MAX_REPORT_BYTES):
+            self._refuse("malformed", message.topic, f"{len(message.payload)} bytes")
+        elif is_state:
             self._waiting.states[message.topic] = message
         elif len(self._waiting.reports) < MAX_WAITING_REPORTS:
             self._waiting.reports.append(message)
@@ -119,9 +124,15 @@ class Ingest:
             return
         try:
             batch = await asyncio.to_thread(self._store_batch, waiting, sweep)
-        except (SQLAlchemyError, StoreBusy):
-            log.exception("what %d receivers said could not be stored", len(waiting.states) + len(waiting.reports))
+        except (SQLAlchemyError, StoreBusy) as error:
+            if isinstance(error, OperationalError | StoreBusy):
+                self._waiting.states = waiting.states | self._waiting.states
+            level = logging.DEBUG if self._failing else logging.ERROR
+            self._failing = True
+            count = len(waiting.states) + len(waiting.reports)
+            log.log(level, "what %d receivers said could not be stored", count, exc_info=True)
             return
+        self._failing = False
         self._changes.tell(batch.words)
         with contextlib.suppress(BusDown):
             await self._acknowledge(batch)

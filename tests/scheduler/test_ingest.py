@@ -19,9 +19,11 @@ from broadcast.wire import topics
 from broadcast.wire.documents import Ack, Outcome, PlayReport, ReceiverState
 from scheduler import ingest as module
 from scheduler.changes import Changes
+from scheduler.fleet.inbox import MAX_REPORT_BYTES, MAX_STATE_BYTES
 from scheduler.fleet.intake import store_reports
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.ingest import SILENT_US, Ingest
+from scheduler.store import engine
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
 
@@ -201,6 +203,33 @@ async def test_a_flood_of_reports_is_bounded(ingest: Ingest, store: Store, monke
     await ingest.write()
     assert receiver(store).ack_number == 3
     assert ingest.refused == {"too_many": 2}
+
+
+async def test_what_is_far_too_large_is_not_even_kept(ingest: Ingest, store: Store) -> None:
+    ingest.take(Message(topics.reports("r1"), b"{" * (MAX_REPORT_BYTES + 1), retained=False))
+    ingest.take(Message(topics.state("r1"), b"{" * (MAX_STATE_BYTES + 1), retained=False))
+    assert ingest.refused == {"malformed": 2}
+    await ingest.write()
+    assert receiver(store).state is None
+
+
+async def test_a_last_will_outlives_a_busy_database(
+    sqlite_store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_receivers(sqlite_store, "r1", "r2")
+    ingest = Ingest(sqlite_store, Bus("127.0.0.1", 1, ssl.create_default_context, clock), clock, Changes())
+    for receiver_id in ("r1", "r2"):
+        ingest.take(said(ReceiverState(online=True, at_us=1), receiver_id))
+    await ingest.write()
+    for receiver_id in ("r1", "r2"):
+        ingest.take(said(ReceiverState(online=False, at_us=1), receiver_id))
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.01)
+    with sqlite_store.writing():
+        await ingest.write()
+    monkeypatch.undo()
+    ingest.take(said(ReceiverState(online=True, at_us=2), "r2"))
+    await ingest.write()
+    assert (receiver(sqlite_store).online, receiver(sqlite_store, "r2").online) == (False, True)
 
 
 async def test_watchers_are_told_what_changed_and_only_that(store: Store, clock: ManualClock) -> None:
