@@ -113,8 +113,8 @@ def add_text(
     db: Session, actor: Actor, now: datetime, announcement_id: str, recording: TextRecording, *, version: int
 ) -> AnnouncementOut:
     """Another language, read aloud."""
-    announcement = _addable(db, actor, now, announcement_id, recording.language, version=version)
-    db.add(_from_text(announcement.id, recording, now, urgent=False))
+    announcement, made_at = _addable(db, actor, now, announcement_id, recording.language, version=version)
+    db.add(_from_text(announcement.id, recording, made_at, urgent=False))
     return _done(db, actor, now, announcement, "record", language=recording.language)
 
 
@@ -129,8 +129,8 @@ def add_sound(
     sound: StoredSound,
 ) -> AnnouncementOut:
     """Another language, from a file or a microphone."""
-    announcement = _addable(db, actor, now, announcement_id, recording.language, version=version)
-    db.add(_from_sound(announcement.id, recording, sound, now, urgent=False))
+    announcement, made_at = _addable(db, actor, now, announcement_id, recording.language, version=version)
+    db.add(_from_sound(announcement.id, recording, sound, made_at, urgent=False))
     return _done(db, actor, now, announcement, "record", language=recording.language, original=sound.sha256)
 
 
@@ -246,13 +246,14 @@ def _editable(
 
 def _addable(
     db: Session, actor: Actor, now: datetime, announcement_id: str, language: str, *, version: int
-) -> Announcement:
+) -> tuple[Announcement, datetime]:
+    """The announcement if another language fits, and a time for that recording after those of the others."""
     announcement = _editable(db, actor, now, announcement_id, version, sound=True)
-    present = [recording.language for recording in repository.recordings_of(db, [announcement.id])[announcement.id]]
+    present = repository.recordings_of(db, [announcement.id])[announcement.id]
     if len(present) >= MAX_RECORDINGS:
         raise Conflict("too_many_recordings", "An announcement has at most %(limit)s recordings.", limit=MAX_RECORDINGS)
-    _refuse_twice([language, *present])
-    return announcement
+    _refuse_twice([language, *(recording.language for recording in present)])
+    return announcement, max([now, *(recording.created_at + timedelta(microseconds=1) for recording in present)])
 
 
 def _refuse_twice(languages: list[str]) -> None:
