@@ -114,7 +114,7 @@ class Stock:
         if due is not None:
             await self._check(due)
             return True
-        need = next_fetch(wanted, self._store.ready, self._not_before_us, now_us)
+        need = self._next_fetch(wanted)
         if need is not None:
             await self._bring(client, need)
             return True
@@ -122,6 +122,10 @@ class Stock:
         if unchecked:
             await self._check(min(unchecked))
         return bool(unchecked)
+
+    def _next_fetch(self, wanted: Sequence[Need]) -> Need | None:
+        """Waiting is done in monotonic time: a wall clock that is set back must not hold a recording up."""
+        return next_fetch(wanted, self._store.ready, self._not_before_us, self._clock.monotonic_us())
 
     async def _check(self, sha256: str) -> None:
         self.suspects.discard(sha256)
@@ -153,9 +157,9 @@ class Stock:
         task = asyncio.create_task(download, name="download")
         try:
             while not (await asyncio.wait({task}, timeout=WATCH_S))[0]:
-                wanted, now_us = self._wants(), self._clock.now_us()
-                other = next_fetch(wanted, self._store.ready, self._not_before_us, now_us)
-                if all(need.sha256 != still.sha256 for still in wanted) or overtakes(other, need, now_us):
+                wanted, other = self._wants(), self._next_fetch(self._wants())
+                unneeded = all(need.sha256 != still.sha256 for still in wanted)
+                if unneeded or overtakes(other, need, self._clock.now_us()):
                     return
             task.result()
         finally:
@@ -188,7 +192,7 @@ class Stock:
         self._errors[need.sha256] = error
         if isinstance(error, OSError) and self.disk_full is None:
             self.disk_error = str(error)
-        self._not_before_us[need.sha256] = self._clock.now_us() + backoff_us(failures, self._random.random())
+        self._not_before_us[need.sha256] = self._clock.monotonic_us() + backoff_us(failures, self._random.random())
 
     def _open_errors(self, failures: int = 1) -> list[Exception]:
         needed = (need.sha256 for need in self._wants() if need.sha256 not in self._store.ready)

@@ -18,6 +18,7 @@ from receivers.tasks import end
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from broadcast.clock import Clock
     from broadcast.wire.documents import Media
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import HttpServer
@@ -125,14 +126,16 @@ async def test_a_part_larger_than_the_signed_size_is_begun_anew(
 class Shelf:
     """A stock that is kept as `wanted` says, and a bell for each change."""
 
-    def __init__(self, store: MediaStore, http: HttpServer, config: Config | None = None) -> None:
+    def __init__(
+        self, store: MediaStore, http: HttpServer, config: Config | None = None, clock: Clock | None = None
+    ) -> None:
         self.wanted: tuple[Need, ...] = ()
         self.changes: asyncio.Queue[frozenset[str]] = asyncio.Queue()
         self.stock = Stock(
             store,
             (f"{http.url}/media/",),
             config or Config(),
-            SystemClock(),
+            clock or SystemClock(),
             wants=lambda: self.wanted,
             changed=lambda: self.changes.put_nowait(frozenset(store.ready)),
         )
@@ -174,6 +177,32 @@ async def test_a_bulk_download_steps_aside_for_what_plays_within_minutes(
     assert resumed is not None
     assert int(resumed.removeprefix("bytes=").rstrip("-")) >= SIZE // 4
     http.gate.set()
+    await end((task,))
+
+
+class SetBack(SystemClock):
+    """Whose wall time is a day behind once `days` is set."""
+
+    days = 0
+
+    def now_us(self) -> int:
+        return super().now_us() - self.days * 24 * 3600 * 1_000_000
+
+
+async def test_a_clock_set_back_does_not_hold_a_recording_up(
+    http: HttpServer, store: MediaStore, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receivers.stock.IDLE_S", 0.1)
+    http.faults = ["html"]
+    clock = SetBack()
+    shelf = Shelf(store, http, clock=clock)
+    shelf.wanted = (_need(media),)
+    task = asyncio.create_task(shelf.stock.run())
+    async with asyncio.timeout(15):
+        while not shelf.stock.refused:  # noqa: ASYNC110 - a fault comes without a bell
+            await asyncio.sleep(0.01)
+    clock.days = 1
+    await shelf.until(frozenset((media.sha256,)))
     await end((task,))
 
 
