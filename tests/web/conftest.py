@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from broadcast.clock import ManualClock
+from broadcast.clock import ManualClock, SystemClock
 from broadcast.media import MediaStore
 from scheduler.changes import Changes
 from scheduler.store.engine import Store
@@ -32,9 +32,20 @@ def centre(store: Store, clock: ManualClock, tmp_path: Path) -> Centre:
     return Centre(settings=settings, clock=clock, store=store, changes=Changes(), media=MediaStore(tmp_path / "media"))
 
 
+@pytest.fixture(scope="session")
+def one_app(empty_sqlite: Path) -> FastAPI:
+    """Made once, since describing every endpoint takes a while; it knows its centre only by `app.state`."""
+    settings = Settings(data_dir=empty_sqlite.parent, host="testserver", port=80)
+    return create_app(
+        Centre(settings=settings, clock=SystemClock(), store=Store(f"sqlite:///{empty_sqlite}"), changes=Changes())
+    )
+
+
 @pytest.fixture
-def app(centre: Centre) -> FastAPI:
-    return create_app(centre)
+def app(one_app: FastAPI, centre: Centre) -> FastAPI:
+    """The application over this test's `centre`; a test that adds to it makes its own."""
+    one_app.state.centre = centre
+    return one_app
 
 
 @pytest.fixture

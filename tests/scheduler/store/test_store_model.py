@@ -95,6 +95,6 @@ def test_the_store_is_a_dict(store: Store) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -59,7 +59,9 @@ def test_a_person_is_told_in_their_own_language(sign_in: SignIn, add_person: Add
 
 
 @pytest.fixture
-def breaking(app: FastAPI) -> Iterator[TestClient]:
+def breaking(centre: Centre) -> Iterator[TestClient]:
+    app = create_app(centre)
+
     @app.get("/api/v1/breaks")
     def breaks() -> None:
         raise RuntimeError("the secret is 4711")
