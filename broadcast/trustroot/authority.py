@@ -28,7 +28,8 @@ MAX_CSR_BYTES = 8 * 1024
 EARLY = timedelta(days=1)
 CA_LIFE = timedelta(days=365 * 30)
 SERVER_LIFE = timedelta(days=365)
-RECEIVER_LIFE = timedelta(days=365 * 2)
+RECEIVER_LIFE = timedelta(days=365 * 15)
+"""Longer than the machine: nothing renews it on the mast, and a receiver is shut out by revoking it."""
 CRL_LIFE = timedelta(days=365 * 10)
 """Far away on purpose: a broker with an outdated list refuses everybody."""
 
