@@ -16,10 +16,13 @@ from vietnormalizer import VietnameseNormalizer, is_vietnamese_word, translitera
 
 from broadcast.speech.lexicon import ABBREVIATIONS, LINK_SIGNS, LINK_WORDS, SIGNS, TITLES
 from broadcast.speech.numerals import apply_rules, letters, spell_digits
+from broadcast.speech.passages import passages
 
 MAX_TOKEN_CHARS = 60
 """No word is longer; without the cut a line of one endless token costs quadratic time."""
 MAX_LINK_PATH_CHARS = 24
+MAX_STRETCH_CHARS = 1200
+"""Longer lines are worked on in stretches of whole sentences: patterns cost quadratic time at their worst."""
 CAPITALS_SHARE = 0.7
 """A line with at least this share of capitals is a heading, not a row of abbreviations."""
 
@@ -60,7 +63,12 @@ def _normalise_line(line: str) -> str:
     if _is_spoken(line):
         return line
     line = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in line)
-    line = re.sub(rf"(\S{{{MAX_TOKEN_CHARS}}})", r"\1 ", line)
+    line = re.sub(rf"(\S{{{MAX_TOKEN_CHARS}}})", r"\1 ", re.sub(r" +", " ", line))
+    said = (_say(passage.text) for passage in passages(line, MAX_STRETCH_CHARS))
+    return " ".join(words for words in said if words)
+
+
+def _say(line: str) -> str:
     line = re.sub(r"^\s*[-+*•–—]+\s+", "", line)
     line = _EMAIL.sub(_speak_link, line)
     line = _LINK.sub(_speak_link, line)

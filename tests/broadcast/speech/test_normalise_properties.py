@@ -1,5 +1,6 @@
 import unicodedata
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -46,3 +47,12 @@ def test_the_result_is_composed(text: str) -> None:
 @given(st.lists(st.sampled_from(["thông", "báo", "đến", "bà", "con", "xã", "mưa", "lũ", "sẽ", "về"]), min_size=1))
 def test_plain_vietnamese_words_are_left_as_they_are(words: list[str]) -> None:
     assert normalise(" ".join(words)) == " ".join(words)
+
+
+@pytest.mark.parametrize(
+    "unit", [" ", "1", "1-", "0 ", "a", "a ", "A1.", ". ", "số ", "113, ", "1/", "- ", "v.", "@", "T2-"]
+)
+def test_no_text_takes_quadratic_time(unit: str) -> None:
+    """A quadratic pattern takes minutes here, and the suite's own limit ends it."""
+    once = normalise(f"gọi {unit * (30_000 // len(unit))}x1")
+    assert normalise(once) == once
