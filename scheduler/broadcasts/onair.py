@@ -21,7 +21,7 @@ from scheduler.workflow import Event, State, step
 
 AHEAD = timedelta(days=airings.PROGRAMME_DAYS + 1)
 PLANNED_AGAIN_AFTER = timedelta(hours=1)  # groups and holidays change under a plan
-PLANNED_AT_ONCE = 50
+PLANNED_AT_ONCE = 5  # each holds up whoever else wants to save
 _SETTLED = (RecordingState.READY, RecordingState.FAILED)
 
 
@@ -32,9 +32,11 @@ def tick(db: Session, now: datetime) -> tuple[str, ...]:
         begin(db, broadcast, now)
         replan(db, broadcast, now)
     running = repository.running_airings(db, now)
-    for broadcast in repository.due(db, running.keys(), now):
+    due = repository.due(db, running.keys(), now)
+    recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in due})
+    for broadcast in due:
         before = broadcast.state
-        _follow(db, broadcast, now, on_air=broadcast.id in running)
+        _follow(broadcast, recordings[broadcast.announcement_id], now, on_air=broadcast.id in running)
         if broadcast.state != before:
             words.add(f"broadcast:{broadcast.id}")
             words |= {f"airing:{airing_id}" for airing_id in running.get(broadcast.id, ())}
@@ -78,11 +80,12 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
         for airing, zone_ids in coming(db, broadcast, now, now + AHEAD):
             wanted.add(airing.id)
             end_at = from_us(airings.end_us(airing))
-            row = recorded.get(airing.id) or PlannedAiring(
-                id=airing.id, broadcast_id=broadcast.id, start_at=from_us(airing.start_us), end_at=end_at, zone_ids=[]
-            )
+            row = recorded.get(airing.id) or db.get(PlannedAiring, airing.id)
+            if row is None:
+                at = from_us(airing.start_us)
+                row = PlannedAiring(id=airing.id, broadcast_id=broadcast.id, start_at=at, end_at=end_at, zone_ids=[])
+                db.add(row)
             row.end_at, row.zone_ids, row.withdrawn_at = end_at, sorted(zone_ids), None
-            db.merge(row)
     for row in recorded.values():
         if row.id not in wanted and row.withdrawn_at is None:
             row.withdrawn_at = now
@@ -111,13 +114,12 @@ def tell_receivers(db: Session, zone_ids: Iterable[str], now: datetime) -> None:
     mark_dirty(db, [topics.programme(zone_id) for zone_id in zone_ids], now)
 
 
-def _follow(db: Session, broadcast: Broadcast, now: datetime, *, on_air: bool) -> None:
+def _follow(broadcast: Broadcast, recordings: Collection[Recording], now: datetime, *, on_air: bool) -> None:
     """Take the step that the time asks for, if any."""
     state = State(broadcast.state)
     if on_air:
         broadcast.state = step(state, Event.START) if state is State.APPROVED else state
         return
-    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
     if airings.over(broadcast, airings.media_of(recordings), now):
         broadcast.state = step(state, Event.FINISH)
     elif state is State.ON_AIR:

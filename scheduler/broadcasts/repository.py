@@ -240,7 +240,8 @@ def due(db: Session, running: Collection[str], now: datetime) -> list[Broadcast]
         col(PlannedAiring.end_at) > now,
         col(PlannedAiring.withdrawn_at).is_(None),
     )
-    waiting = and_(col(Broadcast.state) == State.APPROVED, or_(col(Broadcast.id).in_(running), not_(ahead)))
+    planned = col(Broadcast.planned_until).is_not(None)
+    waiting = and_(col(Broadcast.state) == State.APPROVED, planned, or_(col(Broadcast.id).in_(running), not_(ahead)))
     query = select(Broadcast).where(or_(col(Broadcast.state) == State.ON_AIR, waiting))
     return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update(skip_locked=True)))
 
