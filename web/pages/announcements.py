@@ -47,7 +47,7 @@ def recordings(db: ReadDb, page: ThePage, announcement_id: str) -> Response:
 @router.post("/{announcement_id}/delete")
 def delete(db: WriteDb, page: ThePage, announcement_id: str, version: Annotated[int, Form()]) -> Response:
     with page.attempt(db) as errors:
-        service.delete(db, page.actor, page.now, announcement_id, version)
+        service.delete(db, page.actor, page.now, announcement_id, version=version)
     if errors:
         return _detail(db, page, announcement_id, errors)
     return page.go("/announcements", "deleted")
@@ -62,7 +62,7 @@ def rename(
     title: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
     with page.attempt(db) as errors:
-        service.rename(db, page.actor, page.now, announcement_id, version, title)
+        service.rename(db, page.actor, page.now, announcement_id, title, version=version)
     return _detail(db, page, announcement_id, errors) if errors else page.go(f"/announcements/{announcement_id}", "saved")
 
 
