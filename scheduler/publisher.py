@@ -5,8 +5,9 @@ Rules
   unless somebody marked it again meanwhile.
 - What is stored is published, retained, until the broker confirmed it. A crash anywhere repeats the same bytes.
 - After each batch a mark is published beside them, with the time of the batch. At each connection the broker is asked
-  for it: it tells which documents a broker that lost its memory, or a part, must get again; and a mark that is newer
-  than this store shows that the store was put back from a backup.
+  for it: it tells which documents a broker that lost a part of its memory must get again. A mark that is newer than
+  this store shows that the store was put back from a backup. With no mark at all that cannot be told, so it is taken
+  to be so: receivers may hold newer documents than this store knows of, and would go on obeying them.
 - A topic that cannot be built is said once, retried after RETRY_US, and keeps no other waiting.
 """
 
@@ -153,10 +154,12 @@ class Publisher:
         marked = _marked(raw)
         with self._store.writing() as db:
             newest = outbox.newest_published(db)
-            if marked is not None and (newest is None or marked > newest):
-                log.warning("the broker knows of newer documents than this database: all are made anew")
+            if newest is None and marked is None:
+                return  # both are new
+            if newest is None or marked is None or marked > newest:
+                log.warning("broker and database do not remember the same documents: all are made anew")
                 outbox.renumber_all(db, self._clock.now())
-            elif marked is None or (newest is not None and marked < newest):
+            elif marked < newest:
                 log.info("the broker lacks documents: they are published again")
                 outbox.unconfirm(db, marked)
 

@@ -106,12 +106,10 @@ def newest_published(db: Session) -> datetime | None:
     return db.exec(select(func.max(IssuedDocument.published_at))).one()
 
 
-def unconfirm(db: Session, after: datetime | None) -> None:
-    """Publish again what was confirmed after `after`, or all: the broker does not remember it."""
+def unconfirm(db: Session, after: datetime) -> None:
+    """Publish again what was confirmed after `after`: the broker does not remember it."""
     forget = update(IssuedDocument).values(published_at=None)
-    if after is not None:
-        forget = forget.where(col(IssuedDocument.published_at) > after)
-    db.connection().execute(forget)
+    db.connection().execute(forget.where(col(IssuedDocument.published_at) > after))
 
 
 def renumber_all(db: Session, now: datetime) -> None:
