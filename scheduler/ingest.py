@@ -1,8 +1,8 @@
 """Takes in what receivers say (does I/O): their states as they change, their reports once each.
 
 Rules
-- Messages wait in memory and are written in one transaction every BATCH_S, the latest state of a receiver only: ten
-  thousand receivers that come back at once are a few transactions.
+- Messages wait in memory and are written every BATCH_S, at most MAX_BATCH in one transaction, the latest state of a
+  receiver only: ten thousand receivers that come back at once are ten short transactions.
 - A report is acknowledged after it is stored, with the highest number below which none is missing; a repeated one is
   acknowledged again, for its sender did not hear it. An Ack that cannot be sent is left to the next repetition.
 - What is malformed or from nobody known is counted, said once, and changes nothing; what is too large is not kept.
@@ -13,7 +13,8 @@ Rules
 import asyncio
 import contextlib
 import logging
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -32,6 +33,8 @@ from scheduler.store.engine import Store, StoreBusy
 log = logging.getLogger(__name__)
 
 BATCH_S = 0.2
+MAX_BATCH = 1000
+"""Messages in one transaction."""
 MAX_WAITING_REPORTS = 50_000
 """Beyond this reports are left to be sent again."""
 SEEN_US = 20 * US_PER_S
@@ -45,7 +48,12 @@ MANY_SUBJECTS = 1000
 @dataclass
 class _Waiting:
     states: dict[str, Message] = field(default_factory=dict)
-    reports: list[Message] = field(default_factory=list)
+    reports: deque[Message] = field(default_factory=deque)
+
+    def take(self, limit: int) -> list[Message]:
+        """The next messages, reports after states."""
+        states = [self.states.pop(topic) for topic in list(self.states)[:limit]]
+        return states + [self.reports.popleft() for _one in range(min(limit - len(states), len(self.reports)))]
 
 
 @dataclass
@@ -117,28 +125,32 @@ class Ingest:
             await self._clock.sleep(BATCH_S)
 
     async def write(self) -> None:
-        """Store what waits, tell who watches, acknowledge."""
-        waiting, self._waiting = self._waiting, _Waiting()
-        sweep = self._clock.monotonic_us() - self._swept_us >= SWEEP_US
-        if not (waiting.states or waiting.reports or sweep):
-            return
-        try:
-            batch = await asyncio.to_thread(self._store_batch, waiting, sweep)
-        except (SQLAlchemyError, StoreBusy) as error:
-            if isinstance(error, OperationalError | StoreBusy):
-                self._waiting.states = waiting.states | self._waiting.states
-            level = logging.DEBUG if self._failing else logging.ERROR
-            self._failing = True
-            count = len(waiting.states) + len(waiting.reports)
-            log.log(level, "what %d receivers said could not be stored", count, exc_info=True)
-            return
-        self._failing = False
-        self._changes.tell(batch.words)
-        with contextlib.suppress(BusDown):
-            await self._acknowledge(batch)
+        """Store what waits, tell who watches, acknowledge; in transactions that let others in between."""
+        while True:
+            messages = self._waiting.take(MAX_BATCH)
+            sweep = self._clock.monotonic_us() - self._swept_us >= SWEEP_US
+            if not (messages or sweep):
+                return
+            try:
+                batch = await asyncio.to_thread(self._store_batch, messages, sweep)
+            except (SQLAlchemyError, StoreBusy) as error:
+                self._not_stored(messages, error)
+                return
+            self._failing = False
+            self._changes.tell(batch.words)
+            with contextlib.suppress(BusDown):
+                await self._acknowledge(batch)
 
-    def _store_batch(self, waiting: _Waiting, sweep: bool) -> _Batch:
-        batch = self._sorted(waiting)
+    def _not_stored(self, messages: Sequence[Message], error: SQLAlchemyError | StoreBusy) -> None:
+        if isinstance(error, OperationalError | StoreBusy):
+            again = {message.topic: message for message in messages if message.topic.endswith("/state")}
+            self._waiting.states = again | self._waiting.states
+        level = logging.DEBUG if self._failing else logging.ERROR
+        self._failing = True
+        log.log(level, "%d messages of receivers could not be stored", len(messages), exc_info=error)
+
+    def _store_batch(self, messages: Sequence[Message], sweep: bool) -> _Batch:
+        batch = self._sorted(messages)
         now, now_us = self._clock.now(), self._clock.monotonic_us()
         with self._store.writing() as db:
             batch.acks = intake.known(db, batch.senders)
@@ -147,9 +159,9 @@ class Ingest:
             intake.write_states(db, {key: said.state for key, said in news.items()})
             seen = self._to_be_seen(batch, now_us)
             intake.write_seen(db, seen, now)
-            for receiver_id, reports in batch.reports.items():
-                fresh, batch.acks[receiver_id] = intake.store_reports(db, receiver_id, reports, now)
-                batch.words |= {word for report in fresh for word in _words(receiver_id, report)}
+            fresh, acks = intake.store_reports(db, batch.reports, now)
+            batch.acks |= acks
+            batch.words |= {word for receiver_id, report in fresh for word in _words(receiver_id, report)}
             silent = self._silent(db, batch, now_us) if sweep else []
             intake.write_offline(db, silent)
         self._remember(batch, seen, silent, now_us)
@@ -158,9 +170,9 @@ class Ingest:
             self._swept_us = now_us
         return batch
 
-    def _sorted(self, waiting: _Waiting) -> _Batch:
+    def _sorted(self, messages: Sequence[Message]) -> _Batch:
         batch = _Batch()
-        for message in (*waiting.states.values(), *waiting.reports):
+        for message in messages:
             try:
                 batch.add(inbox.read(message.topic, message.payload, retained=message.retained))
             except Malformed as refusal:

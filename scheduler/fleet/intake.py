@@ -2,17 +2,20 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar, cast
 
 import msgspec
-from sqlalchemy import bindparam, update
+from sqlalchemy import Table, bindparam, insert, update
 from sqlmodel import Session, col, select
 
 from broadcast.clock import from_us
 from broadcast.wire.documents import Outcome, PlayReport, ReceiverState
 from scheduler.fleet.models import Receiver, StoredReport
 
+Key = TypeVar("Key", str, int)
 CHUNK = 500
 """Fewer than any database's limit of parameters."""
+_RECEIVERS = cast("Table", Receiver.__table__)  # type: ignore[attr-defined]
 SOUNDED = frozenset({Outcome.HEARD, Outcome.CUT})
 
 
@@ -32,8 +35,7 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
         for receiver_id, state in states.items()
     ]
     if rows:
-        receivers = Receiver.__table__  # type: ignore[attr-defined]
-        change = update(receivers).where(receivers.c.id == bindparam("which"))
+        change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
         change = change.values(state=bindparam("new_state"), online=bindparam("new_online"))
         db.connection().execute(change, rows)
 
@@ -56,66 +58,105 @@ def write_offline(db: Session, receiver_ids: Collection[str]) -> None:
 
 
 def store_reports(
-    db: Session, receiver_id: str, reports: Sequence[PlayReport], now: datetime
-) -> tuple[list[PlayReport], int]:
-    """Store what is new of `reports`; what that was, and the number to acknowledge. A number is taken only once."""
-    receiver = db.exec(select(Receiver).where(Receiver.id == receiver_id).with_for_update()).one()
-    numbers = sorted({report.number for report in reports})
-    mine = select(StoredReport.number).where(StoredReport.receiver_id == receiver_id)
-    taken = {number for some in _chunks(numbers) for number in db.exec(mine.where(col(StoredReport.number).in_(some)))}
-    fresh: dict[int, PlayReport] = {}
-    for report in reports:
-        if report.number not in taken:
-            fresh.setdefault(report.number, report)
-    db.add_all(_row(receiver_id, report, now) for report in fresh.values())
-    db.flush()
-    beyond = db.exec(mine.where(col(StoredReport.number) > receiver.ack_number).order_by(col(StoredReport.number)))
-    for number in beyond:
-        if number != receiver.ack_number + 1:
-            break
-        receiver.ack_number = number
-    _hear(receiver, fresh.values(), now)
-    return list(fresh.values()), receiver.ack_number
+    db: Session, said: Mapping[str, Sequence[PlayReport]], now: datetime
+) -> tuple[list[tuple[str, PlayReport]], dict[str, int]]:
+    """Store what is new of each receiver's reports; what that was, and the numbers to acknowledge.
+
+    A number is taken only once.
+    """
+    fresh: list[tuple[str, PlayReport]] = []
+    acks: dict[str, int] = {}
+    for some in _chunks(sorted(said)):
+        fresh += _store_some(db, {receiver_id: said[receiver_id] for receiver_id in some}, now)
+        acks |= _count_on(db, some)
+    return fresh, acks
 
 
-def _hear(receiver: Receiver, reports: Collection[PlayReport], now: datetime) -> None:
-    """A node's clock may be wrong: nothing was heard later than now."""
-    for report in reports:
+def _store_some(db: Session, said: Mapping[str, Sequence[PlayReport]], now: datetime) -> list[tuple[str, PlayReport]]:
+    heard = select(Receiver.id, Receiver.heard_at).where(col(Receiver.id).in_(list(said))).with_for_update()
+    last_heard = dict(db.exec(heard).all())
+    numbers = sorted({report.number for reports in said.values() for report in reports})
+    mine = select(StoredReport.receiver_id, StoredReport.number).where(col(StoredReport.receiver_id).in_(list(said)))
+    taken = {key for some in _chunks(numbers) for key in db.exec(mine.where(col(StoredReport.number).in_(some)))}
+    fresh: dict[tuple[str, int], PlayReport] = {}
+    for receiver_id, reports in said.items():
+        for report in reports:
+            if (receiver_id, report.number) not in taken:
+                fresh.setdefault((receiver_id, report.number), report)
+    if fresh:
+        rows = [_row(receiver_id, report, now) for (receiver_id, _number), report in fresh.items()]
+        db.connection().execute(insert(StoredReport), rows)
+    new = [(receiver_id, report) for (receiver_id, _number), report in fresh.items()]
+    _hear(db, new, last_heard, now)
+    return new
+
+
+def _count_on(db: Session, receiver_ids: Sequence[str]) -> dict[str, int]:
+    """Move each receiver's number on to the highest below which none is missing."""
+    counted = select(Receiver.id, Receiver.ack_number).where(col(Receiver.id).in_(receiver_ids))
+    before = dict(db.exec(counted).all())
+    acks = dict(before)
+    query = select(StoredReport.receiver_id, StoredReport.number).join(
+        Receiver, col(Receiver.id) == StoredReport.receiver_id
+    )
+    query = query.where(col(Receiver.id).in_(receiver_ids), col(StoredReport.number) > col(Receiver.ack_number))
+    for receiver_id, number in db.exec(query.order_by(StoredReport.receiver_id, col(StoredReport.number))):
+        if number == acks[receiver_id] + 1:
+            acks[receiver_id] = number
+    moved = [{"which": key, "new_number": acks[key]} for key in acks if acks[key] != before[key]]
+    if moved:
+        change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
+        db.connection().execute(change.values(ack_number=bindparam("new_number")), moved)
+    return acks
+
+
+def _hear(
+    db: Session, reports: Sequence[tuple[str, PlayReport]], last: Mapping[str, datetime | None], now: datetime
+) -> None:
+    """Note when each was heard last. A node's clock may be wrong: nothing was heard later than now."""
+    heard: dict[str, tuple[datetime, float]] = {}
+    for receiver_id, report in reports:
         if report.outcome not in SOUNDED or report.rms_dbfs is None or report.end_us is None:
             continue
         at = min(from_us(report.end_us), now)
-        if receiver.heard_at is None or at >= receiver.heard_at:
-            receiver.heard_at, receiver.heard_dbfs = at, report.rms_dbfs
+        before = heard[receiver_id][0] if receiver_id in heard else last.get(receiver_id)
+        if before is None or at >= before:
+            heard[receiver_id] = at, report.rms_dbfs
+    rows = [{"which": key, "new_at": at, "new_dbfs": dbfs} for key, (at, dbfs) in heard.items()]
+    if rows:
+        change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
+        change = change.values(heard_at=bindparam("new_at"), heard_dbfs=bindparam("new_dbfs"))
+        db.connection().execute(change, rows)
 
 
-def _row(receiver_id: str, report: PlayReport, now: datetime) -> StoredReport:
-    return StoredReport(
-        receiver_id=receiver_id,
-        number=report.number,
-        airing_id=report.airing_id,
-        broadcast_id=report.broadcast_id,
-        outcome=report.outcome.value,
-        planned_start_at=from_us(report.planned_start_us),
-        planned_duration_us=report.planned_duration_us,
-        start_at=_moment(report.start_us),
-        start_error_us=report.start_error_us,
-        end_at=_moment(report.end_us),
-        played_us=report.played_us,
-        gap_us=report.gap_us,
-        underruns=report.underruns,
-        rms_dbfs=report.rms_dbfs,
-        peak_dbfs=report.peak_dbfs,
-        media_sha256=report.media_sha256,
-        media_ready_at=_moment(report.media_ready_us),
-        reason=report.reason,
-        received_at=now,
-    )
+def _row(receiver_id: str, report: PlayReport, now: datetime) -> dict[str, object]:
+    return {
+        "receiver_id": receiver_id,
+        "number": report.number,
+        "airing_id": report.airing_id,
+        "broadcast_id": report.broadcast_id,
+        "outcome": report.outcome.value,
+        "planned_start_at": from_us(report.planned_start_us),
+        "planned_duration_us": report.planned_duration_us,
+        "start_at": _moment(report.start_us),
+        "start_error_us": report.start_error_us,
+        "end_at": _moment(report.end_us),
+        "played_us": report.played_us,
+        "gap_us": report.gap_us,
+        "underruns": report.underruns,
+        "rms_dbfs": report.rms_dbfs,
+        "peak_dbfs": report.peak_dbfs,
+        "media_sha256": report.media_sha256,
+        "media_ready_at": _moment(report.media_ready_us),
+        "reason": report.reason,
+        "received_at": now,
+    }
 
 
 def _moment(us: int | None) -> datetime | None:
     return from_us(us) if us is not None else None
 
 
-def _chunks(ids: Sequence[str] | Sequence[int]) -> Iterator[Sequence[str] | Sequence[int]]:
+def _chunks(ids: Sequence[Key]) -> Iterator[Sequence[Key]]:
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]

@@ -267,7 +267,7 @@ def counted(sqlite_store: Store) -> Callable[[list[int]], int]:
         with sqlite_store.writing() as db:
             db.add(Receiver(id=receiver_id, zone_id="z1", name="x"))
             db.flush()
-            return [store_reports(db, receiver_id, [report(number)], now)[1] for number in numbers][-1]
+            return [store_reports(db, {receiver_id: [report(number)]}, now)[1][receiver_id] for number in numbers][-1]
 
     return count
 
