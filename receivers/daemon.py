@@ -192,6 +192,7 @@ class Daemon:
             done_bytes={need.sha256: self._store.done_bytes(need.sha256) for need in needs if need.sha256 not in ready},
             refused=node.vault.refused,
             pending_reports=len(node.outbox.pending),
+            acknowledged=node.outbox.acknowledged,
             cache_bytes=cache_bytes,
             free_bytes=free_bytes,
             clock_error_us=estimated_error_us(),

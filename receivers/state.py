@@ -32,6 +32,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     done_bytes: Mapping[str, int]
     refused: Mapping[str, int]
     pending_reports: int
+    acknowledged: int
     cache_bytes: int
     free_bytes: int | None
     clock_error_us: int | None
@@ -96,6 +97,7 @@ def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> 
         faults=tuple(held),
         refused=dict(facts.refused),
         pending_reports=facts.pending_reports,
+        acknowledged=facts.acknowledged,
         cache_bytes=facts.cache_bytes,
         free_bytes=facts.free_bytes,
         clock_error_us=facts.clock_error_us,

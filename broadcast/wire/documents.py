@@ -169,7 +169,10 @@ class Fault(Struct, frozen=True, kw_only=True):
 
 
 class ReceiverState(Struct, frozen=True, kw_only=True):
-    """A receiver's retained state. `online` false is the last will; what was not measured is absent, never zero."""
+    """A receiver's retained state. `online` false is the last will; what was not measured is absent, never zero.
+
+    `acknowledged` is the highest report number that it was ever told the centre had: what it has let go.
+    """
 
     online: bool
     at_us: Us
@@ -181,6 +184,7 @@ class ReceiverState(Struct, frozen=True, kw_only=True):
     faults: Annotated[tuple[Fault, ...], Meta(max_length=50)] = ()
     refused: dict[str, int] = {}
     pending_reports: int = 0
+    acknowledged: Annotated[int, Meta(ge=0, le=2**53)] = 0
     cache_bytes: Bytes = 0
     free_bytes: Bytes | None = None
     clock_error_us: int | None = None

@@ -25,6 +25,7 @@ FACTS = state.Facts(
     done_bytes={"b" * 64: 500},
     refused={},
     pending_reports=0,
+    acknowledged=7,
     cache_bytes=1,
     free_bytes=2,
     clock_error_us=None,
@@ -50,6 +51,7 @@ def test_a_state_is_what_the_wire_allows() -> None:
     told = state.state(FACTS, (), NOON, online=True)
     assert msgspec.json.decode(msgspec.json.encode(told), type=ReceiverState) == told
     assert (told.player, told.airing_id, told.level_dbfs) == ("playing", "a", -20.0)
+    assert (told.pending_reports, told.acknowledged) == (0, 7)
     assert [(media.done_bytes, media.ready_us) for media in told.media] == [(100, NOON), (100, None)]
 
 

@@ -99,6 +99,7 @@ async def test_a_programme_is_played_and_reported_with_the_link_up_and_with_the_
         await relay.mend()
         await centre.until(lambda: centre.reports[-1].number == 2)
         await centre.until(lambda: centre.states[-1].online and centre.states[-1].pending_reports == 0)
+        assert centre.states[-1].acknowledged == 2
         assert status.is_running(folder)
         process.send_signal(signal.SIGTERM)
         assert (await _ended(process))[0] == ExitCode.DONE
