@@ -157,6 +157,9 @@ class Ingest:
             self._drop_unknown(batch)
             news = {key: said for key, said in batch.states.items() if self._is_news(said)}
             intake.write_states(db, {key: said.state for key, said in news.items()})
+            batch.acks |= intake.known(
+                db, {key for key, said in news.items() if said.state.acknowledged > batch.acks[key]}
+            )
             seen = self._to_be_seen(batch, now_us)
             intake.write_seen(db, seen, now)
             fresh, acks = intake.store_reports(db, batch.reports, now)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 import msgspec
-from sqlalchemy import Table, bindparam, insert, update
+from sqlalchemy import BigInteger, Table, bindparam, case, insert, update
 from sqlmodel import Session, col, select
 
 from broadcast.clock import from_us
@@ -29,14 +29,28 @@ def known(db: Session, receiver_ids: Collection[str]) -> dict[str, int]:
 
 
 def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
-    """Keep what each receiver says of itself."""
+    """Keep what each receiver says of itself.
+
+    Reports that it was once told to be stored are gone from it. Where this database, put back from a backup, lacks
+    them, nothing waits for them.
+    """
     rows = [
-        {"which": receiver_id, "new_state": msgspec.to_builtins(state), "new_online": state.online}
+        {
+            "which": receiver_id,
+            "new_state": msgspec.to_builtins(state),
+            "new_online": state.online,
+            "acknowledged": state.acknowledged,
+        }
         for receiver_id, state in states.items()
     ]
     if rows:
+        told, kept = bindparam("acknowledged", type_=BigInteger), _RECEIVERS.c.ack_number
         change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
-        change = change.values(state=bindparam("new_state"), online=bindparam("new_online"))
+        change = change.values(
+            state=bindparam("new_state"),
+            online=bindparam("new_online"),
+            ack_number=case((kept < told, told), else_=kept),
+        )
         db.connection().execute(change, rows)
 
 

@@ -164,6 +164,18 @@ async def test_nothing_missing_below_is_acknowledged(ingest: Ingest, store: Stor
         assert receiver(store).ack_number == acknowledged
 
 
+async def test_a_database_put_back_does_not_wait_for_reports_that_it_lost(ingest: Ingest, store: Store) -> None:
+    for number in (1, 2):
+        ingest.take(said(report(number)))
+    ingest.take(said(ReceiverState(online=True, at_us=1, acknowledged=8)))
+    ingest.take(said(report(9)))
+    await ingest.write()
+    assert receiver(store).ack_number == 9
+    ingest.take(said(ReceiverState(online=False, at_us=1)))
+    await ingest.write()
+    assert receiver(store).ack_number == 9
+
+
 async def test_what_was_heard_last_is_shown(ingest: Ingest, store: Store) -> None:
     ingest.take(said(report(2)))
     ingest.take(said(report(1)))
