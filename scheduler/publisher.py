@@ -16,6 +16,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,7 +27,7 @@ from broadcast.clock import US_PER_S, Clock, from_us, to_us
 from broadcast.wire import topics
 from scheduler.changes import Changes
 from scheduler.fleet import outbox
-from scheduler.fleet.documents import RENEW_BEFORE, Draft, renewed
+from scheduler.fleet.documents import RENEW_BEFORE, Draft, Sealed, renewed
 from scheduler.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ POLL_S = 0.2
 """How soon a change made by another process is seen; this process' own are told at once."""
 SWEEP_US = 60 * US_PER_S
 RETRY_US = 60 * US_PER_S
-BATCH = 100
+BATCH = 50
+"""So many documents at a time: then the zones' programmes, which go first, are looked for again."""
 
 Builder = Callable[[Session, str, datetime], Draft | None]
 """What the document of a target says now; None where there is no such target any more."""
@@ -46,6 +48,15 @@ class Mark(msgspec.Struct, frozen=True):
     """The broker holds every document that was confirmed up to then."""
 
     published_us: int
+
+
+class _Built(NamedTuple):
+    """A topic's next document, None where the last one still says the same; `gone` has no target any more."""
+
+    topic: str
+    since: datetime
+    sealed: Sealed | None
+    gone: bool
 
 
 class Publisher:
@@ -80,7 +91,7 @@ class Publisher:
                 wake.clear()
                 more = await asyncio.to_thread(self.issue)
                 with contextlib.suppress(BusDown):
-                    await self.send()
+                    more = await self.send() or more
                 if not more:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(POLL_S):
@@ -97,31 +108,29 @@ class Publisher:
         with self._store.reading() as db:
             waiting = outbox.dirty(db, BATCH + len(self._retry_us))
         due = [(topic, since) for topic, since in waiting if self._retry_us.get(topic, now_us) <= now_us]
-        for topic, since in due:
-            try:
-                self._issue_one(topic, since)
-            except Exception:
-                first = topic not in self._retry_us
-                self._retry_us[topic] = now_us + RETRY_US
-                log.log(logging.ERROR if first else logging.DEBUG, "no document for %s", topic, exc_info=True)
-            else:
-                self._retry_us.pop(topic, None)
+        built = [one for topic, since in due if (one := self._tried(topic, since, now_us)) is not None]
+        if built:
+            with self._store.writing() as db:
+                for one in built:
+                    _keep(db, one)
         return len(due) >= BATCH
 
-    async def send(self) -> None:
-        """Publish what the broker does not have. Raises BusDown."""
+    async def send(self) -> bool:
+        """Publish some of what the broker does not have; whether there may be more. Raises BusDown."""
         if not self._bus.connected:
-            return
+            return False
         if self._session != self._bus.session:
             session = self._bus.session
             mark = await self._bus.retained(MARK)
             await asyncio.to_thread(self._compare, mark)
             self._session = session
-        while batch := await asyncio.to_thread(self._unpublished):
+        batch = await asyncio.to_thread(self._unpublished)
+        if batch:
             await asyncio.gather(*(self._bus.publish(topic, jws, retain=True) for topic, _number, jws in batch))
             done = [(topic, number) for topic, number, _jws in batch]
             published_us = await asyncio.to_thread(self._confirm, done)
             await self._bus.publish(MARK, msgspec.json.encode(Mark(published_us)), retain=True)
+        return len(batch) >= BATCH
 
     def _sweep(self) -> None:
         now_us = self._clock.monotonic_us()
@@ -132,7 +141,19 @@ class Publisher:
         with self._store.writing() as db:
             outbox.mark_due(db, now + RENEW_BEFORE, now)
 
-    def _issue_one(self, topic: str, since: datetime) -> None:
+    def _tried(self, topic: str, since: datetime, now_us: int) -> _Built | None:
+        """What is to be kept of a topic; None where that failed, to be tried again later."""
+        try:
+            built = self._build(topic, since)
+        except Exception:
+            first = topic not in self._retry_us
+            self._retry_us[topic] = now_us + RETRY_US
+            log.log(logging.ERROR if first else logging.DEBUG, "no document for %s", topic, exc_info=True)
+            return None
+        self._retry_us.pop(topic, None)
+        return built
+
+    def _build(self, topic: str, since: datetime) -> _Built:
         now = self._clock.now()
         place = topics.parse(topic)
         builder = self._builders.get(place.kind) if place is not None else None
@@ -141,13 +162,7 @@ class Publisher:
             sealed = renewed(draft, outbox.last(db, topic), self._key, now) if draft is not None else None
         if sealed is not None and sealed.left_out:
             log.error("the document for %s is too large: its last %d airings are left out", topic, sealed.left_out)
-        with self._store.writing() as db:
-            if not outbox.settle(db, topic, since):
-                return  # changed while it was built: the next round sees it
-            if sealed is not None:
-                outbox.issue(db, topic, sealed)
-            elif draft is None:
-                outbox.retire(db, topic)
+        return _Built(topic, since, sealed, gone=draft is None)
 
     def _compare(self, raw: bytes | None) -> None:
         """Find out what a broker with this mark lacks."""
@@ -175,6 +190,16 @@ class Publisher:
             at = now if newest is None else max(now, newest + timedelta(microseconds=1))
             outbox.confirm(db, done, at)
             return to_us(at)
+
+
+def _keep(db: Session, built: _Built) -> None:
+    """Keep it, unless it changed again since it was built: then the next round sees that."""
+    if not outbox.settle(db, built.topic, built.since):
+        return
+    if built.sealed is not None:
+        outbox.issue(db, built.topic, built.sealed)
+    elif built.gone:
+        outbox.retire(db, built.topic)
 
 
 def _marked(raw: bytes | None) -> datetime | None:

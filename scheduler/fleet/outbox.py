@@ -12,9 +12,11 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
+from broadcast.wire.topics import PREFIX
 from scheduler.fleet.documents import NEVER, Last, Sealed
 from scheduler.fleet.models import DirtyTopic, IssuedDocument
 
+ZONES = f"{PREFIX}/zones/"
 FORGOTTEN_NUMBERS = 1000
 """More documents of one topic than are made in the seconds around a backup, where the time alone is no greater."""
 
@@ -39,8 +41,10 @@ def mark_due(db: Session, before: datetime, now: datetime) -> bool:
 
 
 def dirty(db: Session, limit: int) -> list[tuple[str, datetime]]:
-    """Topics to make anew and since when, the longest waiting first."""
-    found = db.exec(select(DirtyTopic).order_by(col(DirtyTopic.since), col(DirtyTopic.topic)).limit(limit))
+    """Topics to make anew and since when: what zones play first, then the longest waiting."""
+    topic = col(DirtyTopic.topic)
+    urgent = topic.startswith(ZONES).desc()
+    found = db.exec(select(DirtyTopic).order_by(urgent, col(DirtyTopic.since), topic).limit(limit))
     return [(row.topic, row.since) for row in found]
 
 
@@ -81,9 +85,10 @@ def retire(db: Session, topic: str) -> None:
 
 
 def unpublished(db: Session, limit: int) -> list[tuple[str, int, bytes]]:
-    """(topic, number, what to publish), the oldest first."""
+    """(topic, number, what to publish): what zones play first, then the oldest."""
     waiting = select(IssuedDocument).where(col(IssuedDocument.published_at).is_(None))
-    rows = db.exec(waiting.order_by(col(IssuedDocument.issued_at)).limit(limit))
+    urgent = col(IssuedDocument.topic).startswith(ZONES).desc()
+    rows = db.exec(waiting.order_by(urgent, col(IssuedDocument.issued_at)).limit(limit))
     return [(row.topic, row.number, row.jws.encode()) for row in rows]
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from broadcast.broker.lab import running as lab_broker
 from broadcast.clock import SystemClock
 from broadcast.trustroot.folder import TrustRoot, load_or_make
 from broadcast.wire import topics
@@ -274,6 +275,19 @@ async def test_killed_it_leaves_nothing_behind(tmp_path: Path) -> None:
         family = [running.process.pid, *_children(running.process.pid)]
         running.process.kill()
     await until(lambda: not _alive(family))
+
+
+async def test_an_external_broker_is_used_and_left_running(tmp_path: Path) -> None:
+    async with lab_broker(tmp_path, CLOCK) as lab:
+        settings = Settings(data_dir=tmp_path, port=0, broker_external=True, broker_port=lab.port)
+        url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve(settings, ready=url.set_result))
+        async with asyncio.timeout(LIMIT_S), httpx.AsyncClient(base_url=await url) as client:
+            while not (await client.get("/api/v1/health")).json()["broker_connected"]:  # noqa: ASYNC110 - as a probe does
+                await asyncio.sleep(0.02)
+            signal.raise_signal(signal.SIGTERM)
+            await serving
+        assert _children(os.getpid()).count(lab.broker.pid or 0) == 1
 
 
 async def test_a_port_in_use_is_explained(tmp_path: Path) -> None:

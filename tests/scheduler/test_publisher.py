@@ -181,6 +181,16 @@ async def test_a_topic_that_cannot_be_built_keeps_no_other_waiting(
     assert issued(store, "z1") is not None
 
 
+def test_programmes_do_not_wait_behind_the_settings_of_a_province(store: Store, plan: Plan, clock: ManualClock) -> None:
+    with store.writing() as db:
+        outbox.mark_dirty(db, [topics.settings(f"r{number}") for number in range(1000)], clock.now())
+    clock.step_wall(timedelta(seconds=1))
+    plan.starts["z1"] = (1,)
+    mark(store, clock, "z1")
+    publisher(store, plan, clock).issue()
+    assert issued(store, "z1") is not None
+
+
 def test_a_zone_that_is_gone_is_emptied_and_its_number_kept(store: Store, plan: Plan, clock: ManualClock) -> None:
     plan.starts["z1"] = (1,)
     mark(store, clock, "z1")
