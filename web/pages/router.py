@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from web.pages import account, announcements, door, events, people, zones
+from web.pages import account, announcements, broadcasts, compose, door, events, people, receivers, today, zones
 
 router = APIRouter(include_in_schema=False)
-for part in (door, account, events, announcements, people, zones):
+for part in (door, account, events, today, compose, broadcasts, announcements, people, receivers, zones):
     router.include_router(part.router)

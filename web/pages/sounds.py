@@ -43,7 +43,7 @@ def sound(recording: RecordingOut, voices: dict[str, str], spoken_text: str | No
         spoken_text=spoken_text,
         voice_name=voices.get(recording.voice, recording.voice) if recording.text and recording.voice else None,
         original_name=recording.original_name,
-        produced_url=f"{address}/sound?v={(recording.sha256 or '')[:12]}",
+        produced_url=f"{address}/audio",
         original_url=None if recording.text else f"{address}/original",
         duration_us=recording.duration_us,
         size_bytes=recording.size_bytes,

@@ -31,7 +31,6 @@ BROADCAST = MappingProxyType(
 )
 AIRING = MappingProxyType(
     {
-        "planned": Look(N_("planned"), "plain", "clock"),
         "fetching": Look(N_("fetching"), "busy", "down"),
         "ready": Look(N_("ready"), "ready", "dot"),
         "on_air": Look(N_("on air"), "onair", "wave"),
@@ -40,8 +39,11 @@ AIRING = MappingProxyType(
         "cut": Look(N_("cut short"), "warn", "triangle"),
         "skipped": Look(N_("skipped"), "warn", "triangle"),
         "failed": Look(N_("not heard"), "warn", "triangle"),
-        "missing": Look(N_("no report"), "lost", "lost"),
-        "no_receiver": Look(N_("no loudspeaker"), "lost", "lost"),
+        "part": Look(N_("heard in part"), "warn", "triangle"),
+        "not_heard": Look(N_("not heard"), "warn", "triangle"),
+        "waiting_report": Look(N_("waiting for reports"), "busy", "hourglass"),
+        "not_played": Look(N_("does not play"), "warn", "triangle"),
+        "stopped": Look(N_("stopped"), "plain", "stop"),
     }
 )
 RECEIVER = MappingProxyType(
@@ -50,7 +52,6 @@ RECEIVER = MappingProxyType(
         "playing": Look(N_("on air"), "onair", "wave"),
         "fault": Look(N_("fault"), "warn", "triangle"),
         "offline": Look(N_("connection lost"), "lost", "lost"),
-        "stale": Look(N_("connection lost"), "lost", "lost"),
         "never": Look(N_("never connected"), "lost", "lost"),
         "unenrolled": Look(N_("not installed yet"), "plain", "clock"),
         "revoked": Look(N_("revoked"), "plain", "cross"),
@@ -128,7 +129,43 @@ FAULT = MappingProxyType(
         "disk_full": N_("The disk is full"),
     }
 )
-WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+NOT_PLAYED = MappingProxyType(
+    {
+        "media_missing": N_("its sound is missing"),
+        "quiet_hours": N_("quiet hours"),
+        "quota": N_("the day's sessions are used up"),
+        "max_length": N_("longer than allowed"),
+        "late": N_("others had the air when it was due"),
+        "cut": N_("a higher one took the air"),
+        "covered": N_("others had the air all the time"),
+    }
+)
+REASON = MappingProxyType(
+    {
+        "audio_device": N_("the sound card does not work"),
+        "media_missing": N_("its sound was not there"),
+        "media_damaged": N_("its sound was damaged"),
+        "quiet_hours": N_("quiet hours"),
+        "quota": N_("the day's sessions were used up"),
+        "max_length": N_("longer than allowed"),
+        "late": N_("it came too late"),
+        "cut": N_("a higher one took the air"),
+        "covered": N_("others had the air all the time"),
+        "withdrawn": N_("it was stopped"),
+    }
+)
+HISTORY = MappingProxyType(
+    {
+        "broadcast.create": N_("Written"),
+        "broadcast.edit": N_("Changed"),
+        "broadcast.submit": N_("Sent for approval"),
+        "broadcast.approve": N_("Approved"),
+        "broadcast.return": N_("Returned"),
+        "broadcast.cancel": N_("Cancelled"),
+        "broadcast.cancel_one": N_("One time left out"),
+        "broadcast.stop": N_("Stopped"),
+    }
+)
 
 
 def look(table: MappingProxyType[str, Look], state: str) -> Look:

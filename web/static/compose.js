@@ -1,5 +1,5 @@
 // New broadcast: one step open at a time, what was typed kept on this device, sound produced while the rest is chosen.
-import { parse, refreshSoon, say, startFollowing, swap } from "./loa.js";
+import { parse, say, startFollowing, swap } from "./loa.js";
 import { Recorder } from "./recorder.js";
 import { ZonePicker } from "./zones.js";
 
@@ -9,9 +9,11 @@ const form = document.getElementById("compose");
 const steps = ORDER.map((name) => form.querySelector(`[data-step=${name}]`));
 const draftKey = form.dataset.draft;
 const upload = form.querySelector("[data-upload]");
-let madeFrom = form.elements.announcement_id.value ? "given" : "";
+let madeFrom = form.elements.announcement_id.value ? fingerprint() : "";
+let ready = false;
+let recorder = null;
 
-const recorder = new Recorder(form.querySelector("[data-recorder]"), () => { recorder.fresh = true; });
+recorder = new Recorder(form.querySelector("[data-recorder]"));
 new ZonePicker(form.querySelector("[data-zones]"), () => keep());
 form.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
 
@@ -19,7 +21,6 @@ form.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; }
 function values() {
   return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && name !== "csrf_token" && name !== "version");
 }
-let ready = false;
 function keep() {
   if (!ready || !draftKey) return;
   try { localStorage.setItem(draftKey, JSON.stringify(values())); } catch { /* private mode: nothing is kept */ }
@@ -95,15 +96,16 @@ function fill(page) {
   return wrong;
 }
 
+// What the announcement was made from: nothing is made again while this stays the same.
 function fingerprint() {
   const kept = WHAT.map((name) => new FormData(form).get(name) ?? "");
   const file = form.elements.file.files[0];
-  return JSON.stringify([...kept, file && [file.name, file.size, file.lastModified], recorder.blob?.size, ORDER.indexOf("what")]);
+  return JSON.stringify([...kept, file && [file.name, file.size, file.lastModified], recorder?.blob?.size]);
 }
 
 async function makeAnnouncement() {
   const source = form.elements.source.value;
-  if (madeFrom === "given" || madeFrom === fingerprint()) return "";
+  if (madeFrom === fingerprint()) return "";
   const body = new FormData();
   for (const name of ["csrf_token", "announcement_id", ...WHAT]) body.set(name, new FormData(form).get(name) ?? "");
   for (const box of form.querySelectorAll("[name=zone]:checked:not(:disabled)")) body.append("zone", box.value);
@@ -173,9 +175,7 @@ form.addEventListener("click", (event) => {
   if (next && next.getAttribute("aria-disabled") !== "true") advance(next.closest("[data-step]").dataset.step, next);
   const change = event.target.closest("[data-change]");
   if (change) {
-    const step = change.closest("[data-step]");
-    if (step.dataset.step === "what") madeFrom = madeFrom === "given" ? "" : madeFrom;
-    show(steps.indexOf(step));
+    show(steps.indexOf(change.closest("[data-step]")));
   }
 });
 
@@ -231,8 +231,16 @@ form.querySelector("[data-filter]")?.addEventListener("input", (event) => {
   for (const item of form.querySelectorAll(".for-existing [data-name]")) item.hidden = !bare(item.dataset.name).includes(bare(event.target.value));
 });
 
+// Once the sound is ready its length is known, and the sentence is said anew.
+let soundWas = "";
+new MutationObserver(() => {
+  const state = [...form.querySelectorAll("[data-slot=production] [data-state]")].map((part) => part.dataset.state).join(" ");
+  const shown = form.querySelector("[data-slot=preview]").childElementCount > 0;
+  if (state !== soundWas && soundWas && shown) preview("check").catch(lost);
+  soundWas = state;
+}).observe(steps[3], { childList: true, subtree: true });
+
 restore();
 ready = true;
-if (form.dataset.start) show(ORDER.indexOf(form.dataset.start), false);
-else if (!document.getElementById("errors")) show(0, false);
-refreshSoon();
+if (!document.getElementById("errors")) show(0, false);
+if (form.querySelector("[data-live]")) startFollowing();

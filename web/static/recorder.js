@@ -3,9 +3,8 @@ const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 const FLOOR_DB = -60;
 
 export class Recorder {
-  constructor(root, changed) {
+  constructor(root) {
     this.root = root;
-    this.changed = changed;
     this.blob = null;
     this.start = root.querySelector("[data-rec-start]");
     this.stop = root.querySelector("[data-rec-stop]");
@@ -77,6 +76,5 @@ export class Recorder {
     if (this.player.src) URL.revokeObjectURL(this.player.src);
     this.player.src = URL.createObjectURL(blob);
     this.show(false);
-    this.changed();
   }
 }

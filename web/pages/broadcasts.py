@@ -1,0 +1,301 @@
+"""Broadcasts: the list, one broadcast with all that was heard of it, and what may be done with it."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response
+from msgspec import Struct
+from sqlmodel import Session
+
+from broadcast.wire.documents import BroadcastClass
+from scheduler.announcements import service as announcements
+from scheduler.broadcasts import board, service
+from scheduler.broadcasts.schemas import AiringOut, BroadcastOut
+from scheduler.fleet import service as fleet
+from scheduler.fleet.schemas import ReportView
+from scheduler.fleet.service import ReportFilter
+from scheduler.people import service as people
+from scheduler.rights import Action
+from scheduler.workflow import State, approval_needed
+from scheduler.zones import repository as zone_sql
+from scheduler.zones import service as zone_service
+from scheduler.zones.rules import effective
+from scheduler.zones.views import zone_views
+from web.auth import ReadDb, WriteDb
+from web.i18n import N_
+from web.pages import clashing, places, telling, words
+from web.pages.frame import Errors, Page, ThePage
+from web.pages.sounds import sound
+from web.pages.today import airing_cards
+from web.pages.voices import voice_names
+
+PER_PAGE = 30
+SEND, PLAN = N_("Send for approval"), N_("Send: it plays without approval")
+AIRINGS_SHOWN = 5
+REPORTS_SHOWN = 400
+LOOK_BACK = timedelta(days=400)
+_FILTERS: tuple[tuple[str, str, tuple[State, ...]], ...] = (
+    ("", N_("All"), ()),
+    ("waiting", N_("Waiting for approval"), (State.SUBMITTED,)),
+    ("mine", N_("Drafts and returned"), (State.DRAFT, State.RETURNED)),
+    ("coming", N_("Approved"), (State.APPROVED, State.ON_AIR)),
+    ("done", N_("Played"), (State.DONE,)),
+    ("cancelled", N_("Cancelled"), (State.CANCELLED,)),
+)
+_NONE = {
+    "waiting": (N_("Nothing waits"), N_("What officials send for approval shows here for those who approve.")),
+    "mine": (N_("No drafts"), N_("Drafts, and what was returned to be changed, show here.")),
+}
+_NONE_ELSE = (N_("No broadcasts here yet"), N_("A broadcast is an announcement with places and a time."))
+_OPEN = (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED, State.ON_AIR)
+
+router = APIRouter(prefix="/broadcasts", include_in_schema=False)
+
+Version = Annotated[int, Form()]
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    cls: str
+    state: str
+    when: str
+    from_now: str
+    places: str
+    author: str
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """One airing with what its receivers measured."""
+
+    start_at: datetime
+    state: str
+    summary: str
+    missing: str
+    results: list[dict[str, Any]]
+
+
+@router.get("")
+def listing(db: ReadDb, page: ThePage, state: str = "", before: str | None = None) -> Response:
+    states = next((states for value, _label, states in _FILTERS if value == state), ())
+    found = service.index(db, page.actor, page.now, states=states, before=before, limit=PER_PAGE)
+    none = _NONE.get(state, _NONE_ELSE)
+    return page.render(
+        "broadcasts/list.html",
+        broadcasts=[_row(page, item) for item in found.items],
+        filters=[{"value": v, "label": page.say(label), "here": v == state} for v, label, _states in _FILTERS],
+        older=f"/broadcasts?state={state}&before={found.next}" if found.next else None,
+        newer=f"/broadcasts?state={state}" if before else None,
+        none_title=page.say(none[0]),
+        none_text=page.say(none[1]),
+        may_compose=page.can(Action.BROADCAST_EDIT),
+    )
+
+
+@router.get("/{broadcast_id}")
+def detail(db: ReadDb, page: ThePage, broadcast_id: str) -> Response:
+    return _detail(db, page, broadcast_id)
+
+
+@router.post("/{broadcast_id}/submit")
+def submit(db: WriteDb, page: ThePage, broadcast_id: str, version: Version) -> Response:
+    said = "sent"
+    with page.attempt(db) as errors:
+        made = service.submit(db, page.actor, page.now, broadcast_id, version=version)
+        said = "planned" if made.state is State.APPROVED else "sent"
+    return _answered(db, page, broadcast_id, errors, said)
+
+
+@router.post("/{broadcast_id}/approve")
+def approve(db: WriteDb, page: ThePage, broadcast_id: str, version: Version) -> Response:
+    with page.attempt(db) as errors:
+        service.approve(db, page.actor, page.now, broadcast_id, version=version)
+    return _answered(db, page, broadcast_id, errors, "approved")
+
+
+@router.post("/{broadcast_id}/return")
+def give_back(
+    db: WriteDb,
+    page: ThePage,
+    broadcast_id: str,
+    version: Version,
+    reason: Annotated[str, Form(max_length=5000)] = "",
+) -> Response:
+    with page.attempt(db) as errors:
+        service.give_back(db, page.actor, page.now, broadcast_id, reason, version=version)
+    if errors:
+        return _detail(db, page, broadcast_id, errors, reason=reason)
+    return page.go(f"/broadcasts/{broadcast_id}", "returned")
+
+
+@router.post("/{broadcast_id}/cancel")
+def cancel(db: WriteDb, page: ThePage, broadcast_id: str) -> Response:
+    with page.attempt(db) as errors:
+        service.cancel(db, page.actor, page.now, broadcast_id)
+    return _answered(db, page, broadcast_id, errors, "cancelled")
+
+
+@router.post("/{broadcast_id}/stop")
+def stop(db: WriteDb, page: ThePage, broadcast_id: str, back: Annotated[str, Form(max_length=10)] = "") -> Response:
+    with page.attempt(db) as errors:
+        service.stop(db, page.actor, page.now, broadcast_id)
+    if back == "/" and not errors:
+        return page.go("/", "stopped")
+    return _answered(db, page, broadcast_id, errors, "stopped")
+
+
+def _answered(db: Session, page: Page, broadcast_id: str, errors: Errors, said: str) -> Response:
+    return _detail(db, page, broadcast_id, errors) if errors else page.go(f"/broadcasts/{broadcast_id}", said)
+
+
+def _row(page: Page, item: BroadcastOut) -> Row:
+    show = page.show.within(item.timezone)
+    said = telling.when(show, item.when, item.next_start)
+    return Row(
+        id=item.id,
+        title=item.title,
+        cls=item.cls.value,
+        state=item.state.value,
+        when=said.text,
+        from_now=said.from_now if item.state in _OPEN else "",
+        places=telling.targets(show, item.targets, item.zone_name),
+        author=item.author_name,
+    )
+
+
+def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = None, *, reason: str = "") -> Response:
+    item = service.view(db, page.actor, page.now, broadcast_id)
+    said = announcements.view(db, page.actor, page.now, item.announcement_id)
+    names = voice_names(page)
+    cards = airing_cards(page, board.board(db, page.actor, page.now).villages, item.id) if item.state in _OPEN else []
+    return page.render(
+        "broadcasts/detail.html",
+        422 if errors else 200,
+        item=_shown(db, page, item),
+        recordings=[sound(recording, names) for recording in said.recordings],
+        text=next((recording.text for recording in said.recordings if recording.text), None),
+        cards=cards,
+        airings=_results(db, page, item),
+        history=_history(db, page, item),
+        can=_can(page, item),
+        errors=errors or {},
+        reason=reason,
+    )
+
+
+def _shown(db: Session, page: Page, item: BroadcastOut) -> dict[str, Any]:
+    show = page.show.within(item.timezone)
+    row = _row(page, item)
+    aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
+    seen = zone_views(db, zone_service.tree(db, page.actor, page.now))
+    receivers = sum(zone.receivers for zone in places.outermost(seen, aimed))
+    preview = service.preview_saved(db, page.actor, page.now, item.id) if item.state in _OPEN else None
+    sentence = telling.sentence(
+        show,
+        when_said=row.when,
+        title=item.title,
+        duration_us=item.duration_us,
+        places=row.places,
+        receivers=receivers,
+    )
+    return {
+        **{name: getattr(row, name) for name in ("id", "title", "cls", "state", "when", "from_now", "places", "author")},
+        "open": item.state in _OPEN,
+        "sentence": sentence,
+        "approver": item.approver_name,
+        "approved_at": item.approved_at,
+        "return_reason": item.return_reason,
+        "announcement_id": item.announcement_id,
+        "version": item.version,
+        "warnings": clashing.warnings(show, preview) if preview else [],
+        "send_label": page.say(SEND if needs_approval(db, aimed, item.cls) else PLAN),
+    }
+
+
+def needs_approval(db: Session, zone_ids: Collection[str], cls: BroadcastClass) -> bool:
+    """Whether one of these zones wants this class approved."""
+    rows = zone_sql.zones(db, zone_ids).values()
+    return any(approval_needed(cls, effective(db, zone.path).approval_classes) for zone in rows)
+
+
+def _can(page: Page, item: BroadcastOut) -> dict[str, bool]:
+    steps = {str(step) for step in item.possible}
+    own = item.author_id == page.actor.user_id
+    can = {name: name in steps for name in ("edit", "submit", "approve", "return", "cancel", "stop")}
+    can["cancel"] = can["cancel"] and not can["stop"]
+    can["compose"] = page.can(Action.BROADCAST_EDIT)
+    can["own_waiting"] = own and item.state is State.SUBMITTED
+    can["any"] = any(can.values())
+    return can
+
+
+def _results(db: Session, page: Page, item: BroadcastOut) -> list[Done]:
+    """The last airings that have begun, each with its reports; the latest first."""
+    begun = [a for a in board.airings_shown(db, item.id, page.now - LOOK_BACK) if a.start <= page.now]
+    if not begun:
+        return []
+    asked = ReportFilter(broadcast_id=item.id)
+    reports = fleet.all_reports(db, page.actor, page.now, asked, limit=REPORTS_SHOWN).items
+    known = {receiver.id: receiver.name for receiver in fleet.index(db, page.actor, page.now).items} if reports else {}
+    seen = zone_views(db, zone_service.tree(db, page.actor, page.now))
+    shown = []
+    for airing in reversed(begun[-AIRINGS_SHOWN:]):
+        aimed = sum(zone.receivers for zone in places.outermost(seen, airing.zone_ids))
+        shown.append(_done(page, airing, reports, known, max(aimed, airing.reported)))
+    return shown
+
+
+def _done(
+    page: Page, airing: AiringOut, reports: Sequence[ReportView], names: dict[str, str], total: int
+) -> Done:
+    own = sorted((r for r in reports if r.airing_id == airing.id), key=lambda r: names.get(r.receiver_id, ""))
+    silent = total - airing.reported
+    rows = [
+        {
+            "receiver_id": report.receiver_id,
+            "name": names.get(report.receiver_id, report.receiver_id),
+            "state": report.outcome,
+            "reason": page.say(words.REASON[report.reason]) if report.reason in words.REASON else report.reason,
+            "start_at": report.start_at,
+            "start_error_us": report.start_error_us,
+            "rms_dbfs": report.rms_dbfs,
+            "gap_us": report.gap_us,
+        }
+        for report in own
+    ]
+    return Done(
+        start_at=airing.start,
+        state=_state(page, airing, total),
+        summary=page.say(N_("heard on %(count)s/%(total)s loudspeakers"), count=airing.heard, total=total),
+        missing=page.count("%(num)s loudspeaker has not reported", "%(num)s loudspeakers have not reported", silent)
+        if silent and airing.end <= page.now
+        else "",
+        results=rows,
+    )
+
+
+def _state(page: Page, airing: AiringOut, total: int) -> str:
+    if airing.withdrawn_at is not None:
+        return "stopped"
+    if airing.end > page.now:
+        return "on_air"
+    return "not_heard" if not airing.heard else "heard" if airing.heard >= total else "part"
+
+
+def _history(db: Session, page: Page, item: BroadcastOut) -> list[dict[str, Any]]:
+    """Who did what, latest first: the audit record for those who may read it, else what the broadcast itself says."""
+    if page.can(Action.AUDIT_READ):
+        entries = people.list_audit(db, page.actor, page.now, subject=f"broadcast:{item.id}")
+        return [
+            {"text": page.say(words.HISTORY.get(e.action, N_("Changed"))), "who": e.user_name or "Loa", "at": e.at}
+            for e in entries
+        ]
+    steps = [
+        (N_("Written"), item.author_name, item.created_at),
+        (N_("Sent for approval"), item.author_name, item.submitted_at),
+        (N_("Approved"), item.approver_name, item.approved_at),
+        (N_("Cancelled"), "", item.cancelled_at),
+    ]
+    known = [{"text": page.say(text), "who": who, "at": at} for text, who, at in steps if at is not None]
+    return sorted(known, key=lambda entry: entry["at"], reverse=True)

@@ -1,0 +1,165 @@
+"""Today: what plays where, and how far it is: fetched, ready, on the air, heard."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Response
+from msgspec import Struct
+
+from scheduler.broadcasts import board, service
+from scheduler.broadcasts.schemas import BoardAiring, BoardVillage
+from scheduler.rights import Action
+from scheduler.workflow import State
+from web.auth import ReadDb
+from web.i18n import N_
+from web.pages import words
+from web.pages.frame import Page, ThePage
+
+WAITING_SHOWN = 50
+_SAID_ONE_BY_ONE = 3
+_BEFORE = ("fetching", "ready")
+_SUMMARIES = {
+    "fetching": N_("%(count)s/%(total)s loudspeakers have it"),
+    "ready": N_("%(count)s/%(total)s loudspeakers have it"),
+    "on_air": N_("%(count)s/%(total)s loudspeakers playing"),
+    "heard": N_("heard on %(count)s/%(total)s loudspeakers"),
+    "part": N_("heard on %(count)s/%(total)s loudspeakers"),
+    "not_heard": N_("heard on %(count)s/%(total)s loudspeakers"),
+    "waiting_report": N_("heard on %(count)s/%(total)s loudspeakers so far"),
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+class Village(Struct, frozen=True):
+    name: str
+    state: str
+    detail: str
+
+
+class AiringCard(Struct, frozen=True, kw_only=True):
+    """One airing with all its villages; `state` is that of the whole."""
+
+    id: str
+    broadcast_id: str
+    title: str
+    cls: str
+    start_at: Any
+    end_at: Any
+    duration_us: int
+    state: str
+    summary: str
+    places: str
+    villages: list[Village]
+    may_stop: bool
+
+
+class Group(Struct, frozen=True):
+    title: str
+    airings: list[AiringCard]
+
+
+@router.get("/")
+def today(db: ReadDb, page: ThePage, day: date | None = None) -> Response:
+    shown = board.board(db, page.actor, page.now, day)
+    cards = airing_cards(page, shown.villages)
+    waiting = 0
+    if page.can(Action.BROADCAST_APPROVE):
+        submitted = service.index(db, page.actor, page.now, states=[State.SUBMITTED], limit=WAITING_SHOWN)
+        waiting = len(submitted.items)
+    return page.render(
+        "today.html",
+        day=shown.day,
+        before=shown.day - timedelta(days=1),
+        after=shown.day + timedelta(days=1),
+        groups=_groups(page, cards),
+        spoken=_spoken(page, cards),
+        waiting=waiting,
+        may_approve=page.can(Action.BROADCAST_APPROVE),
+        may_compose=page.can(Action.BROADCAST_EDIT),
+    )
+
+
+def airing_cards(page: Page, villages: Sequence[BoardVillage], broadcast_id: str | None = None) -> list[AiringCard]:
+    """The board turned round: by airing, with the villages of each; of one broadcast if that is given."""
+    by_airing: dict[str, list[tuple[BoardVillage, BoardAiring]]] = {}
+    for village in villages:
+        for airing in village.airings:
+            if broadcast_id in (None, airing.broadcast_id):
+                by_airing.setdefault(airing.airing_id, []).append((village, airing))
+    cards = [_card(page, pairs) for pairs in by_airing.values()]
+    return sorted(cards, key=lambda card: (card.start_at, card.id))
+
+
+def _card(page: Page, pairs: list[tuple[BoardVillage, BoardAiring]]) -> AiringCard:
+    airings = [airing for _village, airing in pairs]
+    first = min(airings, key=lambda airing: airing.start)
+    state = whole_state([airing.state for airing in airings])
+    playing = [airing for airing in airings if airing.state != "not_played"]
+    start, end = min(a.start for a in playing or airings), max(a.end for a in playing or airings)
+    return AiringCard(
+        id=first.airing_id,
+        broadcast_id=first.broadcast_id,
+        title=first.title,
+        cls=first.cls.value,
+        start_at=start,
+        end_at=end,
+        duration_us=round((first.end - first.start).total_seconds() * 1_000_000),
+        state=state,
+        summary=_summary(page, state, sum(a.count for a in airings), sum(a.total for a in airings)),
+        places=_places(page, [village for village, _airing in pairs]),
+        villages=[_village(page, village, airing) for village, airing in pairs],
+        may_stop=state == "on_air" and page.can(Action.BROADCAST_STOP),
+    )
+
+
+def whole_state(states: Sequence[str]) -> str:
+    """The state of an airing in all its villages: what is still going on first, and heard only if heard everywhere."""
+    counts = Counter(states)
+    for going_on in ("on_air", "fetching", "waiting_report"):
+        if counts[going_on]:
+            return going_on
+    if counts["heard"]:
+        return "heard" if counts["heard"] == len(states) else "part"
+    for state in ("ready", "stopped", "not_heard"):
+        if counts[state]:
+            return state
+    return "not_played"
+
+
+def _village(page: Page, village: BoardVillage, airing: BoardAiring) -> Village:
+    detail = f"{airing.count}/{airing.total}"
+    if airing.state == "not_played":
+        reason = words.NOT_PLAYED.get(airing.reason.value) if airing.reason else None
+        detail = page.say(reason) if reason else ""
+    return Village(village.zone_name, airing.state, detail)
+
+
+def _summary(page: Page, state: str, count: int, total: int) -> str:
+    message = _SUMMARIES.get(state)
+    return page.say(message, count=count, total=total) if message else ""
+
+
+def _places(page: Page, villages: Sequence[BoardVillage]) -> str:
+    """`Thôn 1, Thôn 2 (Xã Trà Leng)`, or how many places of which communes."""
+    parents = list(dict.fromkeys(village.parent_name for village in villages if village.parent_name))
+    inside = f" ({', '.join(parents[:2])}{'…' if len(parents) > 2 else ''})" if parents else ""  # noqa: PLR2004
+    if len(villages) <= _SAID_ONE_BY_ONE:
+        return ", ".join(village.zone_name for village in villages) + inside
+    return page.count("%(num)s place", "%(num)s places", len(villages)) + inside
+
+
+def _groups(page: Page, cards: Sequence[AiringCard]) -> list[Group]:
+    on_air = [card for card in cards if card.state == "on_air"]
+    coming = [card for card in cards if card not in on_air and card.start_at > page.now]
+    over = [card for card in cards if card not in on_air and card.start_at <= page.now]
+    parts = ((N_("On air now"), on_air), (N_("To come"), coming), (N_("Over"), over))
+    return [Group(page.say(title), found) for title, found in parts if found]
+
+
+def _spoken(page: Page, cards: Sequence[AiringCard]) -> str:
+    """What a screen reader says when the board changes: the title and state of what is near."""
+    near = [card for card in cards if abs(card.start_at - page.now) < timedelta(minutes=30)]
+    return ". ".join(f"{card.title}: {page.say(words.look(words.AIRING, card.state).word)}" for card in near)
