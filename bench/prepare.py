@@ -2,8 +2,9 @@
 
 Both sides read the same MP3, measure it in a first pass and encode it in a second, with the same filters, codec and
 chime. Loa also checks the file, scans its level, works out the numbers between the passes, synthesises the chime,
-hashes and stores both files; the bare side is handed all of that for nothing. Sides alternate, and the figure is
-the median of the pairs' ratios.
+hashes and stores both files; the bare side is handed all of that for nothing. Loa mixes and encodes in two programs at
+once, so it may be faster where a second core is free. Sides alternate, and the figure is the median of the pairs'
+ratios.
 """
 
 import statistics
@@ -50,7 +51,8 @@ def bare_commands(mp3: Path, folder: Path) -> list[list[str]]:
     first = graph.measure_command(mp3, graph.pre_gain_db(scan))
     numbers = graph.plan(scan, "\n".join(child.run(first).errors))
     ends = assemble.surroundings(RECIPE, folder)
-    return [first, graph.encode_command(mp3, ends, RECIPE.repeat_count, numbers, folder / "bare.ogg")]
+    whole = graph.mixed(mp3, ends, RECIPE.repeat_count, numbers)
+    return [first, graph.compiled(whole.output(str(folder / "bare.ogg"), **graph.OPUS).overwrite_output())]
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -4,6 +4,7 @@ The program gets a fixed argument list (no shell), its input from a file, and li
 silence. Whatever ends the wait (cancel, a limit, an exception in a callback) ends the program too.
 """
 
+import contextlib
 import os
 import resource
 import selectors
@@ -11,8 +12,9 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 TICK_S = 0.1
 STALL_S = 120
@@ -63,26 +65,42 @@ def run(
     args: Sequence[str],
     *,
     stdin: bytes = b"",
+    feeder: Sequence[str] | None = None,
     on_line: Line | None = None,
     limits: Limits | None = None,
     cancel: threading.Event | None = None,
 ) -> ChildResult:
     """Run `args`, hand each line of its standard output to `on_line`, and return when it has ended.
 
+    Its input is `stdin`, or what a second program `feeder` writes; both then live and die together, and the result
+    holds the errors of both and fails if either failed.
     Raises ChildMissingError, ChildCancelledError, ChildStalledError.
     """
-    with tempfile.TemporaryFile() as source:
+    errors = _Errors()
+    with tempfile.TemporaryFile() as source, contextlib.ExitStack() as running:
         source.write(stdin)
         source.seek(0)
-        try:
-            child = subprocess.Popen(args, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        except OSError as error:
-            raise ChildMissingError(f"{args[0]} could not be started: {error.strerror}") from error
+        children = []
+        if feeder:
+            children.append(running.enter_context(_started(feeder, source, limits or Limits())))
+        fed_by = children[0].stdout if children else source
+        children.append(running.enter_context(_started(args, fed_by, limits or Limits())))
+        if feeder and fed_by:
+            fed_by.close()  # else the feeder would never learn that its reader is gone
+        _pump(children, on_line or (lambda _line: None), errors, cancel or threading.Event())
+        codes = [child.wait() for child in children]
+    return ChildResult(next((code for code in codes if code), 0), tuple(errors.kept), errors.count)
+
+
+@contextlib.contextmanager
+def _started(args: Sequence[str], stdin: IO[bytes] | None, limits: Limits) -> Iterator[subprocess.Popen[bytes]]:
     try:
-        _limit(child.pid, limits or Limits())
-        errors = _Errors()
-        _pump(child, on_line or (lambda _line: None), errors, cancel or threading.Event())
-        return ChildResult(child.wait(), tuple(errors.kept), errors.count)
+        child = subprocess.Popen(args, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise ChildMissingError(f"{args[0]} could not be started: {error.strerror}") from error
+    try:
+        _limit(child.pid, limits)
+        yield child
     finally:
         if child.poll() is None:
             child.kill()
@@ -123,13 +141,12 @@ class _Lines:
         self._rest = b""
 
 
-def _pump(child: subprocess.Popen[bytes], on_line: Line, errors: _Errors, cancel: threading.Event) -> None:
-    if child.stdout is None or child.stderr is None:
-        raise ValueError("the child was started without pipes")
+def _pump(children: Sequence[subprocess.Popen[bytes]], on_line: Line, errors: _Errors, cancel: threading.Event) -> None:
     idle_s = 0.0
     with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ, _Lines(on_line))
-        selector.register(child.stderr, selectors.EVENT_READ, _Lines(errors.add))
+        for stream, emit in [(children[-1].stdout, on_line), *((child.stderr, errors.add) for child in children)]:
+            if stream is not None:
+                selector.register(stream, selectors.EVENT_READ, _Lines(emit))
         while selector.get_map():
             ready = selector.select(TICK_S)
             if cancel.is_set():

@@ -35,9 +35,14 @@ _LOW_CEILING_DB = -20.5
 _FURTHEST_SHARE = 1.5
 """How far past the low ceiling the line through both measures is trusted."""
 
-BITRATE = "24k"
-FRAME_MS = 20
 RATE_HZ = 48_000
+OPUS = {
+    "c:a": "libopus", "b:a": "24k", "vbr": "on", "frame_duration": 20, "application": "audio", "ac": 1, "ar": RATE_HZ,
+    "map_metadata": -1, "fflags": "+bitexact", "flags:a": "+bitexact", "format": "ogg",
+}  # fmt: skip
+"""What every receiver gets: mono, 24 kbit/s, 20 ms frames; bit exact, so that the same sound has the same SHA-256."""
+_SAMPLES = {"format": "f32le", "ar": RATE_HZ, "ac": 1}
+_FLAGS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info")
 QUEUE_PACKETS = 8
 _MIN_LUFS = -69.0
 """ebur128 says -70 where no block was loud enough, or long enough, to count."""
@@ -77,7 +82,7 @@ def measure_command(body: Path, pre_gain: float) -> list[str]:
         _ebur128(_limited(branches.stream(index), ceiling)).output("-", format="null")
         for index, ceiling in enumerate((_HIGH_CEILING_DB, _LOW_CEILING_DB))
     ]
-    return _compile(ffmpeg.merge_outputs(*outputs))
+    return compiled(ffmpeg.merge_outputs(*outputs))
 
 
 def plan(scan: Scan, log: str) -> Plan:
@@ -97,8 +102,8 @@ def plan(scan: Scan, log: str) -> Plan:
     return Plan(before, round(ceiling, 2), round(min(gain, bound), 2), bounded=gain > bound)
 
 
-def encode_command(body: Path, ends: Surroundings, repeat_count: int, numbers: Plan, out_ogg: Path) -> list[str]:
-    """Pass two: chime, body, pause, body, … closing chime, measured on the way into the encoder."""
+def mixed(body: Path, ends: Surroundings, repeat_count: int, numbers: Plan) -> Any:
+    """Pass two: chime, body, pause, body, … closing chime, measured on the way out."""
     parts = [_mono(ends.head)] if ends.head else []
     for index in range(repeat_count):
         if index and ends.between:
@@ -107,19 +112,29 @@ def encode_command(body: Path, ends: Surroundings, repeat_count: int, numbers: P
         limited = _limited(_compressed(body, numbers.pre_gain_db, index), numbers.ceiling_db)
         parts.append(_limited(limited.filter("volume", f"{numbers.gain_db}dB"), CEILING_DBFS))
     parts.append(_mono(ends.tail))
-    whole = _ebur128(ffmpeg.concat(*parts, v=0, a=1), peak="true")
-    settings = {
-        "c:a": "libopus", "b:a": BITRATE, "vbr": "on", "frame_duration": FRAME_MS, "application": "audio",
-        "map_metadata": -1, "fflags": "+bitexact", "flags:a": "+bitexact", "format": "ogg",
-    }  # fmt: skip
-    return _compile(whole.output(f"file:{out_ogg}", ac=1, ar=RATE_HZ, **settings).overwrite_output())
+    return _ebur128(ffmpeg.concat(*parts, v=0, a=1), peak="true")
+
+
+def mix_command(body: Path, ends: Surroundings, repeat_count: int, numbers: Plan) -> list[str]:
+    """Pass two as far as samples, written to standard output for `encode_command` to read.
+
+    Opus is two thirds of the work and ffmpeg does all of a graph on one core: two programs use two.
+    """
+    stream = mixed(body, ends, repeat_count, numbers).output("pipe:1", **_SAMPLES)
+    return [str(part) for part in ffmpeg.compile(stream, cmd=["ffmpeg", *_FLAGS])]
+
+
+def encode_command(out_ogg: Path) -> list[str]:
+    """Samples from standard input to the finished file."""
+    source = ffmpeg.input("pipe:0", protocol_whitelist="file,pipe", **_SAMPLES)
+    return compiled(source.output(f"file:{out_ogg}", **OPUS).overwrite_output())
 
 
 def lossless_command(wav: Path, out_flac: Path) -> list[str]:
     """Speech as it came from the voice, packed without loss, to be kept as the original."""
     stream = ffmpeg.input(f"file:{wav}", **GUARD).audio
     settings = {"c:a": "flac", "map_metadata": -1, "fflags": "+bitexact", "flags:a": "+bitexact", "format": "flac"}
-    return _compile(stream.output(f"file:{out_flac}", **settings).overwrite_output())
+    return compiled(stream.output(f"file:{out_flac}", **settings).overwrite_output())
 
 
 def read_loudness(log: str) -> list[Loudness]:
@@ -161,6 +176,6 @@ def _mono(sound: Path, reading: int = 0) -> Any:
     return source.audio.filter("aformat", **mono).filter("asetpts", "N/SR/TB")
 
 
-def _compile(stream: Any) -> list[str]:
-    flags = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-progress", "pipe:1"]
-    return [str(part) for part in ffmpeg.compile(stream, cmd=["ffmpeg", *flags])]
+def compiled(stream: Any) -> list[str]:
+    """The arguments of ffmpeg, reporting its progress on standard output."""
+    return [str(part) for part in ffmpeg.compile(stream, cmd=["ffmpeg", *_FLAGS, "-progress", "pipe:1"])]

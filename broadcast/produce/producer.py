@@ -166,8 +166,8 @@ class _Job:
         ends = assemble.surroundings(recipe, folder)
         pauses_us = ends.pause_us * (recipe.repeat_count - 1)
         total_us = scan.duration_us * recipe.repeat_count + ends.around_us + pauses_us
-        command = graph.encode_command(body, ends, recipe.repeat_count, numbers, out_ogg)
-        result, _ = self._ffmpeg(command, total_us, None)
+        mix = graph.mix_command(body, ends, recipe.repeat_count, numbers)
+        result, _ = self._ffmpeg(graph.encode_command(out_ogg), total_us, None, feeder=mix)
         found = graph.read_loudness("\n".join(result.errors))
         if result.failed or not found or not out_ogg.is_file():
             raise ProduceError(Refusal.PRODUCE_FAILED, f"the sound could not be encoded: {result.last_error()}")
@@ -182,7 +182,9 @@ class _Job:
             raise ProduceError(Refusal.PRODUCE_FAILED, f"the speech could not be kept: {result.last_error()}")
         return self.producer.originals.put(flac)
 
-    def _ffmpeg(self, command: list[str], total_us: int | None, share: float | None) -> tuple[child.ChildResult, int]:
+    def _ffmpeg(
+        self, command: list[str], total_us: int | None, share: float | None, feeder: list[str] | None = None
+    ) -> tuple[child.ChildResult, int]:
         """The finished run and how many microseconds it wrote; `share` None takes what progress is left."""
         report = self.meter.rest() if share is None else self.meter.stage(share)
         reached_us = 0
@@ -194,7 +196,8 @@ class _Job:
                 report(time_us / total_us)
 
         limits = _limits(total_us or 0)
-        result = child.run(command, on_line=out_time_us(on_time), limits=limits, cancel=self.cancel)
+        line = out_time_us(on_time)
+        result = child.run(command, feeder=feeder, on_line=line, limits=limits, cancel=self.cancel)
         report(1.0)
         return result, reached_us
 

@@ -73,3 +73,17 @@ def test_too_much_memory_is_refused_to_it() -> None:
 def test_no_such_program_is_said() -> None:
     with pytest.raises(child.ChildMissingError):
         child.run(["/nonexistent/program"])
+
+
+def test_a_feeder_and_its_reader_are_one() -> None:
+    lines: list[str] = []
+    feeder = python("import sys; print('abc'); print('from the feeder', file=sys.stderr)")
+    reader = python("import sys; print(sys.stdin.read().upper(), end='')")
+    result = child.run(reader, feeder=feeder, on_line=lines.append)
+    assert (lines, result.failed, result.errors) == (["ABC"], False, ("from the feeder",))
+
+
+def test_a_failing_feeder_fails_the_run_and_a_dying_reader_ends_its_feeder() -> None:
+    assert child.run(python("import sys; sys.stdin.read()"), feeder=python("import sys; sys.exit(3)")).returncode == 3
+    endless = python("import sys\nwhile True: sys.stdout.write('x' * 1000)")
+    assert child.run(python("import sys; sys.exit(4)"), feeder=endless).failed
