@@ -169,7 +169,7 @@ class Node:
         if inputs == self._resolved_for:
             return
         self._resolved_for = inputs
-        self.airings = plan.in_force(live, now_us)
+        self.airings = plan.by_id(live)
         usable = self._store.ready.keys()
         self._learn(settings, now_us)
         self.resolution = plan.intend(self.airings, settings, usable, self.known.able_us, self.known.broken)

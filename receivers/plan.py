@@ -1,7 +1,6 @@
 """From documents and media to what the horn should sound (pure); `scheduler.timeline` decides, this asks it.
 
 Rules
-- Airings are those of all programmes held that have not expired.
 - A recording that is not whole and verified on this node takes no air; what comes next by the timeline does. In a gap
   that is left at its planned start the settings' fallback sounds once. The fallback is a background airing and obeys
   every rule, but for an emergency's, which stays one and so passes quiet hours.
@@ -29,11 +28,9 @@ MUTE_DB = -120.0
 KEY_SEPARATOR = "~"
 
 
-def in_force(programmes: Iterable[Programme], now_us: int) -> dict[str, Airing]:
-    """The airings that count at `now_us`, by id."""
-    return {
-        airing.id: airing for programme in programmes if programme.expires_us > now_us for airing in programme.airings
-    }
+def by_id(programmes: Iterable[Programme]) -> dict[str, Airing]:
+    """The airings of all `programmes`; of two that disagree on one, the later counts."""
+    return {airing.id: airing for programme in programmes for airing in programme.airings}
 
 
 def intend(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from broadcast.wire import topics
 from broadcast.wire.documents import AfterCut, BroadcastClass, Late, Outcome, QuietHours, Quota, Rules
 from receivers.node import STEADY_US
+from receivers.rehearsal import VirtualPlayer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,6 +183,45 @@ def test_quiet_hours_and_quota_are_held_here_and_an_emergency_passes(rig: Rig, d
     assert [name for name, _, _ in rig.heard] == ["first", "flood"]
     assert (rig.reports["second"].outcome, rig.reports["second"].reason) == (Outcome.SKIPPED, "quota")
     assert (rig.reports["at-night"].outcome, rig.reports["at-night"].reason) == (Outcome.SKIPPED, "quiet_hours")
+
+
+def test_after_a_restart_the_quota_still_counts_what_was_played(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 60)
+    rig.fetch(media)
+    quota = Quota(sessions_per_day=1, session_us=3600 * S, gap_us=60 * S)
+    rig.give(desk.settings(rules=Rules(timezone="UTC", quota=quota)))
+    rig.give(
+        desk.programme([desk.airing("first", NOON + 10 * S, media), desk.airing("second", NOON + 3600 * S, media)])
+    )
+    rig.run(120)
+    rig.boot()
+    rig.run(3600)
+    assert rig.heard == []
+    assert (rig.reports["second"].outcome, rig.reports["second"].reason) == (Outcome.SKIPPED, "quota")
+
+
+def test_a_piece_whose_end_is_never_told_is_given_up(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 30)
+    rig.fetch(media)
+    rig.player = VirtualPlayer(rig.durations_us, lambda _played: None, rig.now_us)
+    rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media)]))
+    rig.run(45)
+    assert rig.reports == {}
+    rig.run(60)
+    assert rig.reports["a"].outcome is Outcome.FAILED
+
+
+def test_a_cancelled_piece_is_waited_for_and_then_given_up(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 30)
+    rig.fetch(media)
+    rig.player = VirtualPlayer(rig.durations_us, lambda _played: None, rig.now_us)
+    rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media)]))
+    rig.run(20)
+    rig.give(desk.programme([]))
+    rig.run(30)
+    assert rig.reports == {}
+    rig.run(60)
+    assert rig.reports["a"].reason == "cancelled"
 
 
 def test_volume_follows_the_local_hour_and_zero_is_reported_silent(rig: Rig, desk: Desk) -> None:

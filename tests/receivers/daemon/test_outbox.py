@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from broadcast.wire.documents import Airing, BroadcastClass, Media, Outcome, PlayReport
 from receivers.ledger import Piece, Planned, lost_piece
-from receivers.outbox import JOURNAL, LOST, REMEMBER_US, Began, Outbox, Reported, Sounded
+from receivers.outbox import COMPACT_BYTES, JOURNAL, LOST, REMEMBER_US, Began, Outbox, Reported, Sounded
 
 NOON = 1_800_000_000_000_000
 MEDIA = Media(sha256="0" * 64, size_bytes=1, duration_us=1)
@@ -124,6 +124,15 @@ def test_what_is_over_is_remembered_for_days_and_then_let_go(tmp_path: Path) -> 
     outbox.acknowledge(2, NOON + REMEMBER_US + 1)
     assert _open(tmp_path).over == {}
     assert _open(tmp_path).number == 2
+
+
+def test_a_journal_that_is_never_empty_does_not_grow_for_ever(tmp_path: Path) -> None:
+    outbox = _open(tmp_path)
+    for number in range(1, 800):
+        outbox.add(_report(number))
+        outbox.acknowledge(number - 1, NOON + number * REMEMBER_US)
+    assert (tmp_path / JOURNAL).stat().st_size < 2 * COMPACT_BYTES
+    assert max(_open(tmp_path).pending) == 799
 
 
 def test_a_disk_that_cannot_be_written_is_a_fault_and_loses_nothing(tmp_path: Path) -> None:

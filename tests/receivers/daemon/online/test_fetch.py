@@ -127,13 +127,19 @@ class Shelf:
     """A stock that is kept as `wanted` says, and a bell for each change."""
 
     def __init__(
-        self, store: MediaStore, http: HttpServer, config: Config | None = None, clock: Clock | None = None
+        self,
+        store: MediaStore,
+        http: HttpServer,
+        config: Config | None = None,
+        *,
+        clock: Clock | None = None,
+        urls: tuple[str, ...] = (),
     ) -> None:
         self.wanted: tuple[Need, ...] = ()
         self.changes: asyncio.Queue[frozenset[str]] = asyncio.Queue()
         self.stock = Stock(
             store,
-            (f"{http.url}/media/",),
+            urls or (f"{http.url}/media/",),
             config or Config(),
             clock or SystemClock(),
             wants=lambda: self.wanted,
@@ -239,6 +245,49 @@ async def test_room_is_made_from_what_is_not_needed(http: HttpServer, store: Med
     await shelf.until(frozenset((old.sha256, fresh.sha256)))
     await end((task,))
     assert store.used_bytes() < 16 * 1024**2
+
+
+async def test_what_was_begun_and_is_needed_no_more_goes(http: HttpServer, store: MediaStore, media: Media) -> None:
+    store.part("0" * 64).write_bytes(b"begun")
+    shelf = Shelf(store, http)
+    shelf.wanted = (_need(media),)
+    task = asyncio.create_task(shelf.stock.run())
+    await shelf.until(frozenset((media.sha256,)))
+    await end((task,))
+    assert not store.part("0" * 64).exists()
+
+
+async def test_a_few_bad_files_are_kept_for_whoever_wants_to_know_why(store: MediaStore, tmp_path: Path) -> None:
+    for number in range(6):
+        sha256 = f"{number:064x}"
+        store.path(sha256).write_bytes(b"altered")
+        assert store.check(sha256, number * 1_000_000) is False
+    assert sorted(path.name[63] for path in (tmp_path / "media").glob("*.bad-*")) == ["3", "4", "5"]
+
+
+async def test_when_the_link_is_back_nothing_waits_on(http: HttpServer, store: MediaStore, media: Media) -> None:
+    http.faults = ["html"] * 6
+    shelf = Shelf(store, http)
+    shelf.wanted = (_need(media),)
+    task = asyncio.create_task(shelf.stock.run())
+    async with asyncio.timeout(15):
+        for tries in range(1, 7):
+            while len(http.requests) < tries or not shelf.stock.refused:  # noqa: ASYNC110 - comes without a bell
+                await asyncio.sleep(0.01)
+            shelf.stock.nudge()
+        await shelf.until(frozenset((media.sha256,)))
+    await end((task,))
+
+
+async def test_what_one_place_does_not_have_another_is_asked_for(
+    http: HttpServer, store: MediaStore, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receivers.stock.IDLE_S", 0.1)
+    shelf = Shelf(store, http, urls=(f"{http.url}/missing/no-", f"{http.url}/media/"))
+    shelf.wanted = (_need(media),)
+    task = asyncio.create_task(shelf.stock.run())
+    await shelf.until(frozenset((media.sha256,)))
+    await end((task,))
 
 
 async def test_what_does_not_fit_is_a_fault_and_what_is_needed_sooner_stays(
