@@ -188,6 +188,8 @@ class Node:
         for table in (known.seen_us, known.able_us):
             for airing_id in table.keys() - self.airings.keys():
                 del table[airing_id]
+        known.broken &= self.airings.keys()
+        known.stood_in &= self.airings.keys()
 
     def _tell(self, settings: ReceiverSettings, now_us: int) -> dict[str, Story]:
         segments: dict[str, list[Segment]] = {}
