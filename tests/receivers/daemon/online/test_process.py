@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from broadcast.clock import SystemClock
+from broadcast.wire import topics
 from broadcast.wire.documents import Media, Outcome, SignedDocument
+from broadcast.wire.trust import seal
 from receivers import identity, status
 from receivers.exit_codes import ExitCode
 from receivers.outbox import Outbox
@@ -115,6 +118,20 @@ async def test_a_programme_is_played_and_reported_with_the_link_up_and_with_the_
         assert report.rms_dbfs > -40
         assert report.played_us == pytest.approx(2 * S, abs=60_000)
         assert report.start_error_us is not None
+
+
+async def test_a_forged_order_is_counted_and_told_and_changes_nothing(
+    centre: Centre, folder: Path, horns: VirtualHorns, desk: Desk
+) -> None:
+    settings = _lasting(desk.settings(number=7))
+    await centre.publish(settings)
+    async with _daemon(folder, horns):
+        await centre.until(lambda: any("receivers/rx1/settings" in state.numbers for state in centre.states))
+        forged = seal(replace(settings, number=8, zone_path=("elsewhere",)), Ed25519PrivateKey.generate())
+        await centre.bus.publish(topics.settings("rx1"), forged, retain=False)
+        await centre.until(lambda: centre.states[-1].refused == {"unsigned": 1})
+        assert "order_refused" in {fault.code for fault in centre.states[-1].faults}
+        assert centre.states[-1].numbers["receivers/rx1/settings"] == 7
 
 
 async def test_a_second_daemon_on_the_same_folder_is_refused(folder: Path, horns: VirtualHorns) -> None:
