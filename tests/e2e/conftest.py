@@ -73,10 +73,10 @@ def _opener(browser: Browser, stage: Stage, crew: cast.Cast) -> Callable[[str, i
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "sign-in" not in url)
         if login not in chosen:
+            page.fill("#old_password", crew.passwords[login])
             page.fill("#new_password", PASSWORD)
-            page.fill("#repeated", PASSWORD)
             page.keyboard.press("Enter")
-            page.wait_for_url(lambda url: "password" not in url)
+            page.wait_for_url(lambda url: "password" not in url.split("?")[0])
             chosen[login] = PASSWORD
         return page
 

@@ -56,7 +56,7 @@ def test_what_an_official_sends_to_two_villages_is_heard_there_and_nowhere_else(
     leader = play.open(cast.LEADER, 1280)
     approve(play, leader, broadcast_id)
 
-    airing = official.request.get(f"/api/v1/broadcasts/{broadcast_id}/airings").json()["items"][0]
+    airing = official.request.get(f"/api/v1/broadcasts/{broadcast_id}/airings").json()[0]
     start, end = datetime.fromisoformat(airing["start"]), datetime.fromisoformat(airing["end"])
     recordings = hearing.follow(play.stage, clock, end, lambda _fraction: None)
     reference = hearing.decode(main_job.media(play.stage.url, produced(official, broadcast_id)))
