@@ -128,11 +128,13 @@ class Daemon:
         while True:
             self._wake.clear()
             self._take_played()
-            number = self._node.outbox.number
+            number, jumps = self._node.outbox.number, self._node.jumps
             self._horn.set_plan(self._node.tick(self._clock.now_us(), self._horn.status()))
             self._stock.suspects |= self._node.take_suspects()
             if self._node.outbox.number != number:
                 self._link.reports_changed()
+            if self._node.jumps != jumps:
+                self._link.ask_again()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._wake.wait()

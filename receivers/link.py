@@ -93,6 +93,7 @@ class Link:
         self._resend_s = resend_s
         self._random = SystemRandom()
         self._bells = _Bells()
+        self._asks_again = False
         self._failures = 0
         self._up_at_us = 0
         self.status = LinkStatus(since_us=clock.now_us())
@@ -104,6 +105,11 @@ class Link:
         self._bells.reports.set()
 
     def topics_changed(self) -> None:
+        self._bells.topics.set()
+
+    def ask_again(self) -> None:
+        """Have the broker send what it remembers once more: it may have been refused by a clock that was wrong."""
+        self._asks_again = True
         self._bells.topics.set()
 
     async def run(self) -> None:
@@ -187,6 +193,8 @@ class Link:
         while True:
             self._bells.topics.clear()
             wanted = self._desk.wanted_topics() | ack
+            if self._asks_again:
+                self._asks_again, held = False, frozenset[str]()
             if held - wanted:
                 await client.unsubscribe(sorted(held - wanted))
             if wanted - held:

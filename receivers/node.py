@@ -64,6 +64,7 @@ class Node:
         self._stories: dict[str, Story] = {}
         self._resolved_for: object = None
         self._last_tick_us = now_us
+        self.jumps = 0
         self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
 
@@ -152,6 +153,7 @@ class Node:
     def _notice_gap(self, now_us: int) -> None:
         if abs(now_us - self._last_tick_us) > GAP_US:
             sounding = self.outbox.planned.keys()
+            self.jumps += 1
             self.known.boot_us = now_us
             self.known.able_us = {key: us for key, us in self.known.able_us.items() if key in sounding}
             self._resolved_for = None

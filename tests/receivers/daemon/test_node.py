@@ -347,6 +347,7 @@ def test_a_clock_that_is_wrong_for_a_minute_costs_no_announcement(rig: Rig, desk
     rig.now_us -= 3600 * S
     rig.player.advance(rig.now_us)
     rig.run(600)
+    assert rig.node.jumps == 2
     assert rig.heard == [("a", 600 * S, 630 * S)]
     assert [report.outcome for report in rig.outbox.pending.values()] == [Outcome.HEARD]
 

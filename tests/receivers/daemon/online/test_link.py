@@ -141,6 +141,16 @@ async def test_documents_come_and_new_zones_are_subscribed(
     assert office.documents.empty()
 
 
+async def test_what_the_broker_remembers_can_be_asked_for_again(
+    centre: Centre, link: Link, office: Office, desk: Desk
+) -> None:
+    await centre.publish(desk.settings())
+    async with asyncio.timeout(LIMIT_S):
+        first = await office.documents.get()
+        link.ask_again()
+        assert await office.documents.get() == first
+
+
 async def test_reports_go_in_order_and_again_until_they_are_acknowledged(
     centre: Centre, link: Link, office: Office
 ) -> None:
