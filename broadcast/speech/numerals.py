@@ -172,7 +172,8 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<!năm )(?<![\w.,/])1[89]00(?:[ .]?\d){4,6}(?!\w|[.,/-]\d)", lambda m: ", ".join(
         spell_digits(group) for group in re.findall(r"\d+", m[0]))),
     _rule(
-        rf"(?P<before>\w{{0,12}})(?P<gap>\W{{0,3}})(?P<cue>\b(?:{_PHONE_CUE})(?:\s+(?:số|khẩn cấp|của \w+|là))*[\s:]\s*)"
+        rf"(?P<before>\w{{0,12}})(?P<gap>\W{{0,3}})"
+        rf"(?P<cue>\b(?:{_PHONE_CUE})(?:\s+(?:số|khẩn cấp|của \w+|là))*[\s:]\s*)"
         rf"(?P<numbers>\d{{3,8}}{_LIST}\d{{3,8}})*)(?![\w/]|[.,]\d)",
         _service_numbers, re.IGNORECASE),
     _rule(
