@@ -29,7 +29,7 @@ ANY_TIME_US = 0  # a time at which nothing has expired yet
 
 
 class _Remembered(Struct, frozen=True, kw_only=True):
-    """The last document accepted on a topic, and when the first one was."""
+    """The last document accepted on a topic, and when the first one was; 0 for a zone that was left."""
 
     number: int
     digest: str
@@ -104,7 +104,7 @@ class Vault:
         return tuple(document for document in held if isinstance(document, Programme))
 
     def first_us(self, topic: str) -> int | None:
-        """When the first document on `topic` was accepted."""
+        """Since when `topic` is ours: when its first document was accepted."""
         return self._first_us.get(topic)
 
     def numbers(self) -> dict[str, int]:
@@ -132,6 +132,7 @@ class Vault:
     def _leave_zones(self) -> None:
         for topic in set(self._documents) - self.wanted():
             del self._documents[topic]
+            self._first_us.pop(topic, None)
             self._unsaved.pop(topic, None)
             try:
                 self._path(topic).unlink(missing_ok=True)
@@ -152,7 +153,8 @@ class Vault:
             return
         for topic, last in table.items():
             self._trusted.accepted[topic] = Accepted(last.number, last.digest)
-            self._first_us[topic] = last.first_us
+            if last.first_us:
+                self._first_us[topic] = last.first_us
 
     def _write_numbers(self) -> None:
         table = {

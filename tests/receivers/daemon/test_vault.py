@@ -143,6 +143,18 @@ def test_a_zone_that_was_left_and_entered_again_takes_no_old_order(vault: Vault,
     _refused(vault, PROGRAMME, old, Reason.OLDER)
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_zone_that_is_entered_again_is_ours_from_then_on(
+    vault: Vault, tmp_path: Path, desk: Desk, *, restarted: bool
+) -> None:
+    assert vault.accept(SETTINGS, desk.seal(desk.settings(zone_path=("tra-tap",))), NOON)
+    if restarted:
+        vault = _vault(tmp_path)
+    assert vault.accept(SETTINGS, desk.seal(desk.settings()), NOON + 5)
+    assert vault.accept(PROGRAMME, desk.seal(desk.programme([])), NOON + 5)
+    assert vault.first_us(PROGRAMME) == _vault(tmp_path).first_us(PROGRAMME) == NOON + 5
+
+
 def test_what_cannot_be_written_is_held_and_written_later(tmp_path: Path, desk: Desk) -> None:
     folder = tmp_path / "documents"
     vault = _vault(folder)
