@@ -108,6 +108,7 @@ def delete_token(db: WriteDb, page: ThePage, token_id: str) -> Response:
 @router.post("/language")
 def choose_language(
     request: Request,
+    *,
     centre: TheCentre,
     now: Now,
     known: MaybeKnown,

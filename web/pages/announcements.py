@@ -6,13 +6,18 @@ from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
 from scheduler.announcements import service
-from scheduler.announcements.schemas import AnnouncementOut
+from scheduler.announcements.schemas import AnnouncementOut, SoundRecording
+from scheduler.errors import Conflict, Invalid
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.pages import words
+from web.pages.compose_form import NO_FILE, uploaded
+from web.pages.form_data import TheForm
 from web.pages.frame import Page, ThePage
 from web.pages.sounds import longest_us, sound, state_of
-from web.pages.voices import voice_names
+from web.pages.voices import spoken_text, voice_names
+from web.telling import tell_after
+from web.uploads import Received, keep
 
 PER_PAGE = 30
 
@@ -48,6 +53,7 @@ def recordings(db: ReadDb, page: ThePage, announcement_id: str) -> Response:
 def delete(db: WriteDb, page: ThePage, announcement_id: str, version: Annotated[int, Form()]) -> Response:
     with page.attempt(db) as errors:
         service.delete(db, page.actor, page.now, announcement_id, version=version)
+        tell_after(db, page.centre.changes, f"announcement:{announcement_id}")
     if errors:
         return _detail(db, page, announcement_id, errors)
     return page.go("/announcements", "deleted")
@@ -63,12 +69,42 @@ def rename(
 ) -> Response:
     with page.attempt(db) as errors:
         service.rename(db, page.actor, page.now, announcement_id, title, version=version)
-    return _detail(db, page, announcement_id, errors) if errors else page.go(f"/announcements/{announcement_id}", "saved")
+    return (
+        _detail(db, page, announcement_id, errors) if errors else page.go(f"/announcements/{announcement_id}", "saved")
+    )
+
+
+@router.post("/{announcement_id}/recordings")
+def add_language(page: ThePage, announcement_id: str, data: TheForm) -> Response:
+    """Another language, as a sound file; kept first, outside the transaction that names it."""
+    file, producer = uploaded(data), page.centre.producer
+    with page.attempt() as errors:
+        if file is None or not file.size:
+            raise Invalid("empty_file", NO_FILE, field="file")
+        if producer is None:
+            raise Conflict("no_producer", "This process of the centre does not produce sound.")
+        asked = SoundRecording.model_validate({"language": str(data.get("language") or "")})
+        with page.centre.store.reading() as db:
+            service.may_create(
+                db, page.actor, page.now, service.view(db, page.actor, page.now, announcement_id).zone_id
+            )
+        sound_kept = keep(Received({}, file), producer.originals)
+        version = int(str(data.get("version") or "0"))
+        with page.centre.store.writing() as db:
+            service.add_sound(
+                db, page.actor, page.now, announcement_id, version=version, recording=asked, sound=sound_kept
+            )
+            tell_after(db, page.centre.changes, f"announcement:{announcement_id}")
+    if errors:
+        with page.centre.store.reading() as db:
+            return _detail(db, page, announcement_id, errors)
+    return page.go(f"/announcements/{announcement_id}", "uploading")
 
 
 @router.post("/recordings/{recording_id}/again")
 def produce_again(db: WriteDb, page: ThePage, recording_id: str) -> Response:
     found = service.produce_again(db, page.actor, page.now, recording_id)
+    tell_after(db, page.centre.changes, f"announcement:{found.id}", f"recording:{recording_id}")
     return page.go(f"/announcements/{found.id}")
 
 
@@ -88,7 +124,9 @@ def _detail(db: Session, page: Page, announcement_id: str, errors: dict[str, str
 
 def _sounds(page: Page, found: AnnouncementOut) -> list[Any]:
     names = voice_names(page)
-    return [sound(recording, names) for recording in found.recordings]
+    return [
+        sound(recording, names, spoken_text(page, recording.text, recording.voice)) for recording in found.recordings
+    ]
 
 
 def _line(announcement: AnnouncementOut) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from web.pages.frame import Errors, Page, ThePage
 from web.pages.sounds import sound
 from web.pages.today import airing_cards
 from web.pages.voices import voice_names
+from web.telling import tell_after
 
 PER_PAGE = 30
 SEND, PLAN = N_("Send for approval"), N_("Send: it plays without approval")
@@ -126,7 +127,7 @@ def give_back(
         service.give_back(db, page.actor, page.now, broadcast_id, reason, version=version)
     if errors:
         return _detail(db, page, broadcast_id, errors, reason=reason)
-    return page.go(f"/broadcasts/{broadcast_id}", "returned")
+    return _answered(db, page, broadcast_id, errors, "returned")
 
 
 @router.post("/{broadcast_id}/cancel")
@@ -140,13 +141,15 @@ def cancel(db: WriteDb, page: ThePage, broadcast_id: str) -> Response:
 def stop(db: WriteDb, page: ThePage, broadcast_id: str, back: Annotated[str, Form(max_length=10)] = "") -> Response:
     with page.attempt(db) as errors:
         service.stop(db, page.actor, page.now, broadcast_id)
-    if back == "/" and not errors:
-        return page.go("/", "stopped")
-    return _answered(db, page, broadcast_id, errors, "stopped")
+    answer = _answered(db, page, broadcast_id, errors, "stopped")
+    return page.go("/", "stopped") if back == "/" and not errors else answer
 
 
 def _answered(db: Session, page: Page, broadcast_id: str, errors: Errors, said: str) -> Response:
-    return _detail(db, page, broadcast_id, errors) if errors else page.go(f"/broadcasts/{broadcast_id}", said)
+    if errors:
+        return _detail(db, page, broadcast_id, errors)
+    tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
+    return page.go(f"/broadcasts/{broadcast_id}", said)
 
 
 def _row(page: Page, item: BroadcastOut) -> Row:
@@ -200,7 +203,9 @@ def _shown(db: Session, page: Page, item: BroadcastOut) -> dict[str, Any]:
         receivers=receivers,
     )
     return {
-        **{name: getattr(row, name) for name in ("id", "title", "cls", "state", "when", "from_now", "places", "author")},
+        **{
+            name: getattr(row, name) for name in ("id", "title", "cls", "state", "when", "from_now", "places", "author")
+        },
         "open": item.state in _OPEN,
         "sentence": sentence,
         "approver": item.approver_name,
@@ -246,9 +251,7 @@ def _results(db: Session, page: Page, item: BroadcastOut) -> list[Done]:
     return shown
 
 
-def _done(
-    page: Page, airing: AiringOut, reports: Sequence[ReportView], names: dict[str, str], total: int
-) -> Done:
+def _done(page: Page, airing: AiringOut, reports: Sequence[ReportView], names: dict[str, str], total: int) -> Done:
     own = sorted((r for r in reports if r.airing_id == airing.id), key=lambda r: names.get(r.receiver_id, ""))
     silent = total - airing.reported
     rows = [

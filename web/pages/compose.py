@@ -138,7 +138,7 @@ def _preview(db: Session, page: Page, form: ComposeForm, step: str, broadcast_id
     plan = None
     if step in ("when", "check") and asked is not None and not errors and form.announcement_id:
         with page.attempt() as refused:
-            plan = _plan(db, page, area, form, asked, broadcast_id)
+            plan = _plan(db, page, area, form, asked=asked, broadcast_id=broadcast_id)
         errors |= _own_fields(refused)
     return _parts(page, errors, said, plan=plan)
 
@@ -155,7 +155,7 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
     if not errors:
         with page.centre.store.writing() as db:
             with page.attempt(db) as refused:
-                made = _written(db, page, area, form, broadcast_id, intent)
+                made = _written(db, page, area, form, broadcast_id=broadcast_id, intent=intent)
             errors |= _own_fields(refused)
     if made is not None and not errors:
         sent = "planned" if made.state is State.APPROVED else "sent"
@@ -175,7 +175,7 @@ def _missing(page: Page, area: Area, form: ComposeForm) -> Errors:
 
 
 def _written(
-    db: Session, page: Page, area: Area, form: ComposeForm, broadcast_id: str | None, intent: str
+    db: Session, page: Page, area: Area, form: ComposeForm, *, broadcast_id: str | None, intent: str
 ) -> BroadcastOut:
     asked, _missing_fields = asked_when(form, page.show.within(area.timezone).today)
     if asked is None:
@@ -303,7 +303,7 @@ def _where(page: Page, area: Area, zones: Sequence[ZoneView], groups: Sequence[G
 
 
 def _plan(
-    db: Session, page: Page, area: Area, form: ComposeForm, asked: Now | At | Repeat, broadcast_id: str | None
+    db: Session, page: Page, area: Area, form: ComposeForm, *, asked: Now | At | Repeat, broadcast_id: str | None
 ) -> dict[str, Any]:
     """What would happen: the sentence, what clashes with the ways out of it, and what sending does."""
     show = page.show.within(area.timezone)

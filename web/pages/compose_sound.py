@@ -38,7 +38,9 @@ def announcement_for(page: Page, form: ComposeForm, file: UploadFile | None, zon
         raise Invalid("missing", message, field=field)
     if form.source == "existing" or kept:
         with page.centre.store.reading() as db:
-            return service.view(db, page.actor, page.now, form.existing if form.source == "existing" else form.announcement_id)
+            return service.view(
+                db, page.actor, page.now, form.existing if form.source == "existing" else form.announcement_id
+            )
     return _from_text(page, form, zone_id) if form.source == "text" else _from_file(page, form, file, zone_id)
 
 
@@ -62,16 +64,16 @@ def _from_text(page: Page, form: ComposeForm, zone_id: str) -> AnnouncementOut:
 
 
 def _from_file(page: Page, form: ComposeForm, file: UploadFile | None, zone_id: str) -> AnnouncementOut:
-    originals = page.centre.originals
-    if originals is None:
-        raise Conflict("no_store", N_("This process takes no sound files."))
+    producer = page.centre.producer
+    if producer is None:
+        raise Conflict("no_producer", "This process of the centre does not produce sound.")
     if file is None or not file.size:
         raise Invalid("empty_file", N_("The file is empty. Choose another file."), field=_field(form))
     source = Source.MICROPHONE if form.source == "microphone" else Source.FILE
     title = naming.title(form.title.strip() or _file_title(page, form, file.filename, page.now))
     with page.centre.store.reading() as db:
         service.may_create(db, page.actor, page.now, zone_id)
-    sound = keep(Received({}, file), originals)
+    sound = keep(Received({}, file), producer.originals)
     with page.centre.store.writing() as db:
         new = NewUpload(zone_id=zone_id, title=title, recording=SoundRecording(source=source))
         made = service.create_from_sound(db, page.actor, page.now, new, sound)

@@ -24,6 +24,7 @@ def door(page: OpenPage, next: str = "/") -> Response:  # noqa: A002 -- the addr
 @router.post("/sign-in")
 def sign_in(
     request: Request,
+    *,
     centre: TheCentre,
     now: Now,
     page: OpenPage,

@@ -39,7 +39,14 @@ def new(db: ReadDb, page: ThePage) -> Response:
 
 @router.post("/new")
 def add(
-    centre: TheCentre, page: ThePage, name: Text = "", login: Text = "", role: Text = "", zone_id: Text = "", until: Text = ""
+    centre: TheCentre,
+    page: ThePage,
+    *,
+    name: Text = "",
+    login: Text = "",
+    role: Text = "",
+    zone_id: Text = "",
+    until: Text = "",
 ) -> Response:
     """The person and their first role; the password is made before the transaction, since hashing takes a while."""
     password, password_hash = service.one_time()
@@ -62,7 +69,7 @@ def detail(db: ReadDb, page: ThePage, user_id: str) -> Response:
 
 @router.post("/{user_id}")
 def change(
-    db: WriteDb, page: ThePage, user_id: str, version: Annotated[int, Form()], name: Text = "", disabled: Text = ""
+    db: WriteDb, page: ThePage, user_id: str, *, version: Annotated[int, Form()], name: Text = "", disabled: Text = ""
 ) -> Response:
     with page.attempt(db) as errors:
         asked = UserChange.model_validate({"name": name, "disabled": bool(disabled)})
@@ -72,7 +79,7 @@ def change(
 
 @router.post("/{user_id}/roles")
 def give_role(
-    db: WriteDb, page: ThePage, user_id: str, role: Text = "", zone_id: Text = "", until: Text = ""
+    db: WriteDb, page: ThePage, user_id: str, *, role: Text = "", zone_id: Text = "", until: Text = ""
 ) -> Response:
     form = {"role": role, "zone_id": zone_id, "until": until}
     with page.attempt(db) as errors:

@@ -93,7 +93,9 @@ def said(show: Present, zones: Sequence[ZoneView], groups: Sequence[GroupView]) 
     return ", ".join([*first, *names]) or t.gettext(N_("no place"))
 
 
-def summed(show: Present, zones: Sequence[ZoneView], groups: Sequence[GroupView], all_zones: Sequence[ZoneView]) -> Chosen:
+def summed(
+    show: Present, zones: Sequence[ZoneView], groups: Sequence[GroupView], all_zones: Sequence[ZoneView]
+) -> Chosen:
     """All that is aimed at; a zone that is in a group as well counts once."""
     members = {member for group in groups for member in group.member_ids}
     reached = outermost(all_zones, {zone.id for zone in zones} | members)

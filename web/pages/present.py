@@ -21,6 +21,7 @@ DASH = "–"
 US_PER_S = 1_000_000
 _HOUR_S = 3600
 _DAY_S = 86400
+_NAMED_AFTER_S = 6 * _HOUR_S
 _DAYS = {0: N_("today"), 1: N_("tomorrow"), -1: N_("yesterday")}
 _AHEAD = N_("in %(span)s")
 _AGO = N_("%(span)s ago")
@@ -105,23 +106,27 @@ class Present:
         return "" if moment is None else self.local(moment).isoformat(timespec="seconds")
 
     def from_now(self, moment: datetime | None) -> str:
-        """`sau 2 giờ 10 phút nữa`, `ngày mai`, `3 phút trước`: how far a moment is from now."""
+        """`sau 2 giờ 10 phút nữa`, `ngày mai, sau 21 giờ nữa`, `hôm qua`: how far a moment is from now."""
         if moment is None:
             return DASH
         seconds = (moment - self.now).total_seconds()
         days = (self.local(moment).date() - self.today).days
         if abs(seconds) < 45:  # noqa: PLR2004  under this people say "now"
             return self.translations.gettext("now")
-        if abs(seconds) >= 6 * _HOUR_S and abs(days) <= 1:
-            return self.translations.gettext(_DAYS[days])
         span = self.span(timedelta(seconds=abs(seconds)))
-        return self.translations.gettext(_AHEAD if seconds > 0 else _AGO) % {"span": span}
+        said = self.translations.gettext(_AHEAD if seconds > 0 else _AGO) % {"span": span}
+        if abs(seconds) >= _NAMED_AFTER_S and abs(days) <= 1:
+            named = self.translations.gettext(_DAYS[days])
+            return f"{named}, {said}" if seconds > 0 else named
+        return said
 
     def span(self, span: timedelta) -> str:
         """The two largest units that a person would say: `2 giờ 10 phút`, `3 ngày`."""
         seconds = round(span.total_seconds())
         if seconds >= 2 * _DAY_S:
             return self._units(((round(seconds / _DAY_S), "day"),))
+        if seconds >= 10 * _HOUR_S:
+            return self._units(((round(seconds / _HOUR_S), "hour"),))
         if seconds >= _HOUR_S:
             minutes = round(seconds / 60)
             return self._units(((minutes // 60, "hour"), (minutes % 60, "minute")))

@@ -25,6 +25,7 @@ from web.pages import words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.people import zone_options
+from web.telling import tell_after
 
 SILENT_AFTER = timedelta(minutes=2)
 """Past this age what a receiver says of itself is shown as old."""
@@ -104,6 +105,7 @@ def new_code(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
 def revoke(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
     with page.attempt(db) as errors:
         service.revoke(db, page.actor, page.now, receiver_id)
+        tell_after(db, page.centre.changes, f"receiver:{receiver_id}")
     return _detail(db, page, receiver_id, errors=errors) if errors else page.go(f"/receivers/{receiver_id}", "revoked")
 
 
@@ -168,7 +170,7 @@ def _line(page: Page, item: ReceiverView) -> dict[str, Any]:
         "state": item.condition.value,
         "faults": [_fault(page, fault) for fault in item.faults],
         "seen_at": item.seen_at,
-        "files": f"{item.files_ready}/{item.files_needed}" if item.files_needed else "–",  # noqa: RUF001
+        "files": f"{item.files_ready}/{item.files_needed}" if item.files_needed else "–",
         "heard_dbfs": item.heard_dbfs,
         "heard_at": item.heard_at,
     }
@@ -182,13 +184,13 @@ def _fault(page: Page, fault: FaultView) -> str:
 def _facts(page: Page, item: ReceiverDetail) -> list[Fact]:
     show = page.show
     found = [
-        (N_("Volume"), f"{item.volume_percent} %" if item.volume_percent is not None else "–"),  # noqa: RUF001
+        (N_("Volume"), f"{item.volume_percent} %" if item.volume_percent is not None else "–"),
         (N_("Clock is right within"), show.ms(item.clock_error_us)),
         (N_("Room on the disk"), show.size(item.free_bytes)),
         (N_("Reports not sent yet"), show.number(item.pending_reports)),
         (N_("Orders refused"), show.number(sum(item.refused.values()))),
         (N_("Running since"), show.moment(item.started_at)),
-        (N_("Software"), item.software or "–"),  # noqa: RUF001
+        (N_("Software"), item.software or "–"),
     ]
     return [Fact(page.say(label), value) for label, value in found]
 
@@ -198,8 +200,8 @@ def _about(page: Page, item: ReceiverDetail) -> list[Fact]:
     where = f"{show.number(item.latitude, 5)}; {show.number(item.longitude, 5)}" if item.latitude is not None else None
     found = [
         (N_("Horns"), show.number(item.horns)),
-        (N_("Amplifier"), f"{item.watts} W" if item.watts is not None else "–"),  # noqa: RUF001
-        (N_("Position"), where or "–"),  # noqa: RUF001
+        (N_("Amplifier"), f"{item.watts} W" if item.watts is not None else "–"),
+        (N_("Position"), where or "–"),
         (N_("Languages"), ", ".join(item.languages) if item.languages else page.say(N_("those of the place"))),
         (N_("Installed"), show.moment(item.enrolled_at)),
         (N_("Key valid until"), show.date(item.certificate_expires_at)),

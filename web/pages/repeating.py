@@ -1,4 +1,4 @@
-"""Repeating broadcasts without RRULE syntax for people: weekdays, a last day and exceptions, to and from a rule (pure)."""
+"""Repeating broadcasts without RRULE syntax for people: weekdays to a rule and from it (pure)."""
 
 from collections.abc import Sequence
 from datetime import date

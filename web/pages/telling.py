@@ -81,4 +81,3 @@ def sentence(show: Present, *, when_said: str, title: str, duration_us: int | No
         "places": places,
         "horns": horns,
     }
-

@@ -96,7 +96,7 @@ def airing_cards(page: Page, villages: Sequence[BoardVillage], broadcast_id: str
 def _card(page: Page, pairs: list[tuple[BoardVillage, BoardAiring]]) -> AiringCard:
     airings = [airing for _village, airing in pairs]
     first = min(airings, key=lambda airing: airing.start)
-    state = whole_state([airing.state for airing in airings])
+    state = whole_state([village_state(airing) for airing in airings])
     playing = [airing for airing in airings if airing.state != "not_played"]
     start, end = min(a.start for a in playing or airings), max(a.end for a in playing or airings)
     return AiringCard(
@@ -121,7 +121,7 @@ def whole_state(states: Sequence[str]) -> str:
     for going_on in ("on_air", "fetching", "waiting_report"):
         if counts[going_on]:
             return going_on
-    if counts["heard"]:
+    if counts["heard"] or counts["part"]:
         return "heard" if counts["heard"] == len(states) else "part"
     for state in ("ready", "stopped", "not_heard"):
         if counts[state]:
@@ -129,12 +129,17 @@ def whole_state(states: Sequence[str]) -> str:
     return "not_played"
 
 
+def village_state(airing: BoardAiring) -> str:
+    """The board's word for it, but heard only where every receiver of the village heard it."""
+    return "part" if airing.state == "heard" and airing.count < airing.total else airing.state
+
+
 def _village(page: Page, village: BoardVillage, airing: BoardAiring) -> Village:
     detail = f"{airing.count}/{airing.total}"
     if airing.state == "not_played":
         reason = words.NOT_PLAYED.get(airing.reason.value) if airing.reason else None
         detail = page.say(reason) if reason else ""
-    return Village(village.zone_name, airing.state, detail)
+    return Village(village.zone_name, village_state(airing), detail)
 
 
 def _summary(page: Page, state: str, count: int, total: int) -> str:

@@ -3,14 +3,13 @@
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
 from broadcast.wire.documents import BroadcastClass
 from scheduler.rights import Action
 from scheduler.zones import calendar, groups, service
-from scheduler.zones.models import Zone
 from scheduler.zones.schemas import (
     GroupChange,
     GroupNew,
@@ -71,11 +70,11 @@ def new(db: ReadDb, page: ThePage, zone_id: str) -> Response:
 
 @router.post("/zones/{zone_id}/new")
 def add(db: WriteDb, page: ThePage, zone_id: str, form: TheForm) -> Response:
-    made: Zone | None = None
+    made_id = ""
     with page.attempt(db) as errors:
         asked = ZoneNew.model_validate(_place_values(form) | {"parent_id": zone_id})
-        made = service.create_zone(db, page.actor, page.now, asked)
-    return page.go(f"/zones/{made.id}", "saved") if made and not errors else _new(db, page, zone_id, errors, form)
+        made_id = service.create_zone(db, page.actor, page.now, asked).id
+    return page.go(f"/zones/{made_id}", "saved") if made_id and not errors else _new(db, page, zone_id, errors, form)
 
 
 @router.post("/zones/{zone_id}/holidays")
@@ -160,7 +159,9 @@ def _zone(
     )
 
 
-def _new(db: Session, page: Page, parent_id: str, errors: Errors | None = None, form: FormData | None = None) -> Response:
+def _new(
+    db: Session, page: Page, parent_id: str, errors: Errors | None = None, form: FormData | None = None
+) -> Response:
     above = zone_detail(db, service.zone_for(db, page.actor, page.now, parent_id, Action.ZONE_EDIT))
     blank = {"name": "", "kind": "village", "code": "", "valid_from": "", "valid_until": ""}
     return page.render(
@@ -260,9 +261,11 @@ def _typed(form: FormData) -> dict[str, Any]:
 
 def _effective(page: Page, rules: RulesView) -> dict[str, str]:
     """What holds here now, in words."""
-    quiet = ", ".join(f"{times.start}–{times.end}" for times in rules.quiet_hours)  # noqa: RUF001 -- a span of time
+    quiet = ", ".join(f"{times.start}–{times.end}" for times in rules.quiet_hours)
     limit = rules.quota
-    classes = [page.say(words.CLASS[cls.value]) for cls in rules.approval_classes if cls is not BroadcastClass.BACKGROUND]
+    classes = [
+        page.say(words.CLASS[cls.value]) for cls in rules.approval_classes if cls is not BroadcastClass.BACKGROUND
+    ]
     sessions = N_("%(sessions)s sessions a day of %(minutes)s minutes")
     return {
         "quiet": quiet or page.say(N_("none")),

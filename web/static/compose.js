@@ -120,9 +120,10 @@ async function makeAnnouncement() {
   });
   upload.hidden = true;
   const page = parse(answer.responseText);
+  const made = page.querySelector("[data-announcement-id]")?.dataset.announcementId;
   const wrong = fill(page);
   if (wrong) return wrong;
-  form.elements.announcement_id.value = page.querySelector("[data-announcement-id]").dataset.announcementId;
+  form.elements.announcement_id.value = made;
   madeFrom = fingerprint();
   startFollowing();
   return "";
@@ -149,15 +150,16 @@ async function advance(step, button) {
       show(next);
       if (ORDER[next] === "check" && number < 2) await preview("check");
     }
-  } catch {
-    lost();
+  } catch (error) {
+    lost(error);
   }
   button.removeAttribute("aria-disabled");
 }
 const said = (name) => form.querySelector(`[data-slot=${name}]`)?.textContent.trim();
 
-function lost() {
+function lost(error) {
   upload.hidden = true;
+  if (error instanceof Error) console.error(error);
   let trouble = document.getElementById("lost");
   if (!trouble) {
     trouble = document.createElement("p");
@@ -220,8 +222,8 @@ form.addEventListener("submit", async (event) => {
     }
     const wrong = fill(parse(answer.responseText));
     if (wrong) show(ORDER.indexOf(wrong));
-  } catch {
-    lost();
+  } catch (error) {
+    lost(error);
   }
   delete form.dataset.busy;
 });

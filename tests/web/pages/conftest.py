@@ -1,13 +1,25 @@
-"""Finds every English sentence that a page may show, as the translators' tools and the problems' own calls have them."""
+"""The pages on an application of their own, and every English sentence that they may show."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 import web
+from broadcast.clock import SystemClock
+from broadcast.media import MediaStore
+from broadcast.produce.producer import Producer
+from scheduler.changes import Changes
+from scheduler.store.engine import Store
+from web.app import create_app
+from web.centre import Centre
+from web.pages.errors import problem_page
+from web.pages.router import router
+from web.settings import Settings
 
 ROOT = Path(web.__file__).parent.parent
 Message = str | tuple[str, str]
@@ -28,6 +40,30 @@ KEYWORDS = {**DEFAULT_KEYWORDS, "count": (1, 2)}
 JINJA = {"extensions": "jinja2.ext.i18n", "silent": "false"}
 # The command line and the demo speak English only.
 NOT_PAGES = ("web/cli/", "web/demo/")
+
+
+@pytest.fixture(scope="session")
+def one_app(empty_sqlite: Path) -> FastAPI:
+    """As a centre that serves pages has it."""
+    settings = Settings(data_dir=empty_sqlite.parent, host="testserver", port=80)
+    store = Store(f"sqlite:///{empty_sqlite}")
+    app = create_app(Centre(settings=settings, clock=SystemClock(), store=store, changes=Changes()), problem_page)
+    app.include_router(router)
+    return app
+
+
+@pytest.fixture
+def browser(centre: Centre, sign_in: Callable[[str], TestClient], tmp_path: Path) -> Callable[[str], TestClient]:
+    """`browser(login)`: somebody signed in who asks for pages, at a centre that takes sound files."""
+    media, originals = MediaStore(tmp_path / "media"), MediaStore(tmp_path / "originals")
+    centre.producer = Producer(media, originals, ())
+
+    def open_as(login: str) -> TestClient:
+        client = sign_in(login)
+        client.headers["accept"] = "text/html"
+        return client
+
+    return open_as
 
 
 @pytest.fixture(scope="session")
