@@ -81,7 +81,10 @@ class StoredReport(SQLModel, table=True):
 
 
 class IssuedDocument(SQLModel, table=True):
-    """The last signed document of a topic; its number never goes back."""
+    """The last signed document of a topic; its number never goes back.
+
+    The broker has it when `published_number` is its number; `published_at` is when it last confirmed one of this topic.
+    """
 
     topic: str = Field(primary_key=True, max_length=120)
     number: int = Field(sa_type=BigInteger)
@@ -90,6 +93,7 @@ class IssuedDocument(SQLModel, table=True):
     issued_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    published_number: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class DirtyTopic(SQLModel, table=True):

@@ -19,6 +19,7 @@ from scheduler.fleet.models import DirtyTopic, IssuedDocument
 ZONES = f"{PREFIX}/zones/"
 FORGOTTEN_NUMBERS = 1000
 """More documents of one topic than are made in the seconds around a backup, where the time alone is no greater."""
+_LACKING = col(IssuedDocument.published_number).is_distinct_from(col(IssuedDocument.number))
 
 
 def mark_dirty(db: Session, topics: Iterable[str], now: datetime) -> None:
@@ -65,6 +66,7 @@ def last(db: Session, topic: str) -> Last | None:
 
 def issue(db: Session, topic: str, sealed: Sealed) -> None:
     """Keep a topic's new document, to be published."""
+    row = db.get(IssuedDocument, topic)
     db.merge(
         IssuedDocument(
             topic=topic,
@@ -73,6 +75,8 @@ def issue(db: Session, topic: str, sealed: Sealed) -> None:
             jws=sealed.jws.decode(),
             issued_at=sealed.issued_at,
             expires_at=sealed.expires_at,
+            published_at=row.published_at if row is not None else None,
+            published_number=row.published_number if row is not None else None,
         )
     )
 
@@ -81,12 +85,12 @@ def retire(db: Session, topic: str) -> None:
     """Have a topic emptied whose zone or receiver is gone; its number is kept."""
     row = db.get(IssuedDocument, topic)
     if row is not None:
-        row.content_sha256, row.jws, row.expires_at, row.published_at = "", "", NEVER, None
+        row.content_sha256, row.jws, row.expires_at, row.published_number = "", "", NEVER, None
 
 
 def unpublished(db: Session, limit: int) -> list[tuple[str, int, bytes]]:
     """(topic, number, what to publish): what zones play first, then the oldest."""
-    waiting = select(IssuedDocument).where(col(IssuedDocument.published_at).is_(None))
+    waiting = select(IssuedDocument).where(_LACKING)
     urgent = col(IssuedDocument.topic).startswith(ZONES).desc()
     rows = db.exec(waiting.order_by(urgent, col(IssuedDocument.issued_at)).limit(limit))
     return [(row.topic, row.number, row.jws.encode()) for row in rows]
@@ -94,7 +98,7 @@ def unpublished(db: Session, limit: int) -> list[tuple[str, int, bytes]]:
 
 def backlog(db: Session) -> int:
     """How many documents the broker does not have yet, or not as they should be."""
-    waiting = select(func.count()).select_from(IssuedDocument).where(col(IssuedDocument.published_at).is_(None))
+    waiting = select(func.count()).select_from(IssuedDocument).where(_LACKING)
     return db.exec(waiting).one() + db.exec(select(func.count()).select_from(DirtyTopic)).one()
 
 
@@ -103,22 +107,22 @@ def confirm(db: Session, published: Iterable[tuple[str, int]], now: datetime) ->
     for topic, number in published:
         row = db.get(IssuedDocument, topic)
         if row is not None and row.number == number:
-            row.published_at = now
+            row.published_at, row.published_number = now, number
 
 
 def newest_published(db: Session) -> datetime | None:
-    """When the last document was confirmed."""
+    """When the broker last confirmed a document, whether that was made anew since or not."""
     return db.exec(select(func.max(IssuedDocument.published_at))).one()
 
 
 def unconfirm(db: Session, after: datetime) -> None:
     """Publish again what was confirmed after `after`: the broker does not remember it."""
-    forget = update(IssuedDocument).values(published_at=None)
+    forget = update(IssuedDocument).values(published_number=None)
     db.connection().execute(forget.where(col(IssuedDocument.published_at) > after))
 
 
 def renumber_all(db: Session, now: datetime) -> None:
     """Give every document a new number although it says the same: newer ones may be about that this store forgot."""
     past = IssuedDocument.number + FORGOTTEN_NUMBERS
-    db.connection().execute(update(IssuedDocument).values(content_sha256="", number=past))
+    db.connection().execute(update(IssuedDocument).values(content_sha256="", number=past, published_number=past))
     mark_dirty(db, db.exec(select(IssuedDocument.topic)).all(), now)

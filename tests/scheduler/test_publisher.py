@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, select
@@ -20,7 +21,7 @@ from scheduler.changes import Changes
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import Draft
 from scheduler.fleet.models import DirtyTopic, IssuedDocument
-from scheduler.publisher import MARK, Publisher
+from scheduler.publisher import MARK, Mark, Publisher
 from scheduler.store.engine import Store
 
 KEY = Ed25519PrivateKey.generate()
@@ -112,7 +113,7 @@ def test_a_dirty_topic_becomes_a_signed_document(store: Store, plan: Plan, clock
     document = issued(store, "z1")
     assert document is not None
     assert starts(document.jws.encode(), clock.now()) == (5,)
-    assert document.published_at is None
+    assert document.published_number is None
     assert waiting(store) == []
 
 
@@ -204,7 +205,7 @@ def test_a_zone_that_is_gone_is_emptied_and_its_number_kept(store: Store, plan: 
     gone = issued(store, "z1")
     assert first is not None
     assert gone is not None
-    assert (gone.jws, gone.number, gone.published_at) == ("", first.number, None)
+    assert (gone.jws, gone.number, gone.published_number) == ("", first.number, None)
     assert waiting(store) == []
 
 
@@ -227,7 +228,7 @@ async def test_killed_between_two_steps_the_same_bytes_go_out(
     document = issued(sqlite_store, "z1")
     assert document is not None
     assert document.number == before.number
-    assert document.published_at is not None
+    assert document.published_number == document.number
 
 
 async def test_what_the_broker_has_is_not_sent_again(sqlite_store: Store, plan: Plan, bus: Bus, lab: LabBroker) -> None:
@@ -285,6 +286,43 @@ async def test_a_broker_that_lost_the_last_minute_gets_that_again(sqlite_store: 
         await bus.publish(name, payload, retain=True)
     await publisher(sqlite_store, plan, clock, bus).send()
     assert starts(await bus.retained(topic), clock.now()) == (2,)
+
+
+async def test_a_change_while_the_broker_is_away_makes_nothing_else_anew(
+    sqlite_store: Store, plan: Plan, bus: Bus
+) -> None:
+    clock = SystemClock()
+    plan.starts = {"z1": (1,), "z2": (2,)}
+    living = publisher(sqlite_store, plan, clock, bus)
+    for zone_id in ("z2", "z1"):
+        mark(sqlite_store, clock, zone_id)
+        living.issue()
+        await living.send()
+    before = issued(sqlite_store, "z2")
+    plan.starts["z1"] = (3,)
+    mark(sqlite_store, clock, "z1")
+    again = publisher(sqlite_store, plan, clock, bus)
+    for _round in range(2):
+        again.issue()
+        await again.send()
+    assert issued(sqlite_store, "z2") == before
+    assert starts(await bus.retained(topics.programme("z1")), clock.now()) == (3,)
+
+
+async def test_the_mark_grows_though_the_clock_is_set_back(
+    sqlite_store: Store, plan: Plan, bus: Bus, clock: ManualClock
+) -> None:
+    """Else a broker that lost its last minute would not get the documents of that minute again."""
+    living = publisher(sqlite_store, plan, clock, bus)
+    marks = []
+    for start in (1, 2):
+        plan.starts["z1"] = (start,)
+        mark(sqlite_store, clock, "z1")
+        living.issue()
+        await living.send()
+        marks.append(msgspec.json.decode(await bus.retained(MARK) or b"", type=Mark).published_us)
+        clock.step_wall(timedelta(hours=-1))
+    assert marks[0] < marks[1]
 
 
 @pytest.mark.parametrize("broker_lost_too", [False, True])

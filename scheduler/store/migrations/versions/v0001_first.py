@@ -389,6 +389,7 @@ def _issueddocument() -> None:
         sa.Column("issued_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("published_at", MOMENT),
+        sa.Column("published_number", sa.BigInteger),
         sa.PrimaryKeyConstraint("topic", name=op.f("pk_issueddocument")),
     )
     op.create_index(op.f("ix_issueddocument_expires_at"), "issueddocument", ["expires_at"])
