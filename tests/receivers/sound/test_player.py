@@ -1,5 +1,6 @@
 """Real sound: a player in a process of its own, and what its virtual horn gave out."""
 
+import queue
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from receivers.lab.listen import Listener, Recording
 from receivers.lab.play import PlayerProcess
 from receivers.lab.signals import read_opus
 from receivers.sound.cue import RATE_HZ, Cue, Played
+from receivers.sound.device import Device, Render
 from receivers.sound.mixer import FADE_FRAMES, Samples
+from receivers.sound.player import Player
 
 CLOCK = SystemClock()
 S = 1_000_000
@@ -141,3 +144,24 @@ def test_gain_is_heard_and_a_missing_file_is_reported_and_silent(
     assert errors["quiet"] is None
     assert "No such file" in (errors["missing"] or "")
     assert not recording.between(start_us + 2 * S + BOUND_US, start_us + 3 * S).any()
+
+
+class DeadDevice(Device):
+    """A device that is open and asks for nothing."""
+
+    def open(self, render: Render) -> None:
+        """Nothing needs opening."""
+
+
+def test_a_mistake_on_the_players_thread_does_not_end_it(tmp_path: Path) -> None:
+    told: queue.Queue[str] = queue.Queue()
+
+    def on_played(played: Played) -> None:
+        told.put(played.key)
+        raise ValueError("a mistake in Loa")
+
+    with Player(DeadDevice(None, CLOCK), CLOCK, on_played) as player:
+        for key in ("first", "second"):
+            start_us = CLOCK.now_us() + SOON_US
+            player.set_plan([Cue(key, tmp_path / "missing.opus", start_us, 0, start_us + S)])
+            assert told.get(timeout=15) == key
