@@ -57,7 +57,7 @@ def test_an_unseen_title_is_none(nothing: str) -> None:
 def test_ten_thousand_words_are_taken_and_the_limit_is_said() -> None:
     longest = " ".join(["nghiêng"] * 10_000)
     assert naming.text(longest) == longest
-    with pytest.raises(Invalid, match="at most 80000 characters .* this one has 80007"):
+    with pytest.raises(Invalid, match=r"at most 80000 characters .* this one has 80007"):
         naming.text(longest + " nghiêng")
 
 
