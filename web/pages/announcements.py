@@ -1,6 +1,7 @@
 """Everything that was typed, recorded or uploaded: to listen to, to use again, to add a language to."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
@@ -9,6 +10,7 @@ from scheduler.announcements import service
 from scheduler.announcements.schemas import AnnouncementOut, SoundRecording
 from scheduler.errors import Conflict, Invalid
 from scheduler.rights import Action
+from scheduler.zones import names
 from web.auth import ReadDb, WriteDb
 from web.pages import words
 from web.pages.compose_form import NO_FILE, uploaded
@@ -20,19 +22,21 @@ from web.telling import tell_after
 from web.uploads import Received, keep
 
 PER_PAGE = 30
+SEARCHED = 200
+"""So many announcements are looked through at a time; the next ones are a page further."""
 
 router = APIRouter(prefix="/announcements", include_in_schema=False)
 
 
 @router.get("")
 def listing(db: ReadDb, page: ThePage, before: str | None = None, q: str = "") -> Response:
-    found = service.index(db, page.actor, page.now, before=before, limit=PER_PAGE)
-    items = [_line(announcement) for announcement in found.items]
+    found = service.index(db, page.actor, page.now, before=before, limit=SEARCHED if q else PER_PAGE)
+    items = [_line(item) for item in found.items if not q or _fits(item, q)]
     return page.render(
         "announcements/list.html",
         announcements=items,
         query=q,
-        older=f"/announcements?before={found.next}" if found.next else None,
+        older=f"/announcements?{urlencode({'q': q, 'before': found.next})}" if found.next else None,
         may_compose=page.can(Action.BROADCAST_EDIT),
     )
 
@@ -127,6 +131,12 @@ def _sounds(page: Page, found: AnnouncementOut) -> list[Any]:
     return [
         sound(recording, names, spoken_text(page, recording.text, recording.voice)) for recording in found.recordings
     ]
+
+
+def _fits(announcement: AnnouncementOut, typed: str) -> bool:
+    """By title or text; a letter typed with a diacritic must have it, one without may have any."""
+    texts = [announcement.title, *(recording.text for recording in announcement.recordings if recording.text)]
+    return any(names.matches(typed, text) for text in texts)
 
 
 def _line(announcement: AnnouncementOut) -> dict[str, Any]:

@@ -5,7 +5,7 @@ sent now and then, so that proxies keep the line and a session that has ended is
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 
 from fastapi import APIRouter, Request
@@ -29,7 +29,7 @@ async def events(request: Request, centre: TheCentre, _actor: CurrentActor) -> S
     return StreamingResponse(_told(centre, cookie), media_type="text/event-stream", headers=headers)
 
 
-async def _told(centre: Centre, cookie: str) -> AsyncIterator[str]:
+async def _told(centre: Centre, cookie: str) -> AsyncGenerator[str]:
     yield ": connected\n\n"
     changes = centre.changes.watch()
     waiting: asyncio.Task[frozenset[str]] | None = None

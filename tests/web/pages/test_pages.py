@@ -49,7 +49,8 @@ def send(client: TestClient, places: Any, **changed: object) -> Response:
         "intent": "send",
         "csrf_token": client.headers["x-csrf-token"],
     }
-    return client.post("/broadcasts/new", data=fields | changed)
+    answer: Response = client.post("/broadcasts/new", data=fields | changed)
+    return answer
 
 
 @pytest.mark.parametrize("path", [*LISTS, *OFFICE, "/broadcasts/new", "/events"])
@@ -153,6 +154,14 @@ def test_an_uploaded_file_becomes_an_announcement_under_its_own_name(official: T
     empty = official.post("/broadcasts/new/announcement", data=form, files={"file": ("x.mp3", b"", "audio/mpeg")})
     assert empty.status_code == 422
     assert 'data-error="file"' in empty.text
+
+
+def test_announcements_are_found_with_and_without_diacritics(official: TestClient, places: Any) -> None:
+    for title in ("Họp ở Trà Don", "Họp ở Trà Dơn"):
+        send(official, places, title=title, intent="draft")
+    for typed, found in (("tra don", {"Don", "Dơn"}), ("trà dơn", {"Dơn"}), ("trà dòn", set())):
+        page = official.get("/announcements", params={"q": typed}).text
+        assert {name for name in ("Don", "Dơn") if f"Họp ở Trà {name}<" in page} == found
 
 
 def test_what_people_type_is_shown_and_never_run(official: TestClient, places: Any) -> None:
