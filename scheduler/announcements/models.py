@@ -24,10 +24,13 @@ class RecordingState(StrEnum):
 
 
 class Announcement(SQLModel, table=True):
+    """`editor_ids` are all who wrote, recorded or changed what it says, in those that it was copied from too."""
+
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
     title: str = Field(max_length=200)
     author_id: str = Field(foreign_key="app_user.id")
+    editor_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     copied_from_id: str | None = Field(default=None, max_length=26)
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -19,8 +19,9 @@ _OVER = (State.DONE, State.CANCELLED)
 _HEARD = (State.APPROVED, State.ON_AIR, State.DONE)
 
 
-def get(db: Session, announcement_id: str) -> Announcement | None:
-    found = db.get(Announcement, announcement_id)
+def get(db: Session, announcement_id: str, *, lock: bool = False) -> Announcement | None:
+    """The announcement if it is not deleted; with `lock`, nobody else changes it until this transaction ends."""
+    found = db.get(Announcement, announcement_id, with_for_update=lock, populate_existing=lock)
     return None if found is None or found.deleted_at is not None else found
 
 
@@ -102,6 +103,12 @@ def held(db: Session, announcement_ids: Collection[str]) -> frozenset[str]:
         col(Broadcast.announcement_id).in_(announcement_ids), col(Broadcast.state).not_in(_FREE)
     )
     return frozenset(db.scalars(query))
+
+
+def zones_falling_back_on(db: Session, announcement_id: str) -> list[Zone]:
+    """The zones that play one of its recordings where an item cannot be played."""
+    recorded = select(col(Recording.id)).where(col(Recording.announcement_id) == announcement_id)
+    return list(db.scalars(select(Zone).where(col(Zone.fallback_recording_id).in_(recorded)).order_by(col(Zone.path))))
 
 
 def claim(db: Session, job_id: str, now: datetime, *, urgent_only: bool) -> Recording | None:

@@ -34,6 +34,7 @@ from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
 MAX_RECORDINGS = 16
+_NO_SUCH = "There is no such thing, or it is not in your area."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def copy(db: Session, actor: Actor, now: datetime, announcement_id: str, asked: 
     source = readable(db, actor, now, announcement_id)
     made = _create(db, actor, now, asked.zone_id or source.zone_id, asked.title or source.title)
     made.copied_from_id = source.id
+    made.editor_ids = sorted({*made.editor_ids, *source.editor_ids})
     for place, recording in enumerate(repository.recordings_of(db, [source.id])[source.id]):
         db.add(_again(recording, made.id, now + timedelta(microseconds=place)))
     return _done(db, actor, now, made, "copy", copied_from=source.id)
@@ -181,6 +183,7 @@ def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, ve
             "Broadcasts still use this announcement: %(broadcasts)s. Cancel them first.",
             broadcasts=", ".join(broadcast.id for broadcast in using),
         )
+    _refuse_as_fallback(db, announcement.id)
     announcement.deleted_at = now
     _done(db, actor, now, announcement, "delete")
 
@@ -196,11 +199,25 @@ def readable(db: Session, actor: Actor, now: datetime, announcement_id: str) -> 
     """The announcement if it is of a zone that the actor sees, or was approved to be heard in one."""
     announcement = repository.get(db, announcement_id)
     if announcement is None:
-        raise NotFound("not_found", "There is no such thing, or it is not in your area.")
+        raise NotFound("not_found", _NO_SUCH)
     zone = db.get_one(Zone, announcement.zone_id)
     if not actor.may(Action.ANNOUNCEMENT_READ, zone.path, now) and not _heard_by(db, actor, now, announcement.id):
         require(actor, Action.ANNOUNCEMENT_READ, zone.path, now)
     return announcement
+
+
+def hold(db: Session, announcement_id: str) -> Announcement:
+    """The announcement, as no other transaction can change it before a broadcast that holds it is committed."""
+    announcement = repository.get(db, announcement_id, lock=True)
+    if announcement is None:
+        raise NotFound("not_found", _NO_SUCH)
+    return announcement
+
+
+def writers(db: Session, announcement_id: str) -> frozenset[str]:
+    """Who wrote, recorded or changed what it says."""
+    announcement = hold(db, announcement_id)
+    return frozenset({announcement.author_id, *announcement.editor_ids})
 
 
 def hurry(db: Session, announcement_id: str) -> None:
@@ -219,8 +236,9 @@ def _heard_by(db: Session, actor: Actor, now: datetime, announcement_id: str) ->
 def _create(db: Session, actor: Actor, now: datetime, zone_id: str, title: str) -> Announcement:
     zone = may_create(db, actor, now, zone_id)
     announcement = Announcement(
-        id=new_id(now), zone_id=zone.id, title=naming.title(title), author_id=actor.user_id, created_at=now, version=0
-    )
+        id=new_id(now), zone_id=zone.id, title=naming.title(title), author_id=actor.user_id, created_at=now, version=0,
+        editor_ids=[actor.user_id],
+    )  # fmt: skip
     db.add(announcement)
     db.flush()
     return announcement
@@ -229,7 +247,8 @@ def _create(db: Session, actor: Actor, now: datetime, zone_id: str, title: str) 
 def _editable(
     db: Session, actor: Actor, now: datetime, announcement_id: str, version: int | None = None, *, sound: bool = False
 ) -> Announcement:
-    """The announcement if the actor may change it, saw its last version, and no broadcast holds its `sound`."""
+    """The announcement, locked, if the actor may change it, saw its last version, and nothing holds its `sound`."""
+    repository.get(db, announcement_id, lock=True)
     announcement = readable(db, actor, now, announcement_id)
     require(actor, Action.ANNOUNCEMENT_EDIT, db.get_one(Zone, announcement.zone_id).path, now)
     if version is not None and version != announcement.version:
@@ -241,7 +260,18 @@ def _editable(
             "Broadcasts hold this announcement as it was approved: %(broadcasts)s. Copy it to change it.",
             broadcasts=", ".join(broadcast.id for broadcast in holding),
         )
+    if sound:
+        _refuse_as_fallback(db, announcement.id)
+        announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
     return announcement
+
+
+def _refuse_as_fallback(db: Session, announcement_id: str) -> None:
+    """An administrator chose it as it is; whoever writes announcements does not change what that is."""
+    zones_held = repository.zones_falling_back_on(db, announcement_id)
+    if zones_held:
+        message = "%(zones)s falls back on this announcement where another cannot be played. Copy it to change it."
+        raise Conflict("held_as_fallback", message, zones=", ".join(zone.name for zone in zones_held))
 
 
 def _addable(
@@ -317,7 +347,7 @@ def _queue(recording: Recording) -> None:
 def _recording(db: Session, recording_id: str) -> Recording:
     found = repository.get_recording(db, recording_id)
     if found is None:
-        raise NotFound("not_found", "There is no such thing, or it is not in your area.")
+        raise NotFound("not_found", _NO_SUCH)
     return found
 
 

@@ -14,7 +14,8 @@ class Broadcast(SQLModel, table=True):
 
     `zone_id` is the zone in whose name it is sent; the targets are in `BroadcastTarget`. `state` is one of
     `scheduler.workflow`'s. `approver_id` is empty where the zone needs no approval for the class. An `immediate` one
-    has no `starts_local` until it is approved and its sound is ready. `editor_ids` are all who wrote or changed it.
+    has no `starts_local` until it is approved and its sound is ready. `editor_ids` are all who wrote or changed it,
+    and from its submission on those who wrote what it says.
     `planned_until` is how far its airings are recorded as `PlannedAiring`.
     """
 

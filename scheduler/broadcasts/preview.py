@@ -39,12 +39,12 @@ SPAN = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a preview found; `silent_zone_ids` are targets without a receiver in or below them."""
+    """What a preview found; `silent_paths` are of targets without a receiver in or below them."""
 
     proposed: tuple[Airing, ...]
     places: list[PlaceEffects]
     choices: list[Choice]
-    silent_zones: tuple[str, ...]
+    silent_paths: tuple[str, ...]
     left_out: int
 
 
@@ -90,12 +90,12 @@ def _proposed(db: Session, broadcast: Broadcast, now: datetime) -> tuple[Airing,
 
 
 def _villages(db: Session, paths: Sequence[str], now: datetime) -> tuple[list[Zone], tuple[str, ...]]:
-    """The zones with receivers at or below `paths`, and the names of those targets that have none."""
+    """The zones with receivers at or below `paths`, and those of `paths` that have none."""
     total, _online = zone_sql.receiver_counts(db, paths)
     zones = [zone for zone in zone_sql.subtrees(db, paths) if valid_on(zone, now.date())]
     having = [zone for zone in zones if total[zone.id]]
     silent = [
-        zone.name for zone in zones if zone.path in paths and not any(h.path.startswith(zone.path) for h in having)
+        zone.path for zone in zones if zone.path in paths and not any(h.path.startswith(zone.path) for h in having)
     ]
     return having, tuple(silent)
 

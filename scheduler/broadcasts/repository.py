@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from broadcast.wire.documents import BroadcastClass
@@ -22,10 +23,16 @@ PLAYING = (State.APPROVED, State.ON_AIR)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target of a broadcast: a zone, or a group with its members."""
+    """One target of a broadcast: a zone, or a group with its members and the path of the zone that it belongs to."""
 
     zones: tuple[Zone, ...]
     group: Group | None = None
+    home_path: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where rights are needed: in each zone, and where a group belongs, as its members may be others tomorrow."""
+        return (*(zone.path for zone in self.zones), *([self.home_path] if self.home_path is not None else ()))
 
     def live(self, day: date) -> tuple[Zone, ...]:
         """Its zones that are there on `day`."""
@@ -60,10 +67,12 @@ def set_targets(db: Session, broadcast_id: str, zone_ids: Iterable[str], group_i
 
 def targets(db: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[Target, ...]]:
     """The targets of each broadcast, ended zones too."""
+    home = aliased(Zone)
     query = (
-        select(col(BroadcastTarget.broadcast_id), Zone, Group)
+        select(col(BroadcastTarget.broadcast_id), Zone, Group, col(home.path))
         .select_from(BroadcastTarget)
         .outerjoin(Group, col(Group.id) == col(BroadcastTarget.group_id))
+        .outerjoin(home, col(home.id) == col(Group.zone_id))
         .outerjoin(GroupMember, col(GroupMember.group_id) == col(Group.id))
         .outerjoin(Zone, or_(col(Zone.id) == col(BroadcastTarget.zone_id), col(Zone.id) == col(GroupMember.zone_id)))
         .where(col(BroadcastTarget.broadcast_id).in_(broadcast_ids))
@@ -71,15 +80,15 @@ def targets(db: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[Targ
     )
     direct: dict[str, list[Target]] = {broadcast_id: [] for broadcast_id in broadcast_ids}
     members: dict[tuple[str, str], list[Zone]] = defaultdict(list)
-    groups: dict[str, Group] = {}
-    for broadcast_id, zone, group in db.execute(query):
+    groups: dict[str, tuple[Group, str]] = {}
+    for broadcast_id, zone, group, home_path in db.execute(query):
         if group is None:
             direct[broadcast_id].append(Target((zone,)))
         else:
-            groups[group.id] = group
+            groups[group.id] = group, home_path
             members[broadcast_id, group.id] += [zone] if zone is not None else []
     for (broadcast_id, group_id), zones in members.items():
-        direct[broadcast_id].append(Target(tuple(zones), groups[group_id]))
+        direct[broadcast_id].append(Target(tuple(zones), *groups[group_id]))
     return {broadcast_id: tuple(found) for broadcast_id, found in direct.items()}
 
 
@@ -87,17 +96,19 @@ def chosen(db: Session, zone_ids: Collection[str], group_ids: Collection[str]) -
     """Zones and groups as targets, those that there are."""
     zones = db.scalars(select(Zone).where(col(Zone.id).in_(zone_ids)).order_by(col(Zone.path)))
     found = [Target((zone,)) for zone in zones]
+    home = aliased(Zone)
     query = (
-        select(Group, Zone)
+        select(Group, col(home.path), Zone)
+        .join(home, col(home.id) == col(Group.zone_id))
         .outerjoin(GroupMember, col(GroupMember.group_id) == col(Group.id))
         .outerjoin(Zone, col(Zone.id) == col(GroupMember.zone_id))
         .where(col(Group.id).in_(group_ids))
         .order_by(col(Group.id), col(Zone.path))
     )
-    groups: dict[str, tuple[Group, list[Zone]]] = {}
-    for group, zone in db.execute(query):
-        groups.setdefault(group.id, (group, []))[1].extend([zone] if zone is not None else [])
-    return (*found, *(Target(tuple(members), group) for group, members in groups.values()))
+    groups: dict[str, tuple[Group, str, list[Zone]]] = {}
+    for group, home_path, zone in db.execute(query):
+        groups.setdefault(group.id, (group, home_path, []))[2].extend([zone] if zone is not None else [])
+    return (*found, *(Target(tuple(members), group, path) for group, path, members in groups.values()))
 
 
 def placed(

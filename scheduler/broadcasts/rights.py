@@ -1,7 +1,8 @@
 """Who may do what with a broadcast, by its zones (pure).
 
 Rules
-- What is done with a broadcast needs the right in every zone that it is aimed at, all zones of a group among them.
+- What is done with a broadcast needs the right in every zone that it is aimed at, all zones of a group among them, and
+  in the zone that a group belongs to: its members may be others tomorrow, or none.
 - An emergency is written and sent only by those who may issue one, and approved by those who may confirm one.
 - It is seen by those who see the zone in whose name it is sent; and, once it is approved, by those who see a zone that
   hears it, from above or from within.

@@ -45,7 +45,8 @@ class Held:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        return tuple(zone.path for zone in self.zones)
+        """Where whoever changes it needs the right."""
+        return tuple(path for target in self.targets for path in target.paths)
 
 
 def view(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> BroadcastOut:
@@ -77,7 +78,7 @@ def readable(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> Hel
     held = Held(row, repository.targets(db, [row.id])[row.id])
     seen = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     sender = db.get_one(Zone, row.zone_id).path
-    if not may_see(actor, State(row.state), now, sender=sender, targets=held.paths, seen=seen):
+    if not may_see(actor, State(row.state), now, sender=sender, targets=[zone.path for zone in held.zones], seen=seen):
         raise NotFound("not_found", _NO_SUCH)
     return held
 
@@ -119,6 +120,7 @@ def submit(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, versi
     held = _for_step(db, actor, now, broadcast_id, Event.SUBMIT, version=version)
     _fit_to_air(db, held, now)
     row = held.row
+    row.editor_ids = sorted({*row.editor_ids, *announcements.writers(db, row.announcement_id)})
     row.state = step(State(row.state), Event.SUBMIT, approval=_approval(db, held, now))
     row.submitted_at, row.return_reason = now, None
     if row.state == State.APPROVED:
@@ -168,7 +170,7 @@ def cancel(db: Session, actor: Actor, now: datetime, broadcast_id: str, asked: C
 def stop(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, whole: bool = False) -> BroadcastOut:
     """Silence what is on the air now; a repeating broadcast goes on with its next occurrence unless `whole`."""
     held = _locked(db, actor, now, broadcast_id)
-    for path in held.paths:
+    for path in [zone.path for zone in held.zones] or held.paths:
         require(actor, Action.BROADCAST_STOP, path, now)
     row = held.row
     running = repository.running_airings(db, now).get(row.id, set())
@@ -205,7 +207,7 @@ def _preview(db: Session, held: Held, now: datetime) -> PreviewOut:
     title = repository.titles(db, [row.announcement_id])[row.announcement_id]
     found = previews.preview(db, row, title, held.targets, now)
     recordings = repository.recordings_of(db, {row.announcement_id})[row.announcement_id]
-    with_receivers = {zone.path for zone in held.zones if zone.name not in found.silent_zones}
+    with_receivers = {zone.path for zone in held.zones if zone.path not in found.silent_paths}
     notices = views.notices(row, held.targets, recordings, with_receivers, now)
     if found.left_out:
         message = "%(count)s more places were not looked at."
@@ -229,7 +231,7 @@ def _written(db: Session, actor: Actor, now: datetime, draft: BroadcastIn, row: 
     for action in WRITE:
         require(actor, action, sender.path, now)
     targets = _targets(db, draft, now)
-    require_step(actor, Event.EDIT, draft.cls, [zone.path for target in targets for zone in target.zones], now)
+    require_step(actor, Event.EDIT, draft.cls, [path for target in targets for path in target.paths], now)
     announcement = announcements.readable(db, actor, now, draft.announcement_id)
     made = row or Broadcast(
         id=new_id(now), zone_id=sender.id, announcement_id=announcement.id, state=State.DRAFT, timezone="",
@@ -277,7 +279,8 @@ def _approval(db: Session, held: Held, now: datetime) -> bool:
 
 
 def _fit_to_air(db: Session, held: Held, now: datetime) -> None:
-    """Return if it could go on the air as it is; else Invalid or Conflict."""
+    """Return if it could go on the air as it is, its sound from now on held as it is; else Invalid or Conflict."""
+    announcements.hold(db, held.row.announcement_id)
     drafts.check_time(held.row, now)
     if not any(target.live(now.date()) for target in held.targets):
         raise Conflict("no_targets", "None of its places is there any more. Choose others.")

@@ -100,9 +100,10 @@ def possible_for(
     broadcast: Broadcast, actor: Actor, targets: Collection[Target], now: datetime
 ) -> list[Event | Literal["stop"]]:
     """What `actor` could do with it now."""
-    paths = [zone.path for target in targets for zone in target.zones]
+    paths = [path for target in targets for path in target.paths]
+    heard = [zone.path for target in targets for zone in target.zones] or paths
     steps: list[Event | Literal["stop"]] = [*steps_for(actor, broadcast, paths, now)]
-    if broadcast.state == State.ON_AIR and actor.may_everywhere(Action.BROADCAST_STOP, paths, now):
+    if broadcast.state == State.ON_AIR and actor.may_everywhere(Action.BROADCAST_STOP, heard, now):
         steps.append("stop")
     return steps
 

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.zones.models import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,3 +204,46 @@ def test_pages_newest_first(office: Office) -> None:
         rest = service.index(db, office.official, office.now, limit=2, before=first.next)
     assert [item.id for item in first.items] == ids[:2]
     assert ([item.id for item in rest.items], rest.next) == (ids[2:], None)
+
+
+def test_two_officials_edit_one_announcement(office: Any, add_person: Any) -> None:
+    other, made = add_person("other", office.places.leng, Role.EDITOR), office.text()
+    barrier = threading.Barrier(2)
+    outcomes: list[object] = []
+
+    def edit(actor: Actor) -> None:
+        text, recording_id = TextRecording(text=f"Của {actor.login}."), made.recordings[0].id
+        barrier.wait()
+        try:
+            with office.store.writing() as db:
+                outcomes.append(
+                    service.edit_text(db, actor, office.now, recording_id, text, version=made.version).version
+                )
+        except Stale as stale:
+            outcomes.append(stale.code)
+
+    threads = [threading.Thread(target=edit, args=(actor,)) for actor in (office.official, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == [made.version + 1, "stale"]
+
+
+def test_what_a_zone_falls_back_on_is_changed_only_in_a_copy(office: Any) -> None:
+    made = office.text()
+    with office.store.writing() as db:
+        db.get_one(Zone, office.places.leng).fallback_recording_id = made.recordings[0].id
+    text = TextRecording(text="Khác.")
+    acts: tuple[Callable[[Session], Any], ...] = (
+        lambda db: service.edit_text(
+            db, office.official, office.now, made.recordings[0].id, text, version=made.version
+        ),
+        lambda db: service.delete(db, office.official, office.now, made.id, version=made.version),
+    )
+    for act in acts:
+        with pytest.raises(Conflict, match="Trà Leng falls back"), office.store.writing() as db:
+            act(db)
+    with office.store.writing() as db:
+        copied = service.copy(db, office.official, office.now, made.id, CopyOf())
+        service.edit_text(db, office.official, office.now, copied.recordings[0].id, text, version=copied.version)

@@ -10,6 +10,7 @@ from broadcast.wire import topics
 from scheduler.announcements import repository as announcement_sql
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
+from scheduler.announcements.schemas import CopyOf, NewAnnouncement, TextRecording
 from scheduler.broadcasts import onair, planning, repository, service
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import CancelIn
@@ -68,6 +69,26 @@ def test_author_and_editors_never_approve(commune: Any, add_person: Any) -> None
         service.approve(db, both, commune.now, other.id, version=waiting.version)
 
 
+def test_who_wrote_or_changed_what_it_says_never_approves_it(commune: Any, add_person: Any) -> None:
+    both = add_person("both", commune.places.leng, Role.EDITOR, Role.APPROVER)
+    new = NewAnnouncement(zone_id=commune.places.leng, title="Của tôi", recordings=[TextRecording(text="Của tôi.")])
+    changed = TextRecording(text="Đã sửa.")
+    with commune.store.writing() as db:
+        own = announcements.create(db, both, commune.now, new)
+        copied = announcements.copy(db, commune.official, commune.now, own.id, CopyOf())
+        theirs = announcements.create(db, commune.official, commune.now, new)
+        recording_id = theirs.recordings[0].id
+        announcements.edit_text(db, both, commune.now, recording_id, changed, version=theirs.version)
+    for announcement_id in (own.id, copied.id, theirs.id):
+        waiting = commune.submitted(commune.draft(announcement_id))
+        with commune.store.reading() as db:
+            assert Event.APPROVE not in service.view(db, both, commune.now, waiting.id).possible
+        with pytest.raises(NotPossible, match="does not approve"), commune.store.writing() as db:
+            service.approve(db, both, commune.now, waiting.id, version=waiting.version)
+        with commune.store.writing() as db:
+            service.approve(db, commune.leader, commune.now, waiting.id, version=waiting.version)
+
+
 def test_an_editor_cannot_approve_and_an_approver_cannot_write(commune: Any) -> None:
     waiting = commune.submitted()
     with pytest.raises(Forbidden), commune.store.writing() as db:
@@ -108,6 +129,34 @@ def test_every_target_needs_the_right_those_of_a_group_too(commune: Any) -> None
         waiting = service.submit(db, commune.operator, commune.now, made.id, version=made.version)
     with pytest.raises(Forbidden), commune.store.writing() as db:
         service.approve(db, commune.leader, commune.now, made.id, version=waiting.version)
+
+
+def test_a_group_needs_the_right_where_it_belongs_whoever_is_in_it_now(commune: Any) -> None:
+    """Its members may be others tomorrow: then a commune would speak in another one."""
+    with commune.store.writing() as db:
+        db.add(Group(id="G1", zone_id=commune.places.province, name="Lưu vực sông Tranh"))
+        db.flush()
+        db.add(GroupMember(group_id="G1", zone_id=commune.places.leng_1))
+        db.add(Group(id="G2", zone_id=commune.places.province, name="Chưa có thôn nào"))
+    for draft in (commune.draft(group_ids=["G1"]), commune.draft(group_ids=["G2"], zone_ids=[commune.places.leng_1])):
+        with pytest.raises(Forbidden):
+            commune.saved(draft)
+    draft = commune.draft(zone_ids=[], group_ids=["G1"])
+    made = commune.saved(draft, by=commune.operator)
+    with commune.store.writing() as db:
+        db.delete(db.get_one(GroupMember, ("G1", commune.places.leng_1)))
+    acts: tuple[Callable[[Session], Any], ...] = (
+        lambda db: service.edit(db, commune.official, commune.now, made.id, commune.draft(), version=made.version),
+        lambda db: service.submit(db, commune.official, commune.now, made.id, version=made.version),
+        lambda db: service.cancel(db, commune.official, commune.now, made.id),
+        lambda db: service.stop(db, commune.official, commune.now, made.id),
+    )
+    for act in acts:
+        with pytest.raises(Forbidden), commune.store.writing() as db:
+            act(db)
+    with commune.store.writing() as db:
+        assert service.view(db, commune.official, commune.now, made.id).possible == []
+        assert service.cancel(db, commune.operator, commune.now, made.id).state is State.CANCELLED
 
 
 def test_an_emergency_is_for_those_who_may_issue_one(commune: Any) -> None:
@@ -218,6 +267,15 @@ def test_a_zone_without_receivers_is_allowed_and_said(commune: Any) -> None:
     made = commune.saved()
     assert [(notice.code, notice.params) for notice in made.notices] == [("no_receivers", {"zones": "Thôn 2"})]
     assert commune.saved(commune.draft(zone_ids=[commune.places.leng])).notices == []
+
+
+def test_a_preview_says_which_village_has_no_receiver_where_two_have_one_name(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.delete(db.get_one(Receiver, f"R{commune.places.leng_1[1:]}"))
+    draft = commune.draft(zone_ids=[commune.places.leng_1, commune.places.van_1])
+    with commune.store.reading() as db:
+        shown = service.preview(db, commune.operator, commune.now, draft)
+    assert [(notice.code, notice.params) for notice in shown.notices] == [("no_receivers", {"zones": "Thôn 1"})]
 
 
 def test_an_ended_zone_in_a_saved_broadcast_is_shown_left_out_and_said(commune: Any) -> None:

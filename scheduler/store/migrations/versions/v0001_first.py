@@ -229,6 +229,7 @@ def _announcement() -> None:
         sa.Column("zone_id", sa.String, nullable=False),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("author_id", sa.String, nullable=False),
+        sa.Column("editor_ids", JSON, nullable=False),
         sa.Column("copied_from_id", sa.String(26)),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("deleted_at", MOMENT),
