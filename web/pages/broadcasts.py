@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Response
 from msgspec import Struct
@@ -11,7 +12,7 @@ from sqlmodel import Session
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
 from scheduler.broadcasts import board, service
-from scheduler.broadcasts.schemas import AiringOut, BroadcastOut
+from scheduler.broadcasts.schemas import AiringOut, BroadcastOut, Now
 from scheduler.fleet import service as fleet
 from scheduler.fleet.schemas import ReportView
 from scheduler.fleet.service import ReportFilter
@@ -154,7 +155,7 @@ def _answered(db: Session, page: Page, broadcast_id: str, errors: Errors, said: 
 
 def _row(page: Page, item: BroadcastOut) -> Row:
     show = page.show.within(item.timezone)
-    said = telling.when(show, item.when, item.next_start)
+    said = telling.when(show, item.when, item.next_start or _settled(item))
     return Row(
         id=item.id,
         title=item.title,
@@ -165,6 +166,13 @@ def _row(page: Page, item: BroadcastOut) -> Row:
         places=telling.targets(show, item.targets, item.zone_name),
         author=item.author_name,
     )
+
+
+def _settled(item: BroadcastOut) -> datetime | None:
+    """When an immediate one was begun, once that is known."""
+    if not isinstance(item.when, Now) or item.starts_local is None:
+        return None
+    return datetime.fromisoformat(item.starts_local).replace(tzinfo=ZoneInfo(item.timezone))
 
 
 def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = None, *, reason: str = "") -> Response:
@@ -300,5 +308,4 @@ def _history(db: Session, page: Page, item: BroadcastOut) -> list[dict[str, Any]
         (N_("Approved"), item.approver_name, item.approved_at),
         (N_("Cancelled"), "", item.cancelled_at),
     ]
-    known = [{"text": page.say(text), "who": who, "at": at} for text, who, at in steps if at is not None]
-    return sorted(known, key=lambda entry: entry["at"], reverse=True)
+    return [{"text": page.say(text), "who": who, "at": at} for text, who, at in reversed(steps) if at is not None]

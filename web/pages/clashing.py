@@ -12,7 +12,7 @@ from web.pages.present import Present
 
 AS_PLANNED = "as_planned"
 _PLACES_SAID = 4
-_TOLD_ELSEWHERE = frozenset({"sound_not_ready"})
+_TOLD_ELSEWHERE = frozenset({"sound_not_ready", "starts_after"})
 
 # Of the broadcast that is being written; `other` may be unknown, then the second sentence is used.
 _OWN = {
@@ -62,7 +62,7 @@ def warnings(show: Present, preview: PreviewOut) -> list[Warned]:
 
 
 def notices(show: Present, found: Sequence[Notice]) -> list[Warned]:
-    """What should be known although nothing forbids it; that the sound is being made is seen above it."""
+    """What should be known although nothing forbids it; the sound's own state and the start of an immediate one stand elsewhere."""
     t = show.translations
     return [Warned(t.gettext(n.message) % n.params) for n in found if n.code not in _TOLD_ELSEWHERE]
 
