@@ -62,7 +62,7 @@ def warnings(show: Present, preview: PreviewOut) -> list[Warned]:
 
 
 def notices(show: Present, found: Sequence[Notice]) -> list[Warned]:
-    """What should be known although nothing forbids it; the sound's own state and the start of an immediate one stand elsewhere."""
+    """What should be known although nothing forbids it; what is told elsewhere on the page is left out."""
     t = show.translations
     return [Warned(t.gettext(n.message) % n.params) for n in found if n.code not in _TOLD_ELSEWHERE]
 
