@@ -6,8 +6,6 @@ Rules
 - Documents and reports belong to one receiver id and lie in a folder of that name; media belong to the machine.
 """
 
-from base64 import urlsafe_b64decode
-from binascii import Error as Base64Error
 from pathlib import Path
 
 import msgspec
@@ -16,7 +14,7 @@ from msgspec import Struct
 
 from broadcast.wire import jws
 from broadcast.wire.documents import Id, Us
-from broadcast.wire.enrolment import BrokerAddress
+from broadcast.wire.enrolment import BrokerAddress, order_key
 from receivers import files
 
 FILE_NAME = "identity.json"
@@ -40,15 +38,6 @@ class Identity(Struct, frozen=True, kw_only=True):
     def trusted(self) -> dict[str, Ed25519PublicKey]:
         """The pinned order keys by key id."""
         return {jws.key_id(key): key for key in map(order_key, self.order_keys)}
-
-
-def order_key(text: str) -> Ed25519PublicKey:
-    """The key of 32 raw bytes in base64url; ValueError for anything else."""
-    try:
-        raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return Ed25519PublicKey.from_public_bytes(raw)
-    except (Base64Error, ValueError) as error:
-        raise ValueError("not an Ed25519 key in base64url") from error
 
 
 def load(folder: Path) -> Identity:

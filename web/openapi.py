@@ -5,10 +5,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from web.problems import MEDIA_TYPE, FieldError, ProblemBody, responses
+from scheduler.fleet.schemas import EnrolmentReplyView
+from web.problems import MEDIA_TYPE, ProblemBody, responses
 
 _REFERENCE = "#/components/schemas/{model}"
 _VALIDATION = 422
+_BESIDE_ROUTES = (ProblemBody, EnrolmentReplyView)
+"""What answers hold without a route saying so: problems, and what is inside a signature."""
 TAGS = [
     {"name": "session", "description": "Signing in, the own account, the second factor."},
     {"name": "tokens", "description": "Bearer tokens for scripts: `Authorization: Bearer loa_…`."},
@@ -36,9 +39,9 @@ def described(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=list(TAGS)
         )
         schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
-        problem = ProblemBody.model_json_schema(ref_template=_REFERENCE)
-        schemas["FieldError"] = FieldError.model_json_schema()
-        schemas["ProblemBody"] = {key: value for key, value in problem.items() if key != "$defs"}
+        for model in _BESIDE_ROUTES:
+            schema = model.model_json_schema(ref_template=_REFERENCE)
+            schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
         for path in document["paths"].values():

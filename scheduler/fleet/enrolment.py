@@ -2,16 +2,18 @@
 
 Rules
 - A code is worth one certificate, until its end; it is used up in the transaction that keeps the certificate.
+- Who asks again with the same code and the same key did not hear the answer and gets the same certificate once more, as
+  long as it is the receiver's: that changes nothing, so whoever repeats what they overheard does no harm.
 - Tries that fail make the next one from that address wait; each counts as failed until it has succeeded.
 - The certificate that the receiver had before is refused from then on.
 - A code is looked up by the hash of its secret, so that how long a refusal takes tells nothing about codes.
 """
 
 import hashlib
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import Session
 
@@ -52,7 +54,8 @@ def enrol(store: Store, now: datetime, door: Door, asked: EnrolmentRequest, addr
         _admit(db, subject, now)
     code, key = _parsed(door, asked)
     with store.writing() as db:
-        reply = _enrolled(db, now, door, _usable(db, code, now), key)
+        secret = _usable(db, code, now)
+        reply = _enrolled(db, now, door, secret, key) if secret.used_at is None else _again(db, door, secret, key)
         people.forget_failures(db, subject)
         return reply
 
@@ -89,11 +92,19 @@ def _usable(db: Session, code: EnrolmentCode, now: datetime) -> EnrolmentSecret:
     if found is None:
         message = "This code is not known. Check what you typed, or make a new code on the receiver's page."
         raise Forbidden("code_unknown", message, field="code")
-    if found.used_at is not None:
-        raise Forbidden("code_used", "This code was used already. Make a new one on the receiver's page.", field="code")
     if found.expires_at <= now:
         raise Forbidden("code_expired", "This code has expired. Make a new one on the receiver's page.", field="code")
     return found
+
+
+def _again(db: Session, door: Door, secret: EnrolmentSecret, key: LeafKey) -> EnrolmentReply:
+    """What this code gave to this key before, if that still holds."""
+    found = repository.receiver(db, secret.receiver_id)
+    if found is not None and secret.certificate is not None:
+        certificate = x509.load_pem_x509_certificate(secret.certificate.encode())
+        if found[0].certificate_serial == serial_text(certificate) and certificate.public_key() == key:
+            return _reply(door, found[0], secret.certificate)
+    raise Forbidden("code_used", "This code was used already. Make a new one on the receiver's page.", field="code")
 
 
 def _enrolled(db: Session, now: datetime, door: Door, secret: EnrolmentSecret, key: LeafKey) -> EnrolmentReply:
@@ -102,7 +113,7 @@ def _enrolled(db: Session, now: datetime, door: Door, secret: EnrolmentSecret, k
         raise Forbidden("code_unknown", "The receiver that this code was made for is no more.", field="code")
     receiver, zone = found
     certificate = door.trust.authority.receiver(receiver.id, key, now)
-    secret.used_at = now
+    secret.used_at, secret.certificate = now, certificate.public_bytes(Encoding.PEM).decode()
     repository.revoke_certificate(db, receiver, now)
     receiver.certificate_serial = serial_text(certificate)
     receiver.certificate_expires_at = certificate.not_valid_after_utc
@@ -111,16 +122,14 @@ def _enrolled(db: Session, now: datetime, door: Door, secret: EnrolmentSecret, k
     programmes = [topics.programme(zone_id) for zone_id in zones.ids_of(zone.path)]
     mark_dirty(db, [topics.settings(receiver.id), *programmes], now)
     audit.record(db, _MACHINE, now, "receiver.enrol", f"receiver:{receiver.id}", zone_path=zone.path)
-    return _reply(door, receiver, certificate.public_bytes(Encoding.PEM).decode())
+    return _reply(door, receiver, secret.certificate)
 
 
 def _reply(door: Door, receiver: Receiver, certificate: str) -> EnrolmentReply:
-    order_key = urlsafe_b64encode(door.trust.order_key.public_key().public_bytes_raw()).rstrip(b"=").decode()
     return EnrolmentReply(
         receiver_id=receiver.id,
         certificate=certificate,
         ca=door.trust.ca_pem.decode(),
-        order_keys=(order_key,),
         broker=door.broker,
         media_urls=door.media_urls,
     )

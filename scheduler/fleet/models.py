@@ -37,13 +37,14 @@ class Receiver(SQLModel, table=True):
 
 
 class EnrolmentSecret(SQLModel, table=True):
-    """A one-time code's secret half, as SHA-256."""
+    """A one-time code's secret half, as SHA-256; `certificate` is the PEM that it was used for."""
 
     secret_sha256: str = Field(primary_key=True, max_length=64)
     receiver_id: str = Field(foreign_key="receiver.id", index=True)
     created_by: str = Field(max_length=26)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    certificate: str | None = None
 
 
 class RevokedCertificate(SQLModel, table=True):

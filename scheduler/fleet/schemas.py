@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
@@ -89,15 +89,32 @@ class BrokerView(BaseModel):
     port: int = Field(examples=[8883])
 
 
-class EnrolmentOut(BaseModel):
-    """As `broadcast.wire.enrolment.EnrolmentReply`."""
+class EnrolmentReplyView(BaseModel):
+    """The payload of `reply`, as `broadcast.wire.enrolment.EnrolmentReply`."""
 
+    kind: Literal["enrolment"]
     receiver_id: str = Field(examples=[_EXAMPLE_ID])
     certificate: str = Field(description="PEM; its name is the receiver's id.")
     ca: str = Field(description="PEM of the CA that broker and receivers trust.")
-    order_keys: list[str] = Field(description="Ed25519 keys that sign orders, base64url; the code pins one.")
     broker: BrokerView
     media_urls: list[str] = Field(examples=[["https://loa.example/media/"]])
+
+
+class EnrolmentOut(BaseModel):
+    """As `broadcast.wire.enrolment.EnrolmentAnswer`. Verify `reply` by the key that fits the code before using it."""
+
+    reply: str = Field(
+        description="Compact JWS (EdDSA) by one of `order_keys`; its payload is an EnrolmentReplyView as JSON.",
+        examples=["eyJhbGciOiJFZERTQSIsImtpZCI6IjFmMmU…"],
+        json_schema_extra={
+            "contentMediaType": "application/jose",
+            "contentSchema": {"$ref": "#/components/schemas/EnrolmentReplyView"},
+        },
+    )
+    order_keys: list[str] = Field(
+        description="Ed25519 keys, raw in base64url. The second half of the code is the start of the SHA-256 of one.",
+        examples=[["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"]],
+    )
 
 
 class FaultView(BaseModel):

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from broadcast.broker.lab import running as lab_broker
 from broadcast.clock import SystemClock
 from broadcast.trustroot.folder import TrustRoot, load_or_make
-from broadcast.wire import topics
+from broadcast.wire import enrolment_code, topics
 from broadcast.wire.documents import Ack, Outcome, PlayReport, Programme, ReceiverSettings, ReceiverState
-from broadcast.wire.enrolment import EnrolmentReply
+from broadcast.wire.enrolment import EnrolmentAnswer, EnrolmentReply, opened
 from broadcast.wire.jws import key_id
 from broadcast.wire.trust import TrustedDocuments
 from scheduler.fleet import service
@@ -137,7 +137,8 @@ def enrolled(running: Running, receiver_id: str) -> Node:
     body = {"code": code, "csr": request.public_bytes(Encoding.PEM).decode(), "software": "loa/test"}
     answer = httpx.post(f"{running.url}/api/v1/enrolments", json=body)
     assert answer.status_code == httpx.codes.CREATED, answer.text
-    return Node(msgspec.json.decode(answer.content, type=EnrolmentReply), key, trust)
+    believed = msgspec.json.decode(answer.content, type=EnrolmentAnswer)
+    return Node(opened(believed, enrolment_code.parse(code))[0], key, trust)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 import msgspec
 from fastapi import APIRouter, Request
 
-from broadcast.wire.enrolment import BrokerAddress, EnrolmentRequest
+from broadcast.wire.enrolment import BrokerAddress, EnrolmentRequest, seal
 from scheduler.errors import Conflict
 from scheduler.fleet.enrolment import Door, enrol
 from scheduler.fleet.schemas import EnrolmentIn, EnrolmentOut
@@ -24,9 +24,10 @@ router = APIRouter(prefix="/api/v1", tags=["receivers"])
 def enrol_receiver(body: EnrolmentIn, request: Request, centre: TheCentre, now: Now) -> EnrolmentOut:
     """Give a one-time code and a certificate request; get the certificate and all that the receiver needs to know."""
     asked = EnrolmentRequest(code=body.code, csr=body.csr, software=body.software)
-    reply = enrol(centre.store, now, _door(centre, request), asked, address_of(request))
+    door = _door(centre, request)
+    reply = enrol(centre.store, now, door, asked, address_of(request))
     centre.changes.tell([f"receiver:{reply.receiver_id}"])
-    return EnrolmentOut.model_validate(msgspec.to_builtins(reply))
+    return EnrolmentOut.model_validate(msgspec.to_builtins(seal(reply, door.trust.order_key)))
 
 
 def _door(centre: Centre, request: Request) -> Door:

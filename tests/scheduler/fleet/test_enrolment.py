@@ -28,10 +28,11 @@ ACTOR = Actor(user_id="u1", login="lan", name="Lan", grants=(Grant(Role.ADMINIST
 ADDRESS = "192.0.2.7"
 
 
-def csr() -> str:
+def csr(key: ec.EllipticCurvePrivateKey | None = None) -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "centre")])
     request = x509.CertificateSigningRequestBuilder().subject_name(name)
-    return request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    signed = request.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return signed.public_bytes(Encoding.PEM).decode()
 
 
 @pytest.fixture
@@ -89,16 +90,6 @@ def test_a_code_makes_a_receiver(placed: Store, door: Door, code: Callable[[], s
         assert {one.topic for one in db.exec(select(DirtyTopic))} >= {topics.settings("r1"), topics.programme("z1")}
 
 
-def test_the_reply_names_the_key_that_the_code_pins(
-    placed: Store, door: Door, code: Callable[[], str], now: datetime
-) -> None:
-    from receivers.identity import order_key  # noqa: PLC0415 - what the other side makes of it
-
-    text = code()
-    reply: EnrolmentReply = enrol(placed, now, door, asked(text), ADDRESS)
-    assert all(enrolment_code.parse(text).pins(order_key(key)) for key in reply.order_keys)
-
-
 def test_a_code_works_once(placed: Store, door: Door, code: Callable[[], str], now: datetime) -> None:
     text = code()
     enrol(placed, now, door, asked(text), ADDRESS)
@@ -106,6 +97,38 @@ def test_a_code_works_once(placed: Store, door: Door, code: Callable[[], str], n
     with pytest.raises(Forbidden, match="used already"):
         enrol(placed, now, door, asked(text), ADDRESS)
     assert receiver(placed).certificate_serial == serial
+
+
+def test_who_lost_the_answer_gets_the_same_again_and_nothing_changes(
+    placed: Store, door: Door, code: Callable[[], str], now: datetime
+) -> None:
+    text, key = code(), ec.generate_private_key(ec.SECP256R1())
+    first = enrol(placed, now, door, asked(text, csr(key)), ADDRESS)
+    before = receiver(placed)
+    for _again in range(2):
+        assert enrol(placed, now + timedelta(hours=1), door, asked(text, csr(key)), ADDRESS) == first
+    assert receiver(placed) == before
+    with placed.reading() as db:
+        assert repository.revoked(db, now) == {}
+    with pytest.raises(Forbidden, match="used already"):
+        enrol(placed, now, door, asked(text), ADDRESS)
+    with pytest.raises(Forbidden, match="expired"):
+        enrol(placed, now + timedelta(hours=24), door, asked(text, csr(key)), ADDRESS)
+
+
+@pytest.mark.parametrize("shut_out", [False, True])
+def test_a_used_code_brings_no_certificate_back(
+    placed: Store, door: Door, code: Callable[[], str], now: datetime, shut_out: bool
+) -> None:
+    text, key = code(), ec.generate_private_key(ec.SECP256R1())
+    enrol(placed, now, door, asked(text, csr(key)), ADDRESS)
+    if shut_out:
+        with placed.writing() as db:
+            service.revoke(db, ACTOR, now, "r1")
+    else:
+        enrol(placed, now, door, asked(code()), ADDRESS)
+    with pytest.raises(Forbidden, match="used already"):
+        enrol(placed, now, door, asked(text, csr(key)), ADDRESS)
 
 
 async def test_a_code_ends(placed: Store, door: Door, code: Callable[[], str], clock: ManualClock) -> None:

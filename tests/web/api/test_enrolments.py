@@ -2,19 +2,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from broadcast.trustroot.folder import load_or_make
-from broadcast.wire import enrolment_code
-from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest
+from broadcast.wire import enrolment, enrolment_code
+from broadcast.wire.enrolment import BrokerAddress, EnrolmentAnswer, EnrolmentReply, EnrolmentRequest
 from scheduler.fleet import service
 from scheduler.fleet.enrolment import TRIES
-from scheduler.fleet.schemas import BrokerView, CodeNew, EnrolmentIn, EnrolmentOut, ReceiverNew
+from scheduler.fleet.schemas import BrokerView, CodeNew, EnrolmentIn, EnrolmentOut, EnrolmentReplyView, ReceiverNew
 from scheduler.people.signin import machine
 from web.centre import Centre
 
@@ -25,6 +27,12 @@ def csr() -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "receiver")])
     request = x509.CertificateSigningRequestBuilder().subject_name(name)
     return request.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def opened(answer: Response, code: str) -> EnrolmentReply:
+    """What a receiver that was told `code` makes of it."""
+    believed = msgspec.json.decode(answer.content, type=EnrolmentAnswer)
+    return enrolment.opened(believed, enrolment_code.parse(code))[0]
 
 
 @pytest.fixture
@@ -43,20 +51,21 @@ def code(centre: Centre, places: Any, tmp_path: Path) -> Callable[[], str]:
 
 
 def test_a_machine_becomes_a_receiver_without_signing_in(client: TestClient, code: Callable[[], str]) -> None:
-    answer = client.post(PATH, json={"code": code(), "csr": csr(), "software": "loa/9", "newer": True})
+    text = code()
+    answer = client.post(PATH, json={"code": text, "csr": csr(), "software": "loa/9", "newer": True})
     assert answer.status_code == 201, answer.text
-    reply = answer.json()
-    assert x509.load_pem_x509_certificate(reply["certificate"].encode()).subject.rfc4514_string() == (
-        f"CN={reply['receiver_id']}"
-    )
-    assert reply["broker"] == {"host": "127.0.0.1", "port": 8883}
-    assert reply["media_urls"] == ["http://testserver/media/"]
+    reply = opened(answer, text)
+    certificate = x509.load_pem_x509_certificate(reply.certificate.encode())
+    assert certificate.subject.rfc4514_string() == f"CN={reply.receiver_id}"
+    assert reply.broker == BrokerAddress(host="127.0.0.1", port=8883)
+    assert reply.media_urls == ("http://testserver/media/",)
 
 
 def test_a_public_url_is_where_sound_is_fetched(centre: Centre, client: TestClient, code: Callable[[], str]) -> None:
     centre.settings = centre.settings.model_copy(update={"public_url": "https://loa.example/"})
-    reply = client.post(PATH, json={"code": code(), "csr": csr()}).json()
-    assert reply["media_urls"] == ["https://loa.example/media/"]
+    text = code()
+    reply = opened(client.post(PATH, json={"code": text, "csr": csr()}), text)
+    assert reply.media_urls == ("https://loa.example/media/",)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +104,16 @@ def test_a_used_code_and_guesses_are_refused_and_slowed(
 def test_what_is_documented_is_what_receivers_speak() -> None:
     for documented, spoken in (
         (EnrolmentIn, EnrolmentRequest),
-        (EnrolmentOut, EnrolmentReply),
+        (EnrolmentOut, EnrolmentAnswer),
         (BrokerView, BrokerAddress),
     ):
         assert list(documented.model_fields) == list(spoken.__struct_fields__)
+    inside = [name for name in EnrolmentReplyView.model_fields if name != "kind"]
+    assert inside == list(EnrolmentReply.__struct_fields__)
+
+
+def test_what_is_inside_the_signature_is_documented(client: TestClient) -> None:
+    schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
+    named = schemas["EnrolmentOut"]["properties"]["reply"]["contentSchema"]["$ref"].rsplit("/", 1)[1]
+    assert "broker" in schemas[named]["properties"]
+    assert "host" in schemas["BrokerView"]["properties"]

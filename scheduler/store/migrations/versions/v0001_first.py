@@ -435,6 +435,7 @@ def _enrolmentsecret() -> None:
         sa.Column("created_by", sa.String(26), nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("used_at", MOMENT),
+        sa.Column("certificate", sa.String),
         sa.ForeignKeyConstraint(["receiver_id"], ["receiver.id"], name=op.f("fk_enrolmentsecret_receiver_id")),
         sa.PrimaryKeyConstraint("secret_sha256", name=op.f("pk_enrolmentsecret")),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -17,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from broadcast.broker.lab import HOST, LabBroker, running
 from broadcast.clock import SystemClock
 from broadcast.trustroot.authority import public_key_of
-from broadcast.wire import enrolment_code, topics
+from broadcast.wire import enrolment, enrolment_code, topics
 from broadcast.wire.documents import Ack, PlayReport, Programme, ReceiverState, SignedDocument
-from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest
+from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest, order_key_text
 from broadcast.wire.trust import seal
 from receivers import identity
 from receivers.tasks import end
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
     from broadcast.bus import Message
 
@@ -182,8 +181,13 @@ class Centre:
         name = topics.programme if isinstance(document, Programme) else topics.settings
         await self.bus.publish(name(document.target), seal(document, self.lab.root.order_key), retain=True)
 
-    def enrolment(self, receiver_id: str, key: Ed25519PublicKey | None = None) -> Callable[[bytes], tuple[int, bytes]]:
-        """Answers enrolment requests as a centre, with another order key if one is given."""
+    def enrolment(
+        self,
+        receiver_id: str,
+        key: Ed25519PrivateKey | None = None,
+        change: Callable[[EnrolmentReply], EnrolmentReply] = lambda reply: reply,
+    ) -> Callable[[bytes], tuple[int, bytes]]:
+        """Answers enrolment requests as a centre, by another order key if one is given; `change` is signed too."""
 
         def answer(body: bytes) -> tuple[int, bytes]:
             request = msgspec.json.decode(body, type=EnrolmentRequest)
@@ -191,7 +195,8 @@ class Centre:
                 return 403, b'{"title":"Refused","detail":"This code is not known."}'
             root = self.lab.root
             certificate = root.authority.receiver(receiver_id, public_key_of(request.csr), self.lab.clock.now())
-            return 201, msgspec.json.encode(self._reply(receiver_id, certificate.public_bytes(Encoding.PEM), key))
+            reply = self._reply(receiver_id, certificate.public_bytes(Encoding.PEM))
+            return 201, msgspec.json.encode(enrolment.seal(change(reply), key or root.order_key))
 
         return answer
 
@@ -204,7 +209,7 @@ class Centre:
             receiver_id=receiver_id,
             credentials="credentials-test.pem",
             ca=reply.ca,
-            order_keys=reply.order_keys,
+            order_keys=(order_key_text(self.order_key),),
             broker=reply.broker,
             media_urls=reply.media_urls,
             enrolled_us=self.lab.clock.now_us(),
@@ -213,13 +218,11 @@ class Centre:
         identity.save(folder, made, pem + reply.certificate.encode())
         return made
 
-    def _reply(self, receiver_id: str, certificate: bytes, key: Ed25519PublicKey | None = None) -> EnrolmentReply:
-        raw = (key or self.order_key).public_bytes_raw()
+    def _reply(self, receiver_id: str, certificate: bytes) -> EnrolmentReply:
         return EnrolmentReply(
             receiver_id=receiver_id,
             certificate=certificate.decode(),
             ca=self.lab.root.ca_pem.decode(),
-            order_keys=(urlsafe_b64encode(raw).rstrip(b"=").decode(),),
             broker=BrokerAddress(host=HOST, port=self.lab.port),
             media_urls=(f"{self.http.url}/media/",),
         )

@@ -6,18 +6,35 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from msgspec.structs import replace
 
 from broadcast.clock import SystemClock
-from broadcast.wire import enrolment_code
+from broadcast.trustroot.authority import Authority
+from broadcast.wire import enrolment, enrolment_code, jws
+from broadcast.wire.enrolment import BrokerAddress, EnrolmentAnswer, EnrolmentReply, EnrolmentRequest, seal
 from receivers import identity
-from receivers.enrol import CentreUnreachable, EnrolmentRefused, enrol
+from receivers.enrol import KEY_NAME, CentreUnreachable, EnrolmentRefused, enrol
+from scheduler.fleet import service as fleet
+from scheduler.fleet.enrolment import Door
+from scheduler.fleet.enrolment import enrol as register
+from scheduler.fleet.schemas import CodeNew, ReceiverNew
+from scheduler.people.signin import machine
+from scheduler.zones import service
+from scheduler.zones.models import ZoneKind
+from scheduler.zones.schemas import ZoneNew
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from cryptography import x509
+
     from receivers.identity import Identity
+    from scheduler.store.engine import Store
     from tests.receivers.daemon.online.conftest import Centre
 
 
@@ -26,8 +43,12 @@ async def _enrol(url: str, code: str, folder: Path) -> Identity:
 
 
 def _modes(folder: Path) -> list[int]:
-    """The permissions of what was written."""
-    return [path.stat().st_mode & 0o777 for path in folder.iterdir()]
+    """The permissions of what was written, the kept key aside."""
+    return [path.stat().st_mode & 0o777 for path in folder.iterdir() if path.name != KEY_NAME]
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode()
 
 
 @pytest.fixture
@@ -45,6 +66,7 @@ async def test_a_code_makes_a_receiver(centre: Centre, folder: Path) -> None:
     assert list(enrolled.trusted().values()) == [centre.order_key]
     assert enrolled.media_urls == (f"{centre.http.url}/media/",)
     assert _modes(folder) == [0o600, 0o600]
+    assert not (folder / KEY_NAME).exists()
     context = ssl.create_default_context(cadata=enrolled.ca)
     context.load_cert_chain(folder / enrolled.credentials)
     assert centre.http.requests[0][0] == "/api/v1/enrolments"
@@ -59,7 +81,7 @@ async def test_enrolling_again_leaves_one_identity(centre: Centre, folder: Path)
 
 
 async def test_another_order_key_than_the_codes_is_refused(centre: Centre, folder: Path) -> None:
-    centre.http.post = centre.enrolment("rx1", Ed25519PrivateKey.generate().public_key())
+    centre.http.post = centre.enrolment("rx1", Ed25519PrivateKey.generate())
     with pytest.raises(EnrolmentRefused, match="does not fit the code"):
         await _enrol(centre.http.url, centre.code, folder)
     assert _modes(folder) == []
@@ -93,12 +115,113 @@ async def test_what_a_centre_does_not_say_is_refused_in_words(
     assert _modes(folder) == []
 
 
-async def test_a_certificate_for_another_is_refused(centre: Centre, folder: Path) -> None:
-    honest = centre.enrolment("rx2")
-    centre.http.post = lambda body: (201, honest(body)[1].replace(b'"receiver_id":"rx2"', b'"receiver_id":"rx1"'))
-    with pytest.raises(EnrolmentRefused, match="not for this receiver"):
+STRANGER = Authority.make(SystemClock().now())
+CHANGES: dict[str, Callable[[EnrolmentReply], EnrolmentReply]] = {
+    "receiver id": lambda reply: replace(reply, receiver_id="rx9"),
+    "CA": lambda reply: replace(reply, ca=_pem(STRANGER.certificate)),
+    "broker": lambda reply: replace(reply, broker=replace(reply.broker, host="evil.example")),
+    "media address": lambda reply: replace(reply, media_urls=("http://evil.example/media/",)),
+    "certificate": lambda reply: replace(reply, certificate=_pem(STRANGER.certificate)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.parametrize("resigned", [False, True])
+async def test_whoever_changes_the_answer_on_its_way_gets_nowhere(
+    centre: Centre, folder: Path, change: Callable[[EnrolmentReply], EnrolmentReply], resigned: bool
+) -> None:
+    """The stranger puts the changed reply under the true signature, or signs it and adds the own key to the answer."""
+    honest = centre.enrolment("rx1")
+    stranger = Ed25519PrivateKey.generate()
+
+    def between(body: bytes) -> tuple[int, bytes]:
+        answer = msgspec.json.decode(honest(body)[1], type=EnrolmentAnswer)
+        forged = seal(change(enrolment.opened(answer, enrolment_code.parse(centre.code))[0]), stranger)
+        if resigned:
+            return 201, msgspec.json.encode(replace(forged, order_keys=forged.order_keys + answer.order_keys))
+        head, _, signature = answer.reply.split(".")
+        return 201, msgspec.json.encode(replace(answer, reply=f"{head}.{forged.reply.split('.')[1]}.{signature}"))
+
+    centre.http.post = between
+    with pytest.raises(EnrolmentRefused, match="changed on its way"):
         await _enrol(centre.http.url, centre.code, folder)
     assert _modes(folder) == []
+
+
+async def test_another_document_of_the_centres_is_no_answer(centre: Centre, folder: Path) -> None:
+    programme = jws.sign(b'{"kind":"programme","target":"z1"}', centre.lab.root.order_key).decode()
+    answer = EnrolmentAnswer(reply=programme, order_keys=(enrolment.order_key_text(centre.order_key),))
+    centre.http.post = lambda _: (201, msgspec.json.encode(answer))
+    with pytest.raises(EnrolmentRefused, match="cannot be used"):
+        await _enrol(centre.http.url, centre.code, folder)
+    assert _modes(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [("receiver id", "not for this receiver"), ("CA", "not signed by"), ("certificate", "not signed by")],
+)
+async def test_a_centre_that_signs_what_does_not_fit_is_refused(
+    centre: Centre, folder: Path, part: str, told: str
+) -> None:
+    centre.http.post = centre.enrolment("rx1", change=CHANGES[part])
+    with pytest.raises(EnrolmentRefused, match=told):
+        await _enrol(centre.http.url, centre.code, folder)
+    assert _modes(folder) == []
+
+
+async def test_another_machines_answer_is_refused(centre: Centre, folder: Path) -> None:
+    """Overheard and played again to another who typed the same code."""
+    honest = centre.enrolment("rx1")
+    heard: list[bytes] = []
+
+    def replay(body: bytes) -> tuple[int, bytes]:
+        heard.append(body)
+        return honest(heard[0])
+
+    centre.http.post = replay
+    other = folder / "other"
+    other.mkdir()
+    await _enrol(centre.http.url, centre.code, other)
+    with pytest.raises(EnrolmentRefused, match="not for this receiver"):
+        await _enrol(centre.http.url, centre.code, folder)
+    with pytest.raises(identity.NotEnrolled):
+        identity.load(folder)
+
+
+async def test_an_answer_lost_after_the_code_was_used_up_costs_nothing(
+    centre: Centre, folder: Path, sqlite_store: Store
+) -> None:
+    """The centre's own code keeps the certificate, then the connection breaks."""
+    now, root = SystemClock().now(), centre.lab.root
+    door = Door(root, BrokerAddress(host="loa.example", port=8883), ("http://loa.example/media/",))
+    with sqlite_store.writing() as db:
+        zone = service.create_zone(db, machine(db), now, ZoneNew(kind=ZoneKind.VILLAGE, name="Tak Pổ"))
+        made = fleet.create(db, machine(db), now, ReceiverNew(zone_id=zone.id, name="Loa 1"))
+        code = fleet.new_code(db, machine(db), now, made.id, order_key=centre.order_key, asked=CodeNew()).code
+    lost: list[EnrolmentReply] = []
+
+    def answer(body: bytes) -> tuple[int, bytes]:
+        request = msgspec.json.decode(body, type=EnrolmentRequest)
+        reply = register(sqlite_store, now, door, request, "192.0.2.7")
+        if not lost:
+            lost.append(reply)
+            raise ConnectionResetError
+        return 201, msgspec.json.encode(seal(reply, root.order_key))
+
+    centre.http.post = answer
+    with pytest.raises(CentreUnreachable):
+        await _enrol(centre.http.url, code, folder)
+    assert (folder / KEY_NAME).stat().st_mode & 0o777 == 0o600
+    enrolled = await _enrol(centre.http.url, code, folder)
+    assert lost[0].certificate in (folder / enrolled.credentials).read_text()
+    assert not (folder / KEY_NAME).exists()
+
+
+async def test_a_kept_key_that_is_damaged_is_replaced(centre: Centre, folder: Path) -> None:
+    (folder / KEY_NAME).write_text("-----BEGIN")
+    centre.http.post = centre.enrolment("rx1")
+    assert (await _enrol(centre.http.url, centre.code, folder)).receiver_id == "rx1"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-centre.invalid"])
