@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from pydantic_core.core_schema import ErrorType
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -19,6 +20,7 @@ from scheduler.errors import Problem, TooMany
 from scheduler.people.signin import NotSignedIn
 from scheduler.store.engine import StoreBusy
 from web import i18n
+from web.middleware import REQUEST_ID, SECURITY_HEADERS
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ def install(app: FastAPI, page: ProblemPage | None = None) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(StoreBusy, _on_busy)
+    app.add_exception_handler(DataError, _on_unstorable)
     app.add_exception_handler(Exception, _on_surprise)
 
 
@@ -117,6 +120,15 @@ async def _on_busy(request: Request, _problem: Exception) -> Response:
     return await _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, code="busy", detail=detail, headers=headers)
 
 
+async def _on_unstorable(request: Request, problem: Exception) -> Response:
+    """PostgreSQL keeps no zero character and no number past its column; SQLite keeps what it is given."""
+    _log.warning("request %s: the database refused a value: %s", request_number(request), type(problem).__name__)
+    detail = translate(
+        language_of(request), i18n.N_("Something in this cannot be stored. Write it in plain letters and numbers."), {}
+    )
+    return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, code="unstorable", detail=detail)
+
+
 async def _on_surprise(request: Request, problem: Exception) -> Response:
     number = request_number(request)
     _log.error("request %s %s %s failed", number, request.method, request.url.path, exc_info=problem)
@@ -125,7 +137,9 @@ async def _on_surprise(request: Request, problem: Exception) -> Response:
         i18n.N_("Something went wrong on our side. If it happens again, tell the administrator the number %(number)s."),
         {"number": number},
     )
-    return await _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, code="internal", detail=detail)
+    # this answer is made outside of `web.middleware`
+    headers = SECURITY_HEADERS | {REQUEST_ID: number, "cache-control": "no-store"}
+    return await _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, code="internal", detail=detail, headers=headers)
 
 
 async def _answer(

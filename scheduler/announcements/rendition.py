@@ -3,7 +3,6 @@
 What is in the folder can always be made again, so it is kept small by letting the longest unused go.
 """
 
-import threading
 from pathlib import Path
 
 from broadcast import child
@@ -11,7 +10,6 @@ from broadcast.media import MediaStore
 
 KEPT_BYTES = 512 * 1024 * 1024
 BIT_RATE = "48k"  # of mono speech: a minute is 360 kB
-_ONE_AT_A_TIME = threading.Lock()
 
 
 class RenditionFailedError(Exception):
@@ -19,16 +17,15 @@ class RenditionFailedError(Exception):
 
 
 def as_mp3(media: MediaStore, sha256: str, folder: Path) -> Path:
-    """The MP3 of a stored file. Raises BadHashError, MediaMissingError, RenditionFailedError."""
+    """The MP3 of a stored file; one call at a time. Raises BadHashError, MediaMissingError, RenditionFailedError."""
     source = media.path(sha256)
     made = folder / f"{sha256}.mp3"
-    with _ONE_AT_A_TIME:
-        if not made.is_file():
-            media.size_bytes(sha256)
-            folder.mkdir(parents=True, exist_ok=True)
-            _make_room(folder)
-            _make(source, made)
-        made.touch()
+    if not made.is_file():
+        media.size_bytes(sha256)
+        folder.mkdir(parents=True, exist_ok=True)
+        _make_room(folder)
+        _make(source, made)
+    made.touch()
     return made
 
 

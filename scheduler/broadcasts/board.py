@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Airing, BroadcastClass, Outcome
+from scheduler import days
 from scheduler.broadcasts import airings, planning, repository
 from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.models import PlannedAiring
@@ -76,7 +77,7 @@ def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, 
     receivers = repository.receivers(db, paths)
     homes = zone_sql.zones(db, {receiver.zone_id for receiver in receivers})
     by_id = planning.places(db, homes.values())
-    shown_day = day or _today(by_id, homes, now)
+    shown_day = days.checked(day) if day else _today(by_id, homes, now)
     windows = {place.timezone: day_bounds(place.timezone, shown_day) for place in by_id.values()}
     window = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
     by_id = planning.places(db, homes.values(), window)
@@ -95,7 +96,7 @@ def timeline(db: Session, actor: Actor, now: datetime, zone_id: str, day: date |
     """A local day of one zone as its receivers will play it; today without `day`."""
     zone = _zone(db, actor, now, zone_id)
     place = planning.places(db, [zone])[zone.id]
-    shown_day = day or local_day(place.timezone, to_us(now))
+    shown_day = days.checked(day) if day else local_day(place.timezone, to_us(now))
     window = day_bounds(place.timezone, shown_day)
     resolution, plans = planning.timeline_for(db, zone.id, window)
     known = {airing.id: airing for zone_airings in plans.by_zone.values() for airing in zone_airings}

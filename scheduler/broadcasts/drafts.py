@@ -9,6 +9,7 @@ Rules
 from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
+from scheduler import days
 from scheduler.broadcasts import airings
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import At, BroadcastIn, Now, Repeat, When
@@ -78,7 +79,7 @@ def check_time(broadcast: Broadcast, now: datetime, holidays: Collection[date] =
 
 def _wall(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        return days.checked(datetime.fromisoformat(text), "starts_local")
     except ValueError as error:
         raise Invalid("bad_time", "There is no such day or time.", field="starts_local") from error
 

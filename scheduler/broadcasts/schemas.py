@@ -3,10 +3,11 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from broadcast.wire.documents import AfterCut, BroadcastClass, Late
 from scheduler.clashes import EffectKind
+from scheduler.days import Day, Moment
 from scheduler.recurrence import MAX_TEXT
 from scheduler.timeline import Reason
 from scheduler.workflow import Event, State
@@ -39,8 +40,8 @@ class Repeat(Input):
     kind: Literal["repeat"] = "repeat"
     starts_local: LocalTime
     rrule: str = Field(min_length=1, max_length=MAX_TEXT, examples=["FREQ=WEEKLY;BYDAY=MO,TH"])
-    until: date | None = Field(default=None, examples=["2026-12-31"])
-    exdates: list[date | AwareDatetime] = Field(
+    until: Day | None = Field(default=None, examples=["2026-12-31"])
+    exdates: list[Day | Moment] = Field(
         default=[], max_length=400, description="Days, or single occurrences, that are left out."
     )
     skip_holidays: bool = False
@@ -71,7 +72,7 @@ class ReturnIn(Input):
 class CancelIn(Input):
     """Without `occurrence` the whole broadcast."""
 
-    occurrence: AwareDatetime | None = Field(default=None, examples=["2026-11-26T10:00:00Z"])
+    occurrence: Moment | None = Field(default=None, examples=["2026-11-26T10:00:00Z"])
 
 
 class StopIn(Input):

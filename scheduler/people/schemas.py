@@ -3,27 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
+from scheduler.days import Moment
 from scheduler.rights import Action, Role
+from scheduler.zones.schemas import Id, Input, Name
 
 _EXAMPLE_ID = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=26, pattern=r"^[0-9A-Za-z_-]+$")]
 Login = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_lower=True, min_length=2, max_length=80, pattern=r"^[A-Za-z0-9._@-]+$"),
 ]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Language = Literal["vi", "en"]
 # The rule on passwords is one: `scheduler.people.passwords`; this bound only keeps the work small.
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-
-
-class Input(BaseModel):
-    """A word that is not known is an error, so that a misspelt one is not silently lost."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class SignInInput(Input):
@@ -61,7 +55,7 @@ class GrantNew(Input):
     user_id: Id = Field(examples=[_EXAMPLE_ID])
     zone_id: Id = Field(examples=[_EXAMPLE_ID], description="The role holds there and in all zones below.")
     role: Role = Field(examples=[Role.EDITOR])
-    until: AwareDatetime | None = Field(None, examples=["2027-06-30T17:00:00+07:00"])
+    until: Moment | None = Field(None, examples=["2027-06-30T17:00:00+07:00"])
 
 
 class GrantView(BaseModel):
@@ -140,7 +134,7 @@ class Me(UserView):
 class TokenNew(Input):
     name: Name = Field(examples=["Trạm đo mưa"])
     scope: list[Action] = Field(min_length=1, max_length=len(Action), examples=[[Action.ZONE_READ]])
-    expires_at: AwareDatetime = Field(examples=["2027-06-30T17:00:00+07:00"], description="At most 400 days from now.")
+    expires_at: Moment = Field(examples=["2027-06-30T17:00:00+07:00"], description="At most 400 days from now.")
 
 
 class TokenView(BaseModel):

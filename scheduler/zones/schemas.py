@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from pydantic_core import PydanticCustomError
 
 from broadcast.wire.documents import BroadcastClass
+from scheduler.days import Day
 from scheduler.policy import BadRules, minute_of_day
 from scheduler.zones.models import ZoneKind
 
@@ -187,7 +188,7 @@ class GroupList(BaseModel):
 
 class HolidayNew(Input):
     zone_id: Id = Field(examples=[_EXAMPLE_ID])
-    day: date = Field(examples=["2027-02-06"])
+    day: Day = Field(examples=["2027-02-06"])
     name: Name = Field(examples=["Tết Nguyên Đán"])
 
 

@@ -4,17 +4,19 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, PlainTextResponse
 
+from broadcast.media import MediaMissingError
 from broadcast.produce.producer import Producer
 from broadcast.speech.say import words_for
 from scheduler.announcements import naming, service
 from scheduler.announcements.models import Recording, Source
-from scheduler.announcements.rendition import as_mp3
+from scheduler.announcements.rendition import RenditionFailedError, as_mp3
 from scheduler.announcements.schemas import (
     AnnouncementOut,
     AnnouncementPage,
@@ -51,6 +53,8 @@ PLAYABLE = {
 }  # fmt: skip
 ModelT = TypeVar("ModelT", bound=BaseModel)
 LONG = "private, max-age=31536000, immutable"
+_SOUND_MISSING = "The sound file is missing on the centre's disk."
+_ONE_AT_A_TIME = CapacityLimiter(1)  # those who wait for an MP3 hold no thread that a sign-in or a stop needs
 
 
 @router.get("/announcements")
@@ -280,12 +284,21 @@ def listen(recording_id: str, db: ReadDb, actor: CurrentActor, now: Now, centre:
 
 
 @router.get("/recordings/{recording_id}/audio.mp3", response_class=FileResponse)
-def listen_as_mp3(recording_id: str, db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre) -> FileResponse:
+async def listen_as_mp3(recording_id: str, actor: CurrentActor, now: Now, centre: TheCentre) -> FileResponse:
     """The same as MP3, for players that know no Opus in Ogg; with Range."""
-    recording = service.listenable(db, actor, now, recording_id)
-    sha256 = _produced(recording)
-    db.close()  # ffmpeg takes its time, and needs no database
-    made = as_mp3(producer_of(centre).media, sha256, centre.settings.data_dir / "renditions")
+
+    def find() -> str:
+        with centre.store.reading() as db:
+            return _produced(service.listenable(db, actor, now, recording_id))
+
+    sha256 = await run_in_threadpool(find)
+    media, folder = producer_of(centre).media, centre.settings.data_dir / "renditions"
+    try:
+        made = await to_thread.run_sync(as_mp3, media, sha256, folder, limiter=_ONE_AT_A_TIME)
+    except MediaMissingError:
+        raise NotFound("sound_missing", _SOUND_MISSING) from None
+    except RenditionFailedError as failed:
+        raise Conflict("no_mp3", "No MP3 could be made of this recording. Listen to it in another browser.") from failed
     return _file(made, "audio/mpeg", f"{sha256}-mp3")
 
 
@@ -337,7 +350,7 @@ def _produced(recording: Recording) -> str:
 
 def _file(path: Path, media_type: str, tag: str, *, name: str | None = None, inline: bool = True) -> FileResponse:
     if not path.is_file():
-        raise NotFound("sound_missing", "The sound file is missing on the centre's disk.")
+        raise NotFound("sound_missing", _SOUND_MISSING)
     return FileResponse(
         path,
         media_type=media_type,

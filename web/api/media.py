@@ -26,12 +26,8 @@ _SOUND: dict[int | str, dict[str, Any]] = {
 router = APIRouter(tags=["media"])
 
 
-@router.api_route(
-    "/media/{sha256}",
-    methods=["GET", "HEAD"],
-    response_class=FileResponse,
-    responses=_SOUND | responses(HTTPStatus.NOT_FOUND),
-)
+@router.head("/media/{sha256}", include_in_schema=False)
+@router.get("/media/{sha256}", response_class=FileResponse, responses=_SOUND | responses(HTTPStatus.NOT_FOUND))
 def get_media(
     sha256: Annotated[str, Path(description="64 hex digits, from a programme.")], request: Request, centre: TheCentre
 ) -> Response:

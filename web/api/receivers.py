@@ -4,8 +4,8 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
+from scheduler.days import Moment
 from scheduler.fleet import service
 from scheduler.fleet.schemas import (
     CodeNew,
@@ -168,8 +168,8 @@ def list_reports(
     now: Now,
     airing_id: Annotated[str | None, Query(max_length=96)] = None,
     broadcast_id: Annotated[str | None, Query(max_length=64)] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Planned to start then or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Planned to start before.")] = None,
+    since: Annotated[Moment | None, Query(description="Planned to start then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Planned to start before.")] = None,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> ReportList:
     """What the receivers of your zones measured, by planned start; `until` the last one's start has those before it."""

@@ -250,6 +250,8 @@ def test_times_and_places_that_are_refused(commune: Any) -> None:
         ({"when": WEEKLY | {"until": "2029-01-01"}}, "ends_too_late"),
         ({"when": {"kind": "at", "starts_local": "2026-02-30T10:00"}}, "bad_time"),
         ({"when": {"kind": "at", "starts_local": "2028-11-23T10:00"}}, "too_far"),
+        ({"when": {"kind": "at", "starts_local": "9999-12-31T23:59"}}, "day_out_of_range"),
+        ({"when": WEEKLY | {"starts_local": "0001-01-01T00:00"}}, "day_out_of_range"),
         ({"zone_ids": nowhere[0]}, "no_targets"),
         ({"zone_ids": nowhere[1]}, "unknown_zone"),
         ({"zone_ids": nowhere[2]}, "unknown_zone"),

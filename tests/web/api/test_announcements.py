@@ -1,9 +1,11 @@
 import io
 import math
+import os
 import struct
 import subprocess
 import wave
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -246,6 +248,26 @@ def test_listening_in_parts_and_as_mp3(as_: Browser, centre: Centre, tmp_path: P
     assert (name, mp3.headers["etag"] != heard.headers["etag"]) == ("mp3", True)
     assert duration.strip()
     assert client.get(f"{path}/audio.mp3", headers={"range": "bytes=0-3"}).content == mp3.content[:4]
+
+
+def test_those_who_wait_for_an_mp3_keep_nobody_else_waiting(as_: Browser, centre: Centre, tmp_path: Path) -> None:
+    """A pipe that nobody writes to stands for two hours of sound."""
+    client = as_("official")
+    recording_id = client.post("/api/v1/announcements", json=NEW).json()["recordings"][0]["id"]
+    produce(centre, recording_id, tmp_path)
+    assert centre.producer is not None
+    [sound] = (centre.producer.media.path(sha256) for sha256 in centre.producer.media)
+    sound.unlink()
+    os.mkfifo(sound)
+    with ThreadPoolExecutor(50) as browsers:
+        listening = [browsers.submit(client.get, f"/api/v1/recordings/{recording_id}/audio.mp3") for _ in range(45)]
+        try:
+            assert browsers.submit(client.get, "/api/v1/me").result(timeout=60).status_code == 200
+        finally:
+            with sound.open("wb"):
+                sound.unlink()
+    answers = [(answer.status_code, answer.json()["code"]) for answer in (future.result() for future in listening)]
+    assert set(answers) == {(409, "no_mp3"), (404, "sound_missing")}
 
 
 def test_voices_and_how_a_text_will_be_read(as_: Browser) -> None:

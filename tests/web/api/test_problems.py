@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from fastapi.testclient import TestClient
 
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
+from scheduler.store.engine import Store
 from web.app import create_app
 from web.centre import Centre
-from web.middleware import BODY_LIMIT_BYTES
+from web.middleware import BODY_LIMIT_BYTES, CONTENT_SECURITY_POLICY
 
 AddPerson = Callable[..., Actor]
 SignIn = Callable[[str], TestClient]
@@ -78,6 +80,9 @@ def test_a_surprise_is_a_number_for_the_person_and_a_trace_for_the_log(
     assert answer.status_code == 500
     assert answer.headers["content-type"] == PROBLEM
     assert "4711" not in answer.text
+    assert answer.json()["instance"] == answer.headers["x-request-id"]
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert answer.headers["cache-control"] == "no-store"
     assert answer.json()["instance"] in answer.json()["detail"]
     assert answer.json()["instance"] in caplog.text
     assert "4711" in caplog.text
@@ -165,3 +170,33 @@ def expected_security(name: str) -> list[dict[str, list[str]]] | None:
         return None
     session: dict[str, list[str]] = {"session": []} if name.startswith("get ") else {"session": [], "csrf": []}
     return [session, {"token": []}]
+
+
+def test_what_postgresql_cannot_keep_is_a_problem_of_who_sent_it(centre: Centre, postgresql_store: Store) -> None:
+    with TestClient(create_app(replace(centre, store=postgresql_store)), raise_server_exceptions=False) as client:
+        answer = client.post("/api/v1/session", json={"login": "a\0", "password": "x"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "unstorable")
+
+
+@pytest.mark.parametrize("year", ["0001", "1999", "2200", "9999"])
+def test_days_at_the_ends_of_the_calendar_are_refused(
+    sign_in: SignIn, add_person: AddPerson, places: Any, year: str
+) -> None:
+    person = add_person("lan", places.leng, Role.EDITOR, Role.ADMINISTRATOR)
+    client, moment = sign_in("lan"), f"{year}-12-31T23:59:59-12:00"
+    send = {"zone_id": places.leng, "announcement_id": "A", "zone_ids": [places.leng]}
+    daily = {"kind": "repeat", "starts_local": "2026-11-24T05:00", "rrule": "FREQ=DAILY;COUNT=3"}
+    asked: list[tuple[str, str, Any]] = [
+        ("GET", f"/board?day={year}-12-31", None),
+        ("GET", f"/zones/{places.leng}/timeline?day={year}-01-01", None),
+        ("GET", f"/reports?since={moment}", None),
+        ("POST", "/holidays", {"zone_id": places.leng, "day": f"{year}-12-31", "name": "x"}),
+        ("POST", "/grants", {"user_id": person.user_id, "zone_id": places.leng, "role": "viewer", "until": moment}),
+        ("POST", "/tokens", {"name": "x", "scope": ["zone.read"], "expires_at": moment}),
+        ("POST", "/broadcasts/x/cancel", {"occurrence": moment}),
+        ("POST", "/broadcasts", send | {"when": daily | {"exdates": [moment]}}),
+    ]
+    for method, path, body in asked:
+        answer = client.request(method, f"/api/v1{path}", json=body)
+        assert (path, answer.status_code) == (path, 422)
+        assert "day_out_of_range" in [error["code"] for error in answer.json()["errors"]]
