@@ -1,6 +1,5 @@
 """The whole of Loa on this machine: a centre, three receivers on virtual horns, and people in a real browser."""
 
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from broadcast.clock import SystemClock
 from web.cli.demo import raise_curtain
 from web.demo import cast
-from web.demo.stage import BROKER_OFFSET, Stage
+from web.demo.stage import BROKER_OFFSET, Stage, is_free
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "suối nước trong veo"
@@ -84,14 +83,5 @@ def _opener(browser: Browser, stage: Stage, crew: cast.Cast) -> Callable[[str, i
 
 
 def _free_port() -> int:
-    """A port whose partner for the broker is free as well."""
-    for _ in range(50):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + BROKER_OFFSET))
-            except (OSError, OverflowError):
-                continue
-            return port
-    raise AssertionError("no two free ports")
+    """A port whose partner for the broker is free as well, below those that the kernel gives to connections."""
+    return next(port for port in range(21_000, 30_000) if is_free(port) and is_free(port + BROKER_OFFSET))

@@ -67,7 +67,7 @@ class Stage:
     def start_centre(self, say: Say) -> None:
         """Start `loa serve` and wait until it answers."""
         for port in (self._port, self._broker_port):
-            if not _is_free(port):
+            if not is_free(port):
                 raise StageError(f"port {port} is in use: stop what uses it, or choose another with --port")
         process = self._start("centre", ["serve"], self.settings)
         say(f"centre starting (log: {self._log('centre')})")
@@ -139,6 +139,11 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
