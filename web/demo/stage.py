@@ -1,7 +1,6 @@
 """The demo's processes: horns, the centre, three receivers. They end with the context, in reverse order."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -87,11 +86,6 @@ class Stage:
     def start_receiver(self, name: str) -> "subprocess.Popen[bytes]":
         environment = dict(self.horns.environment) if self.horns else {}
         return self._start(name, ["receiver", "run", "--state", str(self._state(name))], environment)
-
-    def clear(self) -> None:
-        """Forget everything of an earlier demo."""
-        for part in ("centre", "receivers"):
-            shutil.rmtree(self.folder / part, ignore_errors=True)
 
     def _state(self, name: str) -> Path:
         return self.folder / "receivers" / name
