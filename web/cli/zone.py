@@ -10,6 +10,8 @@ from rich.tree import Tree
 from scheduler.people.signin import machine
 from scheduler.zones import calendar, service, views
 from scheduler.zones.district import seed_district
+from scheduler.zones.models import ZoneKind
+from scheduler.zones.schemas import ZoneNew
 from web.cli.opened import clock, store
 from web.cli.places import zone_named
 
@@ -32,6 +34,23 @@ def tree(as_json: AsJson = False) -> None:
         label = f"{zone.name} [dim]{zone.code or ''} {zone.id}[/dim]"
         drawn[zone.id] = drawn.get(zone.parent_id, root).add(label)
     Console().print(root)
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="As it is shown.")],
+    kind: Annotated[ZoneKind, typer.Option(help="What kind of place it is.")],
+    code: Annotated[str | None, typer.Option(help="Its official code.")] = None,
+    parent: Annotated[str | None, typer.Option(help="Id or code of the zone above; without one it is a root.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a zone. Only here can one without a zone above it be made."""
+    with store() as opened, opened.writing() as db:
+        parent_id = zone_named(db, parent).id if parent else None
+        new = ZoneNew(parent_id=parent_id, kind=kind, name=name, code=code)
+        zone = service.create_zone(db, machine(db), clock.now(), new)
+        made = views.zone_views(db, [zone])[0]
+    print(json.dumps(made.model_dump(mode="json"), ensure_ascii=False, indent=2) if as_json else made.id)
 
 
 @app.command()

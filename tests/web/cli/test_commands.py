@@ -25,10 +25,10 @@ def data(seeded: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(seeded, tmp_path / "centre"))
 
 
-def loa(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def loa(data: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "web.cli", *arguments],
-        env={**os.environ, "LOA_DATA_DIR": str(data), "COLUMNS": "200"},
+        env={**os.environ, "LOA_DATA_DIR": str(data), "COLUMNS": "200"} | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -59,6 +59,9 @@ def test_a_person_is_added_with_a_one_time_password_that_can_be_replaced(data: P
     [
         (("user", "add", "lan", "--zone", "nowhere", "--role", "editor"), 1, "no zone with the id or code nowhere"),
         (("user", "add", "lan", "--zone", "48", "--role", "king"), 2, "king"),
+        (("user", "add", "so bad!", "--zone", "48", "--role", "editor"), 1, "login: String should match"),
+        (("zone", "add", "Xã", "--kind", "commune", "--parent", "nowhere"), 1, "no zone with the id or code nowhere"),
+        (("zone", "add", "Xã", "--kind", "empire"), 2, "empire"),
         (("user", "password", "nobody"), 1, "nobody with the login name nobody"),
         (("receiver", "status", "--state", "/nonexistent"), 3, "enrol"),
         (("zone", "holidays", "1066", "--zone", "48"), 2, "2020"),
@@ -69,6 +72,35 @@ def test_a_refusal_is_a_sentence_and_an_exit_code(data: Path, arguments: tuple[s
     assert told.returncode == code
     assert says in told.stderr
     assert "Traceback" not in told.stderr + told.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"LOA_PORT": "http"}, "LOA_PORT: Input should be a valid integer"),
+        ({"LOA_DATA_DIR": "/proc/nowhere"}, "The database cannot be used"),
+        ({"LOA_DATABASE_URL": "nonsense"}, "The database cannot be used"),
+        ({"LOA_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "The database cannot be used"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_said(tmp_path: Path, settings: dict[str, str], says: str) -> None:
+    told = loa(tmp_path, "zone", "tree", **settings)
+    assert (told.returncode, "Traceback" in told.stderr) == (1, False)
+    assert says in told.stderr
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "loa.sqlite3").write_text("a letter to the editor, much longer than it should have been" * 20)
+    told = loa(tmp_path, "user", "list")
+    assert (told.returncode, "Traceback" in told.stderr) == (1, False)
+    assert (tmp_path / "loa.sqlite3").read_text().startswith("a letter")
+
+
+def test_another_district_than_the_seeded_one_begins_with_a_root(tmp_path: Path) -> None:
+    assert loa(tmp_path, "zone", "add", "Quảng Trị", "--kind", "province", "--code", "45").returncode == 0
+    below = ("zone", "add", "Hướng Hóa", "--kind", "commune", "--parent", "45", "--json")
+    assert json.loads(loa(tmp_path, *below).stdout)["place"] == ["Quảng Trị"]
+    assert loa(tmp_path, "user", "add", "bao", "--zone", "45", "--role", "administrator").returncode == 0
 
 
 @pytest.mark.parametrize("name", ["serve", "demo", "user", "zone", "backup", "receiver"])
@@ -82,6 +114,12 @@ def test_a_backup_holds_the_database_and_is_its_owner_s_alone(data: Path, tmp_pa
     target = tmp_path / "backup.tar"
     assert loa(data, "backup", str(target)).returncode == 0
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    for sound in ("media", "originals"):
+        (data / sound).mkdir()
+        (data / sound / "ogg").write_text(sound)
+    assert loa(data, "backup", "--media", str(tmp_path / "all.tar")).returncode == 0
+    with tarfile.open(tmp_path / "all.tar") as archive:
+        assert {"media/ogg", "originals/ogg", "database"} <= set(archive.getnames())
     with tarfile.open(target) as archive:
         archive.extract("database", tmp_path, filter="data")
     (tmp_path / "again").mkdir()
