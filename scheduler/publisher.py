@@ -9,6 +9,7 @@ Rules
   this store shows that the store was put back from a backup. With no mark at all that cannot be told, so it is taken
   to be so: receivers may hold newer documents than this store knows of, and would go on obeying them.
 - A topic that cannot be built is said once, retried after RETRY_US, and keeps no other waiting.
+- A database that is away is waited for.
 """
 
 import asyncio
@@ -29,9 +30,11 @@ from scheduler.changes import Changes
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import RENEW_BEFORE, Draft, Sealed, renewed
 from scheduler.store.engine import Store
+from scheduler.store.patience import is_away, outlast
 
 log = logging.getLogger(__name__)
 
+WHO = "publisher"
 MARK = f"{topics.PREFIX}/centre/mark"
 POLL_S = 0.2
 """How soon a change made by another process is seen; this process' own are told at once."""
@@ -89,7 +92,7 @@ class Publisher:
             group.create_task(self._watch(wake), name="publisher-wake")
             while True:
                 wake.clear()
-                more = await asyncio.to_thread(self.issue)
+                more = await outlast(self._clock, WHO, self.issue)
                 with contextlib.suppress(BusDown):
                     more = await self.send() or more
                 if not more:
@@ -122,13 +125,13 @@ class Publisher:
         if self._session != self._bus.session:
             session = self._bus.session
             mark = await self._bus.retained(MARK)
-            await asyncio.to_thread(self._compare, mark)
+            await outlast(self._clock, WHO, self._compare, mark)
             self._session = session
-        batch = await asyncio.to_thread(self._unpublished)
+        batch = await outlast(self._clock, WHO, self._unpublished)
         if batch:
             await asyncio.gather(*(self._bus.publish(topic, jws, retain=True) for topic, _number, jws in batch))
             done = [(topic, number) for topic, number, _jws in batch]
-            published_us = await asyncio.to_thread(self._confirm, done)
+            published_us = await outlast(self._clock, WHO, self._confirm, done)
             await self._bus.publish(MARK, msgspec.json.encode(Mark(published_us)), retain=True)
         return len(batch) >= BATCH
 
@@ -136,16 +139,18 @@ class Publisher:
         now_us = self._clock.monotonic_us()
         if self._swept_us is not None and now_us - self._swept_us < SWEEP_US:
             return
-        self._swept_us = now_us
         now = self._clock.now()
         with self._store.writing() as db:
             outbox.mark_due(db, now + RENEW_BEFORE, now)
+        self._swept_us = now_us
 
     def _tried(self, topic: str, since: datetime, now_us: int) -> _Built | None:
         """What is to be kept of a topic; None where that failed, to be tried again later."""
         try:
             built = self._build(topic, since)
-        except Exception:
+        except Exception as error:
+            if is_away(error):
+                raise
             first = topic not in self._retry_us
             self._retry_us[topic] = now_us + RETRY_US
             log.log(logging.ERROR if first else logging.DEBUG, "no document for %s", topic, exc_info=True)

@@ -8,10 +8,12 @@ import os
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,6 +118,42 @@ def store(request: pytest.FixtureRequest) -> Store:
     """An empty, migrated store; the test runs once on each database."""
     made: Store = request.getfixturevalue(f"{request.param}_store")
     return made
+
+
+@pytest.fixture
+def impatient_store(store: Store) -> Iterator[Store]:
+    """`store` by another process that waits only a moment for its turn."""
+    impatient = Store(store.url.render_as_string(hide_password=False), busy_timeout_s=0.05)
+    yield impatient
+    impatient.close()
+
+
+Away = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def away(impatient_store: Store, postgresql: Path) -> Away:
+    """For the length of a block nothing can be written: SQLite is held by another, PostgreSQL refuses everybody."""
+    path = impatient_store.url.database or ""
+    return (lambda: _held(path)) if impatient_store.is_sqlite else (lambda: _shut(postgresql, path))
+
+
+@contextmanager
+def _held(path: str) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def _shut(folder: Path, database: str) -> Iterator[None]:
+    with _control(folder) as control:
+        control.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false".encode())
+        control.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+        try:
+            yield
+        finally:
+            control.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS true".encode())
 
 
 def postgresql_url(folder: Path, database: str) -> str:

@@ -4,7 +4,7 @@ Rules
 - What cannot start is said in a sentence (`CannotStart`) before anything is served.
 - Asked to stop, it takes no new requests, lets the parts end in order, the broker last, and leaves no child behind.
 - A part that ends by itself or fails ends the process (`PartEnded`, or what it raised), and whoever supervises it
-  starts it again; what must survive that is in the database.
+  starts it again; what must survive that is in the database. A database that is away for a while ends no part.
 """
 
 import asyncio
@@ -39,6 +39,7 @@ from scheduler.fleet.doorkeeper import Doorkeeper, Gate
 from scheduler.ingest import Ingest
 from scheduler.publisher import Publisher
 from scheduler.store.engine import Store
+from scheduler.store.patience import outlast
 from web.app import create_app
 from web.centre import Centre
 from web.pages.errors import problem_page
@@ -233,7 +234,7 @@ async def _tick(centre: Centre) -> None:
             return tick(db, centre.clock.now())
 
     while True:
-        centre.changes.tell(await asyncio.to_thread(once))
+        centre.changes.tell(await outlast(centre.clock, "tick", once))
         await centre.clock.sleep(TICK_S)
 
 

@@ -1,7 +1,8 @@
 """Keeps shut-out receivers out and the centre's own certificates good (does I/O).
 
 A revoked certificate is refused at the next handshake; the connection that it has already is ended by taking its place.
-That is done one round after the broker was told, so that it cannot come back in between.
+That is done one round after the broker was told, so that it cannot come back in between. A database that is away is
+waited for.
 """
 
 import asyncio
@@ -17,9 +18,11 @@ from broadcast.clock import US_PER_S, Clock
 from broadcast.trustroot.folder import TrustRoot, renew
 from scheduler.fleet import repository
 from scheduler.store.engine import Store
+from scheduler.store.patience import outlast
 
 log = logging.getLogger(__name__)
 
+WHO = "doorkeeper"
 ROUND_S = 1.0
 RENEW_EVERY_US = 6 * 3600 * US_PER_S
 
@@ -48,10 +51,10 @@ class Doorkeeper:
 
     async def run(self) -> None:
         """For ever."""
-        self._refused = await asyncio.to_thread(self._refuse)
+        self._refused = await outlast(self._clock, WHO, self._refuse)
         while True:
             await self._clock.sleep(ROUND_S)
-            before, self._refused = self._refused, await asyncio.to_thread(self._refuse)
+            before, self._refused = self._refused, await outlast(self._clock, WHO, self._refuse)
             if fresh := self._refused - before:
                 await self._clock.sleep(ROUND_S)
                 await self._put_out(fresh)
@@ -67,7 +70,7 @@ class Doorkeeper:
         return frozenset(revoked)
 
     async def _put_out(self, serials: Collection[int]) -> None:
-        for receiver_id in await asyncio.to_thread(self._of, serials):
+        for receiver_id in await outlast(self._clock, WHO, self._of, serials):
             log.info("receiver %s is shut out", receiver_id)
             await displace(self._gate.host, self._gate.port, receiver_id, self._posing_as(receiver_id))
 

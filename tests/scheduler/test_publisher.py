@@ -1,13 +1,16 @@
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from broadcast.broker.lab import LabBroker, running
@@ -392,3 +395,50 @@ async def _published(lab: LabBroker) -> bytes:
         payload = (await anext(aiter(receiver.messages))).payload
         assert isinstance(payload, bytes)
         return payload
+
+
+async def test_a_database_that_is_away_ends_nothing(
+    store: Store,
+    impatient_store: Store,
+    away: Callable[[], AbstractContextManager[None]],
+    plan: Plan,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = SystemClock()
+    plan.starts["z1"] = (5,)
+    mark(store, clock, "z1")
+    async with asyncio.timeout(3 * LIMIT_S):
+        with away():
+            task = asyncio.create_task(publisher(impatient_store, plan, clock).run())
+            while "the publisher waits" not in caplog.text:  # noqa: ASYNC110 - told by the log alone
+                await asyncio.sleep(0.01)
+        while await asyncio.to_thread(issued, store, "z1") is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    task.cancel()
+
+
+def test_a_connection_that_breaks_is_no_mistake_in_a_document(
+    postgresql_store: Store, plan: Plan, clock: ManualClock
+) -> None:
+    breaking = [True]
+
+    def build(db: Session, zone_id: str, now: datetime) -> Draft | None:
+        if breaking and breaking.pop():
+            db.connection().execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return plan(db, zone_id, now)
+
+    plan.starts["z1"] = (5,)
+    mark(postgresql_store, clock, "z1")
+    one = Publisher(
+        postgresql_store,
+        no_bus(clock),
+        key=KEY,
+        builders={"programme": build},
+        clock=clock,
+        changes=Changes(),
+    )
+    with pytest.raises(OperationalError):
+        one.issue()
+    one.issue()
+    assert issued(postgresql_store, "z1") is not None

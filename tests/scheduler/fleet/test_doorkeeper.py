@@ -1,15 +1,21 @@
 """The doorkeeper between its rounds; that it puts a receiver out is seen in tests/integration."""
 
 import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 
-from broadcast.clock import ManualClock
+from broadcast.clock import ManualClock, SystemClock
 from broadcast.trustroot.folder import load_or_make, renew
 from scheduler.fleet.doorkeeper import RENEW_EVERY_US, Doorkeeper, Gate
+from scheduler.fleet.models import Receiver, RevokedCertificate
 from scheduler.store.engine import Store
+from scheduler.zones.models import Zone, ZoneKind
 
 NAMES = ("loa.example",)
 
@@ -30,3 +36,35 @@ async def test_certificates_of_a_centre_that_runs_for_months_are_renewed(
     task.cancel()
     certificate = x509.load_pem_x509_certificate(trust.centre_file.read_bytes())
     assert certificate.not_valid_after_utc > clock.now() + timedelta(days=300)
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)  # who only reads SQLite waits for nobody
+async def test_a_database_that_is_away_ends_nothing(
+    store: Store,
+    away: Callable[[], AbstractContextManager[None]],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock = SystemClock()
+    trust = load_or_make(tmp_path / "keys", clock.now())
+    renew(trust, NAMES, clock.now())
+    doorkeeper = Doorkeeper(store, trust, Gate("127.0.0.1", 1, None, None, NAMES), clock)
+    async with asyncio.timeout(30):
+        with away():
+            task = asyncio.create_task(doorkeeper.run())
+            while "the doorkeeper waits" not in caplog.text:  # noqa: ASYNC110 - told by the log alone
+                await asyncio.sleep(0.01)
+        while "the doorkeeper goes on" not in caplog.text:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        with store.writing() as db:
+            db.add(Zone(id="z1", path="/z1/", kind=ZoneKind.VILLAGE, name="Tak Pổ"))
+            db.flush()
+            db.add(Receiver(id="r1", zone_id="z1", name="Loa 1"))
+            db.flush()
+            end = clock.now() + timedelta(days=1)
+            db.add(RevokedCertificate(serial="ff", receiver_id="r1", revoked_at=clock.now(), expires_at=end))
+        while "receiver r1 is shut out" not in caplog.text:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    task.cancel()
