@@ -107,13 +107,13 @@ def touch(db: Session, now: datetime, token_sha256: str) -> None:
 def sign_out(db: Session, actor: Actor, now: datetime, token_sha256: str) -> None:
     """End the session; its cookie is worth nothing from now on."""
     repository.end_session(db, token_sha256)
-    audit.record(db, actor, now, "session.end", f"user:{actor.user_id}")
+    _note(db, actor, now, "session.end")
 
 
 def sign_out_others(db: Session, actor: Actor, now: datetime, token_sha256: str) -> None:
     """End every other session of the person, such as one left open at the office."""
     repository.end_sessions_of(db, actor.user_id, but=token_sha256)
-    audit.record(db, actor, now, "session.end_others", f"user:{actor.user_id}")
+    _note(db, actor, now, "session.end_others")
 
 
 def actor_of(db: Session, user: User, *, second_factor: bool = False, scope: frozenset[Action] | None = None) -> Actor:
@@ -216,5 +216,12 @@ def _open_session(db: Session, now: datetime, user: User, lifetime: timedelta) -
         )
     )
     actor = actor_of(db, user, second_factor=user.totp_confirmed)
-    audit.record(db, actor, now, "session.begin", f"user:{user.id}")
+    _note(db, actor, now, "session.begin")
     return SignedIn(actor, cookie, csrf_token, now + lifetime)
+
+
+def _note(db: Session, actor: Actor, now: datetime, action: str) -> None:
+    """In the record of the zone where the account belongs, so that whoever administers it sees who came and went."""
+    user = repository.user(db, actor.user_id)
+    home = repository.zone_path(db, user.zone_id) if user is not None and user.zone_id else None
+    audit.record(db, actor, now, action, f"user:{actor.user_id}", zone_path=home)

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooMany
-from scheduler.people import account, signin
+from scheduler.people import account, service, signin
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry, User, WebSession
 from scheduler.people.schemas import TokenNew
@@ -141,6 +141,20 @@ def test_a_session_ends_by_sign_out_by_age_and_when_left_alone(store: Store, lan
             signin.touch(db, now + timedelta(hours=hours), signin.digest(old))
     assert known(store, now + timedelta(hours=11, minutes=59), old) is not None
     assert known(store, now + DAY, old) is None
+
+
+def test_administrators_see_who_of_theirs_came_and_went(
+    store: Store, lan: Actor, add_person: Callable[..., Actor], places: Any, now: datetime
+) -> None:
+    cookie = enter(store, now).cookie
+    with store.writing() as db:
+        signin.sign_out(db, lan, now, signin.digest(cookie))
+    here = add_person("quản trị", places.leng, Role.ADMINISTRATOR)
+    elsewhere = add_person("nơi khác", places.van, Role.ADMINISTRATOR)
+    with store.reading() as db:
+        seen = [(entry.action, entry.user_name) for entry in service.list_audit(db, here, now)]
+        assert [entry.action for entry in service.list_audit(db, elsewhere, now)].count("session.begin") == 0
+    assert {("session.begin", "Lan"), ("session.end", "Lan")} <= set(seen)
 
 
 def test_a_changed_password_ends_all_other_sessions(store: Store, lan: Actor, now: datetime) -> None:
