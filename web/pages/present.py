@@ -17,6 +17,7 @@ from babel.units import format_unit
 
 from web.i18n import N_
 
+HALF_SECOND = timedelta(milliseconds=500)
 DASH = "–"
 US_PER_S = 1_000_000
 _HOUR_S = 3600
@@ -72,6 +73,8 @@ class Present:
     def time(self, moment: datetime | time | None, *, seconds: bool = False) -> str:
         if moment is None:
             return DASH
+        if seconds and isinstance(moment, datetime):
+            moment += HALF_SECOND  # two horns 0.1 ms apart do not show different seconds
         shown = self.local(moment) if isinstance(moment, datetime) else moment
         return shown.strftime("%H:%M:%S" if seconds else "%H:%M")
 
