@@ -5,7 +5,6 @@ but 64 lower-case hex digits is refused before it touches a path.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from broadcast.wholefile import sync
 
 CHUNK_BYTES = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -113,16 +114,8 @@ class MediaStore:
     def _adopt(self, staged: Path, sha256: str) -> str:
         target = self.path(sha256)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sync(staged)
+        sync(staged)
         staged.chmod(0o644)
         staged.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
         return sha256
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

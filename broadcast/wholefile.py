@@ -1,5 +1,9 @@
-"""A file that is either the old one or the whole new one, with its mode and owner from its first byte on."""
+"""Files that survive a power cut: a name holds the old content or the whole new one, never a part (does I/O).
 
+Mode and owner are right from the first byte on.
+"""
+
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -12,14 +16,23 @@ class Owner(NamedTuple):
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600, owner: Owner | None = None) -> None:
     """Make `path` hold `data` (temporary file, fsync, replace, fsync of the folder); OSError leaves it as it was."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     temporary.unlink(missing_ok=True)
     try:
         create(temporary, data, mode, owner)
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a power cut left of `write_whole` in and below `folder`; its only user calls it at the start."""
+    with contextlib.suppress(OSError):
+        for leftover in folder.rglob(".*.new"):
+            leftover.unlink(missing_ok=True)
 
 
 def create(path: Path, data: bytes, mode: int = 0o600, owner: Owner | None = None) -> None:
@@ -34,9 +47,9 @@ def create(path: Path, data: bytes, mode: int = 0o600, owner: Owner | None = Non
         os.fsync(descriptor)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make names created, replaced or removed in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make a file's bytes durable, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

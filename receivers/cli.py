@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from broadcast.clock import SystemClock, from_us
-from receivers import config, files, identity, status
+from broadcast.wholefile import write_whole
+from receivers import config, identity, status
 from receivers.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _write_device(folder: Path, device: str) -> None:
     lines = path.read_text().splitlines() if path.exists() else []
     kept = [line for line in lines if line.split("=")[0].strip() != "device"]
     quoted = device.replace("\\", "\\\\").replace('"', '\\"')
-    files.write_whole(path, "\n".join([f'device = "{quoted}"', *kept, ""]).encode(), mode=0o644)
+    write_whole(path, "\n".join([f'device = "{quoted}"', *kept, ""]).encode(), mode=0o644)
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -186,7 +187,7 @@ def _keep_crash(folder: Path, error: BaseException) -> str:
     """Write where it happened into a file of its own; a sentence that names it."""
     name = SystemClock().now().astimezone(UTC).strftime("crash-%Y%m%dT%H%M%S%fZ.txt")
     try:
-        files.write_whole(folder / name, "".join(traceback.format_exception(error)).encode())
+        write_whole(folder / name, "".join(traceback.format_exception(error)).encode())
         for old in sorted(folder.glob("crash-*.txt"))[:-KEPT_CRASHES]:
             old.unlink()
     except OSError:

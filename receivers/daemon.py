@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from broadcast.clock import Clock
+from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
 from broadcast.wire.documents import Ack, Fault, PlayReport, ReceiverState
 from receivers import state, status
@@ -272,6 +273,7 @@ class _Told:
 
 async def run(folder: Path, identity: Identity, config: Config, clock: Clock, make_player: MakePlayer) -> None:
     """Run the daemon until SIGTERM or SIGINT."""
+    clear_unfinished(folder)
     daemon = Daemon(folder, identity, config, clock, make_player)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

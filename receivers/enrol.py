@@ -24,11 +24,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
 from broadcast.clock import Clock
+from broadcast.wholefile import write_whole
 from broadcast.wire import enrolment
 from broadcast.wire.enrolment import MAX_ENROLMENT_BYTES, EnrolmentAnswer, EnrolmentReply, EnrolmentRequest, NotTheCodes
 from broadcast.wire.enrolment_code import EnrolmentCode
 from broadcast.wire.jws import BadSignature
-from receivers import files, identity
+from receivers import identity
 from receivers.identity import Identity
 from receivers.lean_httpx import httpx
 from receivers.version import SOFTWARE
@@ -86,7 +87,7 @@ def _key(folder: Path) -> ec.EllipticCurvePrivateKey:
         if isinstance(kept, ec.EllipticCurvePrivateKey):
             return kept
     key = ec.generate_private_key(ec.SECP256R1())
-    files.write_whole(path, _pem(key))
+    write_whole(path, _pem(key))
     return key
 
 

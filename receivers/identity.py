@@ -12,10 +12,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
+from broadcast.wholefile import write_whole
 from broadcast.wire import jws
 from broadcast.wire.documents import Id, Us
 from broadcast.wire.enrolment import BrokerAddress, order_key
-from receivers import files
 
 FILE_NAME = "identity.json"
 
@@ -57,8 +57,8 @@ def load(folder: Path) -> Identity:
 
 def save(folder: Path, identity: Identity, credentials_pem: bytes) -> None:
     """Make `identity` the one in `folder`; OSError leaves the former in force."""
-    files.write_whole(folder / identity.credentials, credentials_pem)
-    files.write_whole(folder / FILE_NAME, msgspec.json.encode(identity))
+    write_whole(folder / identity.credentials, credentials_pem)
+    write_whole(folder / FILE_NAME, msgspec.json.encode(identity))
     for old in folder.glob("credentials-*.pem"):
         if old.name != identity.credentials:
             old.unlink()

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from receivers import files
+from broadcast.wholefile import sync, write_whole
 from receivers.needs import Stored
+from receivers.quarantine import put_aside
 
 INDEX = "index.json"
 BLOCK_BYTES = 256 * 1024
@@ -69,7 +70,7 @@ class MediaStore:
             right = False
         if not right:
             self._forget(sha256)
-            files.quarantine(path, now_us)
+            put_aside(path, now_us)
             self._drop_old_aside()
             return False
         self._mark_ready(sha256, size_bytes, now_us)
@@ -85,7 +86,7 @@ class MediaStore:
             return False
         size_bytes = part.stat().st_size
         part.replace(self.path(sha256))
-        files.sync_folder(self._folder)
+        sync(self._folder)
         self._mark_ready(sha256, size_bytes, now_us)
         self._write_index()
         return True
@@ -118,7 +119,7 @@ class MediaStore:
 
     def _write_index(self) -> None:
         with contextlib.suppress(OSError):
-            files.write_whole(self._folder / INDEX, msgspec.json.encode(self._first_ready_us))
+            write_whole(self._folder / INDEX, msgspec.json.encode(self._first_ready_us))
 
     def _drop_old_aside(self) -> None:
         aside = sorted(self._folder.glob("*.bad-*"), key=lambda path: path.name.rsplit("-", 1)[1])

@@ -18,9 +18,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from broadcast.wholefile import write_whole
 from broadcast.wire.documents import Outcome, PlayReport
-from receivers import files
 from receivers.ledger import Piece, Planned, lost_piece
+from receivers.quarantine import put_aside
 
 JOURNAL = "journal"
 COMPACT_BYTES = 128 * 1024
@@ -92,7 +93,7 @@ class Outbox:
             if record is not None:
                 self._apply(record)
         if rotten:
-            files.quarantine(self._path, now_us)
+            put_aside(self._path, now_us)
             self._fill_holes(now_us)
         self._size_bytes = len(raw)
         if rotten or lines[-1] or self.sounding:
@@ -190,7 +191,7 @@ class Outbox:
         records += (Sounded(piece=piece) for pieces in self.pieces.values() for piece in pieces)
         records += (Began(planned=self.planned[key], at_us=at_us) for key, at_us in self.sounding.items())
         data = b"".join(map(_line, records))
-        files.write_whole(self._path, data)
+        write_whole(self._path, data)
         self._size_bytes = len(data)
         self._must_compact = False
 

@@ -19,10 +19,11 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
+from broadcast.wholefile import write_whole
 from broadcast.wire import topics
 from broadcast.wire.documents import Programme, ReceiverSettings, SignedDocument
 from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments
-from receivers import files
+from receivers.quarantine import put_aside
 
 NUMBERS = "numbers.json"
 ANY_TIME_US = 0  # a time at which nothing has expired yet
@@ -60,7 +61,7 @@ class Vault:
             except (Refused, OSError) as error:
                 reason = error.reason if isinstance(error, Refused) else Reason.MALFORMED
                 self.refused[reason] += 1
-                files.quarantine(path, now_us)
+                put_aside(path, now_us)
 
     def accept(self, topic: str, raw: bytes, now_us: int) -> bool:
         """Believe and keep the document in `raw`; False when it is believed already; Refused (counted) else."""
@@ -83,7 +84,7 @@ class Vault:
             return
         try:
             for topic, raw in list(self._unsaved.items()):
-                files.write_whole(self._path(topic), raw)
+                write_whole(self._path(topic), raw)
                 del self._unsaved[topic]
             self._write_numbers()
         except OSError as error:
@@ -149,7 +150,7 @@ class Vault:
         except FileNotFoundError:
             return
         except (OSError, ValueError):
-            files.quarantine(path, now_us)
+            put_aside(path, now_us)
             return
         for topic, last in table.items():
             self._trusted.accepted[topic] = Accepted(last.number, last.digest)
@@ -161,4 +162,4 @@ class Vault:
             topic: _Remembered(number=last.number, digest=last.digest, first_us=self._first_us.get(topic, 0))
             for topic, last in self._trusted.accepted.items()
         }
-        files.write_whole(self._folder / NUMBERS, msgspec.json.encode(table))
+        write_whole(self._folder / NUMBERS, msgspec.json.encode(table))

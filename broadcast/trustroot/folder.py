@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from broadcast.trustroot.authority import Authority
-from broadcast.wholefile import create, sync_folder, write_whole
+from broadcast.wholefile import create, sync, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +131,9 @@ def _make(folder: Path, now: datetime) -> None:
         authority = Authority.make(now)
         create(making / "ca.pem", _pem(authority.key, authority.certificate))
         create(making / "order.pem", _pem(ed25519.Ed25519PrivateKey.generate()))
-        sync_folder(making)
+        sync(making)
         os.rename(making, folder)  # noqa: PTH104 - must fail where another process was quicker, as rename(2) does
-        sync_folder(folder.parent)
+        sync(folder.parent)
     except OSError:
         if not (folder / "order.pem").exists():
             raise

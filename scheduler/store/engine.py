@@ -19,6 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
+from broadcast.wholefile import sync
 from scheduler.store.migrate import upgrade
 
 BUSY_TIMEOUT_S = 15
@@ -77,9 +78,9 @@ class Store:
                 _backup_sqlite(self.url.database or "", part)
             else:
                 _backup_postgresql(self.url, part)
-            _flush(part)
+            sync(part)
             part.replace(target)
-            _flush(target.parent)
+            sync(target.parent)
         finally:
             part.unlink(missing_ok=True)
 
@@ -148,11 +149,3 @@ def _backup_postgresql(url: URL, target: Path) -> None:
         raise BackupFailed("pg_dump is not installed (Debian: postgresql-client)") from missing
     except subprocess.CalledProcessError as failed:
         raise BackupFailed(failed.stderr.strip()) from failed
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
