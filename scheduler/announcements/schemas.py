@@ -9,11 +9,10 @@ from broadcast.produce.request import MAX_PAUSE_MS, MAX_REPEATS, Chime
 from broadcast.speech.voice import MAX_SPEED, MIN_SPEED
 from scheduler.announcements import naming
 from scheduler.announcements.models import RecordingState, Source
+from scheduler.zones import schemas as zones
 from scheduler.zones.schemas import Id, Input
 
-Language = Annotated[
-    str, Field(max_length=16, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", description="BCP 47.", examples=["vi"])
-]
+Language = Annotated[zones.Language, Field(description="BCP 47.", examples=["vi"])]
 # The exact limits and their messages are `naming`'s; these only keep nonsense out early.
 Title = Annotated[str, Field(max_length=10 * naming.MAX_TITLE, examples=["Lịch tiêm chủng mở rộng"])]
 Text = Annotated[

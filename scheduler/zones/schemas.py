@@ -17,7 +17,10 @@ _EXAMPLE_ID = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
 Id = Annotated[str, StringConstraints(min_length=1, max_length=26, pattern=r"^[0-9A-Za-z_-]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[\w./-]+$")]
-Language = Annotated[str, StringConstraints(max_length=16, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")]
+# A tag of BCP 47 means the same in capitals: kept in small letters, so that receivers can compare it.
+Language = Annotated[
+    str, StringConstraints(max_length=16, to_lower=True, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")
+]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 

@@ -6,11 +6,19 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
+from scheduler.announcements import service as announcements
+from scheduler.announcements.models import Recording, RecordingState
+from scheduler.announcements.schemas import NewAnnouncement, TextRecording
 from scheduler.broadcasts import board, onair, planning, repository, service
 from scheduler.clashes import EffectKind
 from scheduler.errors import Forbidden, NotFound
+from scheduler.fleet import builders
 from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.people import signin
+from scheduler.timeline import resolve
+from scheduler.zones import service as zones
 from scheduler.zones.models import Group, GroupMember, Holiday, Zone
+from scheduler.zones.schemas import ZoneSettings
 
 DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -54,6 +62,33 @@ def test_a_group_puts_it_into_the_programmes_of_its_zones_once(commune: Any) -> 
     commune.approved(commune.draft(group_ids=["G1"], zone_ids=[commune.places.leng_1]))
     assert days_of(commune, commune.places.leng_1) == [23]
     assert days_of(commune, commune.places.leng_2) == []
+
+
+def test_each_village_hears_the_recording_in_its_own_language(commune: Any) -> None:
+    """From what was typed to the documents, and through the timeline that receivers play by."""
+    words = {"vi": "Sáng mai tiêm chủng.", "SED": "Hdai tiem."}
+    recordings = [TextRecording(language=language, text=text) for language, text in words.items()]
+    new = NewAnnouncement(zone_id=commune.places.leng, title="Tiêm chủng", recordings=recordings)
+    settings = ZoneSettings.model_validate({"languages": ["Sed", "vi"]})
+    with commune.store.writing() as db:
+        made = announcements.create(db, commune.official, commune.now, new)
+        for digit, shown in enumerate(made.recordings):
+            row = db.get_one(Recording, shown.id)
+            row.state, row.sha256, row.size_bytes = RecordingState.READY, f"{digit}" * 64, 9
+            row.duration_us = 60_000_000
+        zones.change_settings(db, signin.machine(db), commune.now, commune.places.leng_2, version=1, settings=settings)
+    commune.approved(commune.draft(made.id))
+    heard = {}
+    with commune.store.reading() as db:
+        for zone_id in (commune.places.leng_1, commune.places.leng_2):
+            programme = builders.programme(db, zone_id, commune.now)
+            told = builders.receiver_settings(db, f"R{zone_id[1:]}", commune.now)
+            assert programme is not None
+            assert told is not None
+            plan, rules = programme.document.airings, told.document  # type: ignore[union-attr]
+            [segment] = resolve(plan, rules.rules, rules.languages).segments  # type: ignore[union-attr]
+            heard[zone_id] = segment.media.language
+    assert heard == {commune.places.leng_1: "vi", commune.places.leng_2: "sed"}
 
 
 def test_a_holiday_counts_where_it_is_kept_and_below(commune: Any) -> None:
