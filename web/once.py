@@ -34,11 +34,15 @@ class Once:
         self._key = key
         self._request_sha256 = request_sha256
 
-    def __call__(self, db: Session, now: datetime, make: Callable[[], ViewT]) -> ViewT:
-        """What `make` gives, kept with its key in the same transaction; without a key nothing is kept."""
+    def __call__(self, db: Session, now: datetime, make: Callable[[], ViewT], *, sent: str = "") -> ViewT:
+        """What `make` gives, kept with its key in the same transaction; without a key nothing is kept.
+
+        `sent` tells requests apart whose body is not JSON.
+        """
         if self._key is None:
             return make()
-        kept = idempotency.claim(db, now, self._user_id, self._key, self._request_sha256)
+        asked = hashlib.sha256(f"{self._request_sha256} {sent}".encode()).hexdigest()
+        kept = idempotency.claim(db, now, self._user_id, self._key, asked)
         if kept is not None:
             raise Repeated(kept.status, kept.body)
         view = make()

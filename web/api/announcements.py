@@ -231,7 +231,8 @@ async def upload_announcement(
             naming.title(new.title)
         sound = keep(received, producer_of(centre).originals)
         with centre.store.writing() as db:
-            made = once(db, now, lambda: service.create_from_sound(db, actor, now, new, sound))
+            sent = f"{new.model_dump_json()} {sound.sha256}"
+            made = once(db, now, lambda: service.create_from_sound(db, actor, now, new, sound), sent=sent)
             tell_after(db, centre.changes, f"announcement:{made.id}")
         return made
 

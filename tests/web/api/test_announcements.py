@@ -194,6 +194,16 @@ def test_another_language_is_uploaded_to_it(as_: Browser, beep: bytes) -> None:
     assert [recording["language"] for recording in both.json()["recordings"]] == ["vi", "xtd"]
 
 
+def test_an_upload_repeated_with_its_key_is_one_announcement(as_: Browser, beep: bytes) -> None:
+    client = as_("official")
+    client.headers["idempotency-key"] = "k1"
+    first, again = (upload(client, beep) for _ in "12")
+    assert (first.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert again.headers["idempotent-replayed"] == "true"
+    assert upload(client, beep + b"\0").json()["code"] == "idempotency_key_reused"
+    assert upload(client, beep, title="Khác").json()["code"] == "idempotency_key_reused"
+
+
 def test_uploads_that_are_refused_leave_nothing(as_: Browser, centre: Centre, beep: bytes) -> None:
     client = as_("official")
     assert upload(client, b"").json()["code"] == "empty_file"
