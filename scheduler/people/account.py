@@ -23,7 +23,7 @@ MAX_TOKENS = 50
 
 def change_password(store: Store, known: Known, now: datetime, old_password: str, new_password: str) -> None:
     """Take the new password and end every other session of the person; else Invalid that says what to do."""
-    _by_session(known)
+    by_session(known)
     user = prove(store, known.actor, now, old_password, "old_password")
     passwords.checked(new_password, user.login)
     if new_password == old_password:
@@ -67,7 +67,7 @@ def change_own(db: Session, actor: Actor, now: datetime, change: OwnChange) -> U
 
 def begin_totp(db: Session, known: Known, now: datetime) -> TotpEnrolment:
     """A new secret to show once; it is asked for at sign-in once a code of it was confirmed."""
-    _by_session(known)
+    by_session(known)
     user = _own(db, known.actor)
     if user.totp_confirmed:
         raise Conflict("totp_there", "The second factor is on. Turn it off first.")
@@ -80,7 +80,7 @@ def begin_totp(db: Session, known: Known, now: datetime) -> TotpEnrolment:
 
 def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> None:
     """Turn the second factor on with a first code from the telephone; this session counts as confirmed by it."""
-    _by_session(known)
+    by_session(known)
     user = _own(db, known.actor)
     if user.totp_confirmed or user.totp_secret is None:
         raise Conflict("totp_not_begun", "Begin setting up the second factor first.")
@@ -97,7 +97,7 @@ def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> None:
 
 def end_totp(store: Store, known: Known, now: datetime, password: str) -> None:
     """Turn the second factor off; asks for the password once more."""
-    _by_session(known)
+    by_session(known)
     prove(store, known.actor, now, password)
     with store.writing() as db:
         user = _own(db, known.actor)
@@ -153,7 +153,8 @@ def _may_edit_tokens(actor: Actor, now: datetime) -> None:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
 
 
-def _by_session(known: Known) -> None:
+def by_session(known: Known) -> None:
+    """Return if this is the person themselves; a token is for its scope, and an account is in none."""
     if known.csrf_token is None:
         raise Forbidden("needs_session", "Sign in with the password to do this; a token cannot.")
 

@@ -1,6 +1,7 @@
 """The own session and account: /api/v1/session, /api/v1/me, /api/v1/tokens."""
 
 from http import HTTPStatus
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session
@@ -37,6 +38,15 @@ from web.auth import (
 )
 from web.problems import responses
 
+
+def by_session(known: AnyKnown) -> Known:
+    """Who is asking, by a sign-in of their own; Forbidden for a token."""
+    account.by_session(known)
+    return known
+
+
+BySession = Annotated[Known, Depends(by_session)]
+
 router = APIRouter(prefix="/api/v1", responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
 
 
@@ -61,14 +71,14 @@ def sign_in(body: SignInInput, request: Request, response: Response, centre: The
 
 
 @router.delete("/session", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
-def sign_out(response: Response, centre: TheCentre, db: WriteDb, known: AnyKnown, now: Now) -> None:
+def sign_out(response: Response, centre: TheCentre, db: WriteDb, known: BySession, now: Now) -> None:
     """End the session; its cookie is worth nothing from now on."""
     signin.sign_out(db, known.actor, now, known.token_sha256)
     take_cookie(response, centre.settings)
 
 
 @router.delete("/session/others", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
-def sign_out_others(db: WriteDb, known: AnyKnown, now: Now) -> None:
+def sign_out_others(db: WriteDb, known: BySession, now: Now) -> None:
     """End every other session of yours."""
     signin.sign_out_others(db, known.actor, now, known.token_sha256)
 
@@ -80,7 +90,7 @@ def me(db: ReadDb, known: AnyKnown, now: Now) -> Me:
 
 
 @router.patch("/me", tags=["session"])
-def change_me(body: OwnChange, db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> Me:
+def change_me(body: OwnChange, db: WriteDb, known: BySession, _actor: CurrentActor, now: Now) -> Me:
     """Your name and language."""
     account.change_own(db, known.actor, now, body)
     return _me(db, known, now)

@@ -182,6 +182,10 @@ def test_a_token_does_what_its_scope_says_without_cookie_or_csrf(
     assert (
         client.put("/api/v1/me/password", json={"old_password": PASSWORD, "new_password": "x" * 12}).status_code == 403
     )
+    for method, path in (("DELETE", "/session"), ("DELETE", "/session/others"), ("PATCH", "/me")):
+        refused = client.request(method, f"/api/v1{path}", json={"name": "Kẻ lạ"} if method == "PATCH" else None)
+        assert (refused.status_code, refused.json()["code"]) == (403, "needs_session")
+    assert browser.get("/api/v1/me").json()["name"] == "Lan"
     assert made["token"] not in browser.get("/api/v1/tokens").text
     asyncio.run(clock.advance(timedelta(days=30)))
     assert client.get("/api/v1/zones").status_code == 401
