@@ -23,7 +23,11 @@ from broadcast.wire.documents import Media, Outcome, SignedDocument
 from broadcast.wire.trust import seal
 from receivers import identity, status
 from receivers.exit_codes import ExitCode
+from receivers.lab.correlate import align
+from receivers.lab.listen import Listener
+from receivers.lab.signals import read_opus
 from receivers.outbox import Outbox
+from receivers.sound.cue import RATE_HZ
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,13 +66,17 @@ def cuttable(centre: Centre, relay: Relay) -> tuple[Centre, Relay]:
     return centre, relay
 
 
+def _served(centre: Centre, path: Path, duration_us: int) -> Media:
+    body = path.read_bytes()
+    sha256 = hashlib.sha256(body).hexdigest()
+    centre.http.bodies[sha256] = body
+    return Media(sha256=sha256, size_bytes=len(body), duration_us=duration_us)
+
+
 @pytest.fixture
 def media(centre: Centre, another: Path) -> Media:
     """Two seconds of sound, served by the centre."""
-    body = another.read_bytes()
-    sha256 = hashlib.sha256(body).hexdigest()
-    centre.http.bodies[sha256] = body
-    return Media(sha256=sha256, size_bytes=len(body), duration_us=2 * S)
+    return _served(centre, another, 2 * S)
 
 
 @pytest.fixture
@@ -118,6 +126,32 @@ async def test_a_programme_is_played_and_reported_with_the_link_up_and_with_the_
         assert report.rms_dbfs > -40
         assert report.played_us == pytest.approx(2 * S, abs=60_000)
         assert report.start_error_us is not None
+
+
+async def test_a_killed_broker_is_not_heard_and_gets_the_report_when_it_is_back(
+    centre: Centre, folder: Path, horns: VirtualHorns, announcement: Path, desk: Desk
+) -> None:
+    six = _served(centre, announcement, 6 * S)
+    await centre.publish(_lasting(desk.settings()))
+    with Listener(horns, "horn1", folder / "heard.s16", SystemClock()) as listener:
+        async with _daemon(folder, horns):
+            await centre.until(lambda: any(state.online and state.player == "idle" for state in centre.states))
+            start_us = SystemClock().now_us() + 4 * S
+            await centre.publish(_lasting(desk.programme([desk.airing("whole", start_us, six)])))
+            await centre.until(lambda: centre.states[-1].airing_id == "whole")
+            killed = centre.lab.broker.pid
+            assert killed is not None
+            os.kill(killed, signal.SIGKILL)
+            await centre.until(lambda: centre.reports != [], seconds=40)
+        recording = listener.stop()
+    report = centre.reports[0]
+    assert (report.airing_id, report.outcome) == ("whole", Outcome.HEARD)
+    assert report.end_us is not None
+    assert report.end_us - start_us == pytest.approx(6 * S, abs=S)
+    assert centre.lab.broker.pid not in {None, killed}
+    found = align(read_opus(announcement), recording.between(start_us - S // 10, start_us + 6 * S + S // 10), RATE_HZ)
+    assert found.copies == 1
+    assert found.correlation >= 0.8  # four of the six seconds would be missing; a busy machine loses tenths
 
 
 async def test_a_forged_order_is_counted_and_told_and_changes_nothing(
