@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from broadcast.wire.documents import Airing, AiringId, Media, Outcome, PlayReport
+from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S
 
 SILENT_DBFS = -60.0  # below this a horn gives out nothing that a person hears
 JOIN_TOLERANCE_US = 500_000  # a start this late still counts as the beginning: the chime's first moment
-RATE_HZ = 48_000
-US_PER_S = 1_000_000
 MAX_REASON = 80
 
 NOT_RUNNING = "not_running"  # the daemon was off the whole time
@@ -136,4 +135,4 @@ def level_dbfs(pieces: Sequence[Piece]) -> float | None:
     energy = sum(count * 10 ** (level / 10) for count, level in measured)
     if not frames or energy <= 0:
         return None
-    return max(10 * math.log10(energy / frames), -120.0)
+    return max(10 * math.log10(energy / frames), FLOOR_DBFS)

@@ -294,12 +294,8 @@ def piece_of(airing_id: str, anchor_us: int, played: Played) -> Piece:
         frames=played.frames_played,
         gap_us=played.gap_us,
         underruns=played.underruns,
-        rms_dbfs=_finite(played.rms_dbfs),
-        peak_dbfs=_finite(played.peak_dbfs),
+        rms_dbfs=played.rms_dbfs,
+        peak_dbfs=played.peak_dbfs,
         finished=played.finished,
         error=played.error,
     )
-
-
-def _finite(level_dbfs: float) -> float | None:
-    return level_dbfs if abs(level_dbfs) < float("inf") else None

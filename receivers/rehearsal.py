@@ -8,10 +8,11 @@ Rules
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from receivers.sound.cue import Cue, Played, PlayerStatus, check_plan
+from receivers.sound.cue import FLOOR_DBFS, Cue, Played, PlayerStatus, check_plan
 
 FRAMES_PER_MS = 48
 LEVEL_DBFS = -18.0
+CREST_DB = 12.0
 
 
 class VirtualPlayer:
@@ -62,7 +63,7 @@ class VirtualPlayer:
         playing = self._sounding.key if self._sounding else None
         return PlayerStatus(
             playing=playing,
-            level_dbfs=self.level_dbfs if playing else float("-inf"),
+            level_dbfs=self.level_dbfs if playing else FLOOR_DBFS,
             callback_age_us=None if self.silent else 0,
             clock_ready=not self.silent,
             drift_ppm=0.0,
@@ -101,6 +102,7 @@ class VirtualPlayer:
 
     def _played(self, cue: Cue, start_us: int | None, end_us: int | None, error: str | None = None) -> Played:
         length_us = end_us - start_us if start_us is not None and end_us is not None else 0
+        level_dbfs = max(self.level_dbfs + cue.gain_db, FLOOR_DBFS) if length_us else FLOOR_DBFS
         return Played(
             key=cue.key,
             planned_start_us=cue.start_us,
@@ -111,8 +113,8 @@ class VirtualPlayer:
             frames_played=length_us * FRAMES_PER_MS // 1000,
             gap_us=0,
             underruns=0,
-            rms_dbfs=self.level_dbfs + cue.gain_db if length_us else float("-inf"),
-            peak_dbfs=self.level_dbfs + cue.gain_db + 12.0 if length_us else float("-inf"),
+            rms_dbfs=level_dbfs,
+            peak_dbfs=level_dbfs + CREST_DB if level_dbfs > FLOOR_DBFS else FLOOR_DBFS,
             clipped_frames=0,
             finished=end_us is not None and end_us - cue.origin_us >= self._durations_us.get(cue.path, 0),
             error=error,

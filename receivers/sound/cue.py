@@ -14,6 +14,7 @@ from pathlib import Path
 
 RATE_HZ = 48_000  # every file and every horn
 US_PER_S = 1_000_000
+FLOOR_DBFS = -120.0  # silence; a number, so that it can be sent, stored and drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class PlayerStatus:
-    """The player at this moment; `faults` are short English codes, empty when all is well."""
+    """The player at this moment; silence is FLOOR_DBFS; `faults` are short English codes, empty when all is well."""
 
     playing: str | None
     level_dbfs: float

@@ -6,10 +6,9 @@ from math import log10
 
 import numpy as np
 
-from receivers.sound.cue import RATE_HZ, US_PER_S
+from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S
 from receivers.sound.mixer import FULL_SCALE, Pcm
 
-FLOOR_DBFS = -120.0  # silence; a number, so that it can be stored and drawn
 NOW_FRAMES = RATE_HZ * 4 // 10  # "level now" is over the last 400 ms
 
 

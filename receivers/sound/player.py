@@ -7,10 +7,9 @@ from typing import Self
 
 from broadcast.clock import Clock
 from receivers.sound.anchor import Timebase
-from receivers.sound.cue import Cue, Played, PlayerStatus, check_plan
+from receivers.sound.cue import FLOOR_DBFS, Cue, Played, PlayerStatus, check_plan
 from receivers.sound.decode import DecodedFile
 from receivers.sound.device import Device, DeviceError
-from receivers.sound.meter import FLOOR_DBFS
 from receivers.sound.stage import Stage
 from receivers.sound.voice import Lost
 

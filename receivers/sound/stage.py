@@ -18,9 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from receivers.sound.anchor import Timebase
-from receivers.sound.cue import RATE_HZ, US_PER_S, Cue, Played
+from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S, Cue, Played
 from receivers.sound.decode import Source
-from receivers.sound.meter import FLOOR_DBFS
 from receivers.sound.mixer import Pcm, to_pcm
 from receivers.sound.voice import Lost, Voice
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from broadcast.wire import topics
-from broadcast.wire.documents import AfterCut, BroadcastClass, Late, Outcome, QuietHours, Quota, Rules
+from broadcast.wire.documents import AfterCut, BroadcastClass, Late, Outcome, PlayReport, QuietHours, Quota, Rules
 from receivers.node import STEADY_US
 from receivers.rehearsal import VirtualPlayer
+from receivers.sound.cue import FLOOR_DBFS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,6 +239,16 @@ def test_volume_follows_the_local_hour_and_zero_is_reported_silent(rig: Rig, des
     assert rig.reports["half"].outcome is Outcome.HEARD
     assert rig.reports["half"].rms_dbfs == pytest.approx(-28.0)
     assert rig.reports["mute"].outcome is Outcome.SILENT
+
+
+def test_digital_silence_is_reported_as_a_number(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 30)
+    rig.fetch(media)
+    rig.player.level_dbfs = FLOOR_DBFS
+    rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media)]))
+    rig.run(60)
+    sent = msgspec.json.decode(msgspec.json.encode(rig.reports["a"]), type=PlayReport)
+    assert (sent.outcome, sent.rms_dbfs, sent.peak_dbfs) == (Outcome.SILENT, FLOOR_DBFS, FLOOR_DBFS)
 
 
 def test_an_emergency_is_as_loud_as_the_loudest_hour(rig: Rig, desk: Desk) -> None:

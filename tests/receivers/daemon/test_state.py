@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from broadcast.wire.documents import ReceiverState
 from receivers import state
 from receivers.needs import Need, Stored
-from receivers.sound.cue import PlayerStatus
+from receivers.sound.cue import FLOOR_DBFS, PlayerStatus
 from receivers.tasks import end, run_until
 
 NOON = 1_800_000_000_000_000
@@ -53,6 +53,12 @@ def test_a_state_is_what_the_wire_allows() -> None:
     assert (told.player, told.airing_id, told.level_dbfs) == ("playing", "a", -20.0)
     assert (told.pending_reports, told.acknowledged) == (0, 7)
     assert [(media.done_bytes, media.ready_us) for media in told.media] == [(100, NOON), (100, None)]
+
+
+def test_digital_silence_is_told_as_a_number() -> None:
+    status = PlayerStatus("a~1~0", FLOOR_DBFS, 0, True, None, 0, 0, 0, ())
+    told = state.state(msgspec.structs.replace(FACTS, status=status), (), NOON, online=True)
+    assert msgspec.json.decode(msgspec.json.encode(told), type=ReceiverState).level_dbfs == FLOOR_DBFS
 
 
 @pytest.mark.parametrize(

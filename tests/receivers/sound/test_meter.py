@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receivers.sound.meter import FLOOR_DBFS, NOW_FRAMES, Meter
+from receivers.sound.cue import FLOOR_DBFS
+from receivers.sound.meter import NOW_FRAMES, Meter
 
 SAMPLES = st.lists(st.integers(-32_767, 32_767), min_size=1, max_size=300)
 
@@ -44,6 +45,12 @@ def test_gaps_and_clipping_add_up() -> None:
     meter.add(np.zeros(960, dtype=np.int16), clipped_frames=3, gap_frames=480)
     meter.add(np.zeros(960, dtype=np.int16), clipped_frames=4, gap_frames=0)
     assert (meter.level().clipped_frames, meter.level().gap_us) == (7, 10_000)
+
+
+def test_digital_silence_is_the_floor() -> None:
+    meter = Meter()
+    meter.add(np.zeros(NOW_FRAMES, dtype=np.int16))
+    assert (meter.level().rms_dbfs, meter.level().peak_dbfs, meter.now_dbfs()) == (FLOOR_DBFS,) * 3
 
 
 def test_nothing_heard_is_the_floor() -> None:
