@@ -85,20 +85,22 @@ def airings_of(
         return []
     earliest_us = window[0] - _reach_us(broadcast, media) + 1
     starts = expand(recurrence, (from_us(max(0, earliest_us)), from_us(window[1])), holidays)
-    return [
-        Airing(
-            id=f"{broadcast.id}.{to_us(start)}",
-            broadcast_id=broadcast.id,
-            cls=broadcast.cls,
-            start_us=to_us(start),
-            media=media,
-            order=broadcast.order,
-            late=broadcast.late,
-            after_cut=broadcast.after_cut,
-            window_us=broadcast.window_s * US_PER_S,
-        )
-        for start in starts
-    ]
+    return [airing_at(broadcast, media, to_us(start)) for start in starts]
+
+
+def airing_at(broadcast: Broadcast, media: tuple[Media, ...], start_us: int) -> Airing:
+    """The airing of a broadcast that starts then."""
+    return Airing(
+        id=f"{broadcast.id}.{start_us}",
+        broadcast_id=broadcast.id,
+        cls=broadcast.cls,
+        start_us=start_us,
+        media=media,
+        order=broadcast.order,
+        late=broadcast.late,
+        after_cut=broadcast.after_cut,
+        window_us=broadcast.window_s * US_PER_S,
+    )
 
 
 def start_of(airing_id: str) -> datetime:

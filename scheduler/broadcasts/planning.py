@@ -4,7 +4,7 @@ Rules
 - A zone's programme holds what is aimed at exactly that zone, directly or by a group. What a receiver plays is the
   programmes of its own zone and of all zones above it.
 - It runs from the start of the local day, so that a day's quota counts what was played already; what is done stays in
-  it until the day is over.
+  it until the day is over, and so does what sounded of a broadcast that was cancelled or changed afterwards.
 - Zones that are no more, and holidays where a broadcast skips them, have no airings.
 """
 
@@ -84,10 +84,29 @@ def plans(db: Session, where: Collection[Place], window: Window, *, without: str
         titles[item.broadcast.id] = item.title
         for zone_id, occurrences in _aired(item, by_id, window).items():
             found[zone_id] += occurrences
+    titles |= _add_played(db, found, window)
     by_zone = {
         zone_id: tuple(sorted(a, key=lambda airing: (airing.start_us, airing.id))) for zone_id, a in found.items()
     }
     return Plans(by_zone, titles)
+
+
+def _add_played(db: Session, found: dict[str, list[Airing]], window: Window) -> dict[str, str]:
+    """Add what sounded of broadcasts that are no longer planned; their titles."""
+    rows = [
+        (row, broadcast)
+        for row, broadcast in repository.played(db, from_us(window[0]), from_us(window[1]))
+        if not found.keys().isdisjoint(row.zone_ids)
+    ]
+    if not rows:
+        return {}
+    recordings = repository.recordings_of(db, {broadcast.announcement_id for _row, broadcast in rows})
+    for row, broadcast in rows:
+        media = airings.media_of(recordings[broadcast.announcement_id])
+        for zone_id in found.keys() & set(row.zone_ids) if media else ():
+            found[zone_id].append(airings.airing_at(broadcast, media, to_us(row.start_at)))
+    named = repository.named(db, {broadcast.id for _row, broadcast in rows})
+    return {broadcast_id: title for broadcast_id, (title, _cls) in named.items()}
 
 
 def programme_for(db: Session, zone_id: str, now: datetime) -> tuple[Airing, ...]:

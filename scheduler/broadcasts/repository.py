@@ -138,6 +138,22 @@ def placed(
     return [Placed(b, title, recordings[b.announcement_id], frozenset(where[b.id])) for b, title in rows]
 
 
+def played(db: Session, start: datetime, end: datetime) -> list[tuple[PlannedAiring, Broadcast]]:
+    """What sounded in `[start, end)` of broadcasts that have been cancelled or changed since."""
+    query = (
+        select(PlannedAiring, Broadcast)
+        .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
+        .where(
+            col(PlannedAiring.end_at) > start,
+            col(PlannedAiring.start_at) < end,
+            col(PlannedAiring.withdrawn_at).is_(None),
+            col(Broadcast.state).not_in((*PLAYING, State.DONE)),
+        )
+        .order_by(col(PlannedAiring.id))
+    )
+    return [(row, broadcast) for row, broadcast in db.execute(query)]
+
+
 def _placements(zone_ids: Collection[str], wanted: ColumnElement[bool]) -> "Select[tuple[str, str]]":
     """(broadcast, zone) pairs, directly or by a group."""
     zone_id, member_id = col(BroadcastTarget.zone_id), col(GroupMember.zone_id)

@@ -161,6 +161,8 @@ def cancel(db: Session, actor: Actor, now: datetime, broadcast_id: str, asked: C
     held = _for_step(db, actor, now, broadcast_id, Event.CANCEL)
     row = held.row
     if asked is not None and asked.occurrence is not None:
+        if asked.occurrence <= now and not repository.running_airings(db, now).get(row.id):
+            raise Invalid("occurrence_over", "This occurrence is over.", field="occurrence")
         _leave_out(row, asked.occurrence)
         return _done(db, actor, now, held, "cancel_one", occurrence=asked.occurrence.isoformat())
     row.state, row.cancelled_at = step(State(row.state), Event.CANCEL), now

@@ -10,8 +10,9 @@ from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.announcements.schemas import NewAnnouncement, TextRecording
 from scheduler.broadcasts import board, onair, planning, repository, service
+from scheduler.broadcasts.schemas import CancelIn
 from scheduler.clashes import EffectKind
-from scheduler.errors import Forbidden, NotFound
+from scheduler.errors import Forbidden, Invalid, NotFound
 from scheduler.fleet import builders
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.people import signin
@@ -47,6 +48,34 @@ def test_what_is_done_today_stays_until_the_day_is_over(commune: Any) -> None:
         onair.tick(db, after)
     assert days_of(commune, commune.places.leng_1, after) == [23]
     assert days_of(commune, commune.places.leng_1, after + timedelta(days=1)) == []
+
+
+def test_what_sounded_counts_for_the_day_though_it_was_cancelled_or_changed_since(commune: Any) -> None:
+    """Else a quota of one session a day is gone round by cancelling what has played."""
+    cancelled, changed = (
+        commune.approved(commune.draft(when=DAILY | {"starts_local": f"2026-11-23T{h}:00"})) for h in ("09", "10")
+    )
+    coming = commune.approved()
+    noon = commune.later(hours=4)
+    with commune.store.writing() as db:
+        onair.tick(db, noon)
+        db.get_one(Zone, commune.places.leng_1).quota = {
+            "sessions_per_day": 2,
+            "session_us": 3_600_000_000,
+            "gap_us": 0,
+        }
+        with pytest.raises(Invalid, match="over"):
+            service.cancel(db, commune.official, noon, cancelled.id, CancelIn(occurrence=commune.later(hours=1)))
+        service.cancel(db, commune.official, noon, cancelled.id)
+        service.edit(db, commune.official, noon, changed.id, commune.draft(when=DAILY), version=changed.version)
+    day = to_us(START) - 10 * 3600 * 1_000_000, to_us(START) + 3600 * 1_000_000
+    with commune.store.reading() as db:
+        resolution, _plans = planning.timeline_for(db, commune.places.leng_1, day)
+        shown = board.board(db, commune.official, noon).villages[0].airings
+    assert [segment.broadcast_id for segment in resolution.segments] == [cancelled.id, changed.id]
+    assert [dropped.airing_id.partition(".")[0] for dropped in resolution.dropped] == [coming.id]
+    assert [airing.broadcast_id for airing in shown] == [cancelled.id, changed.id, coming.id]
+    assert days_of(commune, commune.places.leng_1, commune.later(days=1)) == []
 
 
 def test_what_is_not_approved_is_in_no_programme(commune: Any) -> None:
