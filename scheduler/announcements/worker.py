@@ -34,7 +34,7 @@ from broadcast.produce.request import (
 )
 from scheduler.announcements import repository
 from scheduler.announcements.models import Recording, RecordingState, Source
-from scheduler.broadcasts import onair
+from scheduler.broadcasts.onair import sound_settled
 from scheduler.changes import Changes
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
@@ -176,7 +176,7 @@ class Worker:
             else:
                 recording.state, recording.error_code = RecordingState.FAILED, outcome.value
             db.flush()
-            words = onair.sound_settled(db, job.announcement_id, now)
+            words = sound_settled(db, job.announcement_id, now)
         self._changes.tell((*_words(job), *words))
 
 
