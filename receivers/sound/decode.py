@@ -17,7 +17,9 @@ from receivers.sound.mixer import Samples
 log = logging.getLogger(__name__)
 
 AHEAD_FRAMES = 2 * RATE_HZ  # decoded sound held ready: all the memory that an open file needs
-PREROLL_FRAMES = RATE_HZ * 120 // 1000  # Opus needs 80 ms before a seek target to converge (RFC 7845, 4.6)
+# RFC 7845, 4.6 asks for 80 ms before a seek target. After 120 ms one place in eight was still up to 0.008 off, after
+# 300 ms none of 151 by more than 0.00002; it costs nothing that can be measured.
+PREROLL_FRAMES = RATE_HZ * 400 // 1000
 RESEEK_FRAMES = 5 * RATE_HZ  # further away than this a seek is cheaper than decoding on
 HOLE_FRAMES = 2 * RATE_HZ  # a file with a longer hole is broken
 REFILL_S = 0.1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from receivers.lab.signals import murmur, read_opus, write_opus
@@ -65,6 +65,7 @@ def test_any_place_is_entered_to_the_sample(announcement: Path, decoded: Samples
     assert np.abs(sound - decoded[position : position + RATE_HZ]).max() < 1e-4
 
 
+@example(jumps=[2261448])  # with a pre-roll of 120 ms it was 0.008 off here
 @given(jumps=st.lists(st.integers(0, 59 * RATE_HZ), min_size=1, max_size=6))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_jump_anywhere_and_back_finds_its_place(long_file: tuple[Path, Samples], jumps: list[int]) -> None:
