@@ -64,7 +64,11 @@ class NewAnnouncement(Input):
 
     zone_id: Id
     title: Title
-    recordings: list[TextRecording] = Field(min_length=1, max_length=16)
+    recordings: list[TextRecording] = Field(
+        min_length=1,
+        max_length=16,
+        examples=[[{"language": "vi", "text": "Sáng thứ Bảy, ngày 14/6, từ 7h30, trạm y tế tiêm chủng cho trẻ."}]],
+    )
     urgent: bool = False
 
 

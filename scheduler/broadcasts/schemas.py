@@ -58,7 +58,7 @@ class BroadcastIn(Input):
     cls: BroadcastClass = BroadcastClass.NORMAL
     zone_ids: list[Id] = Field(default=[], max_length=MAX_TARGETS)
     group_ids: list[Id] = Field(default=[], max_length=MAX_TARGETS)
-    when: When
+    when: When = Field(examples=[{"kind": "at", "starts_local": "2026-11-23T17:00"}])
     order: int = Field(default=0, ge=-(2**31), le=2**31 - 1, description="Settles equals of one class: smaller first.")
     late: Late = Late.JOIN
     after_cut: AfterCut = AfterCut.TIMELINE

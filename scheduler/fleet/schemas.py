@@ -62,7 +62,9 @@ class ReceiverMove(Input):
 
 
 class ReceiverVolume(Input):
-    volume_by_hour: VolumeByHour | None = Field(description="Per cent for each local hour; null is all full.")
+    volume_by_hour: VolumeByHour | None = Field(
+        description="Per cent for each local hour; null is all full.", examples=[[60] * 6 + [100] * 15 + [60] * 3]
+    )
 
 
 class CodeNew(Input):
@@ -80,7 +82,11 @@ class EnrolmentIn(BaseModel):
     """As `broadcast.wire.enrolment.EnrolmentRequest`; what a newer receiver says beside it is left aside."""
 
     code: str = Field(max_length=64, examples=["7Q2M4-K9DXT-3FZ8B-P6HWC"])
-    csr: str = Field(max_length=32 * 1024, description="Certificate request in PEM, P-256 or Ed25519.")
+    csr: str = Field(
+        max_length=32 * 1024,
+        description="Certificate request in PEM, P-256 or Ed25519.",
+        examples=["-----BEGIN CERTIFICATE REQUEST-----\n…\n-----END CERTIFICATE REQUEST-----\n"],
+    )
     software: str = Field("", max_length=64, examples=["loa/0.1.0"])
 
 

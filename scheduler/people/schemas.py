@@ -17,7 +17,7 @@ Login = Annotated[
 ]
 Language = Literal["vi", "en"]
 # The rule on passwords is one: `scheduler.people.passwords`; this bound only keeps the work small.
-Password = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=1000), Field(examples=["bốn từ thường nối nhau"])]
 
 
 class SignInInput(Input):

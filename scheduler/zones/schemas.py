@@ -14,7 +14,11 @@ from scheduler.zones.models import ZoneKind
 MINUTE_US = 60_000_000
 _EXAMPLE_ID = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=26, pattern=r"^[0-9A-Za-z_-]+$")]
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=26, pattern=r"^[0-9A-Za-z_-]+$"),
+    Field(examples=[_EXAMPLE_ID]),
+]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[\w./-]+$")]
 # A tag of BCP 47 means the same in capitals: kept in small letters, so that receivers can compare it.

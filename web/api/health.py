@@ -19,6 +19,7 @@ class Health(BaseModel):
 
 @router.get("/health")
 def health(db: ReadDb, centre: TheCentre) -> Health:
+    """Whether the centre answers; open to whoever watches it."""
     connected = centre.bus is not None and centre.bus.connected
     return Health(
         status="ok" if connected else "degraded", broker_connected=connected, documents_waiting=outbox.backlog(db)

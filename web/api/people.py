@@ -57,6 +57,7 @@ def create_user(body: UserNew, response: Response, centre: TheCentre, actor: Cur
 
 @people_routes.get("/users/{user_id}")
 def get_user(user_id: str, response: Response, db: ReadDb, actor: CurrentActor, now: Now) -> UserView:
+    """One person of your zones, or yourself."""
     user = service.user_for(db, actor, now, user_id)
     give_etag(response, user.version)
     return service.user_views(db, [user])[0]

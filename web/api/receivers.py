@@ -58,6 +58,7 @@ def create_receiver(
 
 @router.get("/receivers/{receiver_id}")
 def get_receiver(receiver_id: str, response: Response, db: ReadDb, actor: CurrentActor, now: Now) -> ReceiverDetail:
+    """One receiver with what it said of itself last."""
     return _told(response, service.view(db, actor, now, receiver_id))
 
 

@@ -145,6 +145,7 @@ def create_group(
     "/groups/{group_id}",
 )
 def get_group(group_id: str, response: Response, db: ReadDb, actor: CurrentActor, now: Now) -> GroupView:
+    """One group with its members."""
     return _group(db, response, groups.group_for(db, actor, now, group_id))
 
 
@@ -195,6 +196,7 @@ def fill_holidays(body: HolidayFill, db: WriteDb, actor: CurrentActor, now: Now)
 
 @holidays_routes.delete("/holidays/{zone_id}/{day}", status_code=HTTPStatus.NO_CONTENT)
 def remove_holiday(zone_id: str, day: date, db: WriteDb, actor: CurrentActor, now: Now) -> None:
+    """A day that was one is none any more; it needs the right to set the zone's settings."""
     calendar.remove_holiday(db, actor, now, zone_id, day)
 
 
