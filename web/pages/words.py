@@ -92,7 +92,20 @@ ZONE_KIND = MappingProxyType(
         "other": N_("Area"),
     }
 )
-LANGUAGE = MappingProxyType({"vi": N_("Vietnamese"), "en": N_("English")})
+# Tags of BCP 47 (ISO 639-3 where there is no shorter one) for what is spoken in the mountain districts.
+LANGUAGE = MappingProxyType(
+    {
+        "vi": N_("Vietnamese"),
+        "sed": N_("Xo Dang, Ca Dong"),
+        "mng": N_("Mnong"),
+        "cua": N_("Co"),
+        "ktv": N_("Co Tu"),
+        "bru": N_("Bru, Van Kieu"),
+        "pac": N_("Pa Co, Ta Oi"),
+        "hre": N_("Hre"),
+        "en": N_("English"),
+    }
+)
 VOICE_REGION = MappingProxyType({"north": N_("North"), "central": N_("Centre"), "south": N_("South")})
 REFUSAL = MappingProxyType(
     {
