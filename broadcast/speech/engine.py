@@ -7,6 +7,7 @@ or breaks on one sentence outlives it.
 import tempfile
 import threading
 import wave
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,12 +19,12 @@ from broadcast.speech.wav import WavJoiner, read_pcm, whole_or_nothing
 PARAGRAPH_PAUSE_MS = 500
 
 
-class Engine:
+class Engine(ABC):
     """A program that reads one passage from standard input and writes one WAV file."""
 
+    @abstractmethod
     def command(self, speed: float, out_wav: Path) -> Sequence[str]:
         """The argument list for one passage; the text is never on it."""
-        raise NotImplementedError
 
     limits = child.Limits()
     passage_chars = 600
