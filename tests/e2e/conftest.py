@@ -33,7 +33,8 @@ class Play:
         page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright's event loop runs as long as this is open, and the async tests of others need their own.
+@pytest.fixture(scope="module")
 def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     folder = tmp_path_factory.mktemp("e2e")
     microphone = folder / "microphone.wav"
