@@ -33,7 +33,7 @@ class Play:
         page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
-# Not for the session: Playwright's event loop runs as long as this is open, and the async tests of others need their own.
+# Not for the session: Playwright's event loop runs while this is open, and async tests of others need their own.
 @pytest.fixture(scope="module")
 def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     folder = tmp_path_factory.mktemp("e2e")
