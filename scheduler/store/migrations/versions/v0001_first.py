@@ -1,4 +1,7 @@
-"""The tables of Loa's first version."""
+"""The tables of Loa's first version.
+
+Longer than a file or a function should be: a schema is a list, one line a column, and is never read in another order.
+"""
 
 import sqlalchemy as sa
 from alembic import op
