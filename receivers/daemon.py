@@ -18,7 +18,7 @@ from pathlib import Path
 from broadcast.clock import Clock
 from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
-from broadcast.wire.documents import Ack, Fault, PlayReport, ReceiverState
+from broadcast.wire.documents import Ack, ClockState, Fault, PlayReport, ReceiverState
 from receivers import state, status
 from receivers.config import Config
 from receivers.horn import Horn, MakePlayer
@@ -198,7 +198,7 @@ class Daemon:
             acknowledged=node.outbox.acknowledged,
             cache_bytes=cache_bytes,
             free_bytes=free_bytes,
-            clock_error_us=estimated_error_us(),
+            clock=ClockState(trusted=True, error_us=estimated_error_us()),
             volume_percent=volume_percent(settings, now_us) if settings else None,
             started_us=self._started_us,
             version=VERSION,

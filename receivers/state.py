@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from broadcast.wire.documents import MAX_AIRINGS, Fault, MediaProgress, ReceiverState
+from broadcast.wire.documents import MAX_AIRINGS, ClockState, Fault, MediaProgress, ReceiverState
 from receivers.needs import Need, Stored
 from receivers.plan import is_stand_in, key_parts
 from receivers.sound.cue import PlayerStatus
@@ -35,7 +35,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     acknowledged: int
     cache_bytes: int
     free_bytes: int | None
-    clock_error_us: int | None
+    clock: ClockState | None
     volume_percent: int | None
     started_us: int
     version: str
@@ -100,7 +100,7 @@ def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> 
         acknowledged=facts.acknowledged,
         cache_bytes=facts.cache_bytes,
         free_bytes=facts.free_bytes,
-        clock_error_us=facts.clock_error_us,
+        clock=facts.clock,
         volume_percent=facts.volume_percent,
         started_us=facts.started_us,
         version=facts.version,
@@ -116,7 +116,7 @@ def urgent_part(published: ReceiverState) -> ReceiverState:
     """What of a state is worth sending at once when it changes."""
     media = tuple(replace(progress, done_bytes=0) for progress in published.media)
     return replace(
-        published, at_us=0, level_dbfs=None, media=media, cache_bytes=0, free_bytes=None, clock_error_us=None
+        published, at_us=0, level_dbfs=None, media=media, cache_bytes=0, free_bytes=None, clock=None
     )
 
 

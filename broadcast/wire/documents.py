@@ -136,6 +136,33 @@ class Programme(Document, frozen=True, kw_only=True, tag="programme"):
     airings: Annotated[tuple[Airing, ...], Meta(max_length=MAX_AIRINGS)] = ()
 
 
+class LocalMessage(Struct, frozen=True, kw_only=True):
+    """A prepared message that someone at the node starts (a contact closes, a command is given)."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[a-z0-9-]+\Z")]
+    media: Media
+    cls: BroadcastClass = BroadcastClass.PRIORITY
+
+
+class Amplifier(Struct, frozen=True, kw_only=True):
+    """When the amplifier's relay closes before a sound, and how long it stays closed after one."""
+
+    lead_us: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    tail_us: Annotated[int, Meta(ge=0, le=600_000_000)] = 0
+
+
+class SelfTest(Struct, frozen=True, kw_only=True):
+    """A short chirp that the node's microphone should hear.
+
+    Each local day at `minute`, unless the zone is in its quiet hours; `asked_us` asks for one more, done once, as soon
+    as nothing sounds. `level_dbfs` is the chirp's level at the device.
+    """
+
+    minute: Annotated[int, Meta(ge=0, le=1439)] | None = None
+    asked_us: Us | None = None
+    level_dbfs: Annotated[float, Meta(ge=-60, le=-6)] = -40.0
+
+
 class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
     """How receiver `target` behaves. `zone_path` runs from the root to its own zone; it obeys each of them."""
 
@@ -146,6 +173,10 @@ class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
         100,
     ) * 24
     fallback: Media | None = None
+    messages: Annotated[tuple[LocalMessage, ...], Meta(max_length=16)] = ()
+    amplifier: Amplifier = Amplifier()
+    self_test: SelfTest | None = None
+    month_budget_bytes: Bytes | None = None
 
 
 SignedDocument = Programme | ReceiverSettings
@@ -168,10 +199,80 @@ class Fault(Struct, frozen=True, kw_only=True):
     since_us: Us = 0
 
 
-class ReceiverState(Struct, frozen=True, kw_only=True):
+class Hearing(StrEnum):
+    """What the node's microphone says of a sound."""
+
+    HEARD = "heard"
+    FAINT = "faint"  # recognised, but weak against what else is to be heard there
+    NOT_HEARD = "not_heard"
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """The microphone's verdict on one sound, by correlation with what was given to the device.
+
+    `correlation` runs from 0 to 1; `delay_us` is from the device's instant to the microphone's, None when not heard;
+    `level_dbfs` is the level at the microphone while it sounded.
+    """
+
+    verdict: Hearing
+    correlation: float
+    delay_us: int | None = None
+    level_dbfs: float | None = None
+
+
+class SelfTestResult(Struct, frozen=True, kw_only=True):
+    """The last self-test; `heard` is None when there was no microphone to hear it."""
+
+    at_us: Us
+    heard: Heard | None = None
+
+
+class ClockState(Struct, frozen=True, kw_only=True):
+    """What the node knows of its clock.
+
+    `error_us` is the kernel's estimate, None when nothing disciplines the clock. `offset_us` is the centre's clock less
+    the node's as last measured, right within `offset_error_us`. A clock that is not `trusted` plays emergencies only;
+    `reason` says why it is not.
+    """
+
+    trusted: bool
+    reason: Annotated[str, Meta(max_length=40)] = ""
+    error_us: int | None = None
+    offset_us: int | None = None
+    offset_error_us: int | None = None
+
+
+class PowerState(Struct, frozen=True, kw_only=True):
+    """Where the node's power comes from."""
+
+    on_mains: bool | None = None
+    battery_percent: float | None = None
+    battery_v: float | None = None
+
+
+class SignalState(Struct, frozen=True, kw_only=True):
+    """The node's way to the network, e.g. kind `lte` or `wifi`."""
+
+    kind: Annotated[str, Meta(max_length=20)]
+    percent: float | None = None
+    dbm: float | None = None
+    operator: Annotated[str, Meta(max_length=60)] = ""
+
+
+class DataUse(Struct, frozen=True, kw_only=True):
+    """Bytes on the node's link, headers and all, in the zone's local day and month."""
+
+    day_up_bytes: Bytes = 0
+    day_down_bytes: Bytes = 0
+    month_bytes: Bytes = 0
+
+
+class ReceiverState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A receiver's retained state. `online` false is the last will; what was not measured is absent, never zero.
 
-    `acknowledged` is the highest report number that it was ever told the centre had: what it has let go.
+    `player` is where its life stands (`receivers.life`): `idle`, `playing`, `interrupted`, `emergency`, `fallback`,
+    `stopped`, `no_device`, `off`. `acknowledged` is the highest report number that it was ever told the centre had:
+    what it has let go. `refused` counts refused orders by reason.
     """
 
     online: bool
@@ -187,8 +288,13 @@ class ReceiverState(Struct, frozen=True, kw_only=True):
     acknowledged: Annotated[int, Meta(ge=0, le=2**53)] = 0
     cache_bytes: Bytes = 0
     free_bytes: Bytes | None = None
-    clock_error_us: int | None = None
+    clock: ClockState | None = None
     volume_percent: int | None = None
+    power: PowerState | None = None
+    signal: SignalState | None = None
+    temperature_c: float | None = None
+    data: DataUse | None = None
+    self_test: SelfTestResult | None = None
     started_us: Us | None = None
     version: Annotated[str, Meta(max_length=40)] = ""
 
@@ -203,8 +309,11 @@ class Outcome(StrEnum):
     FAILED = "failed"  # it should have sounded and could not
 
 
-class PlayReport(Struct, frozen=True, kw_only=True):
-    """What one receiver measured for one airing; `number` counts the receiver's reports without a hole."""
+class PlayReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one receiver measured for one airing; `number` counts the receiver's reports without a hole.
+
+    Levels, gaps, underruns and `clipped_frames` are of what was written to the device, `heard` is the microphone's.
+    """
 
     number: Annotated[int, Meta(ge=1, le=2**53)]
     airing_id: AiringId
@@ -220,6 +329,8 @@ class PlayReport(Struct, frozen=True, kw_only=True):
     underruns: int = 0
     rms_dbfs: float | None = None
     peak_dbfs: float | None = None
+    clipped_frames: int = 0
+    heard: Heard | None = None
     media_sha256: Sha256 | None = None
     media_ready_us: Us | None = None
     reason: Annotated[str, Meta(max_length=80)] = ""
@@ -229,3 +340,16 @@ class Ack(Struct, frozen=True, kw_only=True):
     """The highest report number of a receiver that the centre has stored, with none missing below it."""
 
     number: Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Beat(Struct, frozen=True, kw_only=True):
+    """A sign of life now and then, and a question for the time: `at_us` by the receiver's clock."""
+
+    at_us: Us
+
+
+class TimeTold(Struct, frozen=True, kw_only=True):
+    """The answer: the beat's own `at_us`, and the centre's clock when it answered."""
+
+    at_us: Us
+    centre_us: Us

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 PREFIX = "loa/v1"
 ZONE_KINDS = ("programme", "now")
-RECEIVER_KINDS = ("settings", "state", "reports", "ack")
+RECEIVER_KINDS = ("settings", "state", "reports", "ack", "beat", "time")
 _TARGET = re.compile(r"[A-Za-z0-9_-]{1,64}")  # documents.Id: no wildcard, level or NUL can hide in it
 
 
@@ -38,6 +38,14 @@ def reports(receiver_id: str) -> str:
 
 def ack(receiver_id: str) -> str:
     return str(Topic("receivers", receiver_id, "ack"))
+
+
+def beat(receiver_id: str) -> str:
+    return str(Topic("receivers", receiver_id, "beat"))
+
+
+def time(receiver_id: str) -> str:
+    return str(Topic("receivers", receiver_id, "time"))
 
 
 def parse(name: str) -> Topic | None:

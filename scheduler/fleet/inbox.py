@@ -63,7 +63,8 @@ def read(topic: str, payload: bytes, *, retained: bool) -> StateSaid | ReportSai
 
 
 def _state(receiver_id: str, state: ReceiverState, retained: bool) -> StateSaid:
-    numbers: list[Any] = [state.pending_reports, state.clock_error_us, state.volume_percent, *state.numbers.values()]
+    clock_error_us = state.clock.error_us if state.clock else None
+    numbers: list[Any] = [state.pending_reports, clock_error_us, state.volume_percent, *state.numbers.values()]
     _bounded(state.level_dbfs, *numbers, *state.refused.values())
     if len(state.numbers) > MAX_NAMES or len(state.refused) > MAX_NAMES:
         raise Malformed("too many names")

@@ -82,7 +82,7 @@ def detail(receiver: Receiver, zone: Zone, names: Mapping[str, str]) -> Receiver
         airing_id=state.airing_id,
         level_dbfs=state.level_dbfs,
         volume_percent=state.volume_percent,
-        clock_error_us=state.clock_error_us,
+        clock_error_us=state.clock.error_us if state.clock else None,
         cache_bytes=state.cache_bytes if known else None,
         free_bytes=state.free_bytes,
         pending_reports=state.pending_reports if known else None,
