@@ -7,16 +7,18 @@ a busy machine single arrivals are later, or earlier (the rest of a period after
 Nothing that the player or PulseAudio says of latency goes into it.
 
 How exact: on an idle machine the arrivals of two seconds lie within 0.3 ms, half of them within 0.15 ms (measured alone
-and beside a playing stream), and the line is late by the shortest way through parec: 0.1 to 0.2 ms.
+and beside a playing stream), and the line is late by the shortest way through parec: 0.1 to 0.2 ms. The card's crystal
+need not be right: the line has the slope that the arrivals have around it.
 """
 
 import os
 import subprocess
 import threading
 import wave
-from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broadcast.clock import Clock
-from receivers.lab.horns import HornsError, VirtualHorns
+from receivers.lab.horns import VirtualHorns
+from receivers.lab.pulse import CARD, HornsError
 from receivers.sound.cue import RATE_HZ, US_PER_S
 from receivers.sound.moment import read_both
 from receivers.sound.urgency import make_urgent
@@ -33,7 +36,8 @@ US_PER_FRAME = US_PER_S / RATE_HZ
 PERIOD_MS = 20
 PAUSE_US = 2_000  # a read that waited longer than this begins a period
 DENSE_US = 300  # prompt arrivals lie within this
-NEAR_FRAMES = 2 * RATE_HZ  # arrivals this near a frame tell its time, so that a skewed crystal is followed
+BIN_FRAMES = RATE_HZ  # arrivals of a second make one point of the line
+NEAR_FRAMES = 8 * RATE_HZ  # points this near a frame tell its time
 FIRST_SOUND_S = 5.0
 
 Arrival = tuple[int, int]  # frame, monotonic us
@@ -47,11 +51,22 @@ class Recording:
     arrivals: Sequence[Arrival]
     wall_offset_us: int  # UTC minus monotonic time at the end of the recording
 
+    @cached_property
+    def _points(self) -> NDArray[np.float64]:
+        """Rows of frame and monotonic time less its nominal time, one for each second."""
+        arrivals = np.array(self.arrivals, dtype=np.float64)
+        late_us = arrivals[:, 1] - arrivals[:, 0] * US_PER_FRAME
+        bins = np.split(np.arange(len(arrivals)), np.flatnonzero(np.diff(arrivals[:, 0] // BIN_FRAMES)) + 1)
+        return np.array([(arrivals[some, 0].mean(), _densest(np.sort(late_us[some]))) for some in bins])
+
     def utc_us_at(self, frame: float) -> float:
         """UTC instant at which sample `frame` was heard."""
-        near = [us - f * US_PER_FRAME for f, us in self.arrivals if abs(f - frame) <= NEAR_FRAMES]
-        chosen = near or [us - f * US_PER_FRAME for f, us in self.arrivals]
-        return _densest(sorted(chosen)) + frame * US_PER_FRAME + self.wall_offset_us
+        points = self._points
+        near = points[np.abs(points[:, 0] - frame) <= NEAR_FRAMES]
+        frames, late_us = (near if len(near) else points).T
+        slope = _slope(frames, late_us)
+        late_here_us = float(np.median(late_us - slope * (frames - frame)))
+        return late_here_us + frame * US_PER_FRAME + self.wall_offset_us
 
     def frame_at(self, utc_us: float) -> int:
         """Nearest sample to a UTC instant; beyond the recording's ends when it was not running then."""
@@ -70,10 +85,18 @@ class Recording:
             file.writeframes(self.samples.tobytes())
 
 
-def _densest(values: Sequence[float]) -> float:
+def _densest(values: NDArray[np.float64]) -> float:
     """The lowest of the values in the `DENSE_US` that hold most of them; `values` are sorted."""
-    crowds = [bisect_right(values, value + DENSE_US) - index for index, value in enumerate(values)]
-    return values[crowds.index(max(crowds))]
+    crowds = np.searchsorted(values, values + DENSE_US, side="right") - np.arange(len(values))
+    return float(values[np.argmax(crowds)])
+
+
+def _slope(frames: NDArray[np.float64], late_us: NDArray[np.float64]) -> float:
+    """Median of the slopes between points at least a third of the stretch apart; 0 for a stretch of under two bins."""
+    one, other = np.triu_indices(len(frames), 1)
+    apart = frames[other] - frames[one]
+    far = apart >= max(2 * BIN_FRAMES, np.ptp(frames) / 3)
+    return float(np.median((late_us[other] - late_us[one])[far] / apart[far])) if far.any() else 0.0
 
 
 class Listener:
@@ -101,11 +124,11 @@ class Listener:
                 ),
                 *(f"--rate={RATE_HZ}", "--channels=1", "--format=s16le"),
             ],
-            env={**os.environ, **self._horns.environment},
+            env={**os.environ, **self._horns.environment_of(self._name)},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        make_urgent(self._parec.pid)
+        make_urgent(self._parec.pid, CARD)
         self._thread.start()
         if not self._started.wait(FIRST_SOUND_S):
             self.stop()
@@ -128,6 +151,8 @@ class Listener:
     def _read(self) -> None:
         if self._parec is None or self._parec.stdout is None:
             return
+        with suppress(OSError):  # before the players, which are woken at the same instant; where that is allowed
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(CARD))
         frames = 0
         asked_us = self._clock.monotonic_us()
         with self._path.open("wb") as file:

@@ -1,8 +1,10 @@
 """When a frame given to the sound card is heard: frames against monotonic time, from PortAudio's callbacks (pure).
 
 - The estimate is the median of the last `WINDOW` values of `dac_us - frame * US_PER_FRAME`, taken along the slope.
+- A callback that is not newer than those before changes nothing.
 - The first `UNSETTLED` callbacks of a stream are wrong by up to 20 ms and are not looked at.
-- The slope (the card's drift against monotonic time) is fitted through the medians of whole seconds.
+- The slope (the card's drift against monotonic time) is told by the medians of whole seconds, see drift. It is learned
+  while the card plays silence, so a piece has it from its first sample.
 - Several values in a row that agree with each other and not with the estimate are a slip: the card lost time.
 - PortAudio stamps a sound card in CLOCK_MONOTONIC but an ALSA plugin (PulseAudio's) in CLOCK_REALTIME. Which one
   it is shows in `current_time`, and wall stamps become monotonic at the door: nothing else here knows wall time.
@@ -10,21 +12,23 @@
 
 from collections import deque
 from dataclasses import dataclass
-from statistics import median
+
+import numpy as np
 
 from receivers.sound.cue import RATE_HZ, US_PER_S
+from receivers.sound.drift import Mark, drift_ppm
 
 US_PER_FRAME = US_PER_S / RATE_HZ
-WINDOW = 100  # callbacks, two seconds
+WINDOW = 250  # callbacks, five seconds
 UNSETTLED = 3  # callbacks whose stamps are wrong after a start
 READY = 8  # callbacks that make a first estimate
 REFIT_EVERY = 10  # callbacks between two looks at the median
 SLIP_US = 4_000  # further off than a stamp's own error ever is for long
 SLIP_PROOF = 5  # callbacks in a row that must agree on a slip
+DOUBT_US = 400.0  # what the first estimate may be off by
+SETTLED_FRAMES = 10 * RATE_HZ  # after so long no doubt is left
 MARK_EVERY = 50  # callbacks, one second, for one point of the slope
-MARKS = 120  # points, two minutes
-MARKS_FOR_SLOPE = 10
-DRIFT_CAP_PPM = 500.0
+MARKS = 24  # points: a card that changes its pace (null sinks do, as streams come and go) is followed in 12 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Timebase:
     frame: int
     us: float
     us_per_frame: float = US_PER_FRAME
+    doubt_us: float = 0.0  # how far off it may be
 
     def us_at(self, frame: float) -> float:
         return self.us + (frame - self.frame) * self.us_per_frame
@@ -43,7 +48,7 @@ class Timebase:
 
     def shifted(self, offset_us: float) -> "Timebase":
         """The same line on a clock that is ahead by `offset_us`: monotonic to UTC with UTC minus monotonic."""
-        return Timebase(self.frame, self.us + offset_us, self.us_per_frame)
+        return Timebase(self.frame, self.us + offset_us, self.us_per_frame, self.doubt_us)
 
     @property
     def drift_ppm(self) -> float:
@@ -70,7 +75,10 @@ class Anchor:
         self._seen = 0
         self._samples: deque[tuple[int, float]] = deque(maxlen=WINDOW)
         self._suspects: deque[tuple[int, float]] = deque(maxlen=SLIP_PROOF)
-        self._marks: deque[tuple[int, float]] = deque(maxlen=MARKS)
+        self._marks: deque[Mark] = deque(maxlen=MARKS)
+        self._drift_ppm = 0.0
+        self._epoch = 0  # the device frame since which the card has lost no time
+        self._newest = -1
         self._line: Timebase | None = None
         self._line_before: Timebase | None = None
 
@@ -84,11 +92,15 @@ class Anchor:
         self._line_before = self._line or self._line_before
         self._line = None
         self._seen = 0
+        self._epoch = self._newest + 1
         self._samples.clear()
         self._suspects.clear()
 
     def add(self, frame: int, dac_us: float) -> None:
         """`frame`: first frame of the block that PortAudio asks for; `dac_us`: monotonic time it will be heard."""
+        if frame <= self._newest:
+            return
+        self._newest = frame
         self._seen += 1
         if self._seen <= UNSETTLED:
             return
@@ -99,8 +111,7 @@ class Anchor:
         self._suspects.clear()
         self._samples.append(sample)
         if self._seen % MARK_EVERY == 0 and len(self._samples) >= MARK_EVERY:
-            newest = list(self._samples)[-MARK_EVERY:]
-            self._marks.append((newest[MARK_EVERY // 2][0], median(value for _, value in newest)))
+            self._mark()
         if len(self._samples) >= READY and (len(self._samples) < WINDOW or self._seen % REFIT_EVERY == 0):
             self._fit(frame)
 
@@ -110,15 +121,24 @@ class Anchor:
         if len(values) < SLIP_PROOF or max(values) - min(values) > SLIP_US:
             return
         self._line_before = self._line
+        self._epoch = sample[0]
         self._samples.clear()
         self._samples.extend(self._suspects)
         self._suspects.clear()
         self._fit(sample[0])
 
+    def _mark(self) -> None:
+        newest = list(self._samples)[-MARK_EVERY:]
+        late_us = float(np.median([value for _, value in newest]))
+        self._marks.append(Mark(self._epoch, newest[MARK_EVERY // 2][0] / RATE_HZ, late_us))
+        self._drift_ppm = drift_ppm(self._marks)
+
     def _fit(self, frame: int) -> None:
-        slope = _slope(self._marks)
-        value = median(v - slope * (f - frame) for f, v in self._samples)
-        line = Timebase(frame, value + frame * US_PER_FRAME, US_PER_FRAME + slope)
+        slope = self._drift_ppm * US_PER_FRAME / 1e6
+        frames, values = np.array(self._samples).T
+        value = float(np.median(values - slope * (frames - frame)))
+        doubt_us = DOUBT_US * max(0.0, 1 - (frame - self._epoch) / SETTLED_FRAMES)
+        line = Timebase(frame, value + frame * US_PER_FRAME, US_PER_FRAME + slope, doubt_us)
         if self._line_before is not None:
             self._count_slip(line.us - self._line_before.us_at(frame))
         self._line = line
@@ -129,17 +149,3 @@ class Anchor:
             return
         self.slips += 1
         self.slipped_us += max(0.0, slip_us)
-        # The drift is the crystal's and outlives the slip, so the old points move along with it.
-        self._marks = deque(((f, v + slip_us) for f, v in self._marks), maxlen=MARKS)
-
-
-def _slope(marks: deque[tuple[int, float]]) -> float:
-    """Least squares through the marks in us per frame beyond nominal, capped; 0 until there are enough."""
-    if len(marks) < MARKS_FOR_SLOPE:
-        return 0.0
-    mean_frame = sum(f for f, _ in marks) / len(marks)
-    mean_value = sum(v for _, v in marks) / len(marks)
-    spread = sum((f - mean_frame) ** 2 for f, _ in marks)
-    slope = sum((f - mean_frame) * (v - mean_value) for f, v in marks) / spread
-    cap = DRIFT_CAP_PPM * US_PER_FRAME / 1e6
-    return max(-cap, min(cap, slope))

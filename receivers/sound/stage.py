@@ -4,8 +4,8 @@
 - A piece whose sound is ready only later, or that was planned late, joins at the place due then, fading in.
 - A piece that left the plan fades out from the next block on; at its cue's end a longer file has faded out.
 - A piece that ended by itself is done: it does not start again while it stays in the plan.
-- Time that jumps by more than `RESYNC_US` moves what is sounding to its place; less is left to drift correction. Where
-  it jumps back to before the piece's start, the piece fades out and sounds again when it is due.
+- What is off its place by more than `RESYNC_US` jumps there; less is taken away by the pace, see drift. Where time
+  jumps back to before the piece's start, the piece fades out and sounds again when it is due.
 
 Three parties hold a Stage: `render` is the audio thread's, the rest is the player's thread's, and they share only
 replaced tuples, single dict operations and deques, so that neither waits for the other.
@@ -20,12 +20,12 @@ import numpy as np
 from receivers.sound.anchor import Timebase
 from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S, Cue, Played
 from receivers.sound.decode import Source
+from receivers.sound.drift import RESYNC_US
 from receivers.sound.mixer import Pcm, to_pcm
-from receivers.sound.voice import Lost, Voice
+from receivers.sound.voice import Lost, Voice, due_position
 
 LEAD_US = 2_000_000  # a file is opened this long before it is due
 JOIN_LEAD_US = 250_000  # opening and seeking a file takes less than this; a late piece joins this much ahead
-RESYNC_US = 20_000  # further off its place than this a piece is moved at once
 MISSED_US = 2_000_000  # a cue this far past that never began has been missed
 
 
@@ -123,7 +123,7 @@ class Stage:
             self._follow_plan(plan, first)
             self._followed = plan
         if timebase is not None:
-            self._resync(first, timebase)
+            self._steer(first, timebase)
             self._start_voices(plan, first, count, timebase, lost)
         if not self._voices:
             return None
@@ -145,15 +145,16 @@ class Stage:
             else:
                 voice.cue = cue
 
-    def _resync(self, first: int, timebase: Timebase) -> None:
+    def _steer(self, first: int, timebase: Timebase) -> None:
         for voice in self._voices:
-            pin = timebase.frame_at(voice.cue.origin_us)
-            if voice.is_cut or abs(pin - voice.pin) * US_PER_S <= RESYNC_US * RATE_HZ:
+            if voice.is_cut:
                 continue
-            if timebase.us_at(first) < voice.cue.start_us:
+            if abs(voice.late_us(timebase)) <= RESYNC_US:
+                voice.steer(timebase)
+            elif timebase.us_at(first) < voice.cue.start_us:
                 voice.cut(first)
             else:
-                voice.repin(first, round(pin))
+                voice.jump(first, timebase)
 
     def _start_voices(self, plan: tuple[Cue, ...], first: int, count: int, timebase: Timebase, lost: Lost) -> None:
         index = bisect_right(plan, timebase.us_at(first), key=_end_us)
@@ -165,11 +166,12 @@ class Stage:
         entry = self._waiting.get(cue.key)
         if entry is None or not entry[0].same_piece(cue) or not entry[1].ready or self._is_settled(cue):
             return
-        pin = round(timebase.frame_at(cue.origin_us))
-        start = max(first, pin + entry[1].first_frame)
+        opened_at = entry[1].first_frame
+        start = max(first, round(timebase.frame_at(cue.origin_us + opened_at * US_PER_S / RATE_HZ)))
         if start >= first + count or self._waiting.pop(cue.key, None) is None:
             return
-        self._voices = (*self._voices, Voice(cue, entry[1], pin, start, lost))
+        position = max(opened_at, round(due_position(cue, timebase.us_at(start))))
+        self._voices = (*self._voices, Voice(cue, entry[1], start, position, lost))
 
     def _mix(self, first: int, count: int) -> Pcm:
         mix = np.zeros(count, dtype=np.float32)

@@ -7,8 +7,10 @@ import numpy as np
 from receivers.sound.anchor import Timebase
 from receivers.sound.cue import RATE_HZ, US_PER_S, Cue, Played
 from receivers.sound.decode import Source
+from receivers.sound.drift import pace_ppm
 from receivers.sound.meter import Meter
 from receivers.sound.mixer import FADE_FRAMES, Pcm, Samples, envelope, from_db
+from receivers.sound.track import Track
 
 SETTLE_FRAMES = RATE_HZ  # the start is known best when this much has been heard since
 END_TOLERANCE_FRAMES = RATE_HZ * 10 // 1000  # a file that outlasts its cue by less is heard out, not faded
@@ -22,24 +24,28 @@ class Lost:
     slipped_us: float = 0.0
 
 
-class Voice:
-    """Sound of one cue, pinned to device frames: the file's first sample belongs to device frame `pin`.
+def due_position(cue: Cue, us: float) -> float:
+    """The place in its file that a piece is to be at, at UTC instant `us`."""
+    return (us - cue.origin_us) * RATE_HZ / US_PER_S
 
-    The pin stays while the sound does (an estimate that wobbles would be heard as jitter); `repin` is for jumps. A
-    correction of drift belongs where `_read` turns device frames into file positions.
+
+class Voice:
+    """Sound of one cue from device frame `start` on, which gets the file's sample `position`.
+
+    `steer` keeps it to its place by the pace at which the file is read; `jump` is for what is too far off.
     """
 
-    def __init__(self, cue: Cue, source: Source, pin: int, start: int, lost: Lost) -> None:
+    def __init__(self, cue: Cue, source: Source, start: int, position: int, lost: Lost) -> None:
         self.cue = cue
         self.source = source
-        self.pin = pin
         self.start = start
-        self.first_position = start - pin
+        self.first_position = position
         self.meter = Meter()
         self.started_us: float | None = None
         self._cut_to: int | None = None
         self._lost_before = lost
-        self._rise_from = start if start > pin else None
+        self._track = Track(source, start, position)
+        self._rise_from = start if position else None
         self._gain = from_db(cue.gain_db)
         self._frames_played = 0
 
@@ -51,22 +57,31 @@ class Voice:
         """Fade out from device frame `frame` on."""
         self._cut_to = frame + FADE_FRAMES
 
-    def repin(self, frame: int, pin: int) -> None:
-        """From device frame `frame` on the file's first sample belongs to device frame `pin`; fades in again."""
-        self.pin = pin
+    def late_us(self, timebase: Timebase) -> float:
+        """How far the sound lags behind its place; negative: it is early."""
+        place_us = self.cue.origin_us + self._track.position * US_PER_S / RATE_HZ
+        return timebase.us_at(self._track.frame) - place_us
+
+    def steer(self, timebase: Timebase) -> None:
+        """Read on at the pace that keeps the file to its place."""
+        self._track.set_pace(pace_ppm(self.late_us(timebase), timebase.drift_ppm, timebase.doubt_us))
+
+    def jump(self, frame: int, timebase: Timebase) -> None:
+        """From device frame `frame` on play what is due there; fades in again."""
+        self._track.jump(frame, round(due_position(self.cue, timebase.us_at(frame))))
         self._rise_from = frame
 
     def last_frame(self) -> tuple[int, int | None]:
         """Device frame past the last that will sound as far as is known now, and the same if it is to fade there."""
-        cue_end = self.pin + (self.cue.end_us - self.cue.origin_us) * RATE_HZ // US_PER_S
-        file_end = self.source.end_frame
+        cue_end = self._track.frame_of((self.cue.end_us - self.cue.origin_us) * RATE_HZ // US_PER_S)
+        file_end = None if self.source.end_frame is None else self._track.frame_of(self.source.end_frame)
         if self._cut_to is not None and self._cut_to < cue_end:
             cue_end = self._cut_to
             tolerance = 0
         else:
             tolerance = END_TOLERANCE_FRAMES
-        if file_end is not None and self.pin + file_end <= cue_end + tolerance:
-            return max(self.start, self.pin + file_end), None
+        if file_end is not None and file_end <= cue_end + tolerance:
+            return max(self.start, file_end), None
         return max(self.start, cue_end), cue_end
 
     def add_to(self, mix: Samples, first: int) -> tuple[slice, int]:
@@ -87,12 +102,11 @@ class Voice:
         return slice(low, high), missing
 
     def _read(self, frame: int, count: int) -> tuple[Samples, int]:
-        sound = np.zeros(count, dtype=np.float32)
-        got = self.source.fill(frame - self.pin, sound)
-        self._frames_played += got
-        if got < count:
+        sound, missing = self._track.read(frame, count)
+        self._frames_played += count - missing
+        if missing:
             self._rise_from = frame + count  # whenever the sound comes back, it comes back softly
-        return sound, count - got
+        return sound, missing
 
     def clock(self, frame: int, timebase: Timebase, lost: Lost) -> None:
         """Measure when the first frame was heard, better as more is known, until the card loses time."""

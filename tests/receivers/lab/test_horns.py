@@ -1,10 +1,14 @@
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from broadcast.clock import SystemClock
 from receivers.lab.horns import HornsError, VirtualHorns
+from receivers.lab.listen import Listener
 
 ROOT = Path(__file__).parents[3]
 ORPHAN = """
@@ -40,6 +44,19 @@ def test_the_daemon_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 def test_two_villages_of_horns_do_not_meet(tmp_path: Path) -> None:
     with VirtualHorns(["horn"], tmp_path / "a") as one, VirtualHorns(["horn"], tmp_path / "b") as other:
         assert one.environment["PULSE_SERVER"] != other.environment["PULSE_SERVER"]
+
+
+def test_a_horn_with_a_fast_crystal_gives_out_more_samples_in_the_same_time(tmp_path: Path) -> None:
+    """By 1 %, so that a few seconds tell."""
+    clock = SystemClock()
+    with VirtualHorns(["true", "fast"], tmp_path, {"fast": 10_000.0}) as horns, ExitStack() as stack:
+        listeners = [
+            stack.enter_context(Listener(horns, name, tmp_path / f"{name}.raw", clock)) for name in horns.names
+        ]
+        time.sleep(4.0)
+        true, fast = (listener.stop() for listener in listeners)
+    seconds = [(one.utc_us_at(150_000) - one.utc_us_at(0)) / 1e6 for one in (true, fast)]
+    assert seconds[0] / seconds[1] == pytest.approx(1.01, abs=0.001)
 
 
 def test_missing_pulseaudio_is_said_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

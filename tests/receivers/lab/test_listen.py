@@ -27,6 +27,15 @@ def test_the_bulk_of_the_arrivals_tells_the_time(
     assert abs(recording.frame_at(recording.utc_us_at(frame)) - frame) <= 48
 
 
+@given(ppm=st.floats(-300, 300), ways_us=st.lists(st.integers(100, 250), min_size=50, max_size=50))
+def test_the_time_of_a_horn_with_a_skewed_crystal_is_right_at_every_frame(ppm: float, ways_us: list[int]) -> None:
+    period_us = 20_000 * (1 - ppm / 1e6)
+    arrivals = [(960 * n, round(7_000_000 + period_us * n) + ways_us[n % 50]) for n in range(1_500)]
+    recording = Recording(np.zeros(0, dtype=np.int16), arrivals, 0)
+    for n in (0, 10, 700, 1_499):
+        assert -50 <= recording.utc_us_at(960 * n) - (7_000_000 + period_us * n) <= 250
+
+
 def test_a_silent_horn_is_recorded_as_silence_of_the_time_that_passed(horns: VirtualHorns, tmp_path: Path) -> None:
     clock = SystemClock()
     with Listener(horns, "horn3", tmp_path / "horn3.raw", clock) as listener:

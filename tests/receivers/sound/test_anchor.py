@@ -59,7 +59,7 @@ def test_drift_is_learned_and_mirrored(drift_ppm: float) -> None:
     here, mirrored = Anchor(), Anchor()
     _feed(here, range(1_500), drift_ppm)
     _feed(mirrored, range(1_500), -drift_ppm)
-    assert _line(here).drift_ppm == pytest.approx(drift_ppm, abs=1)
+    assert _line(here).drift_ppm == pytest.approx(drift_ppm, rel=0.01, abs=1)
     assert _line(here).drift_ppm == pytest.approx(-_line(mirrored).drift_ppm, abs=1)
     frame = 1_500 * BLOCK
     assert _line(here).us_at(frame) == pytest.approx(T0_US + frame * US_PER_FRAME * (1 + drift_ppm / 1e6), abs=20)
@@ -79,8 +79,8 @@ def test_a_slip_is_followed_counted_and_measured(late_us: float) -> None:
 def test_a_slip_does_not_disturb_the_drift() -> None:
     anchor = Anchor()
     _feed(anchor, range(1_000), drift_ppm=100)
-    _feed(anchor, range(1_000, 1_400), drift_ppm=100, late_us=80_000)
-    assert _line(anchor).drift_ppm == pytest.approx(100, abs=2)
+    _feed(anchor, range(1_000, 2_000), drift_ppm=100, late_us=80_000)
+    assert _line(anchor).drift_ppm == pytest.approx(100, abs=5)
 
 
 @given(wild_us=st.lists(st.floats(-50_000, 50_000), min_size=1, max_size=4))
@@ -93,6 +93,16 @@ def test_single_wild_stamps_change_nothing(wild_us: list[float]) -> None:
     _feed(anchor, range(110, 130))
     assert _line(anchor).us_at(0) == pytest.approx(before, abs=SLIP_US / 2)
     assert anchor.slips == 0
+
+
+@given(block=st.integers(0, 102), late_us=st.floats(-1e6, 1e6))
+def test_an_old_callback_changes_nothing(block: int, late_us: float) -> None:
+    anchor = Anchor()
+    _feed(anchor, range(103))
+    before = _line(anchor)
+    for _ in range(20):
+        anchor.add(block * BLOCK, T0_US + block * 20_000 + late_us)
+    assert (_line(anchor), anchor.slips) == (before, 0)
 
 
 def test_an_opening_anew_counts_as_a_slip_of_the_time_between() -> None:
