@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from broadcast.wire.documents import MAX_AIRINGS, ClockState, Fault, MediaProgress, ReceiverState
+from broadcast.wire.fault_codes import FaultCode
 from receivers.needs import Need, Stored
 from receivers.plan import is_stand_in, key_parts
 from receivers.sound.cue import PlayerStatus
@@ -56,25 +57,25 @@ class Troubles(Struct, frozen=True, kw_only=True):
     disk_full: str | None
 
 
-def conditions(troubles: Troubles, now_us: int) -> dict[str, str]:
+def conditions(troubles: Troubles, now_us: int) -> dict[FaultCode, str]:
     """The faults that hold, with their details."""
     recent = troubles.refusal is not None and 0 <= now_us - troubles.refusal[0] < REFUSAL_SHOWN_US
     found = {
-        "audio_device": troubles.device,
-        "media_missing": _listed(troubles.missing),
-        "media_corrupt": _listed(troubles.corrupt),
-        "media_refused": troubles.refused_media,
-        "media_unfetched": troubles.unfetched,
-        "order_refused": troubles.refusal[1] if troubles.refusal and recent else None,
-        "disk": troubles.disk,
-        "disk_full": troubles.disk_full,
-        "settings_missing": None if troubles.configured else "no settings have come from the centre yet",
-        "settings_bad": None if troubles.settings_good else "the settings name a time zone that is not known here",
+        FaultCode.AUDIO_DEVICE: troubles.device,
+        FaultCode.MEDIA_MISSING: _listed(troubles.missing),
+        FaultCode.MEDIA_CORRUPT: _listed(troubles.corrupt),
+        FaultCode.MEDIA_REFUSED: troubles.refused_media,
+        FaultCode.MEDIA_UNFETCHED: troubles.unfetched,
+        FaultCode.ORDER_REFUSED: troubles.refusal[1] if troubles.refusal and recent else None,
+        FaultCode.DISK: troubles.disk,
+        FaultCode.DISK_FULL: troubles.disk_full,
+        FaultCode.SETTINGS_MISSING: None if troubles.configured else "no settings have come from the centre yet",
+        FaultCode.SETTINGS_BAD: None if troubles.settings_good else "the settings name an unknown time zone",
     }
     return {code: detail[:MAX_DETAIL] for code, detail in found.items() if detail}
 
 
-def faults(held: Mapping[str, str], before: Sequence[Fault], now_us: int) -> tuple[Fault, ...]:
+def faults(held: Mapping[FaultCode, str], before: Sequence[Fault], now_us: int) -> tuple[Fault, ...]:
     """`held` as faults, each since it began."""
     since_us = {fault.code: fault.since_us for fault in before}
     return tuple(
@@ -115,9 +116,7 @@ def gone(started_us: int, now_us: int, version: str) -> ReceiverState:
 def urgent_part(published: ReceiverState) -> ReceiverState:
     """What of a state is worth sending at once when it changes."""
     media = tuple(replace(progress, done_bytes=0) for progress in published.media)
-    return replace(
-        published, at_us=0, level_dbfs=None, media=media, cache_bytes=0, free_bytes=None, clock=None
-    )
+    return replace(published, at_us=0, level_dbfs=None, media=media, cache_bytes=0, free_bytes=None, clock=None)
 
 
 def moving_part(published: ReceiverState) -> tuple[object, ...]:

@@ -192,7 +192,7 @@ class MediaProgress(Struct, frozen=True, kw_only=True):
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """A condition that holds now. `code` is a stable word, e.g. `media_missing`, `audio_device`, `order_refused`."""
+    """A condition that holds now. `code` is one of `broadcast.wire.fault_codes`, or of a newer receiver's."""
 
     code: Annotated[str, Meta(max_length=40)]
     detail: Annotated[str, Meta(max_length=200)] = ""
