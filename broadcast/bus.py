@@ -1,4 +1,4 @@
-"""The centre's connection to the broker: kept up for ever, documents out, states and reports in (does I/O)."""
+"""The centre's connection to the broker: kept up for ever, documents out, what receivers say in (does I/O)."""
 
 import asyncio
 import contextlib
@@ -21,10 +21,11 @@ FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 10.0
 KEEPALIVE_S = 20
 ANSWER_LIMIT_S = 10.0
+AT_MOST_ONCE = 0
 AT_LEAST_ONCE = 1
 MANY_CALLS = 1000
 """So many publications may wait for the broker's answer at once before the log says so."""
-FROM_RECEIVERS = (topics.state("+"), topics.reports("+"))
+FROM_RECEIVERS = (topics.state("+"), topics.reports("+"), topics.beat("+"))
 PROBE = f"{topics.PREFIX}/centre/probe"
 
 
@@ -79,12 +80,15 @@ class Bus:
             await self._changed.wait_for(lambda: self.connected and self.session > after)
             return self.session
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """Return once the broker has it. Raises BusDown, and ValueError for what no broker of Loa's takes."""
+    async def publish(self, topic: str, payload: bytes, *, retain: bool, qos: int = AT_LEAST_ONCE) -> None:
+        """Return once the broker has it (AT_MOST_ONCE: once it is sent).
+
+        Raises BusDown, and ValueError for what no broker of Loa's takes.
+        """
         if len(payload) > MAX_DOCUMENT_BYTES:
             raise ValueError(f"{len(payload)} bytes for {topic}")
         client = self._connected_client()
-        await self._answered(client.publish(topic, payload, qos=AT_LEAST_ONCE, retain=retain))
+        await self._answered(client.publish(topic, payload, qos=qos, retain=retain))
 
     async def retained(self, topic: str) -> bytes | None:
         """What the broker remembers of `topic`, None if nothing. Raises BusDown.

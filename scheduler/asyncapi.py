@@ -10,10 +10,19 @@ import msgspec
 import yaml
 
 from broadcast.broker.config import RECEIVER_READS, RECEIVER_WRITES
-from broadcast.bus import AT_LEAST_ONCE
+from broadcast.bus import AT_LEAST_ONCE, AT_MOST_ONCE
 from broadcast.wire import topics
-from broadcast.wire.documents import MAX_DOCUMENT_BYTES, Ack, PlayReport, Programme, ReceiverSettings, ReceiverState
-from scheduler.fleet.inbox import MAX_REPORT_BYTES, MAX_STATE_BYTES
+from broadcast.wire.documents import (
+    MAX_DOCUMENT_BYTES,
+    Ack,
+    Beat,
+    PlayReport,
+    Programme,
+    ReceiverSettings,
+    ReceiverState,
+    TimeTold,
+)
+from scheduler.fleet.inbox import MAX_BEAT_BYTES, MAX_REPORT_BYTES, MAX_STATE_BYTES
 from scheduler.publisher import MARK, Mark
 
 SIGNED = (
@@ -24,7 +33,7 @@ PLAIN = "JSON in UTF-8."
 
 
 class _Said(msgspec.Struct, frozen=True):
-    """One topic: `placeholder` stands for the target in the address."""
+    """One topic: `placeholder` stands for the target in the address; what is `passing` is sent once or not at all."""
 
     name: str
     address: str
@@ -33,6 +42,7 @@ class _Said(msgspec.Struct, frozen=True):
     down: bool
     signed: bool = False
     limit: int | None = None
+    passing: bool = False
 
 
 BROKER = {
@@ -83,6 +93,24 @@ SAID = (
         limit=MAX_REPORT_BYTES,
     ),
     _Said(
+        "beat",
+        topics.beat(RECEIVER),
+        Beat,
+        "A sign of life and a question for the time: after connecting, and every ten minutes. Not retained, and lost "
+        "with the connection.",
+        down=False,
+        limit=MAX_BEAT_BYTES,
+        passing=True,
+    ),
+    _Said(
+        "time",
+        topics.time(RECEIVER),
+        TimeTold,
+        "The answer to a beat, one a second and receiver at most. Not retained, and lost with the connection.",
+        down=True,
+        passing=True,
+    ),
+    _Said(
         "mark",
         MARK,
         Mark,
@@ -90,7 +118,7 @@ SAID = (
         down=True,
     ),
 )
-RETAINED_NOT = frozenset({"reports"})
+RETAINED_NOT = frozenset({"reports", "beat", "time"})
 
 
 def document() -> dict[str, Any]:
@@ -145,7 +173,11 @@ def _operation(said: _Said) -> dict[str, Any]:
         "channel": {"$ref": f"#/channels/{said.name}"},
         "summary": "The centre publishes it." if said.down else "The centre subscribes to it.",
         "bindings": {
-            "mqtt": {"qos": AT_LEAST_ONCE, "retain": said.name not in RETAINED_NOT, "bindingVersion": "0.2.0"}
+            "mqtt": {
+                "qos": AT_MOST_ONCE if said.passing else AT_LEAST_ONCE,
+                "retain": said.name not in RETAINED_NOT,
+                "bindingVersion": "0.2.0",
+            }
         },
     }
 

@@ -3,8 +3,8 @@
 Rules
 - Everybody shows a certificate of Loa's CA; its name is the user name and the client id, so that nobody can take
   another's session.
-- A receiver reads the zones' documents and its own; it writes its own state and reports, nothing else. Only `centre`
-  writes what receivers obey, and the CA gives that name to nobody else.
+- A receiver reads the zones' documents and its own; it writes its own state, reports and beats, nothing else. Only
+  `centre` writes what receivers obey, and the CA gives that name to nobody else.
 - Every path is relative to the folder in which the broker runs: it need not be able to walk there.
 """
 
@@ -31,8 +31,9 @@ RECEIVER_READS = (
     str(topics.Topic("zones", "+", "now")),
     topics.settings("%u"),
     topics.ack("%u"),
+    topics.time("%u"),
 )
-RECEIVER_WRITES = (topics.state("%u"), topics.reports("%u"))
+RECEIVER_WRITES = (topics.state("%u"), topics.reports("%u"), topics.beat("%u"))
 
 
 def acl() -> str:

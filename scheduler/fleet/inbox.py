@@ -16,6 +16,7 @@ from broadcast.wire.documents import PlayReport, ReceiverState
 
 MAX_STATE_BYTES = 256 * 1024
 MAX_REPORT_BYTES = 4 * 1024
+MAX_BEAT_BYTES = 128
 MAX_COUNT = 2**31 - 1
 MAX_ERROR_US = 2**53
 MAX_NAMES = 64

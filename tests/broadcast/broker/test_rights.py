@@ -49,7 +49,7 @@ def _centre_tls(lab: LabBroker) -> ssl.SSLContext:
     return lab.root.client_context()
 
 
-@pytest.mark.parametrize("topic", [topics.state("r1"), topics.reports("r1")])
+@pytest.mark.parametrize("topic", [topics.state("r1"), topics.reports("r1"), topics.beat("r1")])
 async def test_a_receiver_writes_its_own(lab: LabBroker, topic: str) -> None:
     assert await allowed(lab, topic)
 
@@ -59,6 +59,8 @@ async def test_a_receiver_writes_its_own(lab: LabBroker, topic: str) -> None:
     [
         topics.state("r2"),
         topics.reports("r2"),
+        topics.beat("r2"),
+        topics.time("r1"),
         topics.settings("r1"),
         topics.ack("r1"),
         topics.programme("z1"),
@@ -76,14 +78,15 @@ async def test_a_receiver_hears_zones_and_its_own_but_not_anothers(lab: LabBroke
     heard = []
     async with lab.client("r1") as receiver:
         await receiver.subscribe("#", qos=1)
-        for topic in (topics.settings("r2"), topics.ack("r2"), "loa/v1/centre/mark"):
+        for topic in (topics.settings("r2"), topics.ack("r2"), topics.time("r2"), "loa/v1/centre/mark"):
             await centre.publish(topic, b"secret", retain=True)
-        for topic in (topics.settings("r1"), topics.ack("r1"), topics.programme("z"), "loa/v1/zones/z/now"):
+        own = (topics.settings("r1"), topics.ack("r1"), topics.time("r1"), topics.programme("z"), "loa/v1/zones/z/now")
+        for topic in own:
             await centre.publish(topic, b"mine", retain=True)
         async with asyncio.timeout(LIMIT_S):
             async for message in receiver.messages:
                 heard.append((message.topic.value, message.payload))
-                if len(heard) == 4:
+                if len(heard) == len(own):
                     break
     assert {payload for _topic, payload in heard} == {b"mine"}
 
