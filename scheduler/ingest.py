@@ -7,7 +7,8 @@ Rules
   acknowledged again, for its sender did not hear it. An Ack that cannot be sent is left to the next repetition.
 - What is malformed or from nobody known is counted, said once, and changes nothing; what is too large is not kept.
 - While the database cannot be written the latest states wait for it: a last will is said once only.
-- A receiver that says nothing for SILENT_US is off line whatever the broker remembers of it.
+- A receiver that says nothing for SILENT_US is off line whatever the broker remembers of it, until its next word.
+- A beat is answered at once, whatever the database does, and counts as a sign of life.
 """
 
 import asyncio
@@ -27,8 +28,9 @@ from broadcast.wire import topics
 from broadcast.wire.documents import Ack, PlayReport
 from scheduler.changes import Changes
 from scheduler.fleet import inbox, intake
-from scheduler.fleet.inbox import Malformed, ReportSaid, StateSaid
+from scheduler.fleet.inbox import BeatSaid, Malformed, ReportSaid, StateSaid
 from scheduler.store.engine import Store, StoreBusy
+from scheduler.timedesk import TimeDesk
 
 log = logging.getLogger(__name__)
 
@@ -37,23 +39,25 @@ MAX_BATCH = 1000
 """Messages in one transaction."""
 MAX_WAITING_REPORTS = 50_000
 """Beyond this reports are left to be sent again."""
-SEEN_US = 20 * US_PER_S
-"""`seen_at` of a receiver that says the same again is written no more often."""
-SILENT_US = 300 * US_PER_S
-"""Five of the intervals in which a receiver repeats its state."""
+SEEN_US = 60 * US_PER_S
+"""`seen_at` of a receiver that says nothing new is written no more often."""
+SILENT_US = 25 * 60 * US_PER_S
+"""Two and a half of the intervals between a receiver's beats."""
 SWEEP_US = 30 * US_PER_S
 MANY_SUBJECTS = 1000
 
 
 @dataclass
 class _Waiting:
-    states: dict[str, Message] = field(default_factory=dict)
+    """`latest` has states and beats by topic."""
+
+    latest: dict[str, Message] = field(default_factory=dict)
     reports: deque[Message] = field(default_factory=deque)
 
     def take(self, limit: int) -> list[Message]:
-        """The next messages, reports after states."""
-        states = [self.states.pop(topic) for topic in list(self.states)[:limit]]
-        return states + [self.reports.popleft() for _one in range(min(limit - len(states), len(self.reports)))]
+        """The next messages, reports last."""
+        latest = [self.latest.pop(topic) for topic in list(self.latest)[:limit]]
+        return latest + [self.reports.popleft() for _one in range(min(limit - len(latest), len(self.reports)))]
 
 
 @dataclass
@@ -71,34 +75,38 @@ class _Batch:
     """What was said, by receiver, and what came of storing it."""
 
     states: dict[str, StateSaid] = field(default_factory=dict)
+    beats: set[str] = field(default_factory=set)
     reports: dict[str, list[PlayReport]] = field(default_factory=dict)
     acks: dict[str, int] = field(default_factory=dict)
     words: set[str] = field(default_factory=set)
 
-    def add(self, said: StateSaid | ReportSaid) -> None:
+    def add(self, said: StateSaid | ReportSaid | BeatSaid) -> None:
         if isinstance(said, StateSaid):
             self.states[said.receiver_id] = said
+        elif isinstance(said, BeatSaid):
+            self.beats.add(said.receiver_id)
         else:
             self.reports.setdefault(said.receiver_id, []).append(said.report)
 
     @property
     def senders(self) -> set[str]:
-        return self.states.keys() | self.reports.keys()
+        return self.states.keys() | self.reports.keys() | self.beats
 
     @property
     def live(self) -> set[str]:
         """Those who spoke just now, rather than were remembered by the broker."""
-        return {key for key, said in self.states.items() if not said.retained} | self.reports.keys()
+        return {key for key, said in self.states.items() if not said.retained} | self.reports.keys() | self.beats
 
 
 class Ingest:
-    """`take` is called by the bus; `run` writes. `refused` counts by reason."""
+    """`take` is called by the bus; `run` writes, `time_desk.run` answers beats. `refused` counts by reason."""
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, changes: Changes) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
         self._changes = changes
+        self.time_desk = TimeDesk(bus, clock)
         self._waiting = _Waiting()
         self._heard: dict[str, _Heard] = {}
         self._began_us = self._swept_us = clock.monotonic_us()
@@ -107,16 +115,27 @@ class Ingest:
         self.refused: Counter[str] = Counter()
 
     def take(self, message: Message) -> None:
-        """Put a message by for the next batch."""
-        is_state = message.topic.endswith("/state")
-        if len(message.payload) > (inbox.MAX_STATE_BYTES if is_state else inbox.MAX_REPORT_BYTES):
+        """Put a message by for the next batch; a beat is answered before."""
+        kind = message.topic.rpartition("/")[2]
+        if len(message.payload) > inbox.LIMITS_BYTES.get(kind, 0):
             self._refuse("malformed", message.topic, f"{len(message.payload)} bytes")
-        elif is_state:
-            self._waiting.states[message.topic] = message
+        elif kind == "beat":
+            self._take_beat(message)
+        elif kind == "state":
+            self._waiting.latest[message.topic] = message
         elif len(self._waiting.reports) < MAX_WAITING_REPORTS:
             self._waiting.reports.append(message)
         else:
             self._refuse("too_many", message.topic, "left to be sent again")
+
+    def _take_beat(self, message: Message) -> None:
+        if message.retained:  # nobody asks now
+            return
+        self._waiting.latest[message.topic] = message
+        with contextlib.suppress(Malformed):  # the batch counts it
+            said = inbox.read(message.topic, message.payload, retained=False)
+            if isinstance(said, BeatSaid):
+                self.time_desk.ask(said.receiver_id, said.beat)
 
     async def run(self) -> None:
         """For ever."""
@@ -144,7 +163,7 @@ class Ingest:
     def _not_stored(self, messages: Sequence[Message], error: SQLAlchemyError | StoreBusy) -> None:
         if isinstance(error, OperationalError | StoreBusy):
             again = {message.topic: message for message in messages if message.topic.endswith("/state")}
-            self._waiting.states = again | self._waiting.states
+            self._waiting.latest = again | self._waiting.latest
         level = logging.DEBUG if self._failing else logging.ERROR
         self._failing = True
         log.log(level, "%d messages of receivers could not be stored", len(messages), exc_info=error)
@@ -166,9 +185,11 @@ class Ingest:
             batch.acks |= acks
             batch.words |= {word for receiver_id, report in fresh for word in _words(receiver_id, report)}
             silent = self._silent(db, batch, now_us) if sweep else []
-            intake.write_offline(db, silent)
+            back = {key for key in batch.beats - batch.states.keys() if key not in self._heard}
+            intake.write_online(db, back, online=True)
+            intake.write_online(db, silent, online=False)
         self._remember(batch, seen, silent, now_us)
-        batch.words |= {f"receiver:{key}" for key in (*news, *silent)}
+        batch.words |= {f"receiver:{key}" for key in (*news, *back, *silent)}
         if sweep:
             self._swept_us = now_us
         return batch
@@ -187,6 +208,7 @@ class Ingest:
         for receiver_id in batch.senders - batch.acks.keys():
             self._refuse("unknown_receiver", receiver_id, "there is no such receiver")
             batch.states.pop(receiver_id, None)
+            batch.beats.discard(receiver_id)
             batch.reports.pop(receiver_id, None)
 
     def _is_news(self, said: StateSaid) -> bool:

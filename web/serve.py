@@ -133,6 +133,7 @@ class _Parts:
         return parts | {
             "bus": self.bus.run(self.ingest.take),
             "ingest": self.ingest.run(),
+            "time": self.ingest.time_desk.run(),
             "publisher": self.publisher.run(),
             "doorkeeper": self.doorkeeper.run(),
             "worker": self.worker.run(),

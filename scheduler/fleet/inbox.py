@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 
 from broadcast.wire import topics
-from broadcast.wire.documents import PlayReport, ReceiverState
+from broadcast.wire.documents import Beat, ClockState, PlayReport, ReceiverState
 
 MAX_STATE_BYTES = 256 * 1024
 MAX_REPORT_BYTES = 4 * 1024
 MAX_BEAT_BYTES = 128
+LIMITS_BYTES = {"state": MAX_STATE_BYTES, "reports": MAX_REPORT_BYTES, "beat": MAX_BEAT_BYTES}
 MAX_COUNT = 2**31 - 1
 MAX_ERROR_US = 2**53
 MAX_NAMES = 64
@@ -40,32 +41,40 @@ class ReportSaid(msgspec.Struct, frozen=True):
     report: PlayReport
 
 
+class BeatSaid(msgspec.Struct, frozen=True):
+    receiver_id: str
+    beat: Beat
+
+
 _states: msgspec.json.Decoder[ReceiverState] = msgspec.json.Decoder(ReceiverState)
 _reports: msgspec.json.Decoder[PlayReport] = msgspec.json.Decoder(PlayReport)
+_beats: msgspec.json.Decoder[Beat] = msgspec.json.Decoder(Beat)
 _encoder = msgspec.json.Encoder()
 
 
-def read(topic: str, payload: bytes, *, retained: bool) -> StateSaid | ReportSaid:
+def read(topic: str, payload: bytes, *, retained: bool) -> StateSaid | ReportSaid | BeatSaid:
     """What was said at `topic`. Raises Malformed, and nothing else for whatever bytes."""
     place = topics.parse(topic)
-    if place is None or place.scope != "receivers" or place.kind not in {"state", "reports"}:
+    if place is None or place.scope != "receivers" or place.kind not in LIMITS_BYTES:
         raise Malformed("not a receiver's topic")
-    limit = MAX_STATE_BYTES if place.kind == "state" else MAX_REPORT_BYTES
-    if len(payload) > limit:
+    if len(payload) > LIMITS_BYTES[place.kind]:
         raise Malformed(f"{len(payload)} bytes")
     if b"\\u0000" in payload:
         raise Malformed("a NUL character")
     try:
         if place.kind == "state":
             return _state(place.target, _states.decode(payload), retained)
+        if place.kind == "beat":
+            return BeatSaid(place.target, _beats.decode(payload))
         return _report(place.target, _reports.decode(payload))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Malformed(str(error)[:200]) from error
 
 
 def _state(receiver_id: str, state: ReceiverState, retained: bool) -> StateSaid:
-    clock_error_us = state.clock.error_us if state.clock else None
-    numbers: list[Any] = [state.pending_reports, clock_error_us, state.volume_percent, *state.numbers.values()]
+    clock = state.clock or ClockState(trusted=True)
+    numbers: list[Any] = [state.pending_reports, state.volume_percent, *state.numbers.values()]
+    numbers += [clock.error_us, clock.offset_us, clock.offset_error_us]
     _bounded(state.level_dbfs, *numbers, *state.refused.values())
     if len(state.numbers) > MAX_NAMES or len(state.refused) > MAX_NAMES:
         raise Malformed("too many names")

@@ -65,10 +65,10 @@ def online(db: Session) -> list[str]:
     return list(db.exec(select(Receiver.id).where(col(Receiver.online))))
 
 
-def write_offline(db: Session, receiver_ids: Collection[str]) -> None:
-    """Nothing was heard of these for too long."""
+def write_online(db: Session, receiver_ids: Collection[str], *, online: bool) -> None:
+    """These are taken for connected from now on, or not any more."""
     for some in _chunks(sorted(receiver_ids)):
-        db.connection().execute(update(Receiver).where(col(Receiver.id).in_(some)).values(online=False))
+        db.connection().execute(update(Receiver).where(col(Receiver.id).in_(some)).values(online=online))
 
 
 def store_reports(
