@@ -27,6 +27,8 @@ MEDIA_LATE = "media_late"
 CANCELLED = "cancelled"
 INTERRUPTED = "interrupted"  # the daemon ended while it sounded
 LATE = "late"
+STOPPED = "stopped_locally"  # someone at the node pressed STOP
+CLOCK = "clock_untrusted"  # the node did not know the time
 UNKNOWN = "unknown"
 
 

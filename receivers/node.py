@@ -7,6 +7,8 @@ Rules
 - Since when an airing could have been played is remembered for as long as the process lives, so that a change of plan
   never moves what already sounds.
 - A wall clock that moved otherwise than by itself is like a restart: what began in the part that was missed is late.
+- STOP at the node ends what sounds and all that should sound meanwhile: it is reported, so it never comes back.
+- While the clock is doubted nothing is said to be over; when it is trusted again that is like a restart.
 - What was missed is only said to be over when the clock has gone on by itself for STEADY_US: an airing that was
   reported never plays again, and a clock that was wrong for a moment must not cost a day's programme.
 """
@@ -22,6 +24,7 @@ from broadcast.wire.documents import Airing, Outcome, ReceiverSettings, Rules
 from broadcast.wire.trust import Refused
 from receivers import ledger, plan, verdict
 from receivers.ledger import Ending, Piece, Planned
+from receivers.life import Hold
 from receivers.media import MediaStore
 from receivers.needs import Need, needs
 from receivers.outbox import Began, Outbox, Reported, Sounded
@@ -44,6 +47,7 @@ class Known:
     """What this process has learnt about airings; `able_us` and `seen_us` are first times."""
 
     boot_us: int
+    clock_doubted: bool = False
     able_us: dict[str, int] = field(default_factory=dict)
     seen_us: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
@@ -60,6 +64,8 @@ class Node:
         self._store = store
         self.known = Known(now_us)
         self.airings: dict[str, Airing] = {}
+        self._own: dict[str, Airing] = {}
+        self._hold = Hold.NOTHING
         self.resolution = Resolution((), ())
         self._stories: dict[str, Story] = {}
         self._resolved_for: object = None
@@ -123,6 +129,17 @@ class Node:
         suspects, self.known.suspects = self.known.suspects, set()
         return suspects
 
+    def set_hold(self, hold: Hold, now_us: int) -> None:
+        """What must not sound from now on."""
+        if self._hold is Hold.ALL_BUT_EMERGENCIES and hold is not self._hold:
+            self._begin_again(now_us, clock_doubted=True)
+        self._hold = hold
+
+    def start_message(self, airing: Airing) -> None:
+        """Someone at the node wants a prepared message to sound; it obeys every rule."""
+        self._own[airing.id] = airing
+        self._resolved_for = None
+
     def tick(self, now_us: int, status: PlayerStatus | None) -> tuple[Cue, ...]:
         """The sound path's plan at `now_us`; reports what is over."""
         playing = self._note_playing(now_us, status)
@@ -134,7 +151,7 @@ class Node:
         settings = self.settings
         if settings is None:
             return ()
-        return plan.cues(self.resolution, settings, self._paths(), now_us, self.outbox.over)
+        return plan.cues(self.resolution, settings, self._paths(), now_us, over=self.outbox.over, hold=self._hold)
 
     def needs(self, now_us: int) -> tuple[Need, ...]:
         """The recordings that must be here, next needed first."""
@@ -152,12 +169,15 @@ class Node:
 
     def _notice_gap(self, now_us: int) -> None:
         if abs(now_us - self._last_tick_us) > GAP_US:
-            sounding = self.outbox.planned.keys()
             self.jumps += 1
-            self.known.boot_us = now_us
-            self.known.able_us = {key: us for key, us in self.known.able_us.items() if key in sounding}
-            self._resolved_for = None
+            self._begin_again(now_us, clock_doubted=False)
         self._last_tick_us = now_us
+
+    def _begin_again(self, now_us: int, *, clock_doubted: bool) -> None:
+        sounding = self.outbox.planned.keys()
+        self.known.boot_us, self.known.clock_doubted = now_us, clock_doubted
+        self.known.able_us = {key: us for key, us in self.known.able_us.items() if key in sounding}
+        self._resolved_for = None
 
     def _resolve(self, settings: ReceiverSettings, now_us: int) -> None:
         programmes = self.vault.programmes()
@@ -171,7 +191,8 @@ class Node:
         if inputs == self._resolved_for:
             return
         self._resolved_for = inputs
-        self.airings = plan.by_id(live)
+        self._own = {key: own for key, own in self._own.items() if key not in self.outbox.over}
+        self.airings = plan.by_id(live) | self._own
         usable = self._store.ready.keys()
         self._learn(settings, now_us)
         self.resolution = plan.intend(self.airings, settings, usable, self.known.able_us, self.known.broken)
@@ -211,6 +232,7 @@ class Node:
                 segments=tuple(segments.get(airing.id, ())),
                 dropped=dropped.get(airing.id),
                 boot_us=self.known.boot_us,
+                clock_doubted=self.known.clock_doubted,
                 seen_us=self.known.seen_us[airing.id],
                 able_us=self.known.able_us.get(airing.id),
             )
@@ -243,7 +265,10 @@ class Node:
 
     def _close(self, now_us: int, playing: str | None, *, device_faulty: bool) -> None:
         for story in [story for story in self._stories.values() if story.airing.start_us <= now_us]:
-            if self._is_over(story, now_us, playing):
+            airing = story.airing
+            if self._hold is Hold.EVERYTHING and airing.id not in self.outbox.sounding and airing.id != playing:
+                self._report(airing.id, Ending(Outcome.SKIPPED, ledger.STOPPED))
+            elif not plan.is_held(airing.cls, self._hold) and self._is_over(story, now_us, playing):
                 told = replace(story, device_faulty=device_faulty, stood_in=story.airing.id in self.known.stood_in)
                 self._report(story.airing.id, verdict.ending(told))
         for airing_id in self._orphans(now_us, playing):
@@ -252,7 +277,8 @@ class Node:
 
     def _orphans(self, now_us: int, playing: str | None) -> list[str]:
         """Airings that began to sound and that no programme tells of any more."""
-        if self._resolved_for is None or now_us < self.known.boot_us + SETTLE_US:
+        doubted = self._hold is Hold.ALL_BUT_EMERGENCIES
+        if doubted or self._resolved_for is None or now_us < self.known.boot_us + SETTLE_US:
             return []
         sounding = self.outbox.sounding
         gone = [key for key in self.outbox.planned if key not in self._stories and key != playing]

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from broadcast.clock import from_us
 from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, Programme, ReceiverSettings
+from receivers.life import Hold
 from receivers.sound.cue import Cue
 from scheduler.policy import zone
 from scheduler.timeline import Resolution, Segment, resolve
@@ -69,7 +70,9 @@ def cues(
     settings: ReceiverSettings,
     paths: Mapping[str, Path],
     now_us: int,
+    *,
     over: Collection[str] = (),
+    hold: Hold = Hold.NOTHING,
 ) -> tuple[Cue, ...]:
     """The sound path's plan for the coming minutes; `over` are the airings that have been reported."""
     plan: list[Cue] = []
@@ -79,7 +82,7 @@ def cues(
         heard[segment.airing_id, segment.anchor_us] += 1
         path = paths.get(segment.media.sha256)
         wanted = segment.end_us > now_us and segment.start_us < now_us + HORIZON_US
-        if not wanted or path is None or segment.airing_id in over:
+        if not wanted or path is None or segment.airing_id in over or is_held(segment.cls, hold):
             continue
         percent = _percent_for(segment, settings, max(now_us, segment.start_us))
         plan.append(
@@ -93,6 +96,11 @@ def cues(
             )
         )
     return tuple(plan)
+
+
+def is_held(cls: BroadcastClass, hold: Hold) -> bool:
+    """Whether `hold` keeps an airing of class `cls` from sounding."""
+    return hold is Hold.EVERYTHING or (hold is Hold.ALL_BUT_EMERGENCIES and cls is not BroadcastClass.EMERGENCY)
 
 
 def key_parts(key: str) -> tuple[str, int]:

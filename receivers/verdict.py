@@ -25,6 +25,7 @@ class Story(Struct, frozen=True, kw_only=True):
     """All that the plan knows of one airing in force.
 
     `boot_us`, `seen_us`, `able_us`: since when the daemon runs, holds the order, and could play it (None: it cannot).
+    `clock_doubted`: it ran before `boot_us` too, but did not know the time.
     """
 
     airing: Airing
@@ -34,6 +35,7 @@ class Story(Struct, frozen=True, kw_only=True):
     boot_us: int
     seen_us: int
     able_us: int | None
+    clock_doubted: bool = False
     device_faulty: bool = False
     stood_in: bool = False
 
@@ -60,7 +62,7 @@ def ending(story: Story) -> Ending:
     if story.dropped is None:
         return Ending(Outcome.FAILED, _unplanned(story))
     if story.dropped.reason is Reason.MEDIA_MISSING:
-        reason = ledger.NOT_RUNNING if story.boot_us >= story.end_us else ledger.MEDIA_MISSING
+        reason = _away(story) if story.boot_us >= story.end_us else ledger.MEDIA_MISSING
         return Ending(Outcome.FAILED, f"{reason}, fallback heard" if story.stood_in else reason)
     own = _own_lateness(story)
     if own and story.dropped.reason in (Reason.LATE, Reason.COVERED) and not story.segments:
@@ -81,12 +83,16 @@ def _unplanned(story: Story) -> str:
 def _own_lateness(story: Story) -> str | None:
     start_us = story.airing.start_us
     if story.boot_us > start_us:
-        return ledger.NOT_RUNNING
+        return _away(story)
     if story.seen_us > start_us:
         return ledger.ORDER_LATE
     if story.able_us is not None and story.able_us > start_us:
         return ledger.MEDIA_LATE
     return None
+
+
+def _away(story: Story) -> str:
+    return ledger.CLOCK if story.clock_doubted else ledger.NOT_RUNNING
 
 
 def _interrupted(segments: Sequence[Segment]) -> bool:
