@@ -81,35 +81,17 @@ def test_enrolling_over_an_enrolment_must_be_meant(enrolled: Path) -> None:
     assert (done.returncode, "--again" in done.stderr) == (ExitCode.ALREADY, True)
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (
-            'device = "horn1"\ncache_limit = 5\n',
-            "line 2: there is no setting 'cache_limit'. Did you mean 'cache_limit_b",
-        ),
-        ("\n\nzebra = 5\n", "line 3: there is no setting 'zebra'. Take the line out"),
-        ("device = 5\n", "line 1: device must be the name of a sound device in quotes"),
-        ('cache_limit_bytes = "2 GB"\n', "line 1: cache_limit_bytes must be a whole number of bytes"),
-        ("# a comment\ncache_limit_bytes = 5\n", "line 2: cache_limit_bytes must be"),
-        ("device = horn1\n", "line 1"),
-    ],
-)
-def test_a_settings_file_that_is_wrong_names_line_and_cure(tmp_path: Path, text: str, told: str) -> None:
-    with pytest.raises(config.ConfigError) as error:
-        config.parse(text, tmp_path / config.FILE_NAME)
-    assert told in str(error.value)
-
-
 def test_a_wrong_settings_file_has_an_exit_code_of_its_own(enrolled: Path) -> None:
     (enrolled / config.FILE_NAME).write_text("volume = 5\n")
     done = _run("run", "--state", str(enrolled))
     assert (done.returncode, "receiver.toml, line 1" in done.stderr) == (ExitCode.CONFIG, True)
 
 
-def test_the_example_of_every_cure_is_right(tmp_path: Path) -> None:
-    for cure in config.CURES.values():
-        config.parse(cure.partition("as in ")[2], tmp_path)
+def test_a_missing_certificate_is_named_with_its_cure_and_has_an_exit_code(enrolled: Path) -> None:
+    (enrolled / "credentials-x.pem").unlink()
+    done = _run("run", "--state", str(enrolled))
+    assert done.returncode == ExitCode.NOT_ENROLLED
+    assert "credentials-x.pem is missing: enrol this receiver again" in done.stderr
 
 
 def test_status_of_a_dead_daemon_says_so_and_what_it_last_told(enrolled: Path) -> None:

@@ -1,0 +1,99 @@
+"""`receiver.toml`: what is wrong is told with its line and its cure, and docs/receiver.md knows every setting."""
+
+import contextlib
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receivers import config
+
+DOC = Path(__file__).parents[2] / "docs" / "receiver.md"
+CONTACTS = '# contacts\n[gpio]\nchip = "gpiochip1"\nstop = 17\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            'device = "horn1"\ncache_limit = 5\n',
+            "line 2: there is no setting 'cache_limit'. Did you mean 'cache_limit_b",
+        ),
+        ("\n\nzebra = 5\n", "line 3: there is no setting 'zebra'. Take the line out"),
+        ("device = 5\n", "line 1: device must be the name of a sound device in quotes"),
+        ('cache_limit_bytes = "2 GB"\n', "line 1: cache_limit_bytes must be a whole number of bytes"),
+        ("# a comment\ncache_limit_bytes = 5\n", "line 2: cache_limit_bytes must be"),
+        ("device = horn1\n", "line 1"),
+        ("stop_hold_minutes = 121\n", "line 1: stop_hold_minutes must be a whole number of minutes from 1 to 120"),
+        ("gpio = 5\n", "line 1: gpio must be a table"),
+        (CONTACTS + "stopp = 17\n", "line 5: there is no setting 'gpio.stopp'. Did you mean 'stop'?"),
+        (CONTACTS + "device = 'horn1'\n", "line 5: there is no setting 'gpio.device'"),
+        (CONTACTS + "amplifier = -1\n", "line 5: amplifier must be the number of a line of the chip, or its name"),
+        (CONTACTS + "amplifier = true\n", "under [gpio]"),
+        (CONTACTS + "\n[gpio.messages]\n# fire\nfire = 22\nFlood = 23\n", "line 9: messages must be message names"),
+        (CONTACTS + "messages = {fire = 22, flood = 2.5}\n", "line 5: messages must be"),
+        (CONTACTS + "amplifier = 17\n", "line 5: amplifier and stop are both line 17"),
+        (CONTACTS + "messages.fire = 17\n", "line 5: messages.fire and stop are both line 17"),
+        ("[sound]\n", "line 1: there is no setting 'sound'"),
+        ("device = '''\nhorn'''\n\ngpio = {\n  chip = 'a', }\n", "is not TOML"),
+        ("gpio.messages.fire = '''\nx'''\n\n[gpio.chip]\nname = 'a'\n", "line 4: chip must be the name of a GPIO chip"),
+    ],
+)
+def test_what_is_wrong_names_line_and_cure(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(config.ConfigError) as error:
+        config.parse(text, tmp_path / config.FILE_NAME)
+    assert told in str(error.value)
+
+
+def test_the_example_of_every_cure_is_right(tmp_path: Path) -> None:
+    for name, cure in config.CURES.items():
+        table = name.rpartition(".")[0]
+        heading = f"[{table}]\n" if table else ""
+        config.parse(heading + cure.partition("as in ")[2], tmp_path)
+
+
+def test_every_setting_has_a_cure() -> None:
+    assert set(config.CURES) == set(_settings())
+
+
+def test_contacts_and_relay_are_read(tmp_path: Path) -> None:
+    read = config.parse(CONTACTS + "amplifier = 'RELAY'\nmessages = { fire = 22 }\n", tmp_path)
+    assert read.gpio.lines() == {"stop": 17, "amplifier": "RELAY", "messages.fire": 22}
+    assert read.gpio.chip == "gpiochip1"
+    assert config.Config().gpio.lines() == {}
+
+
+@given(st.text(alphabet="abgpios[].={}'\"\n #1", max_size=60))
+def test_whatever_stands_there_only_a_config_error_comes_of_it(text: str) -> None:
+    with contextlib.suppress(config.ConfigError):
+        config.parse(text, Path("receiver.toml"))
+
+
+@pytest.mark.skipif(not DOC.exists(), reason="written last")
+def test_the_manual_lists_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| `([a-z_.]+)` \| ([^|]+) \|", DOC.read_text(), re.MULTILINE)
+    assert {name: default.strip() for name, default in rows} == {
+        name: "" if default in {None, "{}"} else f"`{default}`"
+        for name, default in _settings().items()
+        if name != "gpio"
+    }
+
+
+def _settings() -> dict[str, str | None]:
+    """Every setting by its dotted name, with its default as TOML; a table's is None."""
+    found: dict[str, str | None] = {}
+
+    def walk(defaults: msgspec.Struct, above: str) -> None:
+        for key in defaults.__struct_fields__:
+            value = getattr(defaults, key)
+            if isinstance(value, msgspec.Struct):
+                found[above + key] = None
+                walk(value, f"{above}{key}.")
+            else:
+                found[above + key] = None if value is None else msgspec.json.encode(value).decode()
+
+    walk(config.Config(), "")
+    return found
