@@ -2,7 +2,8 @@
 
 Rules
 - Every method takes the time and none waits.
-- `tick` is called each second and after every event; it returns the sound path's whole plan.
+- `tick` is called after every event, and by `due_us` at the latest; it returns the sound path's whole plan. Ticks in
+  between change nothing and cost next to nothing.
 - The timeline is resolved anew only when a document, a recording or a rule has changed.
 - Since when an airing could have been played is remembered for as long as the process lives, so that a change of plan
   never moves what already sounds.
@@ -39,7 +40,8 @@ SETTLE_US = 3_000_000  # for the last piece's measurements to come from the soun
 GIVE_UP_US = 60_000_000  # a piece whose end is not told by then is taken for lost
 STEADY_US = 120_000_000  # time servers have set a clock right by then
 NEEDS_LIVE_US = 60_000_000  # what is past drops out of the needs this late at most
-GAP_US = 30_000_000  # ticks further apart than this: the process slept or the wall clock was set
+GAP_US = 30_000_000  # a tick that comes this much later than it was due: the process slept or the clock was set
+WATCH_US = 1_000_000  # how often is looked what only the sound path or a hold can change
 
 
 @dataclass
@@ -53,6 +55,16 @@ class Known:
     broken: set[str] = field(default_factory=set)
     stood_in: set[str] = field(default_factory=set)
     suspects: set[str] = field(default_factory=set)
+
+
+@dataclass
+class _Rest:
+    """Until when nothing changes by itself, and the plan that holds so long; `over` when something happened."""
+
+    due_us: int
+    over: bool = True
+    playing: str | None = None
+    cues: tuple[Cue, ...] = ()
 
 
 class Node:
@@ -70,6 +82,7 @@ class Node:
         self._stories: dict[str, Story] = {}
         self._resolved_for: object = None
         self._last_tick_us = now_us
+        self._rest = _Rest(due_us=now_us)
         self.jumps = 0
         self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
@@ -101,6 +114,7 @@ class Node:
 
     def on_played(self, played: Played) -> None:
         """The sound path has ended a piece."""
+        self._rest.over = True
         airing_id, anchor_us = plan.key_parts(played.key)
         if plan.is_stand_in(airing_id):
             if played.start_us is not None:
@@ -133,6 +147,7 @@ class Node:
         """What must not sound from now on."""
         if self._hold is Hold.ALL_BUT_EMERGENCIES and hold is not self._hold:
             self._begin_again(now_us, clock_doubted=True)
+        self._rest.over = self._rest.over or hold is not self._hold
         self._hold = hold
 
     def start_message(self, airing: Airing) -> None:
@@ -140,18 +155,29 @@ class Node:
         self._own[airing.id] = airing
         self._resolved_for = None
 
+    @property
+    def due_us(self) -> int:
+        """When `tick` is due if nothing happens before."""
+        return self._rest.due_us
+
     def tick(self, now_us: int, status: PlayerStatus | None) -> tuple[Cue, ...]:
         """The sound path's plan at `now_us`; reports what is over."""
         playing = self._note_playing(now_us, status)
+        backwards = now_us < self._last_tick_us
         self._notice_gap(now_us)
         self.look(now_us)
-        self._close(now_us, playing, device_faulty=status is None or bool(status.faults))
         self.vault.flush()
         self.outbox.flush()
-        settings = self.settings
-        if settings is None:
-            return ()
-        return plan.cues(self.resolution, settings, self._paths(), now_us, over=self.outbox.over, hold=self._hold)
+        rest, settings = self._rest, self.settings
+        if not backwards and not rest.over and rest.playing == playing and now_us < rest.due_us:
+            return rest.cues
+        self._close(now_us, playing, device_faulty=status is None or bool(status.faults))
+        cues: tuple[Cue, ...] = ()
+        if settings is not None:
+            over = self.outbox.over
+            cues = plan.cues(self.resolution, settings, self._paths(), now_us, over=over, hold=self._hold)
+        self._rest = _Rest(self._next_due(now_us, playing), over=False, playing=playing, cues=cues)
+        return cues
 
     def needs(self, now_us: int) -> tuple[Need, ...]:
         """The recordings that must be here, next needed first."""
@@ -168,7 +194,8 @@ class Node:
         return tuple(story.airing.id for story in late if story.airing.start_us <= now_us < story.end_us)
 
     def _notice_gap(self, now_us: int) -> None:
-        if abs(now_us - self._last_tick_us) > GAP_US:
+        due_us = max(self._last_tick_us, self._rest.due_us)
+        if not self._last_tick_us - GAP_US <= now_us <= due_us + GAP_US:
             self.jumps += 1
             self._begin_again(now_us, clock_doubted=False)
         self._last_tick_us = now_us
@@ -191,6 +218,7 @@ class Node:
         if inputs == self._resolved_for:
             return
         self._resolved_for = inputs
+        self._rest.over = True
         self._own = {key: own for key, own in self._own.items() if key not in self.outbox.over}
         self.airings = plan.by_id(live) | self._own
         usable = self._store.ready.keys()
@@ -285,15 +313,28 @@ class Node:
         return [key for key in gone if key not in sounding or now_us >= sounding[key] + GIVE_UP_US]
 
     def _is_over(self, story: Story, now_us: int, playing: str | None) -> bool:
+        return now_us >= self._over_us(story, playing)
+
+    def _over_us(self, story: Story, playing: str | None) -> int:
         airing_id, over_us = story.airing.id, verdict.over_us(story)
-        sounding = airing_id in self.outbox.sounding or playing == airing_id
-        if sounding:
-            return now_us >= over_us + GIVE_UP_US
+        if airing_id in self.outbox.sounding or playing == airing_id:
+            return over_us + GIVE_UP_US
         pieces = self.outbox.pieces.get(airing_id, ())
-        if not pieces and story.airing.start_us < self.known.boot_us and now_us < self.known.boot_us + STEADY_US:
-            return False
-        finished = any(piece.finished for piece in pieces)
-        return now_us >= over_us + (0 if finished else SETTLE_US)
+        if any(piece.finished for piece in pieces):
+            return over_us
+        began_before = not pieces and story.airing.start_us < self.known.boot_us
+        return max(over_us + SETTLE_US, self.known.boot_us + STEADY_US if began_before else 0)
+
+    def _next_due(self, now_us: int, playing: str | None) -> int:
+        """When the plan changes or an airing is over by itself, or something must be looked at again."""
+        times = [programme.expires_us for programme in self.vault.programmes()]
+        for story in self._stories.values():
+            start_us = story.airing.start_us
+            times.append(start_us if start_us > now_us else max(self._over_us(story, playing), now_us + WATCH_US))
+        if any(key not in self._stories for key in self.outbox.planned):
+            times.append(now_us + WATCH_US)
+        times += plan.changes(self.resolution, now_us, playing)
+        return min((time for time in times if time > now_us), default=now_us + plan.HORIZON_US)
 
     def _report(self, airing_id: str, ending: Ending) -> None:
         planned = self._planned(airing_id)

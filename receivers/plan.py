@@ -10,7 +10,9 @@ Rules
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
+from operator import attrgetter
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -24,6 +26,8 @@ from scheduler.timeline import Resolution, Segment, resolve
 
 HORIZON_US = 600_000_000  # the sound path is told ten minutes ahead
 STAND_IN = "fallback."
+QUARTER_US = 900_000_000  # an hour begins with one of these, in every time zone
+BEGINNING_US = 1_000_000  # how soon is looked again whether what should sound does
 LAST = 2**31  # an `order` behind every other
 MUTE_DB = -120.0
 KEY_SEPARATOR = "~"
@@ -81,7 +85,7 @@ def cues(
         place = heard.setdefault((segment.airing_id, segment.anchor_us), 0)
         heard[segment.airing_id, segment.anchor_us] += 1
         path = paths.get(segment.media.sha256)
-        wanted = segment.end_us > now_us and segment.start_us < now_us + HORIZON_US
+        wanted = segment.end_us > now_us and segment.start_us <= now_us + HORIZON_US
         if not wanted or path is None or segment.airing_id in over or is_held(segment.cls, hold):
             continue
         percent = _percent_for(segment, settings, max(now_us, segment.start_us))
@@ -96,6 +100,21 @@ def cues(
             )
         )
     return tuple(plan)
+
+
+def changes(resolution: Resolution, now_us: int, playing: str | None) -> Iterable[int]:
+    """When what `cues` says changes next, each way it can; `playing` is the airing that sounds now."""
+    for segment in resolution.segments[bisect_right(resolution.segments, now_us, key=attrgetter("end_us")) :]:
+        if segment.start_us > now_us + HORIZON_US:
+            yield segment.start_us - HORIZON_US
+            return
+        if segment.start_us > now_us:
+            yield segment.start_us
+            continue
+        yield segment.end_us
+        yield now_us - now_us % QUARTER_US + QUARTER_US
+        if segment.airing_id != playing:
+            yield now_us + BEGINNING_US
 
 
 def is_held(cls: BroadcastClass, hold: Hold) -> bool:
