@@ -19,7 +19,7 @@ from broadcast.clock import Clock
 from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
 from broadcast.wire.documents import Ack, ClockState, Fault, PlayReport, ReceiverState
-from receivers import state, status
+from receivers import state, status, thrift
 from receivers.config import Config
 from receivers.horn import Horn, MakePlayer
 from receivers.identity import Identity
@@ -38,8 +38,7 @@ from receivers.version import VERSION
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-MOVING_S = 10  # how often what moves all the time is told while it moves
-STATE_S = 60  # how often the state is told when nothing changes
+STATUS_S = 60  # how often the status file is written when there is nothing to tell
 SIZES_S = 30  # how often the disk is measured
 COMING = 5
 
@@ -71,6 +70,7 @@ class Daemon:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._told = _Told()
+        self._status_at_s = float("-inf")
 
     def stop(self) -> None:
         """End in order; `run` returns soon after."""
@@ -142,11 +142,14 @@ class Daemon:
 
     async def _tell(self) -> None:
         while True:
-            now_s = self._clock.monotonic_us() // 1_000_000
+            now_s = self._clock.monotonic_us() / 1_000_000
             fresh = self.current_state()
-            if self._told.is_due(fresh, now_s):
+            due = self._told.is_due(fresh, now_s)
+            if due:
                 self._told.tell(fresh, now_s)
                 self._link.state_changed()
+            if due or now_s - self._status_at_s >= STATUS_S:
+                self._status_at_s = now_s
                 with contextlib.suppress(OSError):
                     self._write_status(fresh)
             await self._clock.sleep(TICK_S)
@@ -175,6 +178,7 @@ class Daemon:
         self._link.reports_changed()
 
     def on_link(self, *, online: bool) -> None:
+        self._status_at_s = float("-inf")
         if online:
             self._stock.nudge()
 
@@ -249,18 +253,16 @@ class _Told:
     def __init__(self) -> None:
         self.faults: tuple[Fault, ...] = ()
         self._last: ReceiverState | None = None
-        self._at_s = 0
+        self._at_s = 0.0
+        self._pace = thrift.Pace()
         self._sizes: tuple[int, int | None] = 0, None
         self._sizes_at_s: int | None = None
 
-    def is_due(self, fresh: ReceiverState, now_s: int) -> bool:
-        if self._last is None or state.urgent_part(fresh) != state.urgent_part(self._last):
-            return True
-        moved = state.moving_part(fresh) != state.moving_part(self._last)
-        return now_s - self._at_s >= (MOVING_S if moved else STATE_S)
+    def is_due(self, fresh: ReceiverState, now_s: float) -> bool:
+        return thrift.is_due(fresh, self._last, now_s - self._at_s, self._pace.later(now_s))
 
-    def tell(self, fresh: ReceiverState, now_s: int) -> None:
-        self._last, self._at_s = fresh, now_s
+    def tell(self, fresh: ReceiverState, now_s: float) -> None:
+        self._last, self._at_s, self._pace = fresh, now_s, self._pace.told(now_s)
 
     def sizes(self, store: MediaStore, now_s: int) -> tuple[int, int | None]:
         """Bytes used and free, measured now and then."""

@@ -3,14 +3,11 @@
 Rules
 - A fault holds as long as its condition does, and keeps the time since when; what was not measured is absent.
 - Lists are cut to what the wire allows, the most urgent first.
-- What moves all the time (level, progress, sizes) is no change by itself: a state is worth sending at once only when
-  something else in it is new.
 """
 
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from broadcast.wire.documents import MAX_AIRINGS, ClockState, Fault, MediaProgress, ReceiverState
 from broadcast.wire.fault_codes import FaultCode
@@ -111,17 +108,6 @@ def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> 
 def gone(started_us: int, now_us: int, version: str) -> ReceiverState:
     """The last will, and the last word of a daemon that ends."""
     return ReceiverState(online=False, at_us=now_us, player="off", started_us=started_us, version=version)
-
-
-def urgent_part(published: ReceiverState) -> ReceiverState:
-    """What of a state is worth sending at once when it changes."""
-    media = tuple(replace(progress, done_bytes=0) for progress in published.media)
-    return replace(published, at_us=0, level_dbfs=None, media=media, cache_bytes=0, free_bytes=None, clock=None)
-
-
-def moving_part(published: ReceiverState) -> tuple[object, ...]:
-    """What of a state moves while something is going on."""
-    return published.level_dbfs, published.media
 
 
 def _player(status: PlayerStatus | None) -> tuple[str, str | None]:

@@ -88,14 +88,6 @@ def test_a_refused_order_is_shown_for_an_hour() -> None:
     assert "order_refused" not in state.conditions(ill, NOON + 3600 * S)
 
 
-def test_only_what_does_not_move_by_itself_is_urgent() -> None:
-    told = state.state(FACTS, (), NOON, online=True)
-    moved = replace(told, at_us=NOON + 1, level_dbfs=-3.0, free_bytes=9, media=(told.media[0], told.media[0]))
-    assert state.urgent_part(replace(told, at_us=5, level_dbfs=-3.0, free_bytes=9)) == state.urgent_part(told)
-    assert state.urgent_part(moved) != state.urgent_part(told)
-    assert state.urgent_part(replace(told, player="idle")) != state.urgent_part(told)
-
-
 async def test_a_task_that_loses_a_cancelling_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("receivers.tasks.ASK_AGAIN_S", 0.01)
 
