@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 EPILOG = (
     "Exit codes: 0 done; 1 status: not running; 2 wrong usage; 3 not enrolled; 4 the centre refused or cannot be "
     "trusted; 5 the centre did not answer, try again; 6 running or enrolled already; 7 the sound library is missing; "
-    "70 a mistake in Loa, start again; 74 the state folder cannot be written; 78 receiver.toml must be mended."
+    "8 replay: the log differs; 70 a mistake in Loa, start again; 74 the state folder cannot be written; "
+    "78 receiver.toml must be mended."
 )
 KEPT_CRASHES = 5
 
@@ -130,6 +131,30 @@ def show_status(
         print("\n".join(_lines(enrolled, running, told)))
     if not running:
         raise typer.Exit(ExitCode.NOT_RUNNING)
+
+
+@app.command(epilog=EPILOG)
+def replay(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="An incidents.jsonl from a receiver's state folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Go through a receiver's log of incidents again, and say where it does not follow from the rules."""
+    import msgspec  # noqa: PLC0415 - loaded where it is used
+
+    from receivers import incidents  # noqa: PLC0415
+
+    try:
+        with log.open("rb") as file:
+            entries = list(incidents.replay(file.read(incidents.MAX_LOG_BYTES)))
+    except OSError as error:
+        _end(ExitCode.DISK, f"The log cannot be read: {error}")
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(entries), indent=2).decode())
+    else:
+        print("\n".join(incidents.told(entry, _local) for entry in entries))
+    differing = [str(entry.line) for entry in entries if not entry.agrees]
+    if differing:
+        _end(ExitCode.DIFFERS, f"{len(differing)} of {len(entries)} lines do not follow: {', '.join(differing[:20])}")
 
 
 def _lines(enrolled: identity.Identity, running: bool, told: status.Status | None) -> list[str]:

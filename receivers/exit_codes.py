@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 5  # the centre did not answer; the same may be tried again
     ALREADY = 6  # another daemon runs on this state folder, or it is enrolled already
     NO_SOUND = 7  # the sound library is missing
+    DIFFERS = 8  # replay: the log does not follow from the tables
     BROKEN = 70  # a mistake in Loa: the daemon ended and should be started again
     DISK = 74  # the state folder cannot be written
     CONFIG = 78  # receiver.toml must be mended; starting again will not help

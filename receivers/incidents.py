@@ -7,12 +7,13 @@ Rules
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from receivers.life import Effect, Event, Impossible, Life, Seen, events, step
 
@@ -20,6 +21,7 @@ FILE_NAME = "incidents.jsonl"
 OLDER_NAME = "incidents.1.jsonl"
 LIMIT_BYTES = 256 * 1024
 MAX_LINE_BYTES = 4096
+MAX_LOG_BYTES = 16 * LIMIT_BYTES
 MAX_DETAIL = 200
 
 
@@ -100,6 +102,17 @@ def replay(raw: bytes) -> Iterator[Replayed]:
             continue
         life = _after(Life() if incident.event is Event.ENROLLED else life, incident)
         yield Replayed(line=number, incident=incident, life=life)
+
+
+def told(entry: Replayed, local_time: Callable[[int], str]) -> str:
+    """One line of a replay for people."""
+    if entry.incident is None:
+        return f"{entry.line:5}  cannot be read"
+    incident = entry.incident
+    word = f"{incident.event}{f' ({incident.detail})' if incident.detail else ''}"
+    states = " ".join(asdict(incident.life).values())
+    differs = f"  BUT the rules give: {' '.join(asdict(entry.life).values()) if entry.life else 'impossible'}"
+    return f"{entry.line:5}  {local_time(incident.at_us)}  {word:30} {states}{'' if entry.agrees else differs}"
 
 
 def _after(before: Life | None, incident: Incident) -> Life | None:
