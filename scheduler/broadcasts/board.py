@@ -3,8 +3,8 @@
 Rules
 - Before its start an airing is `fetching` until every receiver of the village has the recording, then `ready`.
 - While it should sound, those count that say they play it.
-- Afterwards it was `heard` if at least one receiver measured sound at its device, `not_heard` if none did; in between
-  reports are waited for.
+- Afterwards it was `heard` if at least one receiver measured sound at its device and no microphone there says that
+  nothing was to be heard, `not_heard` if none did; in between reports are waited for.
 - What the timeline leaves out in a village is `not_played`, with the reason; what was stopped stays on the board.
 """
 
@@ -17,7 +17,7 @@ from typing import Literal
 from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
-from broadcast.wire.documents import Airing, BroadcastClass, Outcome
+from broadcast.wire.documents import Airing, BroadcastClass
 from scheduler import days
 from scheduler.broadcasts import airings, planning, repository
 from scheduler.broadcasts.airings import Window
@@ -34,6 +34,7 @@ from scheduler.broadcasts.schemas import (
 )
 from scheduler.errors import NotFound
 from scheduler.fleet.models import Receiver
+from scheduler.fleet.results import HEARD
 from scheduler.people.actor import Actor, require
 from scheduler.policy import day_bounds, local_day
 from scheduler.rights import Action
@@ -136,8 +137,8 @@ def airings_shown(db: Session, broadcast_id: str, since: datetime) -> list[Airin
             end=row.end_at,
             zone_ids=row.zone_ids,
             withdrawn_at=row.withdrawn_at,
-            heard=counts.get((row.id, Outcome.HEARD), 0),
-            reported=sum(count for (airing_id, _outcome), count in counts.items() if airing_id == row.id),
+            heard=sum(counts[row.id, result] for result in HEARD),
+            reported=sum(count for (airing_id, _result), count in counts.items() if airing_id == row.id),
         )
         for row in rows
     ]
@@ -179,12 +180,12 @@ def _said(receivers: Iterable[Receiver]) -> dict[str, _Village]:
 
 
 def _add_reports(db: Session, villages: Mapping[str, _Village], window: Window, paths: Collection[str]) -> None:
-    for zone_id, airing_id, outcome, count in repository.reports_by_zone(
+    for zone_id, airing_id, result, count in repository.reports_by_zone(
         db, from_us(window[0]), from_us(window[1]), paths
     ):
         if zone_id in villages:
             villages[zone_id].reported[airing_id] += count
-            villages[zone_id].heard[airing_id] += count if outcome == Outcome.HEARD else 0
+            villages[zone_id].heard[airing_id] += count if result in HEARD else 0
 
 
 def _row(place: Place, above: Place | None, said: _Village, shared: _Day) -> BoardVillage:

@@ -1,6 +1,6 @@
 """All SQL about broadcasts, their targets and their airings."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +13,7 @@ from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements.models import Announcement, Recording
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget, PlannedAiring
 from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.fleet.results import Result, result
 from scheduler.people.models import User
 from scheduler.workflow import State
 from scheduler.zones.models import Group, GroupMember, Zone
@@ -311,32 +312,36 @@ def named(db: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[str, B
     return {broadcast_id: (title, cls) for broadcast_id, title, cls in db.execute(query)}
 
 
-def report_counts(db: Session, airing_ids: Collection[str]) -> dict[tuple[str, str], int]:
-    """How many receivers reported which outcome of which airing."""
-    query = (
-        select(
-            col(StoredReport.airing_id), col(StoredReport.outcome), func.count(distinct(col(StoredReport.receiver_id)))
-        )
-        .where(col(StoredReport.airing_id).in_(airing_ids))
-        .group_by(col(StoredReport.airing_id), col(StoredReport.outcome))
-    )
-    return {(airing_id, outcome): count for airing_id, outcome, count in db.execute(query)}
+def report_counts(db: Session, airing_ids: Collection[str]) -> Counter[tuple[str, Result]]:
+    """How many receivers reported which result of which airing."""
+    kinds = (col(StoredReport.airing_id), col(StoredReport.outcome), col(StoredReport.microphone))
+    query = select(*kinds, func.count(distinct(col(StoredReport.receiver_id))))
+    found: Counter[tuple[str, Result]] = Counter()
+    for airing_id, outcome, microphone, count in db.execute(
+        query.where(col(StoredReport.airing_id).in_(airing_ids)).group_by(*kinds)
+    ):
+        found[airing_id, result(outcome, microphone)] += count
+    return found
 
 
 def reports_by_zone(
     db: Session, start: datetime, end: datetime, paths: Iterable[str]
-) -> list[tuple[str, str, str, int]]:
-    """(zone, airing, outcome, receivers) of what was planned in `[start, end)` at or below `paths`."""
+) -> list[tuple[str, str, Result, int]]:
+    """(zone, airing, result, receivers) of what was planned in `[start, end)` at or below `paths`."""
+    kinds = (
+        col(Receiver.zone_id),
+        col(StoredReport.airing_id),
+        col(StoredReport.outcome),
+        col(StoredReport.microphone),
+    )
     query = (
-        select(
-            col(Receiver.zone_id),
-            col(StoredReport.airing_id),
-            col(StoredReport.outcome),
-            func.count(distinct(col(StoredReport.receiver_id))),
-        )
+        select(*kinds, func.count(distinct(col(StoredReport.receiver_id))))
         .join(Receiver, col(Receiver.id) == col(StoredReport.receiver_id))
         .join(Zone, col(Zone.id) == col(Receiver.zone_id))
         .where(col(StoredReport.planned_start_at) >= start, col(StoredReport.planned_start_at) < end, within(paths))
-        .group_by(col(Receiver.zone_id), col(StoredReport.airing_id), col(StoredReport.outcome))
+        .group_by(*kinds)
     )
-    return [(zone_id, airing_id, outcome, count) for zone_id, airing_id, outcome, count in db.execute(query)]
+    return [
+        (zone_id, airing_id, result(outcome, microphone), count)
+        for zone_id, airing_id, outcome, microphone, count in db.execute(query)
+    ]

@@ -7,19 +7,19 @@ Rules
 """
 
 import math
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from broadcast.wire import topics
-from broadcast.wire.documents import Beat, ClockState, PlayReport, ReceiverState
+from broadcast.wire.documents import Beat, PlayReport, ReceiverState
 
 MAX_STATE_BYTES = 256 * 1024
 MAX_REPORT_BYTES = 4 * 1024
 MAX_BEAT_BYTES = 128
 LIMITS_BYTES = {"state": MAX_STATE_BYTES, "reports": MAX_REPORT_BYTES, "beat": MAX_BEAT_BYTES}
 MAX_COUNT = 2**31 - 1
-MAX_ERROR_US = 2**53
+MAX_NUMBER = 2**53
 MAX_NAMES = 64
 
 
@@ -72,23 +72,32 @@ def read(topic: str, payload: bytes, *, retained: bool) -> StateSaid | ReportSai
 
 
 def _state(receiver_id: str, state: ReceiverState, retained: bool) -> StateSaid:
-    clock = state.clock or ClockState(trusted=True)
-    numbers: list[Any] = [state.pending_reports, state.volume_percent, *state.numbers.values()]
-    numbers += [clock.error_us, clock.offset_us, clock.offset_error_us]
-    _bounded(state.level_dbfs, *numbers, *state.refused.values())
+    _bounded(msgspec.structs.replace(state, media=(), faults=()))  # what these hold is bounded by their types
     if len(state.numbers) > MAX_NAMES or len(state.refused) > MAX_NAMES:
         raise Malformed("too many names")
     return StateSaid(receiver_id, state, _encoder.encode(msgspec.structs.replace(state, at_us=0)), retained)
 
 
 def _report(receiver_id: str, report: PlayReport) -> ReportSaid:
-    _bounded(report.start_error_us, report.rms_dbfs, report.peak_dbfs)
+    _bounded(report)
     if not 0 <= report.underruns <= MAX_COUNT:
         raise Malformed("underruns")
+    if report.clipped_frames < 0:
+        raise Malformed("clipped frames")
     return ReportSaid(receiver_id, report)
 
 
-def _bounded(*numbers: float | None) -> None:
-    for number in numbers:
-        if number is not None and not (math.isfinite(number) and abs(number) <= MAX_ERROR_US):
+def _bounded(said: object) -> None:
+    """Refuse a number that no column holds, however deep it lies: none of a field to come is forgotten."""
+    if isinstance(said, int | float):
+        if not (math.isfinite(said) and abs(said) <= MAX_NUMBER):
             raise Malformed("a number without measure")
+    elif isinstance(said, msgspec.Struct):
+        _all_bounded(getattr(said, name) for name in said.__struct_fields__)
+    elif isinstance(said, Mapping):
+        _all_bounded(said.values())
+
+
+def _all_bounded(said: Iterable[object]) -> None:
+    for one in said:
+        _bounded(one)

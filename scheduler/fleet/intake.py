@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Table, bindparam, case, insert, update
 from sqlmodel import Session, col, select
 
 from broadcast.clock import from_us
-from broadcast.wire.documents import Outcome, PlayReport, ReceiverState
+from broadcast.wire.documents import Hearing, Outcome, PlayReport, ReceiverState
 from scheduler.fleet.models import Receiver, StoredReport
 
 Key = TypeVar("Key", str, int)
@@ -127,10 +127,14 @@ def _count_on(db: Session, receiver_ids: Sequence[str]) -> dict[str, int]:
 def _hear(
     db: Session, reports: Sequence[tuple[str, PlayReport]], last: Mapping[str, datetime | None], now: datetime
 ) -> None:
-    """Note when each was heard last. A node's clock may be wrong: nothing was heard later than now."""
+    """Note when each was heard last, by its device unless its microphone says otherwise.
+
+    A node's clock may be wrong: nothing was heard later than now.
+    """
     heard: dict[str, tuple[datetime, float]] = {}
     for receiver_id, report in reports:
-        if report.outcome not in SOUNDED or report.rms_dbfs is None or report.end_us is None:
+        unheard = report.heard is not None and report.heard.verdict is Hearing.NOT_HEARD
+        if report.outcome not in SOUNDED or unheard or report.rms_dbfs is None or report.end_us is None:
             continue
         at = min(from_us(report.end_us), now)
         before = heard[receiver_id][0] if receiver_id in heard else last.get(receiver_id)
@@ -144,6 +148,7 @@ def _hear(
 
 
 def _row(receiver_id: str, report: PlayReport, now: datetime) -> dict[str, object]:
+    heard = report.heard
     return {
         "receiver_id": receiver_id,
         "number": report.number,
@@ -160,6 +165,11 @@ def _row(receiver_id: str, report: PlayReport, now: datetime) -> dict[str, objec
         "underruns": report.underruns,
         "rms_dbfs": report.rms_dbfs,
         "peak_dbfs": report.peak_dbfs,
+        "clipped_frames": report.clipped_frames,
+        "microphone": heard.verdict.value if heard else None,
+        "microphone_correlation": heard.correlation if heard else None,
+        "microphone_delay_us": heard.delay_us if heard else None,
+        "microphone_dbfs": heard.level_dbfs if heard else None,
         "media_sha256": report.media_sha256,
         "media_ready_at": _moment(report.media_ready_us),
         "reason": report.reason,

@@ -6,11 +6,15 @@ from typing import Any
 from sqlalchemy import BigInteger, Column
 from sqlmodel import Field, SQLModel
 
-from scheduler.store.types import Json, UtcDateTime
+from broadcast.wire.documents import BroadcastClass
+from scheduler.store.types import Json, UtcDateTime, word_of
 
 
 class Receiver(SQLModel, table=True):
-    """One speaker node. `state` is its last `ReceiverState`; `seen_at` is when the centre last heard anything of it."""
+    """One speaker node. `state` is its last `ReceiverState`; `seen_at` is when the centre last heard anything of it.
+
+    `self_test_minute` is of the local day, None for no test by itself; `self_test_asked_at` asks for one more.
+    """
 
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
@@ -23,6 +27,12 @@ class Receiver(SQLModel, table=True):
     volume_by_hour: list[int] | None = Field(default=None, sa_column=Column(Json))
     languages: list[str] | None = Field(default=None, sa_column=Column(Json))
     note: str = ""
+    amplifier_lead_ms: int = 0
+    amplifier_tail_ms: int = 0
+    self_test_minute: int | None = None
+    self_test_level_dbfs: float = -40.0
+    self_test_asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    month_budget_mb: int | None = None
     certificate_serial: str | None = Field(default=None, max_length=48)
     certificate_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     enrolled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -34,6 +44,16 @@ class Receiver(SQLModel, table=True):
     heard_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     heard_dbfs: float | None = None
     version: int = 1
+
+
+class PreparedMessage(SQLModel, table=True):
+    """What somebody at the receiver can start by its `name`: a contact that closes, a command that is given."""
+
+    __tablename__ = "prepared_message"
+    receiver_id: str = Field(foreign_key="receiver.id", primary_key=True)
+    name: str = Field(primary_key=True, max_length=40)
+    recording_id: str = Field(foreign_key="recording.id", index=True)
+    cls: BroadcastClass = Field(sa_type=word_of(BroadcastClass))
 
 
 class EnrolmentSecret(SQLModel, table=True):
@@ -57,7 +77,10 @@ class RevokedCertificate(SQLModel, table=True):
 
 
 class StoredReport(SQLModel, table=True):
-    """A `PlayReport` as received; the key makes a report that is sent twice count once."""
+    """A `PlayReport` as received; the key makes a report that is sent twice count once.
+
+    `microphone` is the verdict of the node's microphone (`Hearing`), None where there was none.
+    """
 
     __tablename__ = "play_report"
     receiver_id: str = Field(foreign_key="receiver.id", primary_key=True)
@@ -75,6 +98,11 @@ class StoredReport(SQLModel, table=True):
     underruns: int
     rms_dbfs: float | None = None
     peak_dbfs: float | None = None
+    clipped_frames: int = Field(default=0, sa_type=BigInteger)
+    microphone: str | None = Field(default=None, max_length=20)
+    microphone_correlation: float | None = None
+    microphone_delay_us: int | None = Field(default=None, sa_type=BigInteger)
+    microphone_dbfs: float | None = None
     media_sha256: str | None = Field(default=None, max_length=64)
     media_ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str = Field(default="", max_length=80)

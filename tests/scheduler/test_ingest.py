@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlmodel import select
+from sqlmodel import col, select
 
 from broadcast.broker.lab import LabBroker, running
 from broadcast.bus import Bus, Message
@@ -185,6 +185,27 @@ async def test_what_was_heard_last_is_shown(ingest: Ingest, store: Store) -> Non
     row = receiver(store)
     assert row.heard_dbfs == -22.0
     assert row.heard_at == datetime.fromisoformat("2026-11-23T00:32:30+00:00")
+
+
+async def test_what_the_microphone_says_is_kept_and_goes_before_the_device(ingest: Ingest, store: Store) -> None:
+    heard = {"verdict": "heard", "correlation": 0.9, "delay_us": 12_000, "level_dbfs": -31.0}
+    ingest.take(said(report(1, clipped_frames=7, heard=heard)))
+    ingest.take(said(report(2, heard={"verdict": "not_heard", "correlation": 0.02})))
+    await ingest.write()
+    with store.reading() as db:
+        first, second = db.exec(select(StoredReport).order_by(col(StoredReport.number)))
+    assert (first.clipped_frames, first.microphone, first.microphone_correlation) == (7, "heard", 0.9)
+    assert (first.microphone_delay_us, first.microphone_dbfs) == (12_000, -31.0)
+    assert (second.microphone, second.microphone_delay_us, second.microphone_dbfs) == ("not_heard", None, None)
+    assert receiver(store).heard_dbfs == -21.0
+
+
+async def test_reports_of_no_broadcast_are_stored_too(ingest: Ingest, store: Store) -> None:
+    """Of a message that somebody started at the node, and of one whose record was lost."""
+    ingest.take(said(report(1, "local-fire-1", broadcast_id="local")))
+    ingest.take(said(report(2, "lost-2", broadcast_id="lost", outcome="failed", reason="record_lost")))
+    await ingest.write()
+    assert receiver(store).ack_number == 2
 
 
 async def test_a_node_whose_clock_is_ahead_was_not_heard_in_the_future(

@@ -369,6 +369,7 @@ def _fleet() -> None:
     _dirtytopic()
     _issueddocument()
     _receiver()
+    _prepared_message()
     _enrolmentsecret()
     _play_report()
     _revokedcertificate()
@@ -413,6 +414,12 @@ def _receiver() -> None:
         sa.Column("volume_by_hour", JSON),
         sa.Column("languages", JSON),
         sa.Column("note", sa.String, nullable=False),
+        sa.Column("amplifier_lead_ms", sa.Integer, nullable=False),
+        sa.Column("amplifier_tail_ms", sa.Integer, nullable=False),
+        sa.Column("self_test_minute", sa.Integer),
+        sa.Column("self_test_level_dbfs", sa.Float, nullable=False),
+        sa.Column("self_test_asked_at", MOMENT),
+        sa.Column("month_budget_mb", sa.Integer),
         sa.Column("certificate_serial", sa.String(48)),
         sa.Column("certificate_expires_at", MOMENT),
         sa.Column("enrolled_at", MOMENT),
@@ -428,6 +435,20 @@ def _receiver() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_receiver")),
     )
     op.create_index(op.f("ix_receiver_zone_id"), "receiver", ["zone_id"])
+
+
+def _prepared_message() -> None:
+    op.create_table(
+        "prepared_message",
+        sa.Column("receiver_id", sa.String, nullable=False),
+        sa.Column("name", sa.String(40), nullable=False),
+        sa.Column("recording_id", sa.String, nullable=False),
+        sa.Column("cls", sa.String(20), nullable=False),
+        sa.ForeignKeyConstraint(["receiver_id"], ["receiver.id"], name=op.f("fk_prepared_message_receiver_id")),
+        sa.ForeignKeyConstraint(["recording_id"], ["recording.id"], name=op.f("fk_prepared_message_recording_id")),
+        sa.PrimaryKeyConstraint("receiver_id", "name", name=op.f("pk_prepared_message")),
+    )
+    op.create_index(op.f("ix_prepared_message_recording_id"), "prepared_message", ["recording_id"])
 
 
 def _enrolmentsecret() -> None:
@@ -463,6 +484,11 @@ def _play_report() -> None:
         sa.Column("underruns", sa.Integer, nullable=False),
         sa.Column("rms_dbfs", sa.Float),
         sa.Column("peak_dbfs", sa.Float),
+        sa.Column("clipped_frames", sa.BigInteger, nullable=False),
+        sa.Column("microphone", sa.String(20)),
+        sa.Column("microphone_correlation", sa.Float),
+        sa.Column("microphone_delay_us", sa.BigInteger),
+        sa.Column("microphone_dbfs", sa.Float),
         sa.Column("media_sha256", sa.String(64)),
         sa.Column("media_ready_at", MOMENT),
         sa.Column("reason", sa.String(80), nullable=False),
