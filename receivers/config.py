@@ -15,6 +15,8 @@ from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from broadcast.wire.documents import MessageName
+
 FILE_NAME = "receiver.toml"
 GIB = 1024**3
 MIB = 1024**2
@@ -33,7 +35,7 @@ class Gpio(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     chip: Annotated[str, Meta(pattern=r"\A(/dev/)?[A-Za-z0-9_-]+\Z", max_length=60)] = "gpiochip0"
     stop: Line | None = None
     amplifier: Line | None = None
-    messages: dict[Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[a-z0-9-]+\Z")], Line] = {}
+    messages: dict[MessageName, Line] = {}
     contacts_active_low: bool = True
     amplifier_active_low: bool = False
     debounce_ms: Annotated[int, Meta(ge=1, le=1000)] = 30

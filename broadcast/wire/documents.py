@@ -21,6 +21,7 @@ AiringId = Annotated[str, Meta(min_length=1, max_length=96, pattern=r"\A[A-Za-z0
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Us = Annotated[int, Meta(ge=0, le=2**53)]
 Bytes = Annotated[int, Meta(ge=0, le=2**40)]
+MessageName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[a-z0-9-]+\Z")]
 LanguageTag = Annotated[str, Meta(max_length=16, pattern=r"\A[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")]
 
 
@@ -139,7 +140,7 @@ class Programme(Document, frozen=True, kw_only=True, tag="programme"):
 class LocalMessage(Struct, frozen=True, kw_only=True):
     """A prepared message that someone at the node starts (a contact closes, a command is given)."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[a-z0-9-]+\Z")]
+    name: MessageName
     media: Media
     cls: BroadcastClass = BroadcastClass.PRIORITY
 
