@@ -33,7 +33,7 @@ from receivers.sound.cue import Cue, Played, PlayerStatus
 from receivers.vault import Vault
 from receivers.verdict import Story
 from scheduler.policy import BadRules, zone
-from scheduler.timeline import Dropped, Resolution, Segment
+from scheduler.timeline import AS_PLANNED, Dropped, Lived, Resolution, Segment
 
 LOOK_BACK_US = 24 * 3600 * 1_000_000  # airings missed longer ago are not reported any more
 SETTLE_US = 3_000_000  # for the last piece's measurements to come from the sound path
@@ -51,6 +51,7 @@ class Known:
     boot_us: int
     clock_doubted: bool = False
     able_us: dict[str, int] = field(default_factory=dict)
+    lived: dict[str, Lived] = field(default_factory=dict)
     seen_us: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     stood_in: set[str] = field(default_factory=set)
@@ -126,7 +127,7 @@ class Node:
         if planned is None:
             return
         if airing_id not in self.outbox.sounding:
-            self.outbox.add(Began(planned=planned, at_us=played.start_us or played.planned_start_us))
+            self.outbox.add(Began(planned=planned, at_us=played.planned_start_us))
         self.outbox.add(Sounded(piece=piece_of(airing_id, anchor_us, played)))
         if played.error is not None and played.start_us is None:
             self.known.broken.add(airing_id)
@@ -172,6 +173,7 @@ class Node:
         if not backwards and not rest.over and rest.playing == playing and now_us < rest.due_us:
             return rest.cues
         self._close(now_us, playing, device_faulty=status is None or bool(status.faults))
+        self.look(now_us)
         cues: tuple[Cue, ...] = ()
         if settings is not None:
             over = self.outbox.over
@@ -223,7 +225,10 @@ class Node:
         self.airings = plan.by_id(live) | self._own
         usable = self._store.ready.keys()
         self._learn(settings, now_us)
-        self.resolution = plan.intend(self.airings, settings, usable, self.known.able_us, self.known.broken)
+        known = self.known
+        self.resolution = plan.intend(
+            self.airings, settings, usable, known.able_us, broken=known.broken, lived=known.lived
+        )
         self._stories = self._tell(settings, now_us)
         self._needs = 0, ()
 
@@ -233,14 +238,31 @@ class Node:
             known.seen_us.setdefault(airing.id, now_us)
             media = airing.media_for(settings.languages)
             if media.sha256 in self._store.ready and airing.id not in known.broken:
-                known.able_us.setdefault(airing.id, 0 if airing.id in self.outbox.over else now_us)
+                begun_us = 0 if airing.id in self.outbox.over else self.outbox.begun.get(airing.id, now_us)
+                known.able_us.setdefault(airing.id, begun_us)
             else:
                 known.able_us.pop(airing.id, None)
+        on_air = self.resolution.at(now_us)
+        known.lived = {
+            airing.id: self._lived(airing, now_us, on_air=on_air is not None and on_air.airing_id == airing.id)
+            for airing in self.airings.values()
+            if airing.start_us <= now_us or airing.id in self.outbox.over
+        }
         for table in (known.seen_us, known.able_us):
             for airing_id in table.keys() - self.airings.keys():
                 del table[airing_id]
         known.broken &= self.airings.keys()
         known.stood_in &= self.airings.keys()
+
+    def _lived(self, airing: Airing, now_us: int, *, on_air: bool) -> Lived:
+        """What is past stays as it was, whatever the plan says now; `on_air` by the plan until now."""
+        lived = self.known.lived.get(airing.id, AS_PLANNED)
+        if airing.id in self.outbox.over:
+            return replace(lived, over_us=now_us if lived.over_us is None else min(lived.over_us, now_us))
+        if on_air:
+            return lived if max(lived.late_us, lived.cut_us or 0) <= now_us else AS_PLANNED
+        begun_us = self.outbox.begun.get(airing.id)
+        return Lived(late_us=now_us) if begun_us is None else Lived(late_us=min(begun_us, now_us), cut_us=now_us)
 
     def _tell(self, settings: ReceiverSettings, now_us: int) -> dict[str, Story]:
         segments: dict[str, list[Segment]] = {}
@@ -281,7 +303,9 @@ class Node:
         airing_id, _ = plan.key_parts(status.playing)
         planned = self._planned(airing_id)
         if planned is not None and airing_id not in self.outbox.sounding and airing_id not in self.outbox.over:
-            self.outbox.add(Began(planned=planned, at_us=now_us))
+            on_air = self.resolution.at(now_us)
+            as_planned = on_air is not None and on_air.airing_id == airing_id
+            self.outbox.add(Began(planned=planned, at_us=on_air.start_us if on_air and as_planned else now_us))
         return airing_id
 
     def _planned(self, airing_id: str) -> Planned | None:
@@ -295,13 +319,15 @@ class Node:
         for story in [story for story in self._stories.values() if story.airing.start_us <= now_us]:
             airing = story.airing
             if self._hold is Hold.EVERYTHING and airing.id not in self.outbox.sounding and airing.id != playing:
-                self._report(airing.id, Ending(Outcome.SKIPPED, ledger.STOPPED))
+                self._report(airing.id, Ending(Outcome.SKIPPED, ledger.STOPPED), now_us)
             elif not plan.is_held(airing.cls, self._hold) and self._is_over(story, now_us, playing):
                 told = replace(story, device_faulty=device_faulty, stood_in=story.airing.id in self.known.stood_in)
-                self._report(story.airing.id, verdict.ending(told))
+                self._report(story.airing.id, verdict.ending(told), now_us)
         for airing_id in self._orphans(now_us, playing):
             cancelled = airing_id not in self.airings
-            self._report(airing_id, Ending(Outcome.FAILED, ledger.CANCELLED if cancelled else ledger.INTERRUPTED))
+            self._report(
+                airing_id, Ending(Outcome.FAILED, ledger.CANCELLED if cancelled else ledger.INTERRUPTED), now_us
+            )
 
     def _orphans(self, now_us: int, playing: str | None) -> list[str]:
         """Airings that began to sound and that no programme tells of any more."""
@@ -336,14 +362,16 @@ class Node:
         times += plan.changes(self.resolution, now_us, playing)
         return min((time for time in times if time > now_us), default=now_us + plan.HORIZON_US)
 
-    def _report(self, airing_id: str, ending: Ending) -> None:
+    def _report(self, airing_id: str, ending: Ending, now_us: int) -> None:
         planned = self._planned(airing_id)
         if planned is None:
             return
         pieces = self.outbox.pieces.get(airing_id, ())
         report = ledger.report(self.outbox.number + 1, planned, pieces, ending)
         self.outbox.add(Reported(report=report))
-        self._stories.pop(airing_id, None)
+        story = self._stories.pop(airing_id, None)
+        if story is not None and any(segment.end_us > now_us for segment in story.segments):
+            self._resolved_for = None  # what it has left goes to others
 
     def _paths(self) -> dict[str, Path]:
         return {sha256: self._store.path(sha256) for sha256 in self._store.ready}

@@ -8,25 +8,29 @@ Rules
   played or reported twice, and pieces that sounded are kept until their airing is over.
 - A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its.
 - What cannot be written is held in memory, shown as a fault, and written by the next `flush` that succeeds.
+- A node that nobody acknowledges for half a year lets the oldest MAX_PENDING // 10 reports go at MAX_PENDING, so that
+  it does not die of them; its state says how far the centre need not wait.
 """
 
 import contextlib
 import os
 import zlib
+from errno import EROFS
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from broadcast.wholefile import write_whole
+from broadcast.wholefile import append, write_whole
 from broadcast.wire.documents import Outcome, PlayReport
 from receivers.ledger import Piece, Planned, lost_piece
-from receivers.quarantine import put_aside
+from receivers.quarantine import keep_copy, open_folder, put_aside
 
 JOURNAL = "journal"
 COMPACT_BYTES = 128 * 1024
 REMEMBER_US = 3 * 24 * 3600 * 1_000_000  # longer than the 24 h that are looked back on
 LOST = "record_lost"
+MAX_PENDING = 10_000  # some 8 MB of memory; a village has less than 60 airings a day
 
 
 class Reported(Struct, frozen=True, kw_only=True, tag="report"):
@@ -61,7 +65,10 @@ _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
 class Outbox:
-    """The journal in `folder`, opened with `open`. `over` maps airing ids to their planned start."""
+    """The journal in `folder`, opened with `open`. `over` maps airing ids to their planned start.
+
+    `begun` says when the first piece of each airing in `planned` began, `sounding` when one began that has no end yet.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / JOURNAL
@@ -75,16 +82,19 @@ class Outbox:
         self.pieces: dict[str, list[Piece]] = {}
         self.planned: dict[str, Planned] = {}
         self.sounding: dict[str, int] = {}
+        self.begun: dict[str, int] = {}
         self.disk_error: str | None = None
 
     def open(self, now_us: int) -> None:
         """Take in what is on disk. Never raises for what is wrong there."""
+        open_folder(self._path.parent, now_us)
         try:
             raw = self._path.read_bytes()
         except FileNotFoundError:
             return
         except OSError as error:
             self.disk_error = str(error)
+            put_aside(self._path, now_us)
             return
         lines = raw.split(b"\n")
         records = [_parse(line) for line in lines[:-1]]
@@ -93,7 +103,9 @@ class Outbox:
             if record is not None:
                 self._apply(record)
         if rotten:
-            put_aside(self._path, now_us)
+            keep_copy(self._path, now_us)
+            if not any(isinstance(record, Base) for record in records):
+                self.acknowledged = min(self.pending, default=self.number + 1) - 1
             self._fill_holes(now_us)
         self._size_bytes = len(raw)
         if rotten or lines[-1] or self.sounding:
@@ -106,6 +118,8 @@ class Outbox:
         """Remember `record` now and on disk."""
         self._apply(record)
         self._unwritten.append(record)
+        if len(self.pending) > MAX_PENDING:
+            self._let_go()
         self.flush()
 
     def acknowledge(self, number: int, now_us: int) -> None:
@@ -132,10 +146,10 @@ class Outbox:
                 self._append(b"".join(map(_line, self._unwritten)))
         except OSError as error:
             self.disk_error = str(error)
-            self._must_compact = True  # the end of the file is not known now
+            self._must_compact = True  # the end of the file is not known now, and all is written anew
         else:
             self.disk_error = None
-            self._unwritten.clear()
+        self._unwritten.clear()
 
     def _apply(self, record: Record) -> None:
         match record:
@@ -148,12 +162,14 @@ class Outbox:
                 self.planned.pop(report.airing_id, None)
                 self.pieces.pop(report.airing_id, None)
                 self.sounding.pop(report.airing_id, None)
+                self.begun.pop(report.airing_id, None)
             case Sounded(piece=piece):
                 self.pieces.setdefault(piece.airing_id, []).append(piece)
                 self.sounding.pop(piece.airing_id, None)
             case Began(planned=planned):
                 self.planned[planned.airing.id] = planned
                 self.sounding[planned.airing.id] = record.at_us
+                self.begun.setdefault(planned.airing.id, record.at_us)
 
     def _fill_holes(self, now_us: int) -> None:
         for number in range(self.acknowledged + 1, self.number):
@@ -177,17 +193,22 @@ class Outbox:
         self.number = number + len(pending)
         self._must_compact = True
 
+    def _let_go(self) -> None:
+        for number in list(self.pending)[: MAX_PENDING // 10]:
+            self.over.pop(self.pending.pop(number).airing_id, None)
+            self.acknowledged = number
+        self._must_compact = True
+
     def _append(self, data: bytes) -> None:
-        with self._path.open("ab") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        append(self._path, data)
         self._size_bytes += len(data)
 
     def _compact(self) -> None:
+        if self._path.parent.is_dir() and not os.access(self._path.parent, os.W_OK):  # asked each second: be brief
+            raise OSError(EROFS, os.strerror(EROFS), str(self._path))
         records: list[Record] = [Base(number=self.number, acknowledged=self.acknowledged, over=self.over)]
         records += (Reported(report=report) for report in self.pending.values())
-        records += (Began(planned=planned, at_us=0) for planned in self.planned.values())
+        records += (Began(planned=planned, at_us=self.begun[key]) for key, planned in self.planned.items())
         records += (Sounded(piece=piece) for pieces in self.pieces.values() for piece in pieces)
         records += (Began(planned=self.planned[key], at_us=at_us) for key, at_us in self.sounding.items())
         data = b"".join(map(_line, records))

@@ -22,7 +22,7 @@ from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Med
 from receivers.life import Hold
 from receivers.sound.cue import Cue
 from scheduler.policy import zone
-from scheduler.timeline import Resolution, Segment, resolve
+from scheduler.timeline import Lived, Resolution, Segment, resolve
 
 HORIZON_US = 600_000_000  # the sound path is told ten minutes ahead
 STAND_IN = "fallback."
@@ -43,12 +43,14 @@ def intend(
     settings: ReceiverSettings,
     usable: Collection[str],
     ready_us: Mapping[str, int],
+    *,
     broken: Collection[str] = (),
+    lived: Mapping[str, Lived] | None = None,
 ) -> Resolution:
     """What sounds when, for ever.
 
     `usable` are the SHA-256 verified here, `broken` the airings that failed to play; `ready_us` says since when an
-    airing could have played.
+    airing could have played, `lived` what became of it so far.
     """
     missing = [
         airing
@@ -59,7 +61,8 @@ def intend(
     def resolved(stand_ins: Iterable[Airing]) -> Resolution:
         everything = [*airings.values(), *stand_ins]
         without = frozenset(airing.id for airing in missing)
-        return resolve(everything, settings.rules, settings.languages, unavailable=without, ready_us=ready_us)
+        rules, languages = settings.rules, settings.languages
+        return resolve(everything, rules, languages, unavailable=without, ready_us=ready_us, lived=lived)
 
     fallback = settings.fallback
     resolution = resolved(())
