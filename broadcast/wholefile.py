@@ -16,7 +16,7 @@ class Owner(NamedTuple):
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600, owner: Owner | None = None) -> None:
     """Make `path` hold `data` (temporary file, fsync, replace, fsync of the folder); OSError leaves it as it was."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     temporary.unlink(missing_ok=True)
     try:
@@ -26,6 +26,22 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600, owner: Owner | None 
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     sync(path.parent)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` to a file that is there, durably; after OSError any part of it may be there."""
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and what is missing above it, durably: what is synced in a folder goes with the folder's name."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync(folder.parent)
 
 
 def clear_unfinished(folder: Path) -> None:

@@ -5,23 +5,26 @@ Rules
   read back from what is on disk, synced and replaced into place; so a cut file never plays.
 - At every start a file counts as missing until it has been read and its hash fits; one that does not is put aside.
 - `index.json` keeps when each file became ready; losing it costs only that.
+- What is bad and cannot be put aside counts as missing until a good one has replaced it.
 """
 
 import contextlib
 import hashlib
 import os
 import shutil
+from collections.abc import Collection
+from errno import EROFS
 from pathlib import Path
 
 import msgspec
 
 from broadcast.wholefile import sync, write_whole
+from receivers import quarantine
 from receivers.needs import Stored
 from receivers.quarantine import put_aside
 
 INDEX = "index.json"
 BLOCK_BYTES = 256 * 1024
-KEEP_ASIDE = 3  # files that were found bad and are kept for whoever wants to know why
 
 
 class MediaStore:
@@ -31,13 +34,15 @@ class MediaStore:
         self._folder = folder
         self.ready: dict[str, Stored] = {}
         self._first_ready_us: dict[str, int] = {}
+        self._bad: set[str] = set()
 
-    def open(self) -> None:
-        """Make the folder and read since when each file is ready; nothing is ready yet."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.suppress(OSError, ValueError):
-            index = (self._folder / INDEX).read_bytes()
-            self._first_ready_us = msgspec.json.decode(index, type=dict[str, int])
+    def open(self, now_us: int = 0) -> None:
+        """Make the folder and read since when each file is ready; nothing is ready yet. Never raises."""
+        quarantine.open_folder(self._folder, now_us)
+        self._first_ready_us = quarantine.read_json(self._folder / INDEX, dict[str, int], now_us) or {}
+        for part in self._folder.glob("*.part"):
+            if not part.is_file():
+                put_aside(part, now_us)
 
     def path(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.opus"
@@ -55,7 +60,7 @@ class MediaStore:
 
     def on_disk(self) -> frozenset[str]:
         """The files that have their name, checked or not."""
-        return frozenset(path.stem for path in self._folder.glob("*.opus"))
+        return frozenset(path.stem for path in self._folder.glob("*.opus")) - self._bad
 
     def check(self, sha256: str, now_us: int) -> bool | None:
         """Read a file again: True and ready, False and put aside, None when it is not there. Slow: for a thread."""
@@ -71,7 +76,8 @@ class MediaStore:
         if not right:
             self._forget(sha256)
             put_aside(path, now_us)
-            self._drop_old_aside()
+            if path.exists():
+                self._bad.add(sha256)
             return False
         self._mark_ready(sha256, size_bytes, now_us)
         return True
@@ -87,6 +93,7 @@ class MediaStore:
         size_bytes = part.stat().st_size
         part.replace(self.path(sha256))
         sync(self._folder)
+        self._bad.discard(sha256)
         self._mark_ready(sha256, size_bytes, now_us)
         self._write_index()
         return True
@@ -109,6 +116,27 @@ class MediaStore:
     def free_bytes(self) -> int:
         return shutil.disk_usage(self._folder).free
 
+    def need_writable(self) -> None:
+        """OSError while the folder is on a disk that is read-only or not there; writes nothing to find out."""
+        if os.statvfs(self._folder).f_flag & os.ST_RDONLY:
+            raise OSError(EROFS, os.strerror(EROFS), str(self._folder))
+
+    def clear_aside(self) -> None:
+        """Remove what was put aside."""
+        quarantine.clear(self._folder)
+
+    def let_go_oldest(self, needed: Collection[str], over_bytes: int) -> bool:
+        """Win back `over_bytes`, as far as what is not `needed` goes, the oldest first; whether anything went."""
+        unneeded = sorted(self.ready.keys() - needed, key=lambda sha256: (self.ready[sha256].ready_us, sha256))
+        gone = False
+        for sha256 in unneeded:
+            if over_bytes <= 0:
+                break
+            over_bytes -= self.ready[sha256].size_bytes
+            self.remove(sha256)
+            gone = True
+        return gone
+
     def _mark_ready(self, sha256: str, size_bytes: int, now_us: int) -> None:
         ready_us = self._first_ready_us.setdefault(sha256, now_us)
         self.ready = self.ready | {sha256: Stored(size_bytes, ready_us, now_us)}
@@ -120,11 +148,6 @@ class MediaStore:
     def _write_index(self) -> None:
         with contextlib.suppress(OSError):
             write_whole(self._folder / INDEX, msgspec.json.encode(self._first_ready_us))
-
-    def _drop_old_aside(self) -> None:
-        aside = sorted(self._folder.glob("*.bad-*"), key=lambda path: path.name.rsplit("-", 1)[1])
-        for path in aside[:-KEEP_ASIDE]:
-            path.unlink(missing_ok=True)
 
 
 def file_sha256(path: Path) -> str:

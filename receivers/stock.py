@@ -5,12 +5,16 @@ Rules
   and one that is no longer needed is given up.
 - What is on disk is read and checked before anything is fetched, next needed first.
 - The disk's limits hold before a fetch begins; reports and documents are never touched.
+- What others write to the disk counts too: under `free_min_bytes` what is not needed goes, the oldest first, so that
+  reports and documents find room. What is needed stays.
+- While the disk cannot be written nothing is asked for: it would be paid for and lost. Then all is tried anew.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from errno import ENOSPC
 from secrets import SystemRandom
 
 from broadcast.clock import Clock
@@ -53,14 +57,24 @@ class Stock:
         self._not_before_us: dict[str, int] = {}
         self._errors: dict[str, Exception] = {}
         self._corrupt: set[str] = set()
+        self._unwritable: str | None = None
+        self._low: str | None = None
         self.suspects: set[str] = set()
-        self.disk_error: str | None = None
-        self.disk_full: str | None = None
 
     @property
     def corrupt(self) -> tuple[str, ...]:
         """Needed recordings that were found altered on disk and are not back yet."""
         return tuple(need.sha256 for need in self._wants() if need.sha256 in self._corrupt)
+
+    @property
+    def disk_full(self) -> str | None:
+        """Why a needed recording has no room, or how far the disk is below what must be free."""
+        return next((str(error) for error in self._disk_errors() if error.errno == ENOSPC), self._low)
+
+    @property
+    def disk_error(self) -> str | None:
+        """Why the disk cannot be written."""
+        return next((str(error) for error in self._disk_errors() if error.errno != ENOSPC), self._unwritable)
 
     @property
     def refused(self) -> str | None:
@@ -97,7 +111,7 @@ class Stock:
                 try:
                     busy = await self._step(client)
                 except OSError as error:
-                    self.disk_error = str(error)
+                    self._unwritable = str(error)
                     busy = False
                 if not busy:
                     with contextlib.suppress(TimeoutError):
@@ -114,14 +128,28 @@ class Stock:
         if due is not None:
             await self._check(due)
             return True
+        self._look_at_disk(wanted)
         need = self._next_fetch(wanted)
         if need is not None:
             await self._bring(client, need)
             return True
-        self.disk_error = None
         if unchecked:
             await self._check(min(unchecked))
         return bool(unchecked)
+
+    def _look_at_disk(self, wanted: Sequence[Need]) -> None:
+        """Make what must be free; OSError while the disk cannot be written."""
+        self._store.need_writable()
+        if self._unwritable is not None:
+            self._unwritable = None
+            self._not_before_us.clear()
+        over_bytes = self._config.free_min_bytes - self._store.free_bytes()
+        if over_bytes > 0:
+            self._store.clear_aside()
+            if self._store.let_go_oldest({need.sha256 for need in wanted}, over_bytes):
+                self._changed()
+            over_bytes = self._config.free_min_bytes - self._store.free_bytes()
+        self._low = f"{over_bytes} bytes less are free than must be" if over_bytes > 0 else None
 
     def _next_fetch(self, wanted: Sequence[Need]) -> Need | None:
         """Waiting is done in monotonic time: a wall clock that is set back must not hold a recording up."""
@@ -168,21 +196,23 @@ class Stock:
     def _make_room(self, need: Need) -> None:
         wanted = self._wants()
         self._store.remove_parts(frozenset(still.sha256 for still in wanted))
-        coming_bytes = need.size_bytes - self._store.done_bytes(need.sha256)
-        over_limit = self._store.used_bytes() + coming_bytes - self._config.cache_limit_bytes
-        over_free = coming_bytes + self._config.free_min_bytes - self._store.free_bytes()
-        over_bytes = max(over_limit, over_free)
+        over_bytes = self._over_bytes(need)
+        if over_bytes > 0:
+            self._store.clear_aside()
+            over_bytes = self._over_bytes(need)
         if over_bytes <= 0:
-            self.disk_full = None
             return
         chosen = to_let_go(self._store.ready, wanted, need, over_bytes)
         for sha256 in chosen:
             self._store.remove(sha256)
         if not chosen:
-            self.disk_full = f"{over_bytes} bytes too few for recording {need.sha256}"
-            raise OSError(self.disk_full)
-        self.disk_full = None
+            raise OSError(ENOSPC, f"{over_bytes} bytes too few for recording {need.sha256}")
         self._changed()
+
+    def _over_bytes(self, need: Need) -> int:
+        coming_bytes = need.size_bytes - self._store.done_bytes(need.sha256)
+        over_limit = self._store.used_bytes() + coming_bytes - self._config.cache_limit_bytes
+        return max(over_limit, coming_bytes + self._config.free_min_bytes - self._store.free_bytes())
 
     def _failed(self, need: Need, error: Exception) -> None:
         failures = self._failures.get(need.sha256, 0) + 1
@@ -190,9 +220,10 @@ class Stock:
         log.log(level, "recording %s did not come: %s", need.sha256, error)
         self._failures[need.sha256] = failures
         self._errors[need.sha256] = error
-        if isinstance(error, OSError) and self.disk_full is None:
-            self.disk_error = str(error)
         self._not_before_us[need.sha256] = self._clock.monotonic_us() + backoff_us(failures, self._random.random())
+
+    def _disk_errors(self) -> list[OSError]:
+        return [error for error in self._open_errors() if isinstance(error, OSError)]
 
     def _open_errors(self, failures: int = 1) -> list[Exception]:
         needed = (need.sha256 for need in self._wants() if need.sha256 not in self._store.ready)

@@ -6,11 +6,13 @@ Rules
 - Only topics that are this receiver's own are looked at: its settings, and programme and now of each zone in its path.
 - What lies on disk is verified again at every start, except its expiry: whether a document is in force is asked when
   it is used, so that a clock that was wrong at boot costs nothing.
-- What cannot be read is put aside, never fatal. What cannot be written is held in memory, shown as a fault and tried
-  again.
-- Leaving a zone drops its documents; the last numbers stay, so that no old order comes back with the zone.
+- What cannot be read is put aside, never fatal: the broker remembers every document and is asked at each connection.
+- What cannot be written is held in memory, shown as a fault and tried again.
+- Leaving a zone drops its documents, after the settings that say so are on disk; the last numbers stay, so that no
+  old order comes back with the zone. Without settings what lies there is left alone: it may be ours.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +25,7 @@ from broadcast.wholefile import write_whole
 from broadcast.wire import topics
 from broadcast.wire.documents import Programme, ReceiverSettings, SignedDocument
 from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments
-from receivers.quarantine import put_aside
+from receivers.quarantine import open_folder, put_aside, read_json
 
 NUMBERS = "numbers.json"
 ANY_TIME_US = 0  # a time at which nothing has expired yet
@@ -47,21 +49,29 @@ class Vault:
         self._documents: dict[str, SignedDocument] = {}
         self._first_us: dict[str, int] = {}
         self._unsaved: dict[str, bytes] = {}
+        self._numbers_unsaved = False
         self.refused: Counter[str] = Counter()
         self.disk_error: str | None = None
 
     def open(self, now_us: int) -> None:
         """Take in what is on disk. Never raises for what is wrong there."""
+        open_folder(self._folder, now_us)
         self._read_numbers(now_us)
         paths = sorted(self._folder.glob("*.jws"), key=lambda path: "receivers" not in path.name)
         for path in paths:  # settings first: they say which zones are ours
             topic = "/".join((topics.PREFIX, *path.name.removesuffix(".jws").split(".")))
+            if topic not in self.wanted():
+                if self.settings is not None:  # the power went before it was removed
+                    _remove(path)
+                continue
             try:
                 self._take(topic, path.read_bytes(), ANY_TIME_US, now_us)
             except (Refused, OSError) as error:
                 reason = error.reason if isinstance(error, Refused) else Reason.MALFORMED
                 self.refused[reason] += 1
                 put_aside(path, now_us)
+        if self.settings is not None:
+            self._first_us = {topic: us for topic, us in self._first_us.items() if topic in self.wanted()}
 
     def accept(self, topic: str, raw: bytes, now_us: int) -> bool:
         """Believe and keep the document in `raw`; False when it is believed already; Refused (counted) else."""
@@ -73,20 +83,24 @@ class Vault:
         if not fresh:
             return False
         self._unsaved[topic] = raw
-        if topic == self._settings_topic:
-            self._leave_zones()
+        left = self._leave_zones() if topic == self._settings_topic else ()
         self.flush()
+        if self.disk_error is None:
+            for gone in left:
+                _remove(self._path(gone))
         return True
 
     def flush(self) -> None:
         """Write what could not be written before; `disk_error` says why it still cannot."""
-        if not self._unsaved:
+        if not self._unsaved and not self._numbers_unsaved:
             return
+        self._numbers_unsaved = True
         try:
             for topic, raw in list(self._unsaved.items()):
                 write_whole(self._path(topic), raw)
                 del self._unsaved[topic]
             self._write_numbers()
+            self._numbers_unsaved = False
         except OSError as error:
             self.disk_error = str(error)
         else:
@@ -130,28 +144,19 @@ class Vault:
         self._first_us.setdefault(topic, now_us)
         return True
 
-    def _leave_zones(self) -> None:
-        for topic in set(self._documents) - self.wanted():
+    def _leave_zones(self) -> set[str]:
+        left = self._documents.keys() - self.wanted()
+        for topic in left:
             del self._documents[topic]
             self._first_us.pop(topic, None)
             self._unsaved.pop(topic, None)
-            try:
-                self._path(topic).unlink(missing_ok=True)
-            except OSError as error:
-                self.disk_error = str(error)
+        return left
 
     def _path(self, topic: str) -> Path:
         return self._folder / (".".join(topic.split("/")[2:]) + ".jws")
 
     def _read_numbers(self, now_us: int) -> None:
-        path = self._folder / NUMBERS
-        try:
-            table = msgspec.json.decode(path.read_bytes(), type=dict[str, _Remembered])
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError):
-            put_aside(path, now_us)
-            return
+        table = read_json(self._folder / NUMBERS, dict[str, _Remembered], now_us) or {}
         for topic, last in table.items():
             self._trusted.accepted[topic] = Accepted(last.number, last.digest)
             if last.first_us:
@@ -163,3 +168,9 @@ class Vault:
             for topic, last in self._trusted.accepted.items()
         }
         write_whole(self._folder / NUMBERS, msgspec.json.encode(table))
+
+
+def _remove(path: Path) -> None:
+    """What stays because it cannot be removed goes at the next start."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -158,6 +158,7 @@ def test_a_zone_that_is_entered_again_is_ours_from_then_on(
 def test_what_cannot_be_written_is_held_and_written_later(tmp_path: Path, desk: Desk) -> None:
     folder = tmp_path / "documents"
     vault = _vault(folder)
+    folder.rmdir()
     folder.write_text("a file where the folder should be")
     assert vault.accept(SETTINGS, desk.seal(desk.settings()), NOON)
     assert vault.disk_error
