@@ -4,57 +4,59 @@ Rules
 - What plays depends on the disk, the clock and the sound card alone; link and stock are beside it.
 - A mistake in Loa ends the process with a code of its own, and the supervisor starts it again; what goes wrong outside
   (network, disk, sound card, the centre's documents) never does.
-- SIGTERM and SIGINT end it in order: the piece that sounds fades out and is kept, the state says offline.
+- SIGTERM and SIGINT end it in order: the piece that sounds fades out and is kept, the state says offline. SIGUSR1 is
+  STOP at the node, SIGUSR2 lets go.
+- What it does when something happens stands in `receivers.life`; here it is only done.
 """
 
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from broadcast.clock import Clock
 from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
-from broadcast.wire.documents import Ack, ClockState, Fault, PlayReport, ReceiverState
-from receivers import state, status, thrift
+from broadcast.wire.documents import Ack, ClockState, PlayReport, ReceiverState
+from broadcast.wire.fault_codes import FaultCode
+from receivers import life, signs, state
 from receivers.config import Config
 from receivers.horn import Horn, MakePlayer
 from receivers.identity import Identity
+from receivers.incidents import Diary, IncidentLog
 from receivers.kernel_clock import estimated_error_us
+from receivers.life import Effect, Event, Impossible
 from receivers.link import Link
 from receivers.media import MediaStore
 from receivers.node import Node
 from receivers.outbox import Outbox
-from receivers.plan import volume_percent
-from receivers.sound.cue import Played
+from receivers.sound.cue import Played, PlayerStatus
 from receivers.stock import Stock
+from receivers.stop import Stop
 from receivers.tasks import run_until
+from receivers.telling import Parts, Teller
 from receivers.vault import Vault
-from receivers.version import VERSION
 
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-STATUS_S = 60  # how often the status file is written when there is nothing to tell
-SIZES_S = 30  # how often the disk is measured
-COMING = 5
+US_PER_MINUTE = 60_000_000
 
 
 class Daemon:
-    """Receiver `identity` in `folder`; `run` it until `stop`."""
+    """Receiver `identity` in `folder`; `run` it until `end`."""
 
     def __init__(self, folder: Path, identity: Identity, config: Config, clock: Clock, make_player: MakePlayer) -> None:
         self._folder = folder
         self._identity = identity
         self._clock = clock
-        self._started_us = clock.now_us()
+        now_us = clock.now_us()
         own = folder / identity.receiver_id
         self._store = MediaStore(folder / "media")
         vault = Vault(own / "documents", identity.receiver_id, identity.trusted())
-        self._node = Node(vault, Outbox(own / "reports"), self._store, self._started_us)
+        self._node = Node(vault, Outbox(own / "reports"), self._store, now_us)
         self._horn = Horn(make_player, self._hand_over)
         self._stock = Stock(
             self._store,
@@ -69,15 +71,34 @@ class Daemon:
         self._played: asyncio.Queue[Played] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._told = _Told()
-        self._status_at_s = float("-inf")
+        self._tell_now = asyncio.Event()
+        self._online = False
+        self._diary = Diary(IncidentLog(folder))
+        self._stop = Stop(folder, config.stop_hold_minutes * US_PER_MINUTE, clock)
+        parts = Parts(self._node, self._horn, self._stock, self._store, self._link, self._senses)
+        self._teller = Teller(folder, identity, clock, parts)
+        self._acts: Mapping[Effect, Callable[[], None]] = {
+            Effect.TELL: self._tell_now.set,
+            Effect.FETCH: self._stock.nudge,
+            Effect.ASK_AGAIN: self._link.ask_again,
+        }
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """End in order; `run` returns soon after."""
         self._stopping.set()
 
+    def stop(self) -> None:
+        """Someone at the node wants silence: at once, and until `go` or the hold's end."""
+        self._stop.press()
+        self._wake.set()
+
+    def go(self) -> None:
+        """What begins from now on may sound again."""
+        self._stop.let_go()
+        self._wake.set()
+
     async def run(self) -> None:
-        """Until `stop`. An exception from here is a mistake in Loa, or an OSError from a folder that cannot be made."""
+        """Until `end`. An exception from here is a mistake in Loa, or an OSError from a folder that cannot be made."""
         await self._wake_up()
         tasks = (
             asyncio.create_task(self._horn.keep_open(self._clock), name="horn"),
@@ -93,21 +114,25 @@ class Daemon:
 
     async def _wake_up(self) -> None:
         now_us = self._clock.now_us()
+        self._diary.note(Event.ENROLLED, now_us)
         for part in (self._identity.receiver_id, "media"):
             (self._folder / part).mkdir(mode=0o700, exist_ok=True)
         self._store.open()
         self._node.vault.open(now_us)
         self._node.outbox.open(now_us)
+        self._stop.open()
         self._node.look(now_us)
         await self._stock.check_imminent()
+        self._diary.note(Event.READY, self._clock.now_us())
 
     async def _go_to_sleep(self) -> None:
         await self._horn.close()
         await asyncio.sleep(0)  # lets the last pieces come over from the player's thread
         self._take_played()
         self._node.outbox.flush()
-        with contextlib.suppress(OSError):
-            self._write_status(self.farewell_state())
+        with contextlib.suppress(Impossible):  # it ended before it began
+            self._diary.note(Event.ENDING, self._clock.now_us())
+        self._teller.say_farewell()
 
     def _hand_over(self, played: Played) -> None:
         """Called on the player's thread."""
@@ -129,8 +154,10 @@ class Daemon:
         while True:
             self._wake.clear()
             self._take_played()
+            now_us, sounding = self._clock.now_us(), self._horn.status()
+            self._live_on(now_us, sounding)
             number, jumps = self._node.outbox.number, self._node.jumps
-            self._horn.set_plan(self._node.tick(self._clock.now_us(), self._horn.status()))
+            self._horn.set_plan(self._node.tick(now_us, sounding))
             self._stock.suspects |= self._node.take_suspects()
             if self._node.outbox.number != number:
                 self._link.reports_changed()
@@ -140,19 +167,28 @@ class Daemon:
                 async with asyncio.timeout(TICK_S):
                     await self._wake.wait()
 
+    def _live_on(self, now_us: int, sounding: PlayerStatus | None) -> None:
+        """Take in what the parts look like now, do what the life's tables say, and hold what they hold."""
+        seen = life.Seen(
+            online=self._online,
+            clock_trusted=True,
+            horn=signs.horn(sounding, self._node.resolution, self._node.outbox.over, now_us),
+            stopped=self._stop.is_held(),
+            faults=self._teller.fault_codes,
+        )
+        for effect in self._diary.look(seen, now_us):
+            if effect in self._acts:
+                self._acts[effect]()
+        self._node.set_hold(life.hold(self._diary.life), now_us)
+
     async def _tell(self) -> None:
         while True:
-            now_s = self._clock.monotonic_us() / 1_000_000
-            fresh = self.current_state()
-            due = self._told.is_due(fresh, now_s)
-            if due:
-                self._told.tell(fresh, now_s)
+            self._tell_now.clear()
+            if self._teller.look(self._diary.life):
                 self._link.state_changed()
-            if due or now_s - self._status_at_s >= STATUS_S:
-                self._status_at_s = now_s
-                with contextlib.suppress(OSError):
-                    self._write_status(fresh)
-            await self._clock.sleep(TICK_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._tell_now.wait()
 
     # What the link carries for: link.Desk
 
@@ -178,99 +214,22 @@ class Daemon:
         self._link.reports_changed()
 
     def on_link(self, *, online: bool) -> None:
-        self._status_at_s = float("-inf")
-        if online:
-            self._stock.nudge()
+        self._online = online
+        self._teller.link_changed()
+        self._wake.set()
 
     def farewell_state(self) -> ReceiverState:
-        return state.gone(self._started_us, self._clock.now_us(), VERSION)
+        return self._teller.farewell()
 
     def current_state(self) -> ReceiverState:
-        now_us = self._clock.now_us()
-        node, player, settings = self._node, self._horn.status(), self._node.settings
-        needs = node.needs(now_us)
-        ready = self._store.ready
-        cache_bytes, free_bytes = self._told.sizes(self._store, self._clock.monotonic_us() // 1_000_000)
-        facts = state.Facts(
-            status=player,
-            numbers=node.vault.numbers(),
-            needs=needs,
-            ready=ready,
-            done_bytes={need.sha256: self._store.done_bytes(need.sha256) for need in needs if need.sha256 not in ready},
-            refused=node.vault.refused,
-            pending_reports=len(node.outbox.pending),
-            acknowledged=node.outbox.acknowledged,
-            cache_bytes=cache_bytes,
-            free_bytes=free_bytes,
-            clock=ClockState(trusted=True, error_us=estimated_error_us()),
-            volume_percent=volume_percent(settings, now_us) if settings else None,
-            started_us=self._started_us,
-            version=VERSION,
-        )
-        held = state.faults(state.conditions(self._troubles(now_us), now_us), self._told.faults, now_us)
-        self._told.faults = held
-        return state.state(facts, held, now_us, online=True)
+        return self._teller.current(self._diary.life)
 
-    def _troubles(self, now_us: int) -> state.Troubles:
-        node, stock, player = self._node, self._stock, self._horn.status()
-        return state.Troubles(
-            configured=node.settings is not None,
-            settings_good=node.settings_good,
-            missing=node.missing_now(now_us),
-            corrupt=stock.corrupt,
-            refused_media=stock.refused,
-            unfetched=stock.unfetched,
-            refusal=node.last_refusal,
-            device=", ".join(player.faults) if player else self._horn.error,
-            disk=node.vault.disk_error or node.outbox.disk_error or stock.disk_error,
-            disk_full=stock.disk_full,
-        )
-
-    def _write_status(self, told: ReceiverState) -> None:
-        link, now_us = self._link.status, self._clock.now_us()
-        segments = [segment for segment in self._node.resolution.segments if segment.end_us > now_us][:COMING]
-        coming = tuple(
-            status.ComingAiring(airing_id=segment.airing_id, start_us=segment.start_us, end_us=segment.end_us)
-            for segment in segments
-        )
-        written = status.Status(
-            receiver_id=self._identity.receiver_id,
-            broker=f"{self._identity.broker.host}:{self._identity.broker.port}",
-            pid=os.getpid(),
-            written_us=now_us,
-            linked=link.online and told.online,
-            link_since_us=link.since_us,
-            link_error=link.error,
-            state=told,
-            coming=coming,
-        )
-        status.write(self._folder, written)
-
-
-class _Told:
-    """What was last told to the centre, and when."""
-
-    def __init__(self) -> None:
-        self.faults: tuple[Fault, ...] = ()
-        self._last: ReceiverState | None = None
-        self._at_s = 0.0
-        self._pace = thrift.Pace()
-        self._sizes: tuple[int, int | None] = 0, None
-        self._sizes_at_s: int | None = None
-
-    def is_due(self, fresh: ReceiverState, now_s: float) -> bool:
-        return thrift.is_due(fresh, self._last, now_s - self._at_s, self._pace.later(now_s))
-
-    def tell(self, fresh: ReceiverState, now_s: float) -> None:
-        self._last, self._at_s, self._pace = fresh, now_s, self._pace.told(now_s)
-
-    def sizes(self, store: MediaStore, now_s: int) -> tuple[int, int | None]:
-        """Bytes used and free, measured now and then."""
-        if self._sizes_at_s is None or now_s - self._sizes_at_s >= SIZES_S:
-            with contextlib.suppress(OSError):
-                self._sizes = store.used_bytes(), store.free_bytes()
-            self._sizes_at_s = now_s
-        return self._sizes
+    def _senses(self) -> state.Senses:
+        """What the parts beside the sound path say."""
+        faults: dict[FaultCode, str] = {}
+        if self._stop.is_held():
+            faults[FaultCode.STOPPED_LOCALLY] = "STOP was pressed at the node"
+        return state.Senses(clock=ClockState(trusted=True, error_us=estimated_error_us()), faults=faults)
 
 
 async def run(folder: Path, identity: Identity, config: Config, clock: Clock, make_player: MakePlayer) -> None:
@@ -278,8 +237,14 @@ async def run(folder: Path, identity: Identity, config: Config, clock: Clock, ma
     clear_unfinished(folder)
     daemon = Daemon(folder, identity, config, clock, make_player)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.stop)
+    heeded = {
+        signal.SIGTERM: daemon.end,
+        signal.SIGINT: daemon.end,
+        signal.SIGUSR1: daemon.stop,
+        signal.SIGUSR2: daemon.go,
+    }
+    for number, act in heeded.items():
+        loop.add_signal_handler(number, act)
     log.info("receiver %s starts", identity.receiver_id)
     await daemon.run()
     log.info("receiver %s has ended", identity.receiver_id)

@@ -9,7 +9,17 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from broadcast.wire.documents import MAX_AIRINGS, ClockState, Fault, MediaProgress, ReceiverState
+from broadcast.wire.documents import (
+    MAX_AIRINGS,
+    ClockState,
+    DataUse,
+    Fault,
+    MediaProgress,
+    PowerState,
+    ReceiverState,
+    SelfTestResult,
+    SignalState,
+)
 from broadcast.wire.fault_codes import FaultCode
 from receivers.needs import Need, Stored
 from receivers.plan import is_stand_in, key_parts
@@ -20,9 +30,22 @@ MAX_DETAIL = 200
 REFUSAL_SHOWN_US = 3600 * 1_000_000  # an order that was refused stays a fault this long
 
 
+class Senses(Struct, frozen=True, kw_only=True):
+    """What the node's parts beside the sound path have measured, and the faults that they tell of."""
+
+    clock: ClockState | None = None
+    power: PowerState | None = None
+    signal: SignalState | None = None
+    temperature_c: float | None = None
+    data: DataUse | None = None
+    self_test: SelfTestResult | None = None
+    faults: Mapping[FaultCode, str] = {}
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """All that goes into a state but the faults."""
 
+    player: str
     status: PlayerStatus | None
     numbers: Mapping[str, int]
     needs: Sequence[Need]
@@ -33,7 +56,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     acknowledged: int
     cache_bytes: int
     free_bytes: int | None
-    clock: ClockState | None
+    senses: Senses
     volume_percent: int | None
     started_us: int
     version: str
@@ -82,12 +105,13 @@ def faults(held: Mapping[FaultCode, str], before: Sequence[Fault], now_us: int) 
 
 def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> ReceiverState:
     """The state to publish."""
-    player, airing_id = _player(facts.status)
+    airing_id = _airing(facts.status)
     sounding = facts.status is not None and airing_id is not None
+    senses = facts.senses
     return ReceiverState(
         online=online,
         at_us=now_us,
-        player=player,
+        player=facts.player,
         airing_id=airing_id,
         level_dbfs=round(facts.status.level_dbfs, 1) if facts.status and sounding else None,
         numbers=dict(facts.numbers),
@@ -98,8 +122,13 @@ def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> 
         acknowledged=facts.acknowledged,
         cache_bytes=facts.cache_bytes,
         free_bytes=facts.free_bytes,
-        clock=facts.clock,
+        clock=senses.clock,
         volume_percent=facts.volume_percent,
+        power=senses.power,
+        signal=senses.signal,
+        temperature_c=senses.temperature_c,
+        data=senses.data,
+        self_test=senses.self_test,
         started_us=facts.started_us,
         version=facts.version,
     )
@@ -110,13 +139,11 @@ def gone(started_us: int, now_us: int, version: str) -> ReceiverState:
     return ReceiverState(online=False, at_us=now_us, player="off", started_us=started_us, version=version)
 
 
-def _player(status: PlayerStatus | None) -> tuple[str, str | None]:
-    if status is None:
-        return "no_device", None
-    if status.playing is None:
-        return "idle", None
+def _airing(status: PlayerStatus | None) -> str | None:
+    if status is None or status.playing is None:
+        return None
     airing_id, _ = key_parts(status.playing)
-    return ("fallback", None) if is_stand_in(airing_id) else ("playing", airing_id)
+    return None if is_stand_in(airing_id) else airing_id
 
 
 def _progress(need: Need, facts: Facts) -> MediaProgress:

@@ -18,6 +18,7 @@ from receivers.tasks import end, run_until
 NOON = 1_800_000_000_000_000
 S = 1_000_000
 FACTS = state.Facts(
+    player="playing",
     status=PlayerStatus("a~1~0", -20.04, 0, True, None, 0, 0, 0, ()),
     numbers={"receivers/rx1/settings": 3},
     needs=(Need("a" * 64, 100, 5), Need("b" * 64, 100, 6)),
@@ -28,7 +29,7 @@ FACTS = state.Facts(
     acknowledged=7,
     cache_bytes=1,
     free_bytes=2,
-    clock=None,
+    senses=state.Senses(),
     volume_percent=50,
     started_us=NOON,
     version="1",
@@ -61,14 +62,11 @@ def test_digital_silence_is_told_as_a_number() -> None:
     assert msgspec.json.decode(msgspec.json.encode(told), type=ReceiverState).level_dbfs == FLOOR_DBFS
 
 
-@pytest.mark.parametrize(
-    ("playing", "player"), [(None, "idle"), ("fallback.a~1~0", "fallback"), ("a~1~0", "playing"), ("none", "no_device")]
-)
-def test_what_the_player_does(playing: str | None, player: str) -> None:
+@pytest.mark.parametrize("playing", [None, "fallback.a~1~0", "none"])
+def test_what_is_no_airing_has_neither_name_nor_level(playing: str | None) -> None:
     status = None if playing == "none" else PlayerStatus(playing, -20.0, 0, True, None, 0, 0, 0, ())
     told = state.state(msgspec.structs.replace(FACTS, status=status), (), NOON, online=True)
-    assert told.player == player
-    assert (told.airing_id, told.level_dbfs) == (("a", -20.0) if player == "playing" else (None, None))
+    assert (told.airing_id, told.level_dbfs) == (None, None)
 
 
 def test_a_fault_keeps_the_time_since_when_it_holds() -> None:
