@@ -8,11 +8,10 @@ Rules
 - A contact closed for longer than STUCK_US is stuck: it counted once, letting it go means nothing.
 """
 
-from collections.abc import Mapping
-
 from receivers.hands.command import Command, Go, Say, Stop
 
 STOP = "stop"
+MESSAGE = "messages."  # before a message's name: contacts are called as in `config.Gpio.lines`
 LONG_US = 3_000_000
 STUCK_US = 60_000_000
 
@@ -40,7 +39,7 @@ class Contacts:
             self._closed_us[name] = at_us
             if name == STOP and stopped:
                 self._may_free.add(name)
-            return Stop() if name == STOP else Say(name)
+            return Stop() if name == STOP else Say(name.removeprefix(MESSAGE))
         del self._closed_us[name]
         long = since_us is not None and LONG_US <= at_us - since_us < STUCK_US
         freed = long and name in self._may_free
@@ -52,9 +51,5 @@ class Contacts:
         self.first_seen(name, closed=False, at_us=0)
 
     def stuck(self, now_us: int) -> tuple[str, ...]:
-        return stuck(self._closed_us, now_us)
-
-
-def stuck(closed_us: Mapping[str, int], now_us: int) -> tuple[str, ...]:
-    """The contacts that have been closed too long for a hand."""
-    return tuple(sorted(name for name, since_us in closed_us.items() if now_us - since_us >= STUCK_US))
+        """The contacts that have been closed too long for a hand."""
+        return tuple(sorted(name for name, since_us in self._closed_us.items() if now_us - since_us >= STUCK_US))

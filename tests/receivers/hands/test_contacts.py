@@ -34,7 +34,7 @@ def test_a_long_press_while_stopped_frees_when_it_is_let_go() -> None:
 
 
 def test_a_message_counts_when_its_contact_closes() -> None:
-    assert press(Contacts(), 0, 5 * S, stopped=True, name="fire") == [Say("fire")]
+    assert press(Contacts(), 0, 5 * S, stopped=True, name="messages.fire") == [Say("fire")]
 
 
 def test_closed_already_when_first_seen_is_no_press() -> None:
@@ -47,10 +47,10 @@ def test_closed_already_when_first_seen_is_no_press() -> None:
 
 def test_stuck_is_said_while_it_lasts() -> None:
     contacts = Contacts()
-    contacts.moved("fire", closed=True, at_us=0, stopped=False)
+    contacts.moved("messages.fire", closed=True, at_us=0, stopped=False)
     assert contacts.stuck(STUCK_US - 1) == ()
-    assert contacts.stuck(STUCK_US) == ("fire",)
-    contacts.moved("fire", closed=False, at_us=STUCK_US + 1, stopped=False)
+    assert contacts.stuck(STUCK_US) == ("messages.fire",)
+    contacts.moved("messages.fire", closed=False, at_us=STUCK_US + 1, stopped=False)
     assert contacts.stuck(2 * STUCK_US) == ()
 
 
