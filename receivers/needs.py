@@ -1,7 +1,8 @@
 """Which recordings a receiver must have, in what order, and which it may let go (pure).
 
 Rules
-- Next needed is fetched first; the fallback is taken to be needed within ten minutes, since any item may fail.
+- Next needed is fetched first; the fallback and the prepared messages are taken to be needed within ten minutes, since
+  any item may fail and any button be pressed.
 - A failed fetch waits BACKOFF_FIRST_US, twice as long each time, up to BACKOFF_MAX_US, less a random part of up to a
   half, so that forty villages behind one mast do not come back in step. Another recording may go first meanwhile.
 - Where room is short, what no programme needs goes, the oldest first, and then what is needed later than the one that
@@ -50,8 +51,9 @@ def needs(airings: Iterable[Airing], settings: ReceiverSettings, now_us: int) ->
         media = airing.media_for(settings.languages)
         if airing.start_us + airing.window_us + media.duration_us > now_us:
             add(media, airing.start_us)
-    if settings.fallback is not None:
-        add(settings.fallback, now_us + FALLBACK_DUE_US)
+    for media in (settings.fallback, *(message.media for message in settings.messages)):
+        if media is not None:
+            add(media, now_us + FALLBACK_DUE_US)
     return tuple(sorted(found.values(), key=lambda need: (need.due_us, need.sha256)))
 
 

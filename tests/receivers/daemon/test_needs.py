@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from broadcast.wire.documents import LocalMessage
 from receivers.needs import (
     BACKOFF_MAX_US,
+    FALLBACK_DUE_US,
     RECHECK_US,
     Need,
     Stored,
@@ -48,6 +50,13 @@ def test_next_needed_comes_first_once_and_what_is_past_is_not_needed(desk: Desk)
     wanted = needs(airings, desk.settings(fallback=fallback), NOON)
     assert [need.sha256 for need in wanted] == [soon.sha256, fallback.sha256, later.sha256]
     assert wanted[0].due_us == NOON - 29 * S
+
+
+def test_prepared_messages_are_needed_as_the_fallback_is(desk: Desk) -> None:
+    fire, later = desk.media("fire", 30), desk.media("later", 30)
+    settings = desk.settings(messages=(LocalMessage(name="fire", media=fire),))
+    wanted = needs([desk.airing("later", NOON + FALLBACK_DUE_US + 1, later)], settings, NOON)
+    assert [need.sha256 for need in wanted] == [fire.sha256, later.sha256]
 
 
 def test_only_the_recording_in_the_receivers_language_is_needed(desk: Desk) -> None:
