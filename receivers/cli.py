@@ -87,7 +87,7 @@ def run(
     try:
         settings = config.load(state)
         enrolled = identity.load(state)
-        player = _sound(device or settings.device, clock)
+        player = _sound(device or settings.device, clock, settings.microphone)
         with status.only_one(state):
             _run(state, enrolled, settings, clock, player)
     except config.ConfigError as error:
@@ -182,11 +182,11 @@ def _local(us: int) -> str:
     return from_us(us).astimezone().strftime("%a %Y-%m-%d %H:%M:%S %Z")
 
 
-def _sound(device: str | None, clock: SystemClock) -> "MakePlayer":
+def _sound(device: str | None, clock: SystemClock, microphone: str | None = None) -> "MakePlayer":
     from receivers.horn import sound_card  # noqa: PLC0415
 
     try:
-        return sound_card(device, clock)
+        return sound_card(device, clock, microphone)
     except ImportError as error:
         _end(
             ExitCode.NO_SOUND, f"The sound library cannot be loaded ({error}): install loa[receiver] and libportaudio2."

@@ -20,6 +20,7 @@ from broadcast.wire.documents import MessageName
 FILE_NAME = "receiver.toml"
 GIB = 1024**3
 MIB = 1024**2
+PROXY = r"\Ahttp://([^/@\s]+@)?[^/@:\s]+(:[0-9]{1,5})?/?\Z"
 
 Line = Annotated[int, Meta(ge=0, le=1023)] | Annotated[str, Meta(min_length=1, max_length=64)]
 """A line of a GPIO chip: its number there, or the name that the kernel shows for it."""
@@ -51,16 +52,22 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A receiver's local settings; sizes in bytes."""
 
     device: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    microphone: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     cache_limit_bytes: Annotated[int, Meta(ge=16 * MIB)] = 2 * GIB
     free_min_bytes: Annotated[int, Meta(ge=0)] = 64 * MIB
+    proxy: Annotated[str, Meta(max_length=200, pattern=PROXY)] | None = None
+    keepalive_s: Annotated[int, Meta(ge=5, le=60)] = 60
     stop_hold_minutes: Annotated[int, Meta(ge=1, le=120)] = 10
     gpio: Gpio = Gpio()
 
 
 CURES = {
     "device": 'the name of a sound device in quotes, as in device = "horn1"',
+    "microphone": 'the name of a sound device that records, in quotes, as in microphone = "horn1_monitor"',
     "cache_limit_bytes": "a whole number of bytes, 16777216 (16 MiB) or more, as in cache_limit_bytes = 2147483648",
     "free_min_bytes": "a whole number of bytes, 0 or more, as in free_min_bytes = 67108864",
+    "proxy": 'the address of a proxy in quotes, as in proxy = "http://proxy.example:3128"',
+    "keepalive_s": "a whole number of seconds from 5 to 60, as in keepalive_s = 60",
     "stop_hold_minutes": "a whole number of minutes from 1 to 120, as in stop_hold_minutes = 10",
     "gpio": "a table with a line of its own, as in [gpio]",
     "gpio.chip": 'the name of a GPIO chip in quotes, as in chip = "gpiochip0"',

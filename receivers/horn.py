@@ -77,10 +77,11 @@ class Horn:
             await asyncio.to_thread(self._player.close)
 
 
-def sound_card(device: str | None, clock: Clock) -> MakePlayer:
-    """Players on a sound device; ImportError where the sound library is not installed."""
+def sound_card(device: str | None, clock: Clock, microphone: str | None = None) -> MakePlayer:
+    """Players on a sound device, heard by `microphone`; ImportError where the sound library is not installed."""
     from receivers.sound.device import Device, DeviceError  # noqa: PLC0415 - the rest of the node runs without PortAudio
     from receivers.sound.player import Player as SoundPlayer  # noqa: PLC0415
+    from receivers.sound.player import Tap  # noqa: PLC0415
 
     class Opening(SoundPlayer):
         def start(self) -> None:
@@ -89,4 +90,11 @@ def sound_card(device: str | None, clock: Clock) -> MakePlayer:
             except DeviceError as error:
                 raise NoDevice(str(error)) from error
 
-    return lambda on_played: Opening(Device(device, clock), clock, on_played)
+    if microphone is None:
+        return lambda on_played: Opening(Device(device, clock), clock, on_played)
+    from receivers.ear.ear import ListenedPlayer  # noqa: PLC0415 - most nodes have no microphone
+
+    def make(on_played: Callable[[Played], None], tap: Tap) -> Player:
+        return Opening(Device(device, clock), clock, on_played, tap)
+
+    return lambda on_played: ListenedPlayer(make, microphone, clock, on_played)

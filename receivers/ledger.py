@@ -5,7 +5,10 @@ Rules
   daemon in between.
 - Heard: one piece ran from the file's beginning to its last sample, with a level above SILENT_DBFS. Silent: the same
   without the level. Cut: something sounded, but no piece was whole. Failed or skipped: nothing sounded.
-- Levels of pieces add up by their length; the start is the first one's, the end the last one's.
+- What was written whole and aloud to the device, but not heard by the node's microphone, is silent too, and the reason
+  says so: what counts is what people hear. Faint is heard; without a microphone's verdict the device's word counts.
+- Levels of pieces add up by their length; the start is the first one's, the end the last one's, the microphone's
+  verdict that of the longest piece that has one.
 """
 
 import math
@@ -13,7 +16,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from broadcast.wire.documents import Airing, AiringId, Media, Outcome, PlayReport
+from broadcast.wire.documents import Airing, AiringId, Heard, Hearing, Media, Outcome, PlayReport
 from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S
 
 SILENT_DBFS = -60.0  # below this a horn gives out nothing that a person hears
@@ -30,12 +33,13 @@ LATE = "late"
 STOPPED = "stopped_locally"  # someone at the node pressed STOP
 CLOCK = "clock_untrusted"  # the node did not know the time
 UNKNOWN = "unknown"
+NOT_HEARD_BY_MICROPHONE = "not_heard_by_microphone"
 
 
 class Piece(Struct, frozen=True, kw_only=True):
     """One go of sound, as measured at the device; `offset_us` is where in the file its cue began.
 
-    `start_us` is None when nothing sounded.
+    `start_us` is None when nothing sounded, `heard` when there was no microphone.
     """
 
     airing_id: AiringId
@@ -51,6 +55,8 @@ class Piece(Struct, frozen=True, kw_only=True):
     peak_dbfs: float | None
     finished: bool
     error: str | None = None
+    clipped_frames: int = 0
+    heard: Heard | None = None
 
     @property
     def whole(self) -> bool:
@@ -59,11 +65,11 @@ class Piece(Struct, frozen=True, kw_only=True):
         return begun and self.finished
 
 
-def lost_piece(airing_id: str, start_us: int) -> Piece:
+def lost_piece(airing_id: str, start_us: int, offset_us: int = 0) -> Piece:
     """A piece that began, and whose measurements were lost with the power."""
     return Piece(
         airing_id=airing_id,
-        offset_us=0,
+        offset_us=offset_us,
         late_us=0,
         start_us=start_us,
         start_error_us=None,
@@ -113,6 +119,8 @@ def report(number: int, planned: Planned, pieces: Sequence[Piece], ending: Endin
         underruns=sum(piece.underruns for piece in sounded),
         rms_dbfs=rms_dbfs,
         peak_dbfs=max((piece.peak_dbfs for piece in sounded if piece.peak_dbfs is not None), default=None),
+        clipped_frames=sum(piece.clipped_frames for piece in sounded),
+        heard=_heard(sounded),
         media_sha256=media.sha256,
         media_ready_us=planned.media_ready_us,
         reason=reason[:MAX_REASON],
@@ -122,12 +130,20 @@ def report(number: int, planned: Planned, pieces: Sequence[Piece], ending: Endin
 def _judge(pieces: Sequence[Piece], ending: Ending) -> tuple[Outcome, str]:
     whole = [piece for piece in pieces if piece.whole]
     if whole:
-        silent = all(piece.rms_dbfs is None or piece.rms_dbfs <= SILENT_DBFS for piece in whole)
-        return (Outcome.SILENT, "") if silent else (Outcome.HEARD, "")
+        loud = [piece for piece in whole if piece.rms_dbfs is not None and piece.rms_dbfs > SILENT_DBFS]
+        if not loud:
+            return Outcome.SILENT, ""
+        unheard = all(piece.heard is not None and piece.heard.verdict is Hearing.NOT_HEARD for piece in loud)
+        return (Outcome.SILENT, NOT_HEARD_BY_MICROPHONE) if unheard else (Outcome.HEARD, "")
     error = next((piece.error for piece in reversed(pieces) if piece.error), None)
     if any(piece.start_us is not None for piece in pieces):
         return Outcome.CUT, error or ending.reason
     return (Outcome.FAILED, error) if error else (ending.outcome, ending.reason)
+
+
+def _heard(pieces: Sequence[Piece]) -> Heard | None:
+    judged = [piece for piece in pieces if piece.heard is not None]
+    return max(judged, key=lambda piece: piece.frames).heard if judged else None
 
 
 def level_dbfs(pieces: Sequence[Piece]) -> float | None:

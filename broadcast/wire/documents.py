@@ -304,7 +304,9 @@ class Outcome(StrEnum):
     """How an airing ended on one receiver."""
 
     HEARD = "heard"  # played to its end with sound at the device
-    SILENT = "silent"  # played to its end, but the device was given silence
+    # Played to its end, but the device was given silence; or sound, and the node's microphone did not hear it: then the
+    # reason is `not_heard_by_microphone` and `heard` says what it measured. What the microphone hears faintly is heard.
+    SILENT = "silent"
     CUT = "cut"  # a part sounded
     SKIPPED = "skipped"  # the rules forbade it or it came too late
     FAILED = "failed"  # it should have sounded and could not

@@ -13,6 +13,8 @@ __all__ = ["HornsError", "VirtualHorns"]
 class VirtualHorns:
     """Context manager: horns called `names`, each a PortAudio device of that name for a process given `environment`.
 
+    A microphone that hears horn `x` is the device `x_monitor`.
+
     `skew_ppm` says of some horns by how much their crystal is fast; each of those lives in a daemon of its own.
     All it writes lies under `directory`. The daemons end with the context, on Ctrl-C, and when this process dies.
     Enter it from a thread that lives as long as the horns are wanted: the kernel counts the thread as the parent.
@@ -76,9 +78,10 @@ class VirtualHorns:
 
         A default there must be: PortAudio 19.6 aborts when every device of a list without one can be opened.
         """
-        horns = [(name, name) for name in self.names] + [("default", self.names[0])]
+        devices = [(name, name, name) for name in self.names] + [("default", self.names[0], self.names[0])]
+        devices += [(f"{name}_monitor", name, self.monitor(name)) for name in self.names]
         return "".join(
-            f'pcm.{pcm} {{\n  type pulse\n  server "{self._daemons[name].server}"\n  device "{name}"\n'
+            f'pcm.{pcm} {{\n  type pulse\n  server "{self._daemons[name].server}"\n  device "{device}"\n'
             f'  hint {{ show on description "{pcm}" }}\n}}\n'
-            for pcm, name in horns
+            for pcm, name, device in devices
         )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from broadcast.wire.documents import Heard
+
 RATE_HZ = 48_000  # every file and every horn
 US_PER_S = 1_000_000
 FLOOR_DBFS = -120.0  # silence; a number, so that it can be sent, stored and drawn
@@ -43,7 +45,8 @@ class Played:
 
     `start_us` and `end_us` are UTC instants by the sound card's own clock, None when nothing sounded. `start_error_us`
     is how far the first sample heard was from its place on the timeline (positive: late); `late_us` is how much of
-    the piece had gone by when its first sample was heard. `finished`: the file was heard to its last sample.
+    the piece had gone by when its first sample was heard. `finished`: the file was heard to its last sample. `heard` is
+    the microphone's verdict, where there is one.
     """
 
     key: str
@@ -60,11 +63,15 @@ class Played:
     clipped_frames: int
     finished: bool
     error: str | None
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlayerStatus:
-    """The player at this moment; silence is FLOOR_DBFS; `faults` are short English codes, empty when all is well."""
+    """The player at this moment; silence is FLOOR_DBFS; `faults` are short English codes, empty when all is well.
+
+    `microphone` says why it gives nothing.
+    """
 
     playing: str | None
     level_dbfs: float
@@ -75,6 +82,7 @@ class PlayerStatus:
     slips: int
     reopens: int
     faults: tuple[str, ...]
+    microphone: str | None = None
 
 
 def check_plan(cues: Sequence[Cue]) -> tuple[Cue, ...]:

@@ -10,6 +10,7 @@ from receivers.sound.anchor import Timebase
 from receivers.sound.cue import FLOOR_DBFS, Cue, Played, PlayerStatus, check_plan
 from receivers.sound.decode import DecodedFile
 from receivers.sound.device import Device, DeviceError
+from receivers.sound.mixer import Pcm
 from receivers.sound.stage import Stage
 from receivers.sound.voice import Lost
 
@@ -20,21 +21,28 @@ HUNG_US = 1_000_000  # a device that asks for nothing this long is opened again
 REOPEN_TICKS = 20  # between two attempts
 CLOSING_TICKS = 5  # for the last fade
 
+# (first device frame, what is written from there on, line from device frames to UTC or None); on the audio thread
+Tap = Callable[[int, Pcm, Timebase | None], None]
+
 
 class Player:
     """Plays a plan of cues through one device, each at its instant by the device's own clock.
 
     `on_played` is called once for each piece that sounded or failed, on the player's own thread: an asyncio program
-    passes `lambda played: loop.call_soon_threadsafe(queue.put_nowait, played)`.
+    passes `lambda played: loop.call_soon_threadsafe(queue.put_nowait, played)`. `tap` is given each block that sounds,
+    on the audio thread: it must not block.
 
     Use as a context manager, or call `start` and `close`. No method blocks for longer than a few milliseconds
     but `start` and `close` (opening and closing the sound card: up to a second). All are safe from any thread.
     """
 
-    def __init__(self, device: Device, clock: Clock, on_played: Callable[[Played], None]) -> None:
+    def __init__(
+        self, device: Device, clock: Clock, on_played: Callable[[Played], None], tap: Tap | None = None
+    ) -> None:
         self._device = device
         self._clock = clock
         self._on_played = on_played
+        self._tap = tap
         self._stage = Stage()
         self._wake = threading.Event()
         self._closing = threading.Event()
@@ -96,7 +104,11 @@ class Player:
 
     def _render(self, first: int, count: int, timebase: Timebase | None, lost: Lost) -> bytes | None:
         pcm = self._stage.render(first, count, timebase, lost)
-        return None if pcm is None else pcm.tobytes()
+        if pcm is None:
+            return None
+        if self._tap is not None:
+            self._tap(first, pcm, timebase)
+        return pcm.tobytes()
 
     def _run(self) -> None:
         while not self._closing.is_set():
