@@ -127,7 +127,7 @@ class Node:
         if planned is None:
             return
         if airing_id not in self.outbox.sounding:
-            self.outbox.add(Began(planned=planned, at_us=played.planned_start_us))
+            self.outbox.add(Began(planned=planned, at_us=played.planned_start_us, anchor_us=anchor_us))
         self.outbox.add(Sounded(piece=piece_of(airing_id, anchor_us, played)))
         if played.error is not None and played.start_us is None:
             self.known.broken.add(airing_id)
@@ -260,9 +260,20 @@ class Node:
         if airing.id in self.outbox.over:
             return replace(lived, over_us=now_us if lived.over_us is None else min(lived.over_us, now_us))
         if on_air:
-            return lived if max(lived.late_us, lived.cut_us or 0) <= now_us else AS_PLANNED
-        begun_us = self.outbox.begun.get(airing.id)
-        return Lived(late_us=now_us) if begun_us is None else Lived(late_us=min(begun_us, now_us), cut_us=now_us)
+            return lived if lived.late_us <= now_us else AS_PLANNED
+        anchor_us, parts = self.outbox.anchors.get(airing.id), self._parts(airing.id, now_us)
+        return Lived(late_us=now_us, anchor_us=anchor_us, parts=parts)
+
+    def _parts(self, airing_id: str, now_us: int) -> tuple[tuple[int, int], ...]:
+        """When an airing sounded; as long as it can have where a power cut took the end."""
+        begun_us = self.outbox.sounding.get(airing_id)
+        ends_us = [now_us] if begun_us is None else [now_us, begun_us]
+        parts = [] if begun_us is None else [(begun_us, now_us)]
+        for piece in reversed(self.outbox.pieces.get(airing_id, ())):
+            if piece.start_us is not None:
+                parts.append((piece.start_us, ends_us[-1] if piece.end_us is None else piece.end_us))
+                ends_us.append(piece.start_us)
+        return tuple((start_us, end_us) for start_us, end_us in reversed(parts) if start_us < end_us)
 
     def _tell(self, settings: ReceiverSettings, now_us: int) -> dict[str, Story]:
         segments: dict[str, list[Segment]] = {}
@@ -300,12 +311,12 @@ class Node:
     def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:
         if status is None or status.playing is None:
             return None
-        airing_id, _ = plan.key_parts(status.playing)
+        airing_id, anchor_us = plan.key_parts(status.playing)
         planned = self._planned(airing_id)
         if planned is not None and airing_id not in self.outbox.sounding and airing_id not in self.outbox.over:
             on_air = self.resolution.at(now_us)
-            as_planned = on_air is not None and on_air.airing_id == airing_id
-            self.outbox.add(Began(planned=planned, at_us=on_air.start_us if on_air and as_planned else now_us))
+            begun_us = on_air.start_us if on_air is not None and on_air.airing_id == airing_id else now_us
+            self.outbox.add(Began(planned=planned, at_us=begun_us, anchor_us=anchor_us))
         return airing_id
 
     def _planned(self, airing_id: str) -> Planned | None:
@@ -393,4 +404,6 @@ def piece_of(airing_id: str, anchor_us: int, played: Played) -> Piece:
         peak_dbfs=played.peak_dbfs,
         finished=played.finished,
         error=played.error,
+        clipped_frames=played.clipped_frames,
+        heard=played.heard,
     )

@@ -46,10 +46,14 @@ class Sounded(Struct, frozen=True, kw_only=True, tag="piece"):
 
 
 class Began(Struct, frozen=True, kw_only=True, tag="began"):
-    """A piece of `planned` sounds from `at_us` on; its end is a `Sounded`, or the power went."""
+    """A piece of `planned` sounds from `at_us` on; its end is a `Sounded`, or the power went.
+
+    `anchor_us` is when the recording would have begun to sound at that place.
+    """
 
     planned: Planned
     at_us: int
+    anchor_us: int = 0
 
 
 class Base(Struct, frozen=True, kw_only=True, tag="base"):
@@ -67,7 +71,8 @@ _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 class Outbox:
     """The journal in `folder`, opened with `open`. `over` maps airing ids to their planned start.
 
-    `begun` says when the first piece of each airing in `planned` began, `sounding` when one began that has no end yet.
+    `begun` says when the first piece of each airing in `planned` began and `anchors` how its last one is anchored,
+    `sounding` when one began that has no end yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -83,6 +88,7 @@ class Outbox:
         self.planned: dict[str, Planned] = {}
         self.sounding: dict[str, int] = {}
         self.begun: dict[str, int] = {}
+        self.anchors: dict[str, int] = {}
         self.disk_error: str | None = None
 
     def open(self, now_us: int) -> None:
@@ -110,7 +116,8 @@ class Outbox:
         self._size_bytes = len(raw)
         if rotten or lines[-1] or self.sounding:
             for airing_id, at_us in list(self.sounding.items()):
-                self._apply(Sounded(piece=lost_piece(airing_id, at_us)))
+                offset_us = max(at_us - self.anchors[airing_id], 0)
+                self._apply(Sounded(piece=lost_piece(airing_id, at_us, offset_us)))
             self._must_compact = True
             self.flush()
 
@@ -163,6 +170,7 @@ class Outbox:
                 self.pieces.pop(report.airing_id, None)
                 self.sounding.pop(report.airing_id, None)
                 self.begun.pop(report.airing_id, None)
+                self.anchors.pop(report.airing_id, None)
             case Sounded(piece=piece):
                 self.pieces.setdefault(piece.airing_id, []).append(piece)
                 self.sounding.pop(piece.airing_id, None)
@@ -170,6 +178,10 @@ class Outbox:
                 self.planned[planned.airing.id] = planned
                 self.sounding[planned.airing.id] = record.at_us
                 self.begun.setdefault(planned.airing.id, record.at_us)
+                self.anchors[planned.airing.id] = record.anchor_us or planned.airing.start_us
+
+    def _began(self, airing_id: str, at_us: int) -> Began:
+        return Began(planned=self.planned[airing_id], at_us=at_us, anchor_us=self.anchors[airing_id])
 
     def _fill_holes(self, now_us: int) -> None:
         for number in range(self.acknowledged + 1, self.number):
@@ -208,9 +220,9 @@ class Outbox:
             raise OSError(EROFS, os.strerror(EROFS), str(self._path))
         records: list[Record] = [Base(number=self.number, acknowledged=self.acknowledged, over=self.over)]
         records += (Reported(report=report) for report in self.pending.values())
-        records += (Began(planned=planned, at_us=self.begun[key]) for key, planned in self.planned.items())
+        records += (self._began(key, self.begun[key]) for key in self.planned)
         records += (Sounded(piece=piece) for pieces in self.pieces.values() for piece in pieces)
-        records += (Began(planned=self.planned[key], at_us=at_us) for key, at_us in self.sounding.items())
+        records += (self._began(key, at_us) for key, at_us in self.sounding.items())
         data = b"".join(map(_line, records))
         write_whole(self._path, data)
         self._size_bytes = len(data)
