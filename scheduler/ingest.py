@@ -17,6 +17,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import msgspec
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -29,6 +30,7 @@ from broadcast.wire.documents import Ack, PlayReport
 from scheduler.changes import Changes
 from scheduler.fleet import inbox, intake
 from scheduler.fleet.inbox import BeatSaid, Malformed, ReportSaid, StateSaid
+from scheduler.fleet.views import SILENT_AFTER
 from scheduler.store.engine import Store, StoreBusy
 from scheduler.timedesk import TimeDesk
 
@@ -41,8 +43,7 @@ MAX_WAITING_REPORTS = 50_000
 """Beyond this reports are left to be sent again."""
 SEEN_US = 60 * US_PER_S
 """`seen_at` of a receiver that says nothing new is written no more often."""
-SILENT_US = 25 * 60 * US_PER_S
-"""Two and a half of the intervals between a receiver's beats."""
+SILENT_US = SILENT_AFTER // timedelta(microseconds=1)
 SWEEP_US = 30 * US_PER_S
 MANY_SUBJECTS = 1000
 

@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
+from scheduler.fleet.models import PreparedMessage, Receiver
 from scheduler.people.models import User
 from scheduler.workflow import State
 from scheduler.zones.models import GroupMember, Zone
@@ -109,6 +110,13 @@ def zones_falling_back_on(db: Session, announcement_id: str) -> list[Zone]:
     """The zones that play one of its recordings where an item cannot be played."""
     recorded = select(col(Recording.id)).where(col(Recording.announcement_id) == announcement_id)
     return list(db.scalars(select(Zone).where(col(Zone.fallback_recording_id).in_(recorded)).order_by(col(Zone.path))))
+
+
+def receivers_holding(db: Session, announcement_id: str) -> list[Receiver]:
+    """The receivers on which one of its recordings is prepared."""
+    recorded = select(col(Recording.id)).where(col(Recording.announcement_id) == announcement_id)
+    held = select(col(PreparedMessage.receiver_id)).where(col(PreparedMessage.recording_id).in_(recorded))
+    return list(db.scalars(select(Receiver).where(col(Receiver.id).in_(held)).order_by(col(Receiver.id))))
 
 
 def claim(db: Session, job_id: str, now: datetime, *, urgent_only: bool) -> Recording | None:

@@ -183,7 +183,7 @@ def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, ve
             "Broadcasts still use this announcement: %(broadcasts)s. Cancel them first.",
             broadcasts=", ".join(broadcast.id for broadcast in using),
         )
-    _refuse_as_fallback(db, announcement.id)
+    _refuse_as_held_by_places(db, announcement.id)
     announcement.deleted_at = now
     _done(db, actor, now, announcement, "delete")
 
@@ -261,17 +261,21 @@ def _editable(
             broadcasts=", ".join(broadcast.id for broadcast in holding),
         )
     if sound:
-        _refuse_as_fallback(db, announcement.id)
+        _refuse_as_held_by_places(db, announcement.id)
         announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
     return announcement
 
 
-def _refuse_as_fallback(db: Session, announcement_id: str) -> None:
+def _refuse_as_held_by_places(db: Session, announcement_id: str) -> None:
     """An administrator chose it as it is; whoever writes announcements does not change what that is."""
     zones_held = repository.zones_falling_back_on(db, announcement_id)
     if zones_held:
         message = "%(zones)s falls back on this announcement where another cannot be played. Copy it to change it."
         raise Conflict("held_as_fallback", message, zones=", ".join(zone.name for zone in zones_held))
+    receivers = repository.receivers_holding(db, announcement_id)
+    if receivers:
+        message = "%(receivers)s keeps this announcement to be started there. Copy it to change it."
+        raise Conflict("held_as_message", message, receivers=", ".join(receiver.name for receiver in receivers))
 
 
 def _addable(

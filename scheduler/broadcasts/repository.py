@@ -228,14 +228,14 @@ def names(db: Session, broadcasts: Collection[Broadcast]) -> tuple[dict[str, str
     places = select(col(Zone.id), col(Zone.name)).where(col(Zone.id).in_({b.zone_id for b in broadcasts}))
     return (
         titles(db, {b.announcement_id for b in broadcasts}),
-        dict(db.execute(users).tuples().all()),
-        dict(db.execute(places).tuples().all()),
+        dict(db.execute(users).all()),
+        dict(db.execute(places).all()),
     )
 
 
 def titles(db: Session, announcement_ids: Collection[str]) -> dict[str, str]:
     query = select(col(Announcement.id), col(Announcement.title)).where(col(Announcement.id).in_(announcement_ids))
-    return dict(db.execute(query).tuples().all())
+    return dict(db.execute(query).all())
 
 
 def using(db: Session, announcement_id: str) -> list[Broadcast]:

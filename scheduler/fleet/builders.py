@@ -1,18 +1,23 @@
 """What the documents of a zone and of a receiver say now (reads, decides nothing about when)."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlmodel import Session
 
-from broadcast.wire.documents import Media, Programme, ReceiverSettings
+from broadcast.clock import to_us
+from broadcast.wire.documents import Amplifier, LocalMessage, Media, Programme, ReceiverSettings, SelfTest
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.broadcasts.planning import programme_for
 from scheduler.fleet import repository
 from scheduler.fleet.documents import Draft
+from scheduler.fleet.models import Receiver
 from scheduler.zones import repository as zones
 from scheduler.zones import rules
 
 FULL = (100,) * 24
+US_PER_MS = 1000
+BYTES_PER_MB = 1_000_000
 
 
 def programme(db: Session, zone_id: str, now: datetime) -> Draft | None:
@@ -26,7 +31,7 @@ def programme(db: Session, zone_id: str, now: datetime) -> Draft | None:
 
 
 def receiver_settings(db: Session, receiver_id: str, _now: datetime) -> Draft | None:
-    """How the receiver behaves: its zones, what holds there, its volume and languages, what it plays at need."""
+    """How the receiver behaves: its zones, what holds there, and what was set for it alone."""
     found = repository.receiver(db, receiver_id)
     if found is None:
         return None
@@ -42,8 +47,32 @@ def receiver_settings(db: Session, receiver_id: str, _now: datetime) -> Draft | 
         languages=tuple(receiver.languages or held.languages),
         volume_by_hour=tuple(receiver.volume_by_hour or FULL),
         fallback=_media(repository.recording(db, held.fallback_recording_id) if held.fallback_recording_id else None),
+        messages=tuple(_messages(db, receiver)),
+        amplifier=Amplifier(
+            lead_us=receiver.amplifier_lead_ms * US_PER_MS, tail_us=receiver.amplifier_tail_ms * US_PER_MS
+        ),
+        self_test=_self_test(receiver),
+        month_budget_bytes=receiver.month_budget_mb * BYTES_PER_MB if receiver.month_budget_mb is not None else None,
     )
     return Draft(document, held.rules.timezone)
+
+
+def _messages(db: Session, receiver: Receiver) -> Iterator[LocalMessage]:
+    for message, recording, _title in repository.messages(db, receiver.id):
+        media = _media(recording)
+        if media is not None:
+            yield LocalMessage(name=message.name, media=media, cls=message.broadcast_class)
+
+
+def _self_test(receiver: Receiver) -> SelfTest | None:
+    asked_at = receiver.self_test_asked_at
+    if receiver.self_test_minute is None and asked_at is None:
+        return None
+    return SelfTest(
+        minute=receiver.self_test_minute,
+        asked_us=to_us(asked_at) if asked_at is not None else None,
+        level_dbfs=receiver.self_test_level_dbfs,
+    )
 
 
 def _media(recording: Recording | None) -> Media | None:

@@ -53,7 +53,7 @@ class PreparedMessage(SQLModel, table=True):
     receiver_id: str = Field(foreign_key="receiver.id", primary_key=True)
     name: str = Field(primary_key=True, max_length=40)
     recording_id: str = Field(foreign_key="recording.id", index=True)
-    cls: BroadcastClass = Field(sa_type=word_of(BroadcastClass))
+    broadcast_class: BroadcastClass = Field(sa_type=word_of(BroadcastClass))
 
 
 class EnrolmentSecret(SQLModel, table=True):

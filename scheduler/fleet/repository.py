@@ -3,11 +3,14 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, delete, select
 
-from scheduler.announcements.models import Recording
-from scheduler.fleet.models import EnrolmentSecret, Receiver, RevokedCertificate, StoredReport
+from broadcast.wire.documents import BroadcastClass
+from scheduler.announcements.models import Announcement, Recording, RecordingState
+from scheduler.broadcasts.models import Broadcast, PlannedAiring
+from scheduler.fleet.models import EnrolmentSecret, PreparedMessage, Receiver, RevokedCertificate, StoredReport
+from scheduler.workflow import State
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
 
@@ -55,6 +58,53 @@ def reports_below(
     query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths), *conditions)
     latest = (col(StoredReport.planned_start_at).desc(), col(StoredReport.receiver_id), col(StoredReport.number))
     return db.exec(query.order_by(*latest).limit(limit)).all()
+
+
+def messages(db: Session, receiver_id: str) -> Sequence[tuple[PreparedMessage, Recording, str]]:
+    """What is prepared on a receiver, by name: each with its recording and that one's title."""
+    query = (
+        select(PreparedMessage, Recording, Announcement.title)
+        .join(Recording, col(Recording.id) == PreparedMessage.recording_id)
+        .join(Announcement, col(Announcement.id) == Recording.announcement_id)
+        .where(PreparedMessage.receiver_id == receiver_id)
+    )
+    return db.exec(query.order_by(PreparedMessage.name)).all()
+
+
+def set_messages(db: Session, receiver_id: str, wanted: Collection[PreparedMessage]) -> None:
+    query = delete(PreparedMessage).where(col(PreparedMessage.receiver_id) == receiver_id)
+    db.connection().execute(query)
+    db.add_all(wanted)
+    db.flush()
+
+
+def approved(
+    db: Session, *, recording_ids: Collection[str] | None = None, paths: Collection[str] = (), limit: int = 1
+) -> Sequence[tuple[Recording, Announcement, BroadcastClass]]:
+    """Produced recordings that sound as they were approved, once for each class, the newest announcement first.
+
+    Those with one of `recording_ids`, else `limit` of those that belong to zones at or below `paths`. While a broadcast
+    is approved, nobody changes what it says; of one that is over, what was there before its last airing ended counts.
+    """
+    aired = exists().where(
+        col(PlannedAiring.broadcast_id) == col(Broadcast.id), col(PlannedAiring.end_at) >= col(Recording.produced_at)
+    )
+    as_approved = or_(
+        col(Broadcast.state).in_((State.APPROVED, State.ON_AIR)), and_(col(Broadcast.state) == State.DONE, aired)
+    )
+    query = (
+        select(Recording, Announcement, Broadcast.cls)
+        .join(Announcement, col(Announcement.id) == Recording.announcement_id)
+        .join(Broadcast, col(Broadcast.announcement_id) == Announcement.id)
+        .where(Recording.state == RecordingState.READY, col(Announcement.deleted_at).is_(None), as_approved)
+    )
+    if recording_ids is not None:
+        query = query.where(col(Recording.id).in_(recording_ids))
+    else:
+        query = query.join(Zone, col(Zone.id) == Announcement.zone_id).where(zones.below(paths)).limit(limit)
+    newest = (col(Announcement.id).desc(), col(Recording.id), col(Broadcast.cls))
+    found = db.exec(query.distinct().order_by(*newest))
+    return [(recording, announcement, BroadcastClass(cls)) for recording, announcement, cls in found]
 
 
 def secret(db: Session, secret_sha256: str) -> EnrolmentSecret | None:

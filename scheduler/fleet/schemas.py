@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from broadcast.wire.documents import BroadcastClass, Hearing
+from scheduler.fleet.results import Result
 from scheduler.zones.schemas import Code, Id, Input, Language, Latitude, Longitude, Name
 
 _EXAMPLE_ID = "01KB3CX1M8N6P7Q8R9STAVWXYZ"
@@ -17,6 +19,8 @@ VolumeByHour = Annotated[list[Percent], Field(min_length=24, max_length=24, exam
 Horns = Annotated[int, Field(ge=0, le=100)]
 Watts = Annotated[int, Field(ge=0, le=100_000)]
 Note = Annotated[str, StringConstraints(max_length=2000)]
+TimeOfDay = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$"), Field(examples=["12:15"])]
+MAX_MESSAGES = 16
 
 
 class Condition(StrEnum):
@@ -28,6 +32,7 @@ class Condition(StrEnum):
     PLAYING = "playing"
     FAULT = "fault"  # connected, and it tells of a fault
     OFFLINE = "offline"
+    SILENT = "silent"  # said to be connected, but nothing was heard of it for too long
     REVOKED = "revoked"  # shut out
 
 
@@ -44,6 +49,16 @@ class ReceiverNew(Input):
     note: Note = ""
 
 
+class MessageIn(Input):
+    """What somebody at the receiver can start: a contact that closes, a command that is given."""
+
+    name: str = Field(
+        min_length=1, max_length=40, pattern=r"^[a-z0-9-]+$", description="As the node knows it.", examples=["fire"]
+    )
+    recording_id: Id
+    cls: BroadcastClass = Field(BroadcastClass.PRIORITY, description="At most the one that it was approved with.")
+
+
 class ReceiverChange(Input):
     """What is not sent stays as it is."""
 
@@ -55,6 +70,12 @@ class ReceiverChange(Input):
     watts: Watts | None = None
     languages: list[Language] | None = Field(None, max_length=8)
     note: Note = ""
+    amplifier_lead_ms: int = Field(0, ge=0, le=10_000, description="Switched on so long before a sound.")
+    amplifier_tail_ms: int = Field(0, ge=0, le=600_000, description="Switched off so long after one.")
+    self_test_at: TimeOfDay | None = Field(None, description="Local time of the daily self-test; null is none.")
+    self_test_level_dbfs: float = Field(-40.0, ge=-60, le=-6, allow_inf_nan=False)
+    month_budget_mb: int | None = Field(None, ge=1, le=1_000_000, description="Megabytes; null is no budget.")
+    messages: list[MessageIn] = Field(default=[], max_length=MAX_MESSAGES)
 
 
 class ReceiverMove(Input):
@@ -129,6 +150,69 @@ class FaultView(BaseModel):
     since: datetime | None
 
 
+class HeardView(BaseModel):
+    """What the node's microphone says of a sound."""
+
+    verdict: Hearing
+    correlation: float = Field(description="With what was written to the device, 0 to 1.", examples=[0.93])
+    delay_us: int | None = Field(description="From the device to the microphone.", examples=[12_400])
+    level_dbfs: float | None = Field(description="At the microphone.", examples=[-31.5])
+
+
+class SelfTestView(BaseModel):
+    at: datetime
+    heard: HeardView | None = Field(description="Null without a microphone.")
+
+
+class ClockView(BaseModel):
+    trusted: bool
+    reason: str = Field(description="Why it is not trusted.", examples=["never_set"])
+    error_us: int | None = Field(description="The kernel's estimate of its error.", examples=[1800])
+    offset_us: int | None = Field(description="The centre's clock less the node's.", examples=[-4200])
+    offset_error_us: int | None = Field(description="Within this `offset_us` is right.", examples=[30_000])
+
+
+class PowerView(BaseModel):
+    on_mains: bool | None
+    battery_percent: float | None = Field(examples=[78.0])
+    battery_v: float | None = Field(examples=[12.6])
+
+
+class SignalView(BaseModel):
+    kind: str = Field(examples=["lte"])
+    percent: float | None = Field(examples=[63.0])
+    dbm: float | None = Field(examples=[-87.0])
+    operator: str = Field(examples=["Viettel"])
+
+
+class DataView(BaseModel):
+    """Bytes on the node's link in the local day and month."""
+
+    day_up_bytes: int = Field(examples=[210_000])
+    day_down_bytes: int = Field(examples=[14_200_000])
+    month_bytes: int = Field(examples=[312_000_000])
+
+
+class MessageView(BaseModel):
+    name: str = Field(examples=["fire"])
+    cls: BroadcastClass
+    recording_id: str
+    title: str = Field(examples=["Báo cháy"])
+    language: str
+    sha256: str | None
+    duration_us: int | None
+
+
+class RecordingChoice(BaseModel):
+    """A recording that may be a prepared message, and the highest class it may have."""
+
+    recording_id: str
+    title: str
+    language: str
+    duration_us: int
+    cls: BroadcastClass
+
+
 class ReceiverView(BaseModel):
     id: str = Field(examples=[_EXAMPLE_ID])
     zone_id: str = Field(examples=[_EXAMPLE_ZONE])
@@ -161,6 +245,13 @@ class ReceiverDetail(ReceiverView):
     volume_by_hour: list[int] | None
     languages: list[str] | None
     note: str
+    amplifier_lead_ms: int
+    amplifier_tail_ms: int
+    self_test_at: TimeOfDay | None
+    self_test_level_dbfs: float
+    self_test_asked_at: datetime | None = Field(description="When somebody last asked for one more.")
+    month_budget_mb: int | None
+    messages: list[MessageView]
     enrolled_at: datetime | None
     revoked_at: datetime | None
     certificate_expires_at: datetime | None
@@ -168,7 +259,12 @@ class ReceiverDetail(ReceiverView):
     airing_id: str | None = Field(description="What sounds now.")
     level_dbfs: float | None
     volume_percent: int | None
-    clock_error_us: int | None = Field(description="Bound on the error of its clock.")
+    clock: ClockView | None
+    power: PowerView | None
+    signal: SignalView | None
+    temperature_c: float | None = Field(examples=[47.5])
+    data: DataView | None
+    self_test: SelfTestView | None
     cache_bytes: int | None
     free_bytes: int | None
     pending_reports: int | None = Field(description="Reports that it holds still.")
@@ -183,14 +279,22 @@ class ReceiverList(BaseModel):
     next: str | None = Field(None, description="`after` of the next page; null on the last one.")
 
 
+class ReportOf(StrEnum):
+    BROADCAST = "broadcast"
+    MESSAGE = "message"  # a prepared message that was started at the node
+    LOST = "lost"  # the node lost its record: what it was of is not known
+
+
 class ReportView(BaseModel):
     """What one receiver measured for one airing."""
 
+    of: ReportOf
+    result: Result = Field(description="What the device and the microphone say together.")
     receiver_id: str
     number: int
     airing_id: str
     broadcast_id: str
-    outcome: str = Field(examples=["heard"])
+    outcome: str = Field(description="By what was written to the device.", examples=["heard"])
     planned_start_at: datetime
     planned_duration_us: int
     start_at: datetime | None
@@ -201,6 +305,8 @@ class ReportView(BaseModel):
     underruns: int
     rms_dbfs: float | None
     peak_dbfs: float | None
+    clipped_frames: int
+    heard: HeardView | None = Field(description="Null without a microphone.")
     media_sha256: str | None
     media_ready_at: datetime | None
     reason: str

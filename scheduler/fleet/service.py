@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from broadcast.wire import enrolment_code, topics
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
-from scheduler.fleet import repository, views
+from scheduler.fleet import prepared, repository, views
 from scheduler.fleet.enrolment import secret_hash
 from scheduler.fleet.models import EnrolmentSecret, Receiver, StoredReport
 from scheduler.fleet.outbox import mark_dirty
@@ -24,10 +24,12 @@ from scheduler.fleet.schemas import (
     ReceiverMove,
     ReceiverNew,
     ReceiverVolume,
+    RecordingChoice,
     ReportList,
 )
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
+from scheduler.policy import minute_of_day
 from scheduler.rights import Action
 from scheduler.store.types import new_id
 from scheduler.zones import names
@@ -76,13 +78,13 @@ def index(
     rows = repository.receivers_below(db, paths, after=after, limit=limit + 1 if limit is not None else None)
     shown = rows[:limit]
     known = repository.zone_names(db, {zone.path for _receiver, zone in shown})
-    items = [views.view(receiver, zone, known) for receiver, zone in shown]
+    items = [views.view(receiver, zone, known, now) for receiver, zone in shown]
     return ReceiverList(items=items, next=items[-1].id if len(rows) > len(shown) else None)
 
 
 def view(db: Session, actor: Actor, now: datetime, receiver_id: str) -> ReceiverDetail:
     receiver, zone = _allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
-    return _shown(db, receiver, zone)
+    return _shown(db, receiver, zone, now)
 
 
 def reports(
@@ -113,7 +115,7 @@ def create(db: Session, actor: Actor, now: datetime, new: ReceiverNew) -> Receiv
     db.flush()
     mark_dirty(db, [topics.settings(receiver.id), *_programmes(zone)], now)
     _note(db, actor, now, "receiver.create", receiver=receiver, zone=zone, name=receiver.name)
-    return _shown(db, receiver, zone)
+    return _shown(db, receiver, zone, now)
 
 
 def change(
@@ -125,6 +127,13 @@ def change(
         values["name"] = names.clean(change.name)
     if values.get("code") != receiver.code:
         _check_code(db, zone.id, values.get("code"))
+    if "self_test_at" in values:
+        at = values.pop("self_test_at")
+        values["self_test_minute"] = minute_of_day(at) if at is not None else None
+    if values.pop("messages", None) is not None:
+        prepared.replace(db, actor, now, receiver, change.messages)
+        said = [f"{message.name} {message.cls} {message.recording_id}" for message in change.messages]
+        _note(db, actor, now, "receiver.messages", receiver=receiver, zone=zone, messages=said)
     return _apply(db, actor, now, "receiver.change", receiver=receiver, zone=zone, values=values)
 
 
@@ -133,6 +142,25 @@ def set_volume(
 ) -> ReceiverDetail:
     receiver, zone = _for_change(db, actor, now, receiver_id, Action.RECEIVER_CONTROL, version=version)
     return _apply(db, actor, now, "receiver.volume", receiver=receiver, zone=zone, values=volume.model_dump())
+
+
+def test_now(db: Session, actor: Actor, now: datetime, receiver_id: str) -> ReceiverDetail:
+    """Ask for a self-test; the receiver does it once, as soon as nothing sounds. No edit: the version stays."""
+    receiver, zone = _allowed(db, actor, now, receiver_id, Action.RECEIVER_CONTROL)
+    if receiver.enrolled_at is None or receiver.revoked_at is not None:
+        raise Conflict("not_enrolled", "No machine was enrolled as this receiver yet.")
+    receiver.self_test_asked_at = now
+    db.add(receiver)
+    db.flush()
+    mark_dirty(db, [topics.settings(receiver.id)], now)
+    _note(db, actor, now, "receiver.self_test", receiver=receiver, zone=zone)
+    return _shown(db, receiver, zone, now)
+
+
+def message_choices(db: Session, actor: Actor, now: datetime, receiver_id: str) -> list[RecordingChoice]:
+    """What the actor may have prepared on the receiver."""
+    _allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
+    return prepared.choices(db, actor, now)
 
 
 def move(
@@ -196,7 +224,7 @@ def _apply(
     db.flush()
     mark_dirty(db, [topics.settings(receiver.id)], now)
     _note(db, actor, now, action, receiver=receiver, zone=zone, fields=sorted(values))
-    return _shown(db, receiver, zone)
+    return _shown(db, receiver, zone, now)
 
 
 def _allowed(db: Session, actor: Actor, now: datetime, receiver_id: str, action: Action) -> tuple[Receiver, Zone]:
@@ -239,5 +267,6 @@ def _note(
     audit.record(db, actor, now, action, f"receiver:{receiver.id}", zone_path=zone.path, **detail)
 
 
-def _shown(db: Session, receiver: Receiver, zone: Zone) -> ReceiverDetail:
-    return views.detail(receiver, zone, repository.zone_names(db, [zone.path]))
+def _shown(db: Session, receiver: Receiver, zone: Zone, now: datetime) -> ReceiverDetail:
+    names = repository.zone_names(db, [zone.path])
+    return views.detail(receiver, zone, names, prepared.shown(db, receiver.id), now)

@@ -1,17 +1,38 @@
 """From rows to what is shown of a receiver (pure)."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import asdict
 
 from broadcast.clock import from_us
-from broadcast.wire.documents import ReceiverState
+from broadcast.wire.documents import Hearing, ReceiverState, SelfTestResult
 from scheduler.fleet.models import Receiver, StoredReport
-from scheduler.fleet.schemas import Condition, FaultView, FileView, ReceiverDetail, ReceiverView, ReportView
+from scheduler.fleet.results import result
+from scheduler.fleet.schemas import (
+    ClockView,
+    Condition,
+    DataView,
+    FaultView,
+    FileView,
+    HeardView,
+    MessageView,
+    PowerView,
+    ReceiverDetail,
+    ReceiverView,
+    ReportOf,
+    ReportView,
+    SelfTestView,
+    SignalView,
+)
 from scheduler.zones.models import Zone
 
-IDLE = "idle"
+SILENT_AFTER = timedelta(minutes=25)
+"""Two and a half of the intervals between a receiver's beats."""
+_OF = {"local": ReportOf.MESSAGE, "lost": ReportOf.LOST}
+"""What `broadcast_id` says where there is no broadcast."""
+_SAME = set(ReportView.model_fields) - {"of", "result", "heard"}
 
 
 def said(receiver: Receiver) -> ReceiverState | None:
@@ -24,7 +45,7 @@ def said(receiver: Receiver) -> ReceiverState | None:
         return None
 
 
-def condition(receiver: Receiver) -> Condition:
+def condition(receiver: Receiver, now: datetime) -> Condition:
     """The receiver in one word, the most important first."""
     state = said(receiver)
     if receiver.revoked_at is not None:
@@ -33,12 +54,14 @@ def condition(receiver: Receiver) -> Condition:
         return Condition.UNENROLLED
     if not receiver.online:
         return Condition.OFFLINE if receiver.seen_at is not None else Condition.NEVER
+    if receiver.seen_at is None or now - receiver.seen_at > SILENT_AFTER:
+        return Condition.SILENT
     if state is not None and state.faults:
         return Condition.FAULT
     return Condition.PLAYING if state is not None and state.airing_id is not None else Condition.ONLINE
 
 
-def view(receiver: Receiver, zone: Zone, names: Mapping[str, str]) -> ReceiverView:
+def view(receiver: Receiver, zone: Zone, names: Mapping[str, str], now: datetime) -> ReceiverView:
     """`names` has those of the zones on the way to it."""
     state = said(receiver)
     media = state.media if state is not None else ()
@@ -52,7 +75,7 @@ def view(receiver: Receiver, zone: Zone, names: Mapping[str, str]) -> ReceiverVi
         longitude=receiver.longitude,
         horns=receiver.horns,
         watts=receiver.watts,
-        condition=condition(receiver),
+        condition=condition(receiver, now),
         online=receiver.online,
         seen_at=receiver.seen_at,
         heard_at=receiver.heard_at,
@@ -67,14 +90,23 @@ def view(receiver: Receiver, zone: Zone, names: Mapping[str, str]) -> ReceiverVi
     )
 
 
-def detail(receiver: Receiver, zone: Zone, names: Mapping[str, str]) -> ReceiverDetail:
+def detail(
+    receiver: Receiver, zone: Zone, names: Mapping[str, str], messages: Sequence[MessageView], now: datetime
+) -> ReceiverDetail:
     state = said(receiver) or ReceiverState(online=False, at_us=0)
     known = receiver.state is not None
     return ReceiverDetail(
-        **view(receiver, zone, names).model_dump(),
+        **view(receiver, zone, names, now).model_dump(),
         volume_by_hour=receiver.volume_by_hour,
         languages=receiver.languages,
         note=receiver.note,
+        amplifier_lead_ms=receiver.amplifier_lead_ms,
+        amplifier_tail_ms=receiver.amplifier_tail_ms,
+        self_test_at=time_of_day(receiver.self_test_minute),
+        self_test_level_dbfs=receiver.self_test_level_dbfs,
+        self_test_asked_at=receiver.self_test_asked_at,
+        month_budget_mb=receiver.month_budget_mb,
+        messages=list(messages),
         enrolled_at=receiver.enrolled_at,
         revoked_at=receiver.revoked_at,
         certificate_expires_at=receiver.certificate_expires_at,
@@ -82,7 +114,12 @@ def detail(receiver: Receiver, zone: Zone, names: Mapping[str, str]) -> Receiver
         airing_id=state.airing_id,
         level_dbfs=state.level_dbfs,
         volume_percent=state.volume_percent,
-        clock_error_us=state.clock.error_us if state.clock else None,
+        clock=ClockView(**asdict(state.clock)) if state.clock else None,
+        power=PowerView(**asdict(state.power)) if state.power else None,
+        signal=SignalView(**asdict(state.signal)) if state.signal else None,
+        temperature_c=state.temperature_c,
+        data=DataView(**asdict(state.data)) if state.data else None,
+        self_test=_self_test(state.self_test),
         cache_bytes=state.cache_bytes if known else None,
         free_bytes=state.free_bytes,
         pending_reports=state.pending_reports if known else None,
@@ -102,7 +139,31 @@ def detail(receiver: Receiver, zone: Zone, names: Mapping[str, str]) -> Receiver
 
 
 def report(row: StoredReport) -> ReportView:
-    return ReportView.model_validate(row, from_attributes=True)
+    heard = None
+    if row.microphone is not None:
+        heard = HeardView(
+            verdict=Hearing(row.microphone),
+            correlation=row.microphone_correlation or 0.0,
+            delay_us=row.microphone_delay_us,
+            level_dbfs=row.microphone_dbfs,
+        )
+    return ReportView(
+        **row.model_dump(include=_SAME),
+        of=_OF.get(row.broadcast_id, ReportOf.BROADCAST),
+        result=result(row.outcome, row.microphone),
+        heard=heard,
+    )
+
+
+def time_of_day(minute: int | None) -> str | None:
+    """`12:15`."""
+    return f"{minute // 60:02d}:{minute % 60:02d}" if minute is not None else None
+
+
+def _self_test(said: SelfTestResult | None) -> SelfTestView | None:
+    if said is None:
+        return None
+    return SelfTestView(at=from_us(said.at_us), heard=HeardView(**asdict(said.heard)) if said.heard else None)
 
 
 def _moment(us: int | None) -> datetime | None:

@@ -16,6 +16,7 @@ from scheduler.fleet.schemas import (
     ReceiverMove,
     ReceiverNew,
     ReceiverVolume,
+    RecordingChoice,
     ReportList,
 )
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
@@ -74,7 +75,7 @@ def change_receiver(
     version: IfMatch,
     tell: Tell,
 ) -> ReceiverDetail:
-    """Rename, describe or place it; what is not sent stays."""
+    """Rename, describe or set it; what is not sent stays."""
     tell(db, f"receiver:{receiver_id}")
     return _told(response, service.change(db, actor, now, receiver_id, version=version, change=body))
 
@@ -94,6 +95,21 @@ def set_volume(
     """How loud it is at each hour of the local day."""
     tell(db, f"receiver:{receiver_id}")
     return _told(response, service.set_volume(db, actor, now, receiver_id, version=version, volume=body))
+
+
+@router.get("/receivers/{receiver_id}/message-choices")
+def list_message_choices(receiver_id: str, db: ReadDb, actor: CurrentActor, now: Now) -> list[RecordingChoice]:
+    """What can be prepared on it: finished recordings of approved announcements, the newest first."""
+    return service.message_choices(db, actor, now, receiver_id)
+
+
+@router.post("/receivers/{receiver_id}/self-test", responses=responses(HTTPStatus.CONFLICT))
+def test_receiver_now(
+    receiver_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, tell: Tell
+) -> ReceiverDetail:
+    """Ask for a self-test: a short chirp, as soon as nothing sounds. `self_test` tells of it once it is done."""
+    tell(db, f"receiver:{receiver_id}")
+    return _told(response, service.test_now(db, actor, now, receiver_id))
 
 
 @router.post("/receivers/{receiver_id}/move", responses=EDIT_PROBLEMS)

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,6 +25,8 @@ from scheduler.rights import Grant, Role
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
 
+CONNECTED = {"enrolled": True, "online": True, "seen": 0}
+"""`seen` so many minutes ago."""
 KEY = Ed25519PrivateKey.generate().public_key()
 
 
@@ -129,6 +132,8 @@ def test_another_communes_receiver_does_not_exist(
             lambda: service.new_code(db, stranger, now, receiver.id, order_key=KEY, asked=CodeNew()),
             lambda: service.change(db, stranger, now, receiver.id, version=1, change=ReceiverChange(note="x")),
             lambda: service.move(db, stranger, now, receiver.id, version=1, move=ReceiverMove(zone_id="a1")),
+            lambda: service.test_now(db, stranger, now, receiver.id),
+            lambda: service.message_choices(db, stranger, now, receiver.id),
             lambda: service.view(db, stranger, now, "no such"),
         ):
             with pytest.raises(NotFound):
@@ -141,14 +146,14 @@ def test_another_communes_receiver_does_not_exist(
         (Role.VIEWER, set()),
         (Role.EDITOR, set()),
         (Role.APPROVER, set()),
-        (Role.OPERATOR, {"volume"}),
-        (Role.ADMINISTRATOR, {"volume", "change", "move", "revoke"}),
+        (Role.OPERATOR, {"volume", "test"}),
+        (Role.ADMINISTRATOR, {"volume", "test", "change", "settings", "messages", "move", "revoke"}),
     ],
 )
 def test_who_may_do_what(
     placed: Store, made: Callable[..., ReceiverDetail], now: datetime, role: Role, allowed: set[str]
 ) -> None:
-    """Whoever has the right gets past it: to Stale, for what they name is no version."""
+    """Whoever has the right gets past it: to Stale or Conflict, for what they name is no version and not enrolled."""
     receiver_id = made().id
     who = actor(role)
     attempts: dict[str, Callable[[Session], object]] = {
@@ -156,11 +161,16 @@ def test_who_may_do_what(
             db, who, now, receiver_id, version=9, volume=ReceiverVolume(volume_by_hour=None)
         ),
         "change": lambda db: service.change(db, who, now, receiver_id, version=9, change=ReceiverChange(note="x")),
+        "settings": lambda db: service.change(
+            db, who, now, receiver_id, version=9, change=ReceiverChange(amplifier_lead_ms=5, self_test_at="12:00")
+        ),
+        "messages": lambda db: service.change(db, who, now, receiver_id, version=9, change=ReceiverChange(messages=[])),
+        "test": lambda db: service.test_now(db, who, now, receiver_id),
         "move": lambda db: service.move(db, who, now, receiver_id, version=9, move=ReceiverMove(zone_id="a2")),
         "revoke": lambda db: service.revoke(db, who, now, receiver_id, version=9),
     }
     for name, attempt in attempts.items():
-        with placed.writing() as db, pytest.raises(Stale if name in allowed else Forbidden):
+        with placed.writing() as db, pytest.raises((Stale, Conflict) if name in allowed else Forbidden):
             attempt(db)
     if "revoke" not in allowed:
         with placed.writing() as db, pytest.raises(Forbidden):
@@ -257,11 +267,15 @@ def test_revoking_shuts_the_certificate_out(placed: Store, made: Callable[..., R
     [
         ({}, Condition.UNENROLLED),
         ({"enrolled": True}, Condition.NEVER),
-        ({"enrolled": True, "seen": True}, Condition.OFFLINE),
-        ({"enrolled": True, "online": True}, Condition.ONLINE),
-        ({"enrolled": True, "online": True, "state": {"airing_id": "a1"}}, Condition.PLAYING),
-        ({"enrolled": True, "online": True, "state": {"faults": [{"code": "disk_full"}]}}, Condition.FAULT),
-        ({"enrolled": True, "online": True, "state": {"of": "a newer version", "media": "?"}}, Condition.ONLINE),
+        ({"enrolled": True, "seen": 0}, Condition.OFFLINE),
+        ({**CONNECTED}, Condition.ONLINE),
+        ({**CONNECTED, "state": {"airing_id": "a1"}}, Condition.PLAYING),
+        ({**CONNECTED, "state": {"faults": [{"code": "disk_full"}]}}, Condition.FAULT),
+        ({**CONNECTED, "state": {"of": "a newer version", "media": "?"}}, Condition.ONLINE),
+        ({**CONNECTED, "seen": 24}, Condition.ONLINE),
+        ({**CONNECTED, "seen": 26}, Condition.SILENT),
+        ({**CONNECTED, "seen": 26, "state": {"airing_id": "a1"}}, Condition.SILENT),
+        ({"enrolled": True, "online": True}, Condition.SILENT),
     ],
 )
 def test_a_receiver_in_one_word(
@@ -273,34 +287,79 @@ def test_a_receiver_in_one_word(
         row = db.get(Receiver, receiver.id)
         assert row is not None
         row.enrolled_at = now if "enrolled" in values else None
-        row.seen_at = now if "seen" in values else None
+        row.seen_at = now - timedelta(minutes=int(str(values["seen"]))) if "seen" in values else None
         row.online = "online" in values
         row.state = {"online": True, "at_us": 1, **state} if isinstance(state, dict) else None
     with placed.reading() as db:
         assert service.view(db, OPERATOR, now, receiver.id).condition is expected
 
 
+def report(receiver_id: str, number: int, now: datetime, **more: object) -> StoredReport:
+    said: dict[str, Any] = {
+        "receiver_id": receiver_id,
+        "number": number,
+        "airing_id": "a",
+        "broadcast_id": "b",
+        "outcome": "heard",
+        "planned_start_at": now,
+        "planned_duration_us": 1,
+        "played_us": 1,
+        "gap_us": 0,
+        "underruns": 0,
+        "received_at": now,
+    }
+    return StoredReport(**said | more)
+
+
 def test_reports_come_latest_first_in_pages(placed: Store, made: Callable[..., ReceiverDetail], now: datetime) -> None:
     receiver = made()
     with placed.writing() as db:
-        for number in range(1, 6):
-            db.add(
-                StoredReport(
-                    receiver_id=receiver.id,
-                    number=number,
-                    airing_id="a",
-                    broadcast_id="b",
-                    outcome="heard",
-                    planned_start_at=now,
-                    planned_duration_us=1,
-                    played_us=1,
-                    gap_us=0,
-                    underruns=0,
-                    received_at=now,
-                )
-            )
+        db.add_all(report(receiver.id, number, now) for number in range(1, 6))
     with placed.reading() as db:
         first = service.reports(db, OPERATOR, now, receiver.id, limit=3)
         rest = service.reports(db, OPERATOR, now, receiver.id, limit=3, before=first.next)
     assert [item.number for item in (*first.items, *rest.items)] == [5, 4, 3, 2, 1]
     assert rest.next is None
+
+
+def test_a_report_says_what_it_is_of_and_what_the_microphone_adds(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made()
+    with placed.writing() as db:
+        db.add(report(receiver.id, 1, now, microphone="not_heard", microphone_correlation=0.01))
+        db.add(report(receiver.id, 2, now, airing_id="local-fire-7", broadcast_id="local"))
+        db.add(report(receiver.id, 3, now, airing_id="lost-3", broadcast_id="lost", outcome="failed"))
+    with placed.reading() as db:
+        lost, message, unheard = service.reports(db, OPERATOR, now, receiver.id).items
+    assert (unheard.of, unheard.outcome, unheard.result) == ("broadcast", "heard", "unheard")
+    assert unheard.heard is not None
+    assert (unheard.heard.correlation, unheard.heard.delay_us) == (0.01, None)
+    assert (message.of, message.result, message.heard) == ("message", "heard", None)
+    assert (lost.of, lost.result) == ("lost", "failed")
+
+
+def test_what_a_receiver_measures_of_itself_is_shown_and_what_it_does_not_is_absent(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made()
+    state = {
+        "clock": {"trusted": False, "reason": "never_set", "offset_us": -4000},
+        "power": {"battery_percent": 78.5},
+        "signal": {"kind": "lte", "dbm": -87.0},
+        "data": {"day_up_bytes": 1, "month_bytes": 5},
+        "self_test": {"at_us": 1_000_000, "heard": {"verdict": "faint", "correlation": 0.3}},
+    }
+    with placed.writing() as db:
+        row = db.get_one(Receiver, receiver.id)
+        row.state = {"online": True, "at_us": 1, **state}
+    with placed.reading() as db:
+        shown = service.view(db, OPERATOR, now, receiver.id)
+    assert shown.clock is not None
+    assert (shown.clock.trusted, shown.clock.offset_us, shown.clock.error_us) == (False, -4000, None)
+    assert shown.power is not None
+    assert (shown.power.battery_percent, shown.power.on_mains) == (78.5, None)
+    assert shown.self_test is not None
+    assert shown.self_test.heard is not None
+    assert shown.self_test.heard.verdict == "faint"
+    assert (shown.temperature_c, receiver.clock, receiver.power, receiver.data) == (None, None, None, None)

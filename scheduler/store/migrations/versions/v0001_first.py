@@ -443,7 +443,7 @@ def _prepared_message() -> None:
         sa.Column("receiver_id", sa.String, nullable=False),
         sa.Column("name", sa.String(40), nullable=False),
         sa.Column("recording_id", sa.String, nullable=False),
-        sa.Column("cls", sa.String(20), nullable=False),
+        sa.Column("broadcast_class", sa.String(20), nullable=False),
         sa.ForeignKeyConstraint(["receiver_id"], ["receiver.id"], name=op.f("fk_prepared_message_receiver_id")),
         sa.ForeignKeyConstraint(["recording_id"], ["recording.id"], name=op.f("fk_prepared_message_recording_id")),
         sa.PrimaryKeyConstraint("receiver_id", "name", name=op.f("pk_prepared_message")),

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
 from scheduler.broadcasts import service
@@ -14,9 +15,6 @@ from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @dataclass
@@ -91,7 +89,7 @@ class Commune:
     def dirty(self) -> set[str]:
         """The topics marked since this was asked last."""
         with self.store.writing() as db:
-            rows: Sequence[DirtyTopic] = db.query(DirtyTopic).all()
+            rows = db.exec(select(DirtyTopic)).all()
             for row in rows:
                 db.delete(row)
             return {row.topic for row in rows}
