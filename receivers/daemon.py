@@ -14,23 +14,25 @@ import contextlib
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 
 from broadcast.clock import Clock
 from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
-from broadcast.wire.documents import Ack, ClockState, PlayReport, ReceiverState
+from broadcast.wire.documents import Ack, Beat, ClockState, PlayReport, ReceiverState, Rules, TimeTold
 from broadcast.wire.fault_codes import FaultCode
-from receivers import life, signs, state
+from receivers import life, signs, state, usage
 from receivers.config import Config
 from receivers.horn import Horn, MakePlayer
-from receivers.identity import Identity
+from receivers.identity import Identity, certificate_faults
 from receivers.incidents import Diary, IncidentLog
 from receivers.kernel_clock import estimated_error_us
 from receivers.life import Effect, Event, Impossible
-from receivers.link import Link
+from receivers.link import Link, Pacing
 from receivers.media import MediaStore
 from receivers.node import Node
+from receivers.odometer import Odometer
 from receivers.outbox import Outbox
 from receivers.sound.cue import Played, PlayerStatus
 from receivers.stock import Stock
@@ -38,6 +40,7 @@ from receivers.stop import Stop
 from receivers.tasks import run_until
 from receivers.telling import Parts, Teller
 from receivers.vault import Vault
+from scheduler.policy import local_day
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +69,9 @@ class Daemon:
             wants=lambda: self._node.needs(clock.now_us()),
             changed=self._wake_player,
         )
-        self._link = Link(identity, folder, clock, self)
+        self._odometer = Odometer(folder, clock)
+        pacing = Pacing(keepalive_s=config.keepalive_s)
+        self._link = Link(identity, folder, clock, self, pacing=pacing, proxy=config.proxy, count=self._odometer.sample)
         self._loop = asyncio.get_running_loop()
         self._played: asyncio.Queue[Played] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -120,6 +125,7 @@ class Daemon:
         self._store.open()
         self._node.vault.open(now_us)
         self._node.outbox.open(now_us)
+        self._odometer.open()
         self._stop.open()
         self._node.look(now_us)
         await self._stock.check_imminent()
@@ -130,6 +136,8 @@ class Daemon:
         await asyncio.sleep(0)  # lets the last pieces come over from the player's thread
         self._take_played()
         self._node.outbox.flush()
+        self._odometer.use(self._today())
+        self._odometer.save(now=True)
         with contextlib.suppress(Impossible):  # it ended before it began
             self._diary.note(Event.ENDING, self._clock.now_us())
         self._teller.say_farewell()
@@ -186,6 +194,7 @@ class Daemon:
             self._tell_now.clear()
             if self._teller.look(self._diary.life):
                 self._link.state_changed()
+            self._odometer.save()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._tell_now.wait()
@@ -200,6 +209,12 @@ class Daemon:
 
     def acknowledged(self) -> int:
         return self._node.outbox.acknowledged
+
+    def beat(self) -> Beat | None:
+        return Beat(at_us=self._clock.now_us())
+
+    def on_time(self, told: TimeTold) -> None:
+        """Nothing weighs it yet."""
 
     def on_document(self, topic: str, raw: bytes) -> None:
         if self._node.on_document(topic, raw, self._clock.now_us()):
@@ -229,7 +244,17 @@ class Daemon:
         faults: dict[FaultCode, str] = {}
         if self._stop.is_held():
             faults[FaultCode.STOPPED_LOCALLY] = "STOP was pressed at the node"
-        return state.Senses(clock=ClockState(trusted=True, error_us=estimated_error_us()), faults=faults)
+        settings, link = self._node.settings, self._link.status
+        data = self._odometer.use(self._today())
+        faults |= usage.warnings(data, settings.month_budget_bytes if settings else None)
+        faults |= certificate_faults(self._identity.expires_us, link.refused, self._clock.now_us())
+        return state.Senses(clock=ClockState(trusted=True, error_us=estimated_error_us()), data=data, faults=faults)
+
+    def _today(self) -> date:
+        """The zone's calendar day."""
+        settings = self._node.settings
+        rules = settings.rules if settings and self._node.settings_good else Rules()
+        return local_day(rules.timezone, self._clock.now_us())
 
 
 async def run(folder: Path, identity: Identity, config: Config, clock: Clock, make_player: MakePlayer) -> None:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
-from broadcast.clock import Clock
+from broadcast.clock import Clock, to_us
 from broadcast.wholefile import write_whole
 from broadcast.wire import enrolment
 from broadcast.wire.enrolment import MAX_ENROLMENT_BYTES, EnrolmentAnswer, EnrolmentReply, EnrolmentRequest, NotTheCodes
@@ -66,6 +66,7 @@ def enrol(centre_url: str, code: EnrolmentCode, folder: Path, clock: Clock, ca_f
         broker=reply.broker,
         media_urls=tuple(url if url.endswith("/") else url + "/" for url in reply.media_urls),
         enrolled_us=clock.now_us(),
+        expires_us=to_us(certificate.not_valid_after_utc),
     )
     identity.save(folder, enrolled, pem)
     (folder / KEY_NAME).unlink(missing_ok=True)

@@ -12,12 +12,16 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
+from broadcast.clock import from_us
 from broadcast.wholefile import write_whole
 from broadcast.wire import jws
 from broadcast.wire.documents import Id, Us
 from broadcast.wire.enrolment import BrokerAddress, order_key
+from broadcast.wire.fault_codes import FaultCode
 
 FILE_NAME = "identity.json"
+EXPIRES_SOON_US = 60 * 86_400 * 1_000_000
+CURE = "run `loa receiver enrol --again` on it"
 
 
 class NotEnrolled(Exception):
@@ -25,7 +29,10 @@ class NotEnrolled(Exception):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """`credentials` is the name of a PEM file (key, then certificate) beside `identity.json`; `ca` is PEM text."""
+    """`credentials` is the name of a PEM file (key, then certificate) beside `identity.json`; `ca` is PEM text.
+
+    `expires_us` is when that certificate ends, None where it was not noted.
+    """
 
     receiver_id: Id
     credentials: str
@@ -34,6 +41,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     broker: BrokerAddress
     media_urls: tuple[str, ...]
     enrolled_us: Us
+    expires_us: Us | None = None
 
     def trusted(self) -> dict[str, Ed25519PublicKey]:
         """The pinned order keys by key id."""
@@ -62,3 +70,14 @@ def save(folder: Path, identity: Identity, credentials_pem: bytes) -> None:
     for old in folder.glob("credentials-*.pem"):
         if old.name != identity.credentials:
             old.unlink()
+
+
+def certificate_faults(expires_us: int | None, refused: str | None, now_us: int) -> dict[FaultCode, str]:
+    """What is wrong with a certificate that ends at `expires_us`, and that the broker may have `refused`."""
+    faults: dict[FaultCode, str] = {}
+    if refused:
+        faults[FaultCode.CERTIFICATE_REFUSED] = f"{refused}; {CURE}"
+    if expires_us is not None and now_us >= expires_us - EXPIRES_SOON_US:
+        word = "expired" if now_us >= expires_us else "expires"
+        faults[FaultCode.CERTIFICATE_EXPIRES] = f"it {word} on {from_us(expires_us):%Y-%m-%d}; {CURE}"
+    return faults

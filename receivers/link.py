@@ -6,19 +6,21 @@ Rules
 - The will says that the receiver is gone; the state is published retained, the latest only.
 - Reports go in order of their numbers, and again from the first that the Ack does not cover: after a new connection,
   and after RESEND_S, twice as long each time that brings no Ack, for a link that is paid by the byte.
-- A change of zones re-subscribes within the connection. A publication that is not confirmed within TIMEOUT_S breaks
-  the connection: half-open ones are found by that and by the keep-alive.
+- A beat goes out with each new connection and now and then, and brings the centre's time. It asks for nothing to be
+  confirmed.
+- A change of zones re-subscribes within the connection. A publication that is not confirmed in time breaks it, and so
+  does silence of one and a half keep-alives: the broker answers each, so the way is gone, whatever the kernel believes.
 """
 
 import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import SystemRandom
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import aiomqtt
 import msgspec
@@ -27,21 +29,34 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from broadcast.clock import Clock
 from broadcast.wire import topics
-from broadcast.wire.documents import Ack, PlayReport, ReceiverState
+from broadcast.wire.documents import Ack, Beat, PlayReport, ReceiverState, TimeTold
 from receivers.identity import Identity
+from receivers.mqtt import CertificateRefused, Conduit
 from receivers.needs import backoff_us
+from receivers.odometer import Connection, read
 from receivers.tasks import run_until
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_S = 45  # the broker tells of a lost receiver after one and a half of these
-TIMEOUT_S = 20.0
+T = TypeVar("T")
+
+QUIET = 1.5  # keep-alives; the broker gives a receiver up after as many
 RETRY_MAX_US = 60_000_000
 STABLE_US = 60_000_000  # a connection that held this long was a good one: the next wait is short again
-RESEND_S = 30.0
 RESEND_MAX_S = 3600.0
 FAREWELL_S = 3.0
 REFUSED_CODE = 128  # SUBACK codes from here on are refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How long the link waits for what."""
+
+    keepalive_s: int = 60  # a lost receiver is told of within 100 s (EN 54-16)
+    timeout_s: float = 20.0  # for an answer
+    beat_s: float = 600.0
+    resend_s: float = 30.0
+    watch_s: float = 5.0  # between two looks at the connection
 
 
 class Desk(Protocol):
@@ -57,7 +72,11 @@ class Desk(Protocol):
 
     def farewell_state(self) -> ReceiverState: ...
 
+    def beat(self) -> Beat | None: ...
+
     def on_document(self, topic: str, raw: bytes) -> None: ...
+
+    def on_time(self, told: TimeTold) -> None: ...
 
     def on_ack(self, ack: Ack) -> None: ...
 
@@ -66,11 +85,12 @@ class Desk(Protocol):
 
 @dataclass
 class LinkStatus:
-    """The connection as it is; `error` is why it is not there."""
+    """The connection as it is; `error` is why it is not there, `refused` when it is this receiver's certificate."""
 
     online: bool = False
     since_us: int = 0
     error: str | None = None
+    refused: str | None = None
 
 
 @dataclass
@@ -83,14 +103,27 @@ class _Bells:
 
 
 class Link:
-    """The connection of receiver `identity`, whose credentials lie in `folder`."""
+    """The connection of receiver `identity`, whose credentials lie in `folder`; `count` is shown it now and then."""
 
-    def __init__(self, identity: Identity, folder: Path, clock: Clock, desk: Desk, resend_s: float = RESEND_S) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        folder: Path,
+        clock: Clock,
+        desk: Desk,
+        *,
+        pacing: Pacing = Pacing(),
+        proxy: str | None = None,
+        count: Callable[[Connection], object] = read,
+    ) -> None:
         self._identity = identity
         self._folder = folder
         self._clock = clock
         self._desk = desk
-        self._resend_s = resend_s
+        self._pacing = pacing
+        self._proxy = proxy
+        self._count = count
+        self._tls: ssl.SSLContext | None = None
         self._random = SystemRandom()
         self._bells = _Bells()
         self._asks_again = False
@@ -116,42 +149,48 @@ class Link:
         """For ever; when cancelled it says farewell first."""
         while True:
             try:
-                async with self._client() as client:
-                    await self._session(client)
+                conduit = self._conduit()
+                async with conduit as client:
+                    await self._session(client, conduit)
             except (aiomqtt.MqttError, OSError, UnicodeError) as error:
                 self._went_down(error)
             wait_us = backoff_us(self._failures, self._random.random(), RETRY_MAX_US)
             await self._clock.sleep(wait_us / 1_000_000)
 
-    def _client(self) -> aiomqtt.Client:
+    def _conduit(self) -> Conduit:
         farewell = msgspec.json.encode(self._desk.farewell_state())
         receiver_id = self._identity.receiver_id
-        return aiomqtt.Client(
+        return Conduit(
             self._identity.broker.host,
             self._identity.broker.port,
+            self._pacing.timeout_s,
+            self._proxy,
             identifier=receiver_id,
-            protocol=aiomqtt.ProtocolVersion.V5,
             will=aiomqtt.Will(topics.state(receiver_id), farewell, qos=1, retain=True),
             clean_start=True,
-            timeout=TIMEOUT_S,
-            keepalive=KEEPALIVE_S,
-            tls_context=self._tls(),
+            keepalive=self._pacing.keepalive_s,
+            tls_context=self._context(),
         )
 
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_verify_locations(cadata=self._identity.ca)
-        context.load_cert_chain(self._folder / self._identity.credentials)
-        return context
+    def _context(self) -> ssl.SSLContext:
+        """Made once: reading certificates holds the interpreter, and with it the sound."""
+        if self._tls is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.load_verify_locations(cadata=self._identity.ca)
+            context.load_cert_chain(self._folder / self._identity.credentials)
+            self._tls = context
+        return self._tls
 
-    async def _session(self, client: aiomqtt.Client) -> None:
+    async def _session(self, client: aiomqtt.Client, conduit: Conduit) -> None:
         self._came_up()
         tasks = (
             asyncio.create_task(self._receive(client), name="link-receive"),
             asyncio.create_task(self._subscribe(client), name="link-subscribe"),
             asyncio.create_task(self._send_states(client), name="link-states"),
             asyncio.create_task(self._send_reports(client), name="link-reports"),
+            asyncio.create_task(self._send_beats(client), name="link-beats"),
+            asyncio.create_task(self._watch(conduit), name="link-watch"),
         )
         try:
             await run_until(asyncio.Event(), tasks)
@@ -159,6 +198,25 @@ class Link:
             with contextlib.suppress(aiomqtt.MqttError, OSError):
                 await self._publish_state(client, self._desk.farewell_state(), FAREWELL_S)
             raise
+        finally:
+            self._look_at(conduit)
+
+    async def _watch(self, conduit: Conduit) -> None:
+        """Have the connection counted, and break it when nothing comes any more."""
+        while True:
+            quiet_ms = self._look_at(conduit)
+            if quiet_ms is not None and quiet_ms > QUIET * 1000 * self._pacing.keepalive_s:
+                raise aiomqtt.MqttError(f"nothing has come for {quiet_ms // 1000} s")
+            await asyncio.sleep(self._pacing.watch_s)
+
+    def _look_at(self, conduit: Conduit) -> int | None:
+        """For how many milliseconds nothing has come, if that is known."""
+        connection = conduit.socket
+        if connection is None:
+            return None
+        self._count(connection)
+        reading = read(connection)
+        return reading.quiet_ms if reading else None
 
     def _came_up(self) -> None:
         self._up_at_us = self._clock.monotonic_us()
@@ -170,29 +228,41 @@ class Link:
         was_good = self.status.online and self._clock.monotonic_us() - self._up_at_us > STABLE_US
         self._failures = 1 if was_good else self._failures + 1
         since_us = self._clock.now_us() if self.status.online else self.status.since_us
-        self.status = LinkStatus(since_us=since_us, error=str(error) or type(error).__name__)
+        why = str(error) or type(error).__name__
+        refused = why if isinstance(error, CertificateRefused) else self.status.refused
+        self.status = LinkStatus(since_us=since_us, error=why, refused=refused)
         log.log(logging.WARNING if self._failures == 1 else logging.DEBUG, "no connection: %s", self.status.error)
         self._desk.on_link(online=False)
 
     async def _receive(self, client: aiomqtt.Client) -> None:
-        ack_topic = topics.ack(self._identity.receiver_id)
+        receiver_id = self._identity.receiver_id
         async for message in client.messages:
-            raw = message.payload
+            raw, topic = message.payload, str(message.topic)
             if not isinstance(raw, bytes) or not raw:
                 continue
-            if str(message.topic) != ack_topic:
-                self._desk.on_document(str(message.topic), raw)
-                continue
-            with contextlib.suppress(msgspec.MsgspecError, ValueError):
-                self._desk.on_ack(msgspec.json.decode(raw, type=Ack))
+            if topic == topics.ack(receiver_id):
+                self._take(raw, Ack, self._desk.on_ack)
+            elif topic == topics.time(receiver_id):
+                self._take(raw, TimeTold, self._desk.on_time)
+            else:
+                self._desk.on_document(topic, raw)
+
+    def _take(self, raw: bytes, kind: type[T], act: Callable[[T], None]) -> None:
+        """What cannot be read is as if it had not come."""
+        try:
+            told = msgspec.json.decode(raw, type=kind)
+        except (msgspec.MsgspecError, ValueError):
+            return
+        act(told)
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         held: frozenset[str] = frozenset()
-        ack = frozenset((topics.ack(self._identity.receiver_id),))
+        receiver_id = self._identity.receiver_id
+        own = frozenset((topics.ack(receiver_id), topics.time(receiver_id)))
         options = SubscribeOptions(qos=1)
         while True:
             self._bells.topics.clear()
-            wanted = self._desk.wanted_topics() | ack
+            wanted = self._desk.wanted_topics() | own
             if self._asks_again:
                 self._asks_again, held = False, frozenset[str]()
             if held - wanted:
@@ -208,7 +278,7 @@ class Link:
     async def _send_states(self, client: aiomqtt.Client) -> None:
         while True:
             self._bells.state.clear()
-            await self._publish_state(client, self._desk.current_state(), TIMEOUT_S)
+            await self._publish_state(client, self._desk.current_state(), self._pacing.timeout_s)
             await self._bells.state.wait()
 
     async def _publish_state(self, client: aiomqtt.Client, state: ReceiverState, timeout_s: float) -> None:
@@ -218,7 +288,7 @@ class Link:
     async def _send_reports(self, client: aiomqtt.Client) -> None:
         topic = topics.reports(self._identity.receiver_id)
         sent = acknowledged = self._desk.acknowledged()
-        wait_s = self._resend_s
+        wait_s = self._pacing.resend_s
         while True:
             self._bells.reports.clear()
             for number, report in list(self._desk.pending_reports().items()):
@@ -233,4 +303,12 @@ class Link:
                 wait_s = min(wait_s * 2, RESEND_MAX_S)
             if acknowledged != self._desk.acknowledged():
                 acknowledged = self._desk.acknowledged()
-                wait_s = self._resend_s
+                wait_s = self._pacing.resend_s
+
+    async def _send_beats(self, client: aiomqtt.Client) -> None:
+        topic = topics.beat(self._identity.receiver_id)
+        while True:
+            beat = self._desk.beat()
+            if beat is not None:
+                await client.publish(topic, msgspec.json.encode(beat), qos=0)
+            await asyncio.sleep(self._pacing.beat_s)

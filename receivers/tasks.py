@@ -9,11 +9,12 @@ Rules
 
 import asyncio
 from collections.abc import Collection
+from typing import Any
 
 ASK_AGAIN_S = 5.0  # longer than an orderly farewell takes
 
 
-async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel `tasks` and return when all have ended, however they did."""
     pending = {task for task in tasks if not task.done()}
     while pending:

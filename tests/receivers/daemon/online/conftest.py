@@ -17,7 +17,7 @@ from broadcast.broker.lab import HOST, LabBroker, running
 from broadcast.clock import SystemClock
 from broadcast.trustroot.authority import public_key_of
 from broadcast.wire import enrolment, enrolment_code, topics
-from broadcast.wire.documents import Ack, PlayReport, Programme, ReceiverState, SignedDocument
+from broadcast.wire.documents import Ack, Beat, PlayReport, Programme, ReceiverState, SignedDocument, TimeTold
 from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest, order_key_text
 from broadcast.wire.trust import seal
 from receivers import identity
@@ -144,6 +144,7 @@ class Centre:
     http: HttpServer
     reports: list[PlayReport] = field(default_factory=list)
     states: list[ReceiverState] = field(default_factory=list)
+    beats: list[Beat] = field(default_factory=list)
     acknowledging: bool = True
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -167,6 +168,10 @@ class Centre:
                 self._later(self.acknowledge(place.target, self.reports[-1].number))
         elif place is not None and place.kind == "state":
             self.states.append(msgspec.json.decode(message.payload, type=ReceiverState))
+        elif place is not None and place.kind == "beat":
+            self.beats.append(msgspec.json.decode(message.payload, type=Beat))
+            told = TimeTold(at_us=self.beats[-1].at_us, centre_us=self.lab.clock.now_us())
+            self._later(self.bus.publish(topics.time(place.target), msgspec.json.encode(told), retain=False))
         self._later(self._notify())
 
     async def until(self, what: Callable[[], bool], seconds: float = 20) -> None:

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from broadcast.clock import SystemClock
 from broadcast.trustroot.authority import Authority
 from broadcast.wire import topics
-from broadcast.wire.documents import Ack, Outcome, PlayReport, ReceiverState
-from receivers.link import Link
+from broadcast.wire.documents import Ack, Beat, Outcome, PlayReport, ReceiverState, TimeTold
+from receivers.link import Link, Pacing
 from receivers.tasks import end
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Office:
     documents: asyncio.Queue[tuple[str, bytes]] = field(default_factory=asyncio.Queue)
     acks: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     links: asyncio.Queue[bool] = field(default_factory=asyncio.Queue)
+    times: asyncio.Queue[TimeTold] = field(default_factory=asyncio.Queue)
+    beats: int | None = None
 
     def wanted_topics(self) -> frozenset[str]:
         return frozenset((topics.settings("rx1"), *map(topics.programme, self.zones)))
@@ -56,6 +58,15 @@ class Office:
 
     def farewell_state(self) -> ReceiverState:
         return ReceiverState(online=False, at_us=1, player="off")
+
+    def beat(self) -> Beat | None:
+        if self.beats is None:
+            return None
+        self.beats += 1
+        return Beat(at_us=self.beats)
+
+    def on_time(self, told: TimeTold) -> None:
+        self.times.put_nowait(told)
 
     def on_document(self, topic: str, raw: bytes) -> None:
         self.documents.put_nowait((topic, raw))
@@ -92,7 +103,7 @@ def me(centre: Centre, tmp_path: Path) -> Identity:
 @pytest.fixture
 async def link(me: Identity, office: Office, tmp_path: Path) -> AsyncIterator[Link]:
     """A link that is up."""
-    link = Link(me, tmp_path, SystemClock(), office, resend_s=0.2)
+    link = Link(me, tmp_path, SystemClock(), office, pacing=Pacing(resend_s=0.2, beat_s=0.2))
     task = asyncio.create_task(link.run())
     async with asyncio.timeout(LIMIT_S):
         assert await office.links.get() is True
@@ -169,6 +180,17 @@ async def test_reports_go_in_order_and_again_until_they_are_acknowledged(
         centre.acknowledging = True
         assert await office.acks.get() == 3
     assert not office.reports
+
+
+async def test_beats_go_out_and_the_time_comes_back(centre: Centre, link: Link, office: Office) -> None:
+    office.beats = 0
+    async with asyncio.timeout(LIMIT_S):
+        await centre.bus.publish(topics.time("rx1"), b"no time", retain=False)
+        told = [await office.times.get() for _ in range(3)]
+    assert link.status.online
+    assert [time.at_us for time in told] == [1, 2, 3]
+    assert all(time.centre_us > 1 for time in told)
+    assert [beat.at_us for beat in centre.beats[:3]] == [1, 2, 3]
 
 
 async def test_a_broker_that_was_killed_is_found_again(centre: Centre, link: Link, office: Office, desk: Desk) -> None:
