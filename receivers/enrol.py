@@ -5,6 +5,7 @@ Rules
   of an identity: if an answer is lost, the centre lets the same key in again with the same code.
 - Nothing else is written before every part of the reply holds: it is signed by the order key that fits the code, the
   certificate is for our key, names the receiver id and is signed by the CA. What does not hold is refused in words.
+- A clock that no time server keeps, as on a board fresh from the box, does not judge when certificates begin and end.
 - Only the order key that fits the code is pinned: whoever sits in between could add one beside it.
 """
 
@@ -31,7 +32,9 @@ from broadcast.wire.enrolment_code import EnrolmentCode
 from broadcast.wire.jws import BadSignature
 from receivers import identity
 from receivers.identity import Identity
+from receivers.kernel_clock import discipline
 from receivers.lean_httpx import httpx
+from receivers.tls import check_times
 from receivers.version import SOFTWARE
 
 TIMEOUT_S = 30.0
@@ -108,6 +111,7 @@ def _ask(url: str, code: EnrolmentCode, csr: str, ca_file: Path | None) -> Enrol
     body = msgspec.json.encode(EnrolmentRequest(code=str(code), csr=csr, software=SOFTWARE))
     try:
         trust = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        check_times(trust, believed=discipline().disciplined)
         with (
             httpx.Client(timeout=TIMEOUT_S, verify=trust) as client,
             client.stream("POST", url, content=body, headers={"Content-Type": "application/json"}) as response,

@@ -35,6 +35,7 @@ from receivers.mqtt import CertificateRefused, Conduit
 from receivers.needs import backoff_us
 from receivers.odometer import Connection, read
 from receivers.tasks import run_until
+from receivers.tls import broker_context, check_times
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ class Link:
         pacing: Pacing = Pacing(),
         proxy: str | None = None,
         count: Callable[[Connection], object] = read,
+        clock_believed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._identity = identity
         self._folder = folder
@@ -123,6 +125,7 @@ class Link:
         self._pacing = pacing
         self._proxy = proxy
         self._count = count
+        self._clock_believed = clock_believed
         self._tls: ssl.SSLContext | None = None
         self._random = SystemRandom()
         self._bells = _Bells()
@@ -175,11 +178,8 @@ class Link:
     def _context(self) -> ssl.SSLContext:
         """Made once: reading certificates holds the interpreter, and with it the sound."""
         if self._tls is None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and host name
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            context.load_verify_locations(cadata=self._identity.ca)
-            context.load_cert_chain(self._folder / self._identity.credentials)
-            self._tls = context
+            self._tls = broker_context(self._identity.ca, self._folder / self._identity.credentials)
+        check_times(self._tls, believed=self._clock_believed())
         return self._tls
 
     async def _session(self, client: aiomqtt.Client, conduit: Conduit) -> None:
