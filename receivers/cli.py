@@ -1,4 +1,4 @@
-"""`loa receiver`: enrol, run, status. What is heavy is imported by the command that needs it."""
+"""`loa receiver`: enrol, run, status, replay. What is heavy is imported by the command that needs it."""
 
 import asyncio
 import logging
@@ -14,14 +14,15 @@ from broadcast.clock import SystemClock, from_us
 from broadcast.wholefile import write_whole
 from receivers import config, identity, status
 from receivers.exit_codes import ExitCode
+from receivers.hands.cli import app as hands
 
 if TYPE_CHECKING:
     from receivers.horn import MakePlayer
 
 EPILOG = (
-    "Exit codes: 0 done; 1 status: not running; 2 wrong usage; 3 not enrolled; 4 the centre refused or cannot be "
-    "trusted; 5 the centre did not answer, try again; 6 running or enrolled already; 7 the sound library is missing; "
-    "8 replay: the log differs; 70 a mistake in Loa, start again; 74 the state folder cannot be written; "
+    "Exit codes: 0 done; 1 not running; 2 wrong usage; 3 not enrolled; 4 the centre refused or cannot be trusted, or "
+    "the daemon did not do it; 5 no answer, try again; 6 running or enrolled already; 7 the sound library is missing; "
+    "8 replay: the log differs; 70 a mistake in Loa, start again; 74 the state folder cannot be used; "
     "78 receiver.toml must be mended."
 )
 KEPT_CRASHES = 5
@@ -34,6 +35,7 @@ app = typer.Typer(
     help="The daemon on a speaker node.",
     epilog=EPILOG,
 )
+app.add_typer(hands)
 
 State = Annotated[Path, typer.Option("--state", metavar="DIR", help="Folder of everything this receiver keeps.")]
 

@@ -51,9 +51,10 @@ def needs(airings: Iterable[Airing], settings: ReceiverSettings, now_us: int) ->
         media = airing.media_for(settings.languages)
         if airing.start_us + airing.window_us + media.duration_us > now_us:
             add(media, airing.start_us)
-    for media in (settings.fallback, *(message.media for message in settings.messages)):
-        if media is not None:
-            add(media, now_us + FALLBACK_DUE_US)
+    if settings.fallback is not None:
+        add(settings.fallback, now_us + FALLBACK_DUE_US)
+    for message in settings.messages:
+        add(message.media, now_us + FALLBACK_DUE_US)
     return tuple(sorted(found.values(), key=lambda need: (need.due_us, need.sha256)))
 
 
