@@ -24,6 +24,7 @@ from broadcast.wire.documents import Ack, Beat, ClockState, PlayReport, Receiver
 from broadcast.wire.fault_codes import FaultCode
 from receivers import life, signs, state, usage
 from receivers.config import Config
+from receivers.fetch import open_client
 from receivers.horn import Horn, MakePlayer
 from receivers.identity import Identity, certificate_faults
 from receivers.incidents import Diary, IncidentLog
@@ -68,6 +69,7 @@ class Daemon:
             clock,
             wants=lambda: self._node.needs(clock.now_us()),
             changed=self._wake_player,
+            open_client=lambda: open_client(config.proxy, self._odometer.sample),
         )
         self._odometer = Odometer(folder, clock)
         pacing = Pacing(keepalive_s=config.keepalive_s)

@@ -10,12 +10,14 @@ Rules
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import IO, Any
 
 from broadcast.clock import Clock
 from receivers.lean_httpx import httpx
 from receivers.media import MediaStore
 from receivers.needs import Need
+from receivers.odometer import Connection, read
 from receivers.version import SOFTWARE
 
 TIMEOUT_S = 20.0  # for a connection and for each block: a link that brings nothing this long is broken
@@ -29,18 +31,32 @@ class FetchRefused(FetchFailed):
     """Something came, but not what was signed."""
 
 
-def open_client() -> httpx.AsyncClient:
-    """A client for recordings."""
-    return httpx.AsyncClient(
-        timeout=TIMEOUT_S,
+class Client(httpx.AsyncClient):
+    """A client for recordings; `count` is shown the connection that they come by."""
+
+    count: Callable[[Connection], object]
+
+    def look_at(self, response: httpx.Response) -> None:
+        self.count(response.extensions["network_stream"].get_extra_info("socket"))
+
+
+def open_client(
+    proxy: str | None = None, count: Callable[[Connection], object] = read, timeout_s: float = TIMEOUT_S
+) -> Client:
+    """Without `proxy` the environment's is taken, where there is one."""
+    client = Client(
+        timeout=timeout_s,
+        proxy=proxy,
         verify=_any_certificate(),
         headers={"User-Agent": SOFTWARE, "Accept-Encoding": "identity"},
         follow_redirects=True,
         limits=httpx.Limits(max_connections=1),
     )
+    client.count = count
+    return client
 
 
-async def fetch(client: httpx.AsyncClient, url: str, need: Need, store: MediaStore, clock: Clock) -> None:
+async def fetch(client: Client, url: str, need: Need, store: MediaStore, clock: Clock) -> None:
     """Bring the recording `need` from `url` into the store, or FetchFailed, or OSError from the disk."""
     have_bytes = store.done_bytes(need.sha256)
     if have_bytes > need.size_bytes:
@@ -55,10 +71,11 @@ async def fetch(client: httpx.AsyncClient, url: str, need: Need, store: MediaSto
         raise FetchRefused(f"{url}: what came does not fit the signed hash")
 
 
-async def _download(client: httpx.AsyncClient, url: str, need: Need, store: MediaStore, have_bytes: int) -> None:
+async def _download(client: Client, url: str, need: Need, store: MediaStore, have_bytes: int) -> None:
     headers = {"Range": f"bytes={have_bytes}-"} if have_bytes else {}
     part = store.part(need.sha256)
     async with client.stream("GET", url, headers=headers) as response:
+        client.look_at(response)
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT and _begins_at(response, have_bytes)
         if not resumed and response.status_code != httpx.codes.OK:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -72,7 +89,7 @@ async def _download(client: httpx.AsyncClient, url: str, need: Need, store: Medi
             raise FetchRefused(f"{url}: {have_bytes + int(announced)} bytes instead of {need.size_bytes}")
         with part.open("ab" if resumed else "wb") as file:
             try:
-                await _write(response, file, need.size_bytes - have_bytes)
+                await _write(client, response, file, need.size_bytes - have_bytes)
             except FetchRefused:
                 part.unlink()
                 raise
@@ -81,11 +98,12 @@ async def _download(client: httpx.AsyncClient, url: str, need: Need, store: Medi
         raise FetchFailed(f"{url}: cut after {have_bytes} of {need.size_bytes} bytes")
 
 
-async def _write(response: httpx.Response, file: IO[Any], room_bytes: int) -> None:
+async def _write(client: Client, response: httpx.Response, file: IO[Any], room_bytes: int) -> None:
     async for block in response.aiter_raw():  # as it comes: blocks of a set size would be lost with a cut
         room_bytes -= len(block)
         if room_bytes < 0:
             raise FetchRefused(f"{response.url}: longer than was signed")
+        client.look_at(response)
         await asyncio.to_thread(file.write, block)
 
 
@@ -94,7 +112,8 @@ def _begins_at(response: httpx.Response, have_bytes: int) -> bool:
 
 
 def _any_certificate() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    """Without the machine's certificates: to read them holds the interpreter for tens of milliseconds."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -20,7 +20,6 @@ from secrets import SystemRandom
 from broadcast.clock import Clock
 from receivers import fetch
 from receivers.config import Config
-from receivers.lean_httpx import httpx
 from receivers.media import MediaStore
 from receivers.needs import RECHECK_AHEAD_US, Need, backoff_us, next_fetch, next_recheck, overtakes, to_let_go
 from receivers.tasks import end
@@ -44,7 +43,9 @@ class Stock:
         *,
         wants: Callable[[], tuple[Need, ...]],
         changed: Callable[[], None],
+        open_client: Callable[[], fetch.Client] = fetch.open_client,
     ) -> None:
+        self._open_client = open_client
         self._store = store
         self._urls = urls
         self._config = config
@@ -105,7 +106,7 @@ class Stock:
 
     async def run(self) -> None:
         """For ever."""
-        async with fetch.open_client() as client:
+        async with self._open_client() as client:
             while True:
                 self._wake.clear()
                 try:
@@ -118,7 +119,7 @@ class Stock:
                         async with asyncio.timeout(IDLE_S):
                             await self._wake.wait()
 
-    async def _step(self, client: httpx.AsyncClient) -> bool:
+    async def _step(self, client: fetch.Client) -> bool:
         """Do the one most urgent thing; False when there is nothing to do now."""
         wanted, now_us = self._wants(), self._clock.now_us()
         unchecked = self._store.on_disk() - self._store.ready.keys()
@@ -165,7 +166,7 @@ class Stock:
         if right is not was_ready:
             self._changed()
 
-    async def _bring(self, client: httpx.AsyncClient, need: Need) -> None:
+    async def _bring(self, client: fetch.Client, need: Need) -> None:
         failures = self._failures.get(need.sha256, 0)
         try:
             self._make_room(need)

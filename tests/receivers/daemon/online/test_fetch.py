@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from receivers.config import Config
 from receivers.fetch import FetchFailed, FetchRefused, fetch, open_client
 from receivers.media import INDEX, MediaStore
 from receivers.needs import Need
+from receivers.odometer import Odometer
 from receivers.stock import Stock
 from receivers.tasks import end
 
@@ -55,6 +57,13 @@ async def test_a_recording_arrives_whole_and_ready(http: HttpServer, store: Medi
     assert store.path(media.sha256).read_bytes() == http.bodies[media.sha256]
     assert store.ready[media.sha256].size_bytes == SIZE
     assert not store.part(media.sha256).exists()
+
+
+async def test_what_comes_is_counted(http: HttpServer, store: MediaStore, media: Media, tmp_path: Path) -> None:
+    counter = Odometer(tmp_path, SystemClock())
+    async with open_client(count=counter.sample) as client:
+        await fetch(client, f"{http.url}/media/{media.sha256}", _need(media), store, SystemClock())
+    assert SIZE <= counter.use(date(2026, 11, 22)).day_down_bytes < SIZE * 1.05
 
 
 async def test_a_cut_goes_on_where_it_was_cut(http: HttpServer, store: MediaStore, media: Media) -> None:
