@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from broadcast.wholefile import sync, write_whole
+from broadcast.wholefile import write_whole
 from receivers import quarantine
 from receivers.needs import Stored
 from receivers.quarantine import put_aside
@@ -92,10 +92,9 @@ class MediaStore:
             return False
         size_bytes = part.stat().st_size
         part.replace(self.path(sha256))
-        sync(self._folder)
         self._bad.discard(sha256)
         self._mark_ready(sha256, size_bytes, now_us)
-        self._write_index()
+        self._write_index()  # which syncs the folder, too
         return True
 
     def remove(self, sha256: str) -> None:

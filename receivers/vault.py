@@ -14,14 +14,14 @@ Rules
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
-from broadcast.wholefile import write_whole
+from broadcast.wholefile import sync, write_whole
 from broadcast.wire import topics
 from broadcast.wire.documents import Programme, ReceiverSettings, SignedDocument
 from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments
@@ -62,7 +62,7 @@ class Vault:
             topic = "/".join((topics.PREFIX, *path.name.removesuffix(".jws").split(".")))
             if topic not in self.wanted():
                 if self.settings is not None:  # the power went before it was removed
-                    _remove(path)
+                    _remove([path])
                 continue
             try:
                 self._take(topic, path.read_bytes(), ANY_TIME_US, now_us)
@@ -86,8 +86,7 @@ class Vault:
         left = self._leave_zones() if topic == self._settings_topic else ()
         self.flush()
         if self.disk_error is None:
-            for gone in left:
-                _remove(self._path(gone))
+            _remove([self._path(gone) for gone in left])
         return True
 
     def flush(self) -> None:
@@ -170,7 +169,9 @@ class Vault:
         write_whole(self._folder / NUMBERS, msgspec.json.encode(table))
 
 
-def _remove(path: Path) -> None:
+def _remove(paths: Sequence[Path]) -> None:
     """What stays because it cannot be removed goes at the next start."""
     with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
+        for path in paths:
+            path.unlink(missing_ok=True)
+            sync(path.parent)
