@@ -1,4 +1,4 @@
-"""A process that is nothing but a player: `python -m receivers.lab.play DEVICE`, and the way to drive it from here.
+"""A process that is nothing but a player, `python -m receivers.lab.play DEVICE [MICROPHONE]`, and the way to drive it.
 
 It reads a plan per line from standard input, as a JSON list of cues, and writes a line per event: `{"ready": …}` once
 the sound card's clock is known, `{"played": …}` for each piece, `{"status": …}` for an empty input line.
@@ -17,10 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from broadcast.clock import SystemClock
+from receivers.horn import NoDevice, sound_card
 from receivers.sound.cue import Cue, Played
-from receivers.sound.device import Device, DeviceError
-from receivers.sound.player import Player
+from receivers.sound.device import DeviceError
 
 READY_S = 10.0
 POLL_S = 0.02
@@ -29,8 +31,9 @@ POLL_S = 0.02
 class PlayerProcess:
     """Context manager: a player for device `name` in a process of its own, given `environment` besides our own."""
 
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, environment: Mapping[str, str], microphone: str | None = None) -> None:
         self._name = name
+        self._devices = [name] if microphone is None else [name, microphone]
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
         self._played: queue.Queue[Played] = queue.Queue()
@@ -44,7 +47,7 @@ class PlayerProcess:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "receivers.lab.play", self._name],
+            [sys.executable, "-m", "receivers.lab.play", *self._devices],
             env={**os.environ, **self._environment},
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
@@ -107,7 +110,7 @@ class PlayerProcess:
         for line in self._running().stdout or ():
             event = json.loads(line)
             if "played" in event:
-                self._played.put(Played(**event["played"]))
+                self._played.put(msgspec.convert(event["played"], Played))
             elif "status" in event:
                 self._status.put(event["status"])
             else:
@@ -116,10 +119,11 @@ class PlayerProcess:
 
 def main() -> int:
     clock = SystemClock()
-    player = Player(Device(sys.argv[1], clock), clock, lambda played: _tell(played=asdict(played)))
+    name, microphone = [*sys.argv[1:], None][:2]
+    player = sound_card(name, clock, microphone)(lambda played: _tell(played=played))
     try:
         player.start()
-    except DeviceError as error:
+    except NoDevice as error:
         sys.stderr.write(f"{error}\n")
         return 1
     while not player.status().clock_ready:
@@ -129,13 +133,13 @@ def main() -> int:
         if line.strip():
             player.set_plan([Cue(**{**cue, "path": Path(cue["path"])}) for cue in json.loads(line)])
         else:
-            _tell(status=asdict(player.status()))
+            _tell(status=player.status())
     player.close()
     return 0
 
 
 def _tell(**event: object) -> None:
-    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
     sys.stdout.flush()
 
 
