@@ -12,6 +12,7 @@ import typer
 
 from broadcast.clock import SystemClock, from_us
 from broadcast.wholefile import write_whole
+from broadcast.wire.documents import DataUse
 from receivers import config, identity, status
 from receivers.exit_codes import ExitCode
 from receivers.hands.cli import app as hands
@@ -26,6 +27,7 @@ EPILOG = (
     "78 receiver.toml must be mended."
 )
 KEPT_CRASHES = 5
+MB = 1_000_000
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,15 +58,18 @@ def enrol(  # noqa: PLR0917 - Typer names them on the command line
     if not again and (state / identity.FILE_NAME).exists():
         _end(ExitCode.ALREADY, f"{state} is enrolled already; say --again to replace that.")
     try:
-        config.load(state)
+        settings, asked = config.load(state), parse(code)
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        enrolled = enrolment.enrol(centre_url, parse(code), state, SystemClock(), ca_file)
-        if device is not None:
-            _write_device(state, device)
+        with status.only_one(state):
+            enrolled = enrolment.enrol(centre_url, asked, state, SystemClock(), ca_file, settings.proxy)
+            if device is not None:
+                _write_device(state, device)
     except BadCode as error:
         _end(ExitCode.REFUSED, f"This is no enrolment code: {error}.")
     except enrolment.EnrolmentRefused as error:
         _end(ExitCode.REFUSED, f"Not enrolled: {error}")
+    except status.AlreadyRunning as error:
+        _end(ExitCode.ALREADY, f"Not enrolled: {error}; stop it first, as in: systemctl stop loa-receiver")
     except enrolment.CentreUnreachable as error:
         _end(ExitCode.UNREACHABLE, f"Not enrolled: {error}")
     except config.ConfigError as error:
@@ -173,11 +178,18 @@ def _lines(enrolled: identity.Identity, running: bool, told: status.Status | Non
         f"recordings  {ready} of {len(now.media)} ready",
         f"reports     {now.pending_reports} waiting for the centre",
     ]
+    if now.data is not None:
+        lines.append(f"data used   {_data(now.data)}")
     lines += [f"document    {topic} number {number}" for topic, number in now.numbers.items()]
     lines += [f"refused     {count} for being {reason}" for reason, count in now.refused.items()]
     lines += [f"FAULT       {fault.code} since {_local(fault.since_us)}: {fault.detail}" for fault in now.faults]
     lines += [f"next        {_local(coming.start_us)} {coming.airing_id}" for coming in told.coming]
     return lines
+
+
+def _data(use: DataUse) -> str:
+    up, down, month = (size / MB for size in (use.day_up_bytes, use.day_down_bytes, use.month_bytes))
+    return f"{up:.2f} MB up and {down:.2f} MB down today, {month:.2f} MB this month"
 
 
 def _local(us: int) -> str:

@@ -54,11 +54,21 @@ class _Problem(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-def enrol(centre_url: str, code: EnrolmentCode, folder: Path, clock: Clock, ca_file: Path | None = None) -> Identity:
-    """Enrol at `centre_url` and keep the identity in `folder`; EnrolmentRefused, CentreUnreachable or OSError."""
+def enrol(  # noqa: PLR0917 - what the command was told, in its order
+    centre_url: str,
+    code: EnrolmentCode,
+    folder: Path,
+    clock: Clock,
+    ca_file: Path | None = None,
+    proxy: str | None = None,
+) -> Identity:
+    """Enrol at `centre_url` and keep the identity in `folder`; EnrolmentRefused, CentreUnreachable or OSError.
+
+    Without `proxy` the environment's is taken, where there is one.
+    """
     endpoint = _endpoint(centre_url)
     key = _key(folder)
-    reply, order_key = _believed(_ask(endpoint, code, _csr(key), ca_file), code)
+    reply, order_key = _believed(_ask(endpoint, code, _csr(key), ca_file, proxy), code)
     certificate = _certificate(reply, key)
     pem = _pem(key) + certificate.public_bytes(serialization.Encoding.PEM)
     enrolled = Identity(
@@ -107,13 +117,13 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _ask(url: str, code: EnrolmentCode, csr: str, ca_file: Path | None) -> EnrolmentAnswer:
+def _ask(url: str, code: EnrolmentCode, csr: str, ca_file: Path | None, proxy: str | None) -> EnrolmentAnswer:
     body = msgspec.json.encode(EnrolmentRequest(code=str(code), csr=csr, software=SOFTWARE))
     try:
         trust = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         check_times(trust, believed=discipline().disciplined)
         with (
-            httpx.Client(timeout=TIMEOUT_S, verify=trust) as client,
+            httpx.Client(timeout=TIMEOUT_S, verify=trust, proxy=proxy) as client,
             client.stream("POST", url, content=body, headers={"Content-Type": "application/json"}) as response,
         ):
             answer = _limited(response.iter_bytes(4096))

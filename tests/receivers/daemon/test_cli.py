@@ -73,12 +73,20 @@ def test_a_wrong_code_and_a_silent_centre_are_told_apart(tmp_path: Path) -> None
     assert (wrong.returncode, "has 20 letters" in wrong.stderr) == (ExitCode.REFUSED, True)
     silent = _run("enrol", "http://127.0.0.1:1", "AAAAA-AAAAA-AAAAA-AAAAA", "--state", str(tmp_path))
     assert (silent.returncode, "no answer from" in silent.stderr) == (ExitCode.UNREACHABLE, True)
-    assert [path.name for path in tmp_path.iterdir()] == [KEY_NAME]
+    assert {path.name for path in tmp_path.iterdir()} == {KEY_NAME, status.LOCK}
 
 
 def test_enrolling_over_an_enrolment_must_be_meant(enrolled: Path) -> None:
     done = _run("enrol", "http://127.0.0.1:1", "AAAAA-AAAAA-AAAAA-AAAAA", "--state", str(enrolled))
     assert (done.returncode, "--again" in done.stderr) == (ExitCode.ALREADY, True)
+
+
+def test_a_running_daemon_is_stopped_before_it_becomes_another_receiver(enrolled: Path) -> None:
+    before = (enrolled / identity.FILE_NAME).read_bytes()
+    with status.only_one(enrolled):
+        done = _run("enrol", "http://127.0.0.1:1", "AAAAA-AAAAA-AAAAA-AAAAA", "--state", str(enrolled), "--again")
+    assert (done.returncode, "stop it first" in done.stderr) == (ExitCode.ALREADY, True)
+    assert (enrolled / identity.FILE_NAME).read_bytes() == before
 
 
 def test_a_wrong_settings_file_has_an_exit_code_of_its_own(enrolled: Path) -> None:
