@@ -58,6 +58,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proxy: Annotated[str, Meta(max_length=200, pattern=PROXY)] | None = None
     keepalive_s: Annotated[int, Meta(ge=5, le=60)] = 60
     stop_hold_minutes: Annotated[int, Meta(ge=1, le=120)] = 10
+    clock_kept_by_host: bool = False
     gpio: Gpio = Gpio()
 
 
@@ -69,6 +70,7 @@ CURES = {
     "proxy": 'the address of a proxy in quotes, as in proxy = "http://proxy.example:3128"',
     "keepalive_s": "a whole number of seconds from 5 to 60, as in keepalive_s = 60",
     "stop_hold_minutes": "a whole number of minutes from 1 to 120, as in stop_hold_minutes = 10",
+    "clock_kept_by_host": "true where a virtual machine's host keeps the clock, as in clock_kept_by_host = true",
     "gpio": "a table with a line of its own, as in [gpio]",
     "gpio.chip": 'the name of a GPIO chip in quotes, as in chip = "gpiochip0"',
     "gpio.stop": "the number of a line of the chip, or its name in quotes, as in stop = 17",

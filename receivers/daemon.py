@@ -20,7 +20,7 @@ from pathlib import Path
 from broadcast.clock import Clock
 from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
-from broadcast.wire.documents import Ack, Beat, ClockState, PlayReport, ReceiverState, Rules, TimeTold
+from broadcast.wire.documents import Ack, Beat, PlayReport, ReceiverState, Rules, TimeTold
 from broadcast.wire.fault_codes import FaultCode
 from receivers import life, signs, state, usage
 from receivers.config import Config
@@ -28,7 +28,7 @@ from receivers.fetch import open_client
 from receivers.horn import Horn, MakePlayer
 from receivers.identity import Identity, certificate_faults
 from receivers.incidents import Diary, IncidentLog
-from receivers.kernel_clock import estimated_error_us
+from receivers.kernel_clock import Discipline, discipline
 from receivers.life import Effect, Event, Impossible
 from receivers.link import Link, Pacing
 from receivers.media import MediaStore
@@ -40,6 +40,7 @@ from receivers.stock import Stock
 from receivers.stop import Stop
 from receivers.tasks import run_until
 from receivers.telling import Parts, Teller
+from receivers.timekeeper import Timekeeper
 from receivers.vault import Vault
 from scheduler.policy import local_day
 
@@ -72,8 +73,18 @@ class Daemon:
             open_client=lambda: open_client(config.proxy, self._odometer.sample),
         )
         self._odometer = Odometer(folder, clock)
-        pacing = Pacing(keepalive_s=config.keepalive_s)
-        self._link = Link(identity, folder, clock, self, pacing=pacing, proxy=config.proxy, count=self._odometer.sample)
+        kept = Discipline(disciplined=True)
+        self._timekeeper = Timekeeper(folder, clock, (lambda: kept) if config.clock_kept_by_host else discipline)
+        self._link = Link(
+            identity,
+            folder,
+            clock,
+            self,
+            pacing=Pacing(keepalive_s=config.keepalive_s),
+            proxy=config.proxy,
+            count=self._odometer.sample,
+            clock_believed=lambda: self._timekeeper.state.trusted,
+        )
         self._loop = asyncio.get_running_loop()
         self._played: asyncio.Queue[Played] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -128,6 +139,7 @@ class Daemon:
         self._node.vault.open(now_us)
         self._node.outbox.open(now_us)
         self._odometer.open()
+        self._timekeeper.open()
         self._stop.open()
         self._node.look(now_us)
         await self._stock.check_imminent()
@@ -181,7 +193,7 @@ class Daemon:
         """Take in what the parts look like now, do what the life's tables say, and hold what they hold."""
         seen = life.Seen(
             online=self._online,
-            clock_trusted=True,
+            clock_trusted=self._timekeeper.look(self._node.vault.issued_us).trusted,
             horn=signs.horn(sounding, self._node.resolution, self._node.outbox.over, now_us),
             stopped=self._stop.is_held(),
             faults=self._teller.fault_codes,
@@ -213,10 +225,11 @@ class Daemon:
         return self._node.outbox.acknowledged
 
     def beat(self) -> Beat | None:
-        return Beat(at_us=self._clock.now_us())
+        return self._timekeeper.beat()
 
     def on_time(self, told: TimeTold) -> None:
-        """Nothing weighs it yet."""
+        self._timekeeper.told(told)
+        self._wake.set()
 
     def on_document(self, topic: str, raw: bytes) -> None:
         if self._node.on_document(topic, raw, self._clock.now_us()):
@@ -249,8 +262,10 @@ class Daemon:
         settings, link = self._node.settings, self._link.status
         data = self._odometer.use(self._today())
         faults |= usage.warnings(data, settings.month_budget_bytes if settings else None)
-        faults |= certificate_faults(self._identity.expires_us, link.refused, self._clock.now_us())
-        return state.Senses(clock=ClockState(trusted=True, error_us=estimated_error_us()), data=data, faults=faults)
+        told = self._timekeeper.state
+        expires_us = self._identity.expires_us if told.trusted else None
+        faults |= certificate_faults(expires_us, link.refused, self._clock.now_us())
+        return state.Senses(clock=told, data=data, faults=faults | self._timekeeper.faults())
 
     def _today(self) -> date:
         """The zone's calendar day."""

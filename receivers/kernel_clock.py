@@ -44,11 +44,6 @@ def discipline() -> Discipline:
     return Discipline(disciplined=True, error_us=int(timex.esterror))
 
 
-def estimated_error_us() -> int | None:
-    """The kernel's estimate alone."""
-    return discipline().error_us
-
-
 def boot_id() -> str:
     """Another one after each start of the machine; where the kernel gives none, after each start of this process."""
     try:

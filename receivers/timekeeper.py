@@ -8,7 +8,7 @@ Rules
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -119,9 +119,9 @@ class Timekeeper:
         )
         return self.state
 
-    def faults(self) -> Mapping[str, str]:
+    def faults(self) -> dict[FaultCode, str]:
         """What is wrong with the clock, by code, as of the last `look`."""
-        state, found = self.state, dict[str, str]()
+        state, found = self.state, dict[FaultCode, str]()
         if self._doubt is not None:
             found[FaultCode.CLOCK_UNTRUSTED] = DOUBTS[self._doubt]
         if state.offset_us is not None and Measured(state.offset_us, state.offset_error_us or 0).is_off(OFF_US):

@@ -117,6 +117,11 @@ class Vault:
         held = (self._documents.get(topics.programme(zone_id)) for zone_id in path)
         return tuple(document for document in held if isinstance(document, Programme))
 
+    @property
+    def issued_us(self) -> int:
+        """When the newest document held was issued; 0 without any."""
+        return max((document.issued_us for document in self._documents.values()), default=0)
+
     def first_us(self, topic: str) -> int | None:
         """Since when `topic` is ours: when its first document was accepted."""
         return self._first_us.get(topic)

@@ -193,4 +193,6 @@ def _outbox(folder: Path) -> Outbox:
 
 
 def _lasting(document: SignedDocument) -> SignedDocument:
-    return replace(document, expires_us=SystemClock().now_us() + 86_400 * S)
+    """`document` as issued now, for a day."""
+    now_us = SystemClock().now_us()
+    return replace(document, issued_us=now_us, expires_us=now_us + 86_400 * S)
