@@ -1,6 +1,6 @@
 """When a frame given to the sound card is heard: frames against monotonic time, from PortAudio's callbacks (pure).
 
-- The estimate is the median of the last `WINDOW` values of `dac_us - frame * US_PER_FRAME`, taken along the slope.
+- The estimate is the median of the last `WINDOW_FRAMES` of `dac_us - frame * US_PER_FRAME`, taken along the slope.
 - A callback that is not newer than those before changes nothing.
 - The first `UNSETTLED` callbacks of a stream are wrong by up to 20 ms and are not looked at.
 - The slope (the card's drift against monotonic time) is told by the medians of whole seconds, see drift. It is learned
@@ -11,6 +11,7 @@
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,15 +20,15 @@ from receivers.sound.cue import RATE_HZ, US_PER_S
 from receivers.sound.drift import Mark, drift_ppm
 
 US_PER_FRAME = US_PER_S / RATE_HZ
-WINDOW = 250  # callbacks, five seconds
+WINDOW_FRAMES = 5 * RATE_HZ
 UNSETTLED = 3  # callbacks whose stamps are wrong after a start
 READY = 8  # callbacks that make a first estimate
-REFIT_EVERY = 10  # callbacks between two looks at the median
+REFIT_FRAMES = RATE_HZ // 2  # between two looks at the median, once it is told by a whole window
 SLIP_US = 4_000  # further off than a stamp's own error ever is for long
 SLIP_PROOF = 5  # callbacks in a row that must agree on a slip
 DOUBT_US = 400.0  # what the first estimate may be off by
 SETTLED_FRAMES = 10 * RATE_HZ  # after so long no doubt is left
-MARK_EVERY = 50  # callbacks, one second, for one point of the slope
+MARK_FRAMES = RATE_HZ  # for one point of the slope
 MARKS = 24  # points: a card that changes its pace (null sinks do, as streams come and go) is followed in 12 s
 
 
@@ -73,12 +74,15 @@ class Anchor:
         self.slips = 0
         self.slipped_us = 0.0  # time the card has lost in all
         self._seen = 0
-        self._samples: deque[tuple[int, float]] = deque(maxlen=WINDOW)
+        self._frames: deque[int] = deque()
+        self._values: deque[float] = deque()
         self._suspects: deque[tuple[int, float]] = deque(maxlen=SLIP_PROOF)
         self._marks: deque[Mark] = deque(maxlen=MARKS)
         self._drift_ppm = 0.0
         self._epoch = 0  # the device frame since which the card has lost no time
         self._newest = -1
+        self._marked = 0
+        self._fitted = 0
         self._line: Timebase | None = None
         self._line_before: Timebase | None = None
 
@@ -93,8 +97,7 @@ class Anchor:
         self._line = None
         self._seen = 0
         self._epoch = self._newest + 1
-        self._samples.clear()
-        self._suspects.clear()
+        self._begin([])
 
     def add(self, frame: int, dac_us: float) -> None:
         """`frame`: first frame of the block that PortAudio asks for; `dac_us`: monotonic time it will be heard."""
@@ -104,44 +107,62 @@ class Anchor:
         self._seen += 1
         if self._seen <= UNSETTLED:
             return
-        sample = (frame, dac_us - frame * US_PER_FRAME)
+        value = dac_us - frame * US_PER_FRAME
         if self._line is not None and abs(dac_us - self._line.us_at(frame)) > SLIP_US:
-            self._suspect(sample)
+            self._suspect(frame, value)
             return
         self._suspects.clear()
-        self._samples.append(sample)
-        if self._seen % MARK_EVERY == 0 and len(self._samples) >= MARK_EVERY:
-            self._mark()
-        if len(self._samples) >= READY and (len(self._samples) < WINDOW or self._seen % REFIT_EVERY == 0):
+        self._keep(frame, value)
+        if frame - self._marked >= MARK_FRAMES:
+            self._mark(frame)
+        young = frame - self._frames[0] < WINDOW_FRAMES * 0.9
+        if len(self._frames) >= READY and (young or frame - self._fitted >= REFIT_FRAMES):
             self._fit(frame)
 
-    def _suspect(self, sample: tuple[int, float]) -> None:
-        self._suspects.append(sample)
+    def _begin(self, samples: Sequence[tuple[int, float]]) -> None:
+        """What came before says nothing of what comes; `samples` are all there is."""
+        self._frames = deque(frame for frame, _ in samples)
+        self._values = deque(value for _, value in samples)
+        self._suspects.clear()
+        self._marked = self._frames[0] if samples else self._newest + 1
+
+    def _keep(self, frame: int, value: float) -> None:
+        self._frames.append(frame)
+        self._values.append(value)
+        while frame - self._frames[0] > WINDOW_FRAMES:
+            self._frames.popleft()
+            self._values.popleft()
+
+    def _suspect(self, frame: int, value: float) -> None:
+        self._suspects.append((frame, value))
         values = [value for _, value in self._suspects]
         if len(values) < SLIP_PROOF or max(values) - min(values) > SLIP_US:
             return
         self._line_before = self._line
-        self._epoch = sample[0]
-        self._samples.clear()
-        self._samples.extend(self._suspects)
-        self._suspects.clear()
-        self._fit(sample[0])
+        self._epoch = frame
+        self._begin(tuple(self._suspects))
+        self._fit(frame)
 
-    def _mark(self) -> None:
-        newest = list(self._samples)[-MARK_EVERY:]
-        late_us = float(np.median([value for _, value in newest]))
-        self._marks.append(Mark(self._epoch, newest[MARK_EVERY // 2][0] / RATE_HZ, late_us))
+    def _mark(self, frame: int) -> None:
+        """One point for what came since the last."""
+        first = self._marked
+        values = [value for at, value in zip(self._frames, self._values, strict=True) if at > first]
+        self._marked = frame
+        if len(values) < READY:
+            return
+        self._marks.append(Mark(self._epoch, (first + frame) / 2 / RATE_HZ, float(np.median(values))))
         self._drift_ppm = drift_ppm(self._marks)
 
     def _fit(self, frame: int) -> None:
         slope = self._drift_ppm * US_PER_FRAME / 1e6
-        frames, values = np.array(self._samples).T
-        value = float(np.median(values - slope * (frames - frame)))
+        behind = frame - np.array(self._frames)
+        value = float(np.median(np.array(self._values) + slope * behind))
         doubt_us = DOUBT_US * max(0.0, 1 - (frame - self._epoch) / SETTLED_FRAMES)
         line = Timebase(frame, value + frame * US_PER_FRAME, US_PER_FRAME + slope, doubt_us)
         if self._line_before is not None:
             self._count_slip(line.us - self._line_before.us_at(frame))
         self._line = line
+        self._fitted = frame
 
     def _count_slip(self, slip_us: float) -> None:
         self._line_before = None
