@@ -95,11 +95,13 @@ def test_a_wrong_settings_file_has_an_exit_code_of_its_own(enrolled: Path) -> No
     assert (done.returncode, "receiver.toml, line 1" in done.stderr) == (ExitCode.CONFIG, True)
 
 
-def test_a_missing_certificate_is_named_with_its_cure_and_has_an_exit_code(enrolled: Path) -> None:
-    (enrolled / "credentials-x.pem").unlink()
+def test_an_identity_that_cannot_be_used_is_told_with_its_cure_and_an_exit_code(enrolled: Path) -> None:
+    for name in (identity.FILE_NAME, identity.COPY_NAME):
+        (enrolled / name).write_bytes(b"\0" * 500)
     done = _run("run", "--state", str(enrolled))
     assert done.returncode == ExitCode.NOT_ENROLLED
-    assert "credentials-x.pem is missing: enrol this receiver again" in done.stderr
+    assert "identity.json and its copy cannot be used" in done.stderr
+    assert "run `loa receiver enrol --again` on it" in done.stderr
 
 
 def test_status_of_a_dead_daemon_says_so_and_what_it_last_told(enrolled: Path) -> None:

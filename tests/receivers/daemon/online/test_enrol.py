@@ -65,7 +65,7 @@ async def test_a_code_makes_a_receiver(centre: Centre, folder: Path) -> None:
     assert enrolled.receiver_id == "rx1"
     assert list(enrolled.trusted().values()) == [centre.order_key]
     assert enrolled.media_urls == (f"{centre.http.url}/media/",)
-    assert _modes(folder) == [0o600, 0o600]
+    assert _modes(folder) == [0o600] * 3  # identity, its copy, key and certificate
     assert not (folder / KEY_NAME).exists()
     context = ssl.create_default_context(cadata=enrolled.ca)
     context.load_cert_chain(folder / enrolled.credentials)
@@ -77,7 +77,7 @@ async def test_enrolling_again_leaves_one_identity(centre: Centre, folder: Path)
         centre.http.post = centre.enrolment(name)
         await _enrol(centre.http.url, centre.code, folder)
     assert identity.load(folder).receiver_id == "rx2"
-    assert len(_modes(folder)) == 2
+    assert len(_modes(folder)) == 3
 
 
 async def test_another_order_key_than_the_codes_is_refused(centre: Centre, folder: Path) -> None:
