@@ -178,7 +178,10 @@ class Link:
     def _context(self) -> ssl.SSLContext:
         """Made once: reading certificates holds the interpreter, and with it the sound."""
         if self._tls is None:
-            self._tls = broker_context(self._identity.ca, self._folder / self._identity.credentials)
+            try:
+                self._tls = broker_context(self._identity.ca, self._folder / self._identity.credentials)
+            except ValueError as error:
+                raise aiomqtt.MqttError(f"the centre's CA certificate cannot be used: {error}") from None
         check_times(self._tls, believed=self._clock_believed())
         return self._tls
 
