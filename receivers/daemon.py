@@ -35,6 +35,7 @@ from receivers.media import MediaStore
 from receivers.node import Node
 from receivers.odometer import Odometer
 from receivers.outbox import Outbox
+from receivers.quarantine import open_folder
 from receivers.sound.cue import Played, PlayerStatus
 from receivers.stock import Stock
 from receivers.stop import Stop
@@ -116,7 +117,7 @@ class Daemon:
         self._wake.set()
 
     async def run(self) -> None:
-        """Until `end`. An exception from here is a mistake in Loa, or an OSError from a folder that cannot be made."""
+        """Until `end`. An exception from here is a mistake in Loa."""
         await self._wake_up()
         tasks = (
             asyncio.create_task(self._horn.keep_open(self._clock), name="horn"),
@@ -133,9 +134,8 @@ class Daemon:
     async def _wake_up(self) -> None:
         now_us = self._clock.now_us()
         self._diary.note(Event.ENROLLED, now_us)
-        for part in (self._identity.receiver_id, "media"):
-            (self._folder / part).mkdir(mode=0o700, exist_ok=True)
-        self._store.open()
+        open_folder(self._folder / self._identity.receiver_id, now_us)
+        self._store.open(now_us)
         self._node.vault.open(now_us)
         self._node.outbox.open(now_us)
         self._odometer.open()

@@ -1,4 +1,11 @@
-"""What the daemon tells about itself on this machine: a lock that says whether it runs, and a file (does I/O)."""
+"""What the daemon tells about itself on this machine: a lock that says whether it runs, and a file (does I/O).
+
+Rules
+- The lock is on the folder itself: it needs no file, so that a disk that is read-only does not keep a daemon from
+  starting.
+- The file is written each minute and whenever something changes, and flash wears: it is never synced, and where systemd
+  gives a folder in memory (RUNTIME_DIRECTORY) it lies there and `status.json` only points to it.
+"""
 
 import contextlib
 import fcntl
@@ -10,8 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from broadcast.wire.documents import ReceiverState
+from receivers.quarantine import put_aside
 
-LOCK = "run.lock"
 STATUS = "status.json"
 
 
@@ -28,7 +35,7 @@ class ComingAiring(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """`status.json`; `link_error` says why the link is down."""
+    """`link_error` says why the link is down."""
 
     receiver_id: str
     broker: str
@@ -44,7 +51,7 @@ class Status(Struct, frozen=True, kw_only=True):
 @contextlib.contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, or AlreadyRunning; it goes with the process, however that ends."""
-    with (folder / LOCK).open("a") as lock:
+    with _lock(folder) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -55,7 +62,7 @@ def only_one(folder: Path) -> Iterator[None]:
 def is_running(folder: Path) -> bool:
     """Whether a daemon holds the folder's lock."""
     try:
-        with (folder / LOCK).open("r") as lock:
+        with _lock(folder) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -65,15 +72,40 @@ def is_running(folder: Path) -> bool:
 
 
 def write(folder: Path, status: Status) -> None:
-    """Replace the status file, whole but not synced: it is written often, and flash wears."""
-    temporary = folder / f".{STATUS}.new"
+    """Replace what was told, whole; OSError leaves it as it was."""
+    path = _place(folder, status.receiver_id)
+    if path.is_dir():
+        put_aside(path, status.written_us)
+    temporary = path.with_name(f".{path.name}.new")
     temporary.write_bytes(msgspec.json.encode(status))
-    os.replace(temporary, folder / STATUS)  # noqa: PTH105 - beside the write it belongs to
+    os.replace(temporary, path)  # noqa: PTH105 - beside the write it belongs to
 
 
 def read(folder: Path) -> Status | None:
     """The last status written; None when there is none that can be read."""
     try:
         return msgspec.json.decode((folder / STATUS).read_bytes(), type=Status)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _place(folder: Path, receiver_id: str) -> Path:
+    """Where the file is written; `folder` points there."""
+    name, memory = folder / STATUS, os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if not memory:
+        return name
+    place = Path(memory) / f"status-{receiver_id}.json"
+    with contextlib.suppress(OSError):
+        if not name.is_symlink() or name.readlink() != place:
+            name.unlink(missing_ok=True)
+            name.symlink_to(place)
+    return place

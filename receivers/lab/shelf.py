@@ -1,4 +1,4 @@
-"""All that a receiver keeps in its folder, opened as its daemon does it, and things to keep, each the same by its name."""
+"""All that a receiver keeps in its folder, opened as its daemon does it, and things to keep, each known by its name."""
 
 import hashlib
 from pathlib import Path
