@@ -14,7 +14,7 @@ import pyaudio
 from broadcast.clock import Clock
 from receivers.sound.anchor import Anchor, Timebase, to_monotonic_us
 from receivers.sound.cue import RATE_HZ, US_PER_S
-from receivers.sound.moment import read_both
+from receivers.sound.moment import WallWatch, read_both
 from receivers.sound.urgency import make_urgent
 from receivers.sound.voice import Lost
 
@@ -52,6 +52,7 @@ class Device:
         self.name = name
         self._clock = clock
         self._anchor = Anchor()
+        self._wall = WallWatch()
         self._audio: pyaudio.PyAudio | None = None
         self._stream: pyaudio.PyAudio.Stream | None = None
         self._render: Render = _no_sound
@@ -138,7 +139,8 @@ class Device:
         current_us = times["current_time"] * US_PER_S
         self._anchor.add(first, to_monotonic_us(dac_us, current_us, monotonic_us, wall_us))
         line = self._anchor.timebase
-        utc_line = None if line is None else line.shifted(wall_us - monotonic_us)
+        settled = self._wall.settled(monotonic_us, wall_us)
+        utc_line = line.shifted(wall_us - monotonic_us) if line is not None and settled else None
         return self._render(first, count, utc_line, Lost(self._underruns, self._anchor.slipped_us))
 
 
