@@ -66,8 +66,8 @@ def compare(written: Signal, heard: Signal) -> Comparison | None:
     """
     if len(heard) != len(written) + EARLY + LATE:
         raise ValueError(f"{len(heard)} samples of the microphone do not fit {len(written)} written")
-    power = _power(written)
-    if len(written) < SHORTEST or _dbfs(power) <= QUIET_DBFS:
+    power = _power(written) if len(written) >= SHORTEST else 0.0
+    if _dbfs(power) <= QUIET_DBFS:
         return None
     reference, ear = _normalised(written), _normalised(heard)
     lag = _lag(reference, ear)

@@ -19,7 +19,7 @@ MARK = "self-test.json"
 SOUND = "self-test.wav"
 
 
-class Tester:
+class SelfTester:
     """Self-tests of the receiver whose own folder is `folder`. A disk that fails costs the marks, not the tests."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,9 +52,7 @@ class Tester:
         """Whether the microphone did not hear the last sound that it was to hear, chirp or airing."""
         if self._last is None or self._last.verdict is not Hearing.NOT_HEARD:
             return None
-        return (
-            f"the microphone does not hear the horn; it hears {self._last.level_dbfs or 0:.0f} dBFS of something else"
-        )
+        return "the microphone did not hear what was last played"
 
     def ask(self) -> None:
         """A test as soon as nothing sounds, for someone at the node; its `result` is news by its `at_us`."""
