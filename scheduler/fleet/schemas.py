@@ -290,6 +290,7 @@ class ReportView(BaseModel):
 
     of: ReportOf
     result: Result = Field(description="What the device and the microphone say together.")
+    message: str | None = Field(description="The name of the prepared message.", examples=[None])
     receiver_id: str
     number: int
     airing_id: str

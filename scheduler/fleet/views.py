@@ -32,7 +32,7 @@ SILENT_AFTER = timedelta(minutes=25)
 """Two and a half of the intervals between a receiver's beats."""
 _OF = {"local": ReportOf.MESSAGE, "lost": ReportOf.LOST}
 """What `broadcast_id` says where there is no broadcast."""
-_SAME = set(ReportView.model_fields) - {"of", "result", "heard"}
+_SAME = set(ReportView.model_fields) - {"of", "message", "result", "heard"}
 
 
 def said(receiver: Receiver) -> ReceiverState | None:
@@ -150,9 +150,17 @@ def report(row: StoredReport) -> ReportView:
     return ReportView(
         **row.model_dump(include=_SAME),
         of=_OF.get(row.broadcast_id, ReportOf.BROADCAST),
+        message=_message_of(row),
         result=result(row.outcome, row.microphone),
         heard=heard,
     )
+
+
+def _message_of(row: StoredReport) -> str | None:
+    """`fire` of `local-fire-1763870400000000`."""
+    if _OF.get(row.broadcast_id) is not ReportOf.MESSAGE:
+        return None
+    return row.airing_id.removeprefix("local-").rpartition("-")[0] or None
 
 
 def time_of_day(minute: int | None) -> str | None:

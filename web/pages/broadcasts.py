@@ -266,8 +266,8 @@ def _done(page: Page, airing: AiringOut, reports: Sequence[ReportView], names: d
         {
             "receiver_id": report.receiver_id,
             "name": names.get(report.receiver_id, report.receiver_id),
-            "state": report.outcome,
-            "reason": page.say(words.REASON[report.reason]) if report.reason in words.REASON else report.reason,
+            "state": report.result,
+            "reason": words.reason(page.translations, report.reason),
             "start_at": report.start_at,
             "start_error_us": report.start_error_us,
             "rms_dbfs": report.rms_dbfs,

@@ -49,6 +49,7 @@ SAID: Mapping[str, str] = {
     "factor-off": N_("The second step is off."),
     "revoked": N_("Shut out. Its key is refused from now on."),
     "signed-out": N_("You are signed out."),
+    "test-asked": N_("Asked for. The loudspeaker makes a short chirp as soon as nothing plays."),
     "uploading": N_("Received. The sound is being produced."),
 }
 

@@ -1,13 +1,16 @@
 """Loudspeakers: state, what they hold, what they last played; installing and shutting out for those who may."""
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
 from msgspec import Struct
 from sqlmodel import Session
 
+from broadcast.wire.fault_codes import FaultCode
+from scheduler.broadcasts import repository as broadcast_sql
 from scheduler.fleet import service
 from scheduler.fleet.schemas import (
     CodeNew,
@@ -17,23 +20,25 @@ from scheduler.fleet.schemas import (
     ReceiverDetail,
     ReceiverNew,
     ReceiverView,
+    ReportOf,
+    ReportView,
 )
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import words
+from web.pages import receiver_facts, words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.people import zone_options
+from web.pages.receiver_edit import may
+from web.pages.receiver_facts import Fact
 from web.telling import tell_after
 
-SILENT_AFTER = timedelta(minutes=2)
-"""Past this age what a receiver says of itself is shown as old."""
 REPORTS = 12
 _GROUPS = {
     "online": (Condition.ONLINE, Condition.PLAYING, Condition.FAULT),
     "fault": (Condition.FAULT,),
-    "offline": (Condition.OFFLINE, Condition.NEVER),
+    "offline": (Condition.OFFLINE, Condition.SILENT, Condition.NEVER),
     "waiting": (Condition.UNENROLLED, Condition.REVOKED),
 }
 _FILTERS = (
@@ -48,9 +53,23 @@ _FIELDS = ("name", "zone_id", "code", "latitude", "longitude", "horns", "watts")
 router = APIRouter(prefix="/receivers", include_in_schema=False)
 
 
-class Fact(Struct, frozen=True):
-    label: str
-    value: str
+class Fault(Struct, frozen=True):
+    """In words, with what the loudspeaker says of it and since when."""
+
+    text: str
+    detail: str = ""
+    since: datetime | None = None
+
+
+class Played(Struct, frozen=True, kw_only=True):
+    """A row of what it played: what that was, and what device and microphone say."""
+
+    report: ReportView
+    title: str
+    href: str
+    reason: str
+    microphone: words.Look | None
+    heard: str
 
 
 @router.get("")
@@ -101,6 +120,15 @@ def new_code(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
     return _detail(db, page, receiver_id, code=_new_code(db, page, receiver_id))
 
 
+@router.post("/{receiver_id}/self-test")
+def test_now(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
+    with page.attempt(db) as errors:
+        service.test_now(db, page.actor, page.now, receiver_id)
+        tell_after(db, page.centre.changes, f"receiver:{receiver_id}")
+    done = page.go(f"/receivers/{receiver_id}", "test-asked")
+    return _detail(db, page, receiver_id, errors=errors) if errors else done
+
+
 @router.post("/{receiver_id}/revoke")
 def revoke(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
     with page.attempt(db) as errors:
@@ -135,12 +163,16 @@ def _detail(
         item=found,
         place=", ".join(reversed(found.place)),
         faults=[_fault(page, fault) for fault in found.faults],
-        facts=_facts(page, found),
+        groups=receiver_facts.groups(page.show, found),
         about=_about(page, found),
+        settings=receiver_facts.settings(page.show, found),
         stale=_stale(page, found),
-        reports=reports,
+        played=_played(db, page, reports),
         code=code,
-        may_enrol=page.can(Action.RECEIVER_ENROL),
+        may_enrol=may(db, page, found, Action.RECEIVER_ENROL),
+        may_edit=may(db, page, found, Action.RECEIVER_EDIT),
+        may_control=may(db, page, found, Action.RECEIVER_CONTROL),
+        can_test=found.enrolled_at is not None and found.revoked_at is None,
         errors=errors or {},
     )
 
@@ -154,7 +186,7 @@ def _by_place(page: Page, found: list[ReceiverView]) -> list[dict[str, Any]]:
         {
             "id": number,
             "name": place[-1],
-            "online": sum(item.online for item in items),
+            "online": sum(item.condition in _GROUPS["online"] for item in items),
             "total": len(items),
             "receivers": [_line(page, item) for item in sorted(items, key=lambda item: (item.place, item.name))],
         }
@@ -168,7 +200,7 @@ def _line(page: Page, item: ReceiverView) -> dict[str, Any]:
         "name": item.name,
         "village": item.place[-1],
         "state": item.condition.value,
-        "faults": [_fault(page, fault) for fault in item.faults],
+        "faults": [_fault(page, fault).text for fault in item.faults],
         "seen_at": item.seen_at,
         "files": f"{item.files_ready}/{item.files_needed}" if item.files_needed else "–",
         "heard_dbfs": item.heard_dbfs,
@@ -176,23 +208,33 @@ def _line(page: Page, item: ReceiverView) -> dict[str, Any]:
     }
 
 
-def _fault(page: Page, fault: FaultView) -> str:
+def _fault(page: Page, fault: FaultView) -> Fault:
     """The fault in words; one that this version does not know by its code."""
-    return page.say(words.FAULT[fault.code]) if fault.code in words.FAULT else fault.code
+    text = page.say(words.FAULT[FaultCode(fault.code)]) if fault.code in words.FAULT else fault.code
+    return Fault(text, fault.detail, fault.since)
 
 
-def _facts(page: Page, item: ReceiverDetail) -> list[Fact]:
-    show = page.show
-    found = [
-        (N_("Volume"), f"{item.volume_percent} %" if item.volume_percent is not None else "–"),
-        (N_("Clock is right within"), show.ms(item.clock_error_us)),
-        (N_("Room on the disk"), show.size(item.free_bytes)),
-        (N_("Reports not sent yet"), show.number(item.pending_reports)),
-        (N_("Orders refused"), show.number(sum(item.refused.values()))),
-        (N_("Running since"), show.moment(item.started_at)),
-        (N_("Software"), item.software or "–"),
-    ]
-    return [Fact(page.say(label), value) for label, value in found]
+def _played(db: Session, page: Page, reports: Sequence[ReportView]) -> list[Played]:
+    titles = broadcast_sql.named(db, {report.broadcast_id for report in reports})
+    return [_played_row(page, report, {key: title for key, (title, _cls) in titles.items()}) for report in reports]
+
+
+def _played_row(page: Page, report: ReportView, titles: Mapping[str, str]) -> Played:
+    title, href = titles.get(report.broadcast_id, report.broadcast_id), ""
+    if report.of is ReportOf.MESSAGE:
+        title = page.say(N_("Started at the loudspeaker: %(name)s"), name=report.message or "–")
+    elif report.of is ReportOf.LOST:
+        title = page.say(N_("The record of it is lost"))
+    elif report.broadcast_id in titles:
+        href = f"/broadcasts/{report.broadcast_id}"
+    return Played(
+        report=report,
+        title=title,
+        href=href,
+        reason=words.reason(page.translations, report.reason),
+        microphone=words.look(words.MICROPHONE, report.heard.verdict.value) if report.heard else None,
+        heard=receiver_facts.heard_said(page.show, report.heard) if report.heard else "",
+    )
 
 
 def _about(page: Page, item: ReceiverDetail) -> list[Fact]:
@@ -206,13 +248,13 @@ def _about(page: Page, item: ReceiverDetail) -> list[Fact]:
         (N_("Installed"), show.moment(item.enrolled_at)),
         (N_("Key valid until"), show.date(item.certificate_expires_at)),
     ]
-    facts = [Fact(page.say(label), value) for label, value in found]
-    return [*facts, Fact(page.say(N_("Note")), item.note)] if item.note else facts
+    facts = [Fact(label=page.say(label), value=value) for label, value in found]
+    return [*facts, Fact(label=page.say(N_("Note")), value=item.note)] if item.note else facts
 
 
 def _stale(page: Page, item: ReceiverDetail) -> str | None:
-    """Since when nothing was heard of it, if that is too long."""
-    if item.seen_at is None or (item.online and page.now - item.seen_at < SILENT_AFTER):
+    """Since when nothing was heard of it, where what it says of itself is old."""
+    if item.seen_at is None or item.condition in _GROUPS["online"]:
         return None
     return page.show.moment(item.seen_at)
 

@@ -4,8 +4,10 @@ A state is a word, a shape and a tone; the tone alone never carries meaning. Red
 """
 
 from dataclasses import dataclass
+from gettext import NullTranslations
 from types import MappingProxyType
 
+from broadcast.wire.fault_codes import FaultCode
 from web.i18n import N_
 
 
@@ -35,6 +37,8 @@ AIRING = MappingProxyType(
         "ready": Look(N_("ready"), "ready", "dot"),
         "on_air": Look(N_("on air"), "onair", "wave"),
         "heard": Look(N_("heard"), "good", "check"),
+        "faint": Look(N_("heard faintly"), "warn", "triangle"),
+        "unheard": Look(N_("played, not heard by the microphone"), "warn", "triangle"),
         "silent": Look(N_("played, no sound heard"), "warn", "triangle"),
         "cut": Look(N_("cut short"), "warn", "triangle"),
         "skipped": Look(N_("skipped"), "warn", "triangle"),
@@ -52,9 +56,66 @@ RECEIVER = MappingProxyType(
         "playing": Look(N_("on air"), "onair", "wave"),
         "fault": Look(N_("fault"), "warn", "triangle"),
         "offline": Look(N_("connection lost"), "lost", "lost"),
+        "silent": Look(N_("nothing heard from it"), "lost", "lost"),
         "never": Look(N_("never connected"), "lost", "lost"),
         "unenrolled": Look(N_("not installed yet"), "plain", "clock"),
         "revoked": Look(N_("revoked"), "plain", "cross"),
+    }
+)
+# Where a receiver's life stands, as it says itself.
+PLAYER = MappingProxyType(
+    {
+        "idle": Look(N_("nothing plays"), "plain", "clock"),
+        "playing": Look(N_("on air"), "onair", "wave"),
+        "interrupted": Look(N_("on air, another one waits to go on"), "onair", "wave"),
+        "emergency": Look(N_("emergency on air"), "alarm", "wave"),
+        "fallback": Look(N_("plays the replacement"), "warn", "triangle"),
+        "stopped": Look(N_("stopped by hand at the loudspeaker"), "warn", "stop"),
+        "no_device": Look(N_("no sound card"), "warn", "triangle"),
+        "off": Look(N_("switched off"), "lost", "lost"),
+    }
+)
+# What a microphone at the horn says of a sound.
+MICROPHONE = MappingProxyType(
+    {
+        "heard": Look(N_("heard by the microphone"), "good", "check"),
+        "faint": Look(N_("faint at the microphone"), "warn", "triangle"),
+        "not_heard": Look(N_("not heard by the microphone"), "warn", "triangle"),
+    }
+)
+CLOCK_TRUSTED = Look(N_("trusted"), "good", "check")
+CLOCK_DOUBTED = Look(N_("not trusted, only emergencies play"), "warn", "triangle")
+DOUBT = MappingProxyType(
+    {
+        "before_documents": N_("it is earlier than what the centre has sent"),
+        "off_centre": N_("no time server keeps it and it differs from the centre's"),
+        "went_back": N_("it is earlier than when the loudspeaker ran last"),
+        "was_set": N_("somebody set it and nothing confirms it"),
+        "unproven": N_("nothing has confirmed it since the loudspeaker started"),
+    }
+)
+SIGNAL = MappingProxyType(
+    {
+        "nr5g": "5G",
+        "5gnr": "5G",
+        "lte": "4G",
+        "umts": "3G",
+        "hspa": "3G",
+        "gsm": "2G",
+        "wifi": "Wi-Fi",
+        "ethernet": N_("cable"),
+        "wired": N_("cable"),
+    }
+)
+ORDER_REFUSED = MappingProxyType(
+    {
+        "too_large": N_("too large"),
+        "unsigned": N_("not signed by the centre"),
+        "malformed": N_("not readable"),
+        "wrong_target": N_("meant for another place"),
+        "expired": N_("too old to count"),
+        "older": N_("older than what it has"),
+        "replayed": N_("sent again with other content"),
     }
 )
 RECORDING = MappingProxyType(
@@ -134,12 +195,28 @@ WARNING = MappingProxyType(
 )
 FAULT = MappingProxyType(
     {
-        "media_missing": N_("A sound file is missing"),
-        "media_damaged": N_("A sound file is damaged"),
-        "audio_device": N_("The sound card does not work"),
-        "order_refused": N_("An order with a wrong signature was refused"),
-        "clock": N_("The clock cannot be trusted"),
-        "disk_full": N_("The disk is full"),
+        FaultCode.AUDIO_DEVICE: N_("The sound card does not work"),
+        FaultCode.MEDIA_MISSING: N_("A sound file is missing"),
+        FaultCode.MEDIA_CORRUPT: N_("A sound file is damaged and is fetched again"),
+        FaultCode.MEDIA_REFUSED: N_("A sound file that is not the centre's was refused"),
+        FaultCode.MEDIA_UNFETCHED: N_("A sound file cannot be fetched"),
+        FaultCode.ORDER_REFUSED: N_("An order was refused"),
+        FaultCode.SETTINGS_MISSING: N_("Its settings have not come yet"),
+        FaultCode.SETTINGS_BAD: N_("Its settings cannot be used"),
+        FaultCode.DISK: N_("The disk cannot be written"),
+        FaultCode.DISK_FULL: N_("The disk is full"),
+        FaultCode.CLOCK_UNTRUSTED: N_("The clock cannot be trusted: only emergencies play"),
+        FaultCode.CLOCK_OFF_CENTRE: N_("The clock differs from the centre's"),
+        FaultCode.CERTIFICATE_REFUSED: N_("The centre refuses its key: install it anew"),
+        FaultCode.CERTIFICATE_EXPIRES: N_("Its key is about to end: install it anew"),
+        FaultCode.DATA_BUDGET_NEAR: N_("The month's data are nearly used up"),
+        FaultCode.DATA_BUDGET_OVER: N_("More data are used than planned for the month"),
+        FaultCode.MICROPHONE: N_("The microphone gives no sound"),
+        FaultCode.HORN_NOT_HEARD: N_("The microphone does not hear the horns"),
+        FaultCode.GPIO: N_("Buttons and amplifier relay cannot be used"),
+        FaultCode.CONTACT_STUCK: N_("A button stays pressed"),
+        FaultCode.STOPPED_LOCALLY: N_("Stopped by hand at the loudspeaker"),
+        FaultCode.MEMORY: N_("It is short of memory"),
     }
 )
 NOT_PLAYED = MappingProxyType(
@@ -157,7 +234,12 @@ REASON = MappingProxyType(
     {
         "audio_device": N_("the sound card does not work"),
         "media_missing": N_("its sound was not there"),
+        "media_late": N_("its sound came too late"),
         "media_damaged": N_("its sound was damaged"),
+        "order_late": N_("the order came too late"),
+        "not_running": N_("the loudspeaker was switched off"),
+        "interrupted": N_("the loudspeaker was switched off while it played"),
+        "higher_class": N_("a higher one took the air"),
         "quiet_hours": N_("quiet hours"),
         "quota": N_("the day's sessions were used up"),
         "max_length": N_("longer than allowed"),
@@ -165,8 +247,16 @@ REASON = MappingProxyType(
         "cut": N_("a higher one took the air"),
         "covered": N_("others had the air all the time"),
         "withdrawn": N_("it was stopped"),
+        "cancelled": N_("it was cancelled"),
+        "stopped_locally": N_("stopped by hand at the loudspeaker"),
+        "clock_untrusted": N_("the loudspeaker did not know the time"),
+        "not_heard_by_microphone": N_("the microphone did not hear it"),
+        "record_lost": N_("the loudspeaker lost its record of it"),
+        "unknown": N_("for an unknown reason"),
     }
 )
+REPLACED = N_("%(reason)s, the replacement was heard")
+_REPLACED_MARK = ", fallback heard"
 HISTORY = MappingProxyType(
     {
         "broadcast.create": N_("Written"),
@@ -179,6 +269,13 @@ HISTORY = MappingProxyType(
         "broadcast.stop": N_("Stopped"),
     }
 )
+
+
+def reason(translations: NullTranslations, said: str) -> str:
+    """Why something was not heard, in words; one that this version does not know as it was said."""
+    plain = said.removesuffix(_REPLACED_MARK)
+    known = translations.gettext(REASON[plain]) if plain in REASON else plain
+    return known if plain == said else translations.gettext(REPLACED) % {"reason": known}
 
 
 def look(table: MappingProxyType[str, Look], state: str) -> Look:
