@@ -41,7 +41,7 @@ class MediaStore:
         quarantine.open_folder(self._folder, now_us)
         self._first_ready_us = quarantine.read_json(self._folder / INDEX, dict[str, int], now_us) or {}
         for part in self._folder.glob("*.part"):
-            if not part.is_file():
+            if not part.is_file() or not os.access(part, os.R_OK | os.W_OK):
                 put_aside(part, now_us)
 
     def path(self, sha256: str) -> Path:

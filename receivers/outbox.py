@@ -21,15 +21,16 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from broadcast.wholefile import append, write_whole
+from broadcast.wholefile import append, make_folder, write_whole
 from broadcast.wire.documents import Outcome, PlayReport
-from receivers.ledger import Piece, Planned, lost_piece
+from receivers.ledger import Part, Piece, Planned, lost_piece, parts
 from receivers.quarantine import keep_copy, open_folder, put_aside
 
 JOURNAL = "journal"
 COMPACT_BYTES = 128 * 1024
 REMEMBER_US = 3 * 24 * 3600 * 1_000_000  # longer than the 24 h that are looked back on
 LOST = "record_lost"
+EVER_US = 2**62
 MAX_PENDING = 10_000  # some 8 MB of memory; a village has less than 60 airings a day
 
 
@@ -62,6 +63,7 @@ class Base(Struct, frozen=True, kw_only=True, tag="base"):
     number: int
     acknowledged: int
     over: dict[str, int]
+    sounded: dict[str, tuple[Part, ...]] = {}
 
 
 Record = Reported | Sounded | Began | Base
@@ -71,8 +73,8 @@ _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 class Outbox:
     """The journal in `folder`, opened with `open`. `over` maps airing ids to their planned start.
 
-    `begun` says when the first piece of each airing in `planned` began and `anchors` how its last one is anchored,
-    `sounding` when one began that has no end yet.
+    `sounded` says when what is over sounded. Of the airings in `planned` `begun` says when the first piece began,
+    `anchors` how the last one is anchored, `sounding` since when one sounds that has no end yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -84,6 +86,7 @@ class Outbox:
         self.acknowledged = 0
         self.pending: dict[int, PlayReport] = {}
         self.over: dict[str, int] = {}
+        self.sounded: dict[str, tuple[Part, ...]] = {}
         self.pieces: dict[str, list[Piece]] = {}
         self.planned: dict[str, Planned] = {}
         self.sounding: dict[str, int] = {}
@@ -138,6 +141,7 @@ class Outbox:
         self.acknowledged = number
         self.pending = {key: report for key, report in self.pending.items() if key > number}
         self.over = {key: start_us for key, start_us in self.over.items() if start_us > now_us - REMEMBER_US}
+        self.sounded = {key: sounded for key, sounded in self.sounded.items() if key in self.over}
         self._must_compact = self._must_compact or not self.pending or self._size_bytes > COMPACT_BYTES
         if self._must_compact:
             self.flush()
@@ -161,11 +165,15 @@ class Outbox:
     def _apply(self, record: Record) -> None:
         match record:
             case Base():
-                self.number, self.acknowledged, self.over = record.number, record.acknowledged, dict(record.over)
+                self.number, self.acknowledged = record.number, record.acknowledged
+                self.over, self.sounded = dict(record.over), dict(record.sounded)
             case Reported(report=report):
                 self.number = max(self.number, report.number)
                 self.pending[report.number] = report
                 self.over[report.airing_id] = report.planned_start_us
+                sounded = parts(self.pieces.get(report.airing_id, ()), report.planned_duration_us, EVER_US)
+                if sounded:
+                    self.sounded[report.airing_id] = sounded
                 self.planned.pop(report.airing_id, None)
                 self.pieces.pop(report.airing_id, None)
                 self.sounding.pop(report.airing_id, None)
@@ -216,9 +224,12 @@ class Outbox:
         self._size_bytes += len(data)
 
     def _compact(self) -> None:
-        if self._path.parent.is_dir() and not os.access(self._path.parent, os.W_OK):  # asked each second: be brief
+        make_folder(self._path.parent)
+        if not os.access(self._path.parent, os.W_OK):  # asked each second: no work for nothing
             raise OSError(EROFS, os.strerror(EROFS), str(self._path))
-        records: list[Record] = [Base(number=self.number, acknowledged=self.acknowledged, over=self.over)]
+        records: list[Record] = [
+            Base(number=self.number, acknowledged=self.acknowledged, over=self.over, sounded=self.sounded)
+        ]
         records += (Reported(report=report) for report in self.pending.values())
         records += (self._began(key, self.begun[key]) for key in self.planned)
         records += (Sounded(piece=piece) for pieces in self.pieces.values() for piece in pieces)

@@ -7,6 +7,7 @@ import pytest
 
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.signals import murmur, write_opus
+from receivers.lab.smalldisk import CannotMount, SmallDisk
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,13 @@ def announcement(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def another(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of another sound, as Opus."""
     return write_opus(tmp_path_factory.mktemp("media") / "another.opus", murmur(2.0, seed=2))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A disk of 2 MB of its own."""
+    try:
+        with SmallDisk(tmp_path / "disk", 2 * 1024**2) as disk:
+            yield disk
+    except CannotMount as error:
+        pytest.skip(f"a disk can only be mounted by root: {error}")
