@@ -2,7 +2,6 @@
 
 import io
 import logging
-import wave
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from receivers.sound.cue import RATE_HZ, Cue, Played
 log = logging.getLogger(__name__)
 
 MARK = "self-test.json"
-SOUND = "self-test.wav"
+SOUND = "self-test.opus"
 
 
 class SelfTester:
@@ -35,12 +34,8 @@ class SelfTester:
             done = Done()
         self._tests = SelfTests(self._folder / SOUND, done)
         self._last = done.result.heard if done.result else None
-        sound = _wav()
-        try:
-            if not (self._folder / SOUND).is_file() or (self._folder / SOUND).read_bytes() != sound:
-                write_whole(self._folder / SOUND, sound)
-        except OSError as error:
-            log.warning("the self-test's sound cannot be written: %s", error)
+        if not (self._folder / SOUND).is_file():
+            self._write(SOUND, _opus())
 
     @property
     def result(self) -> SelfTestResult | None:
@@ -69,18 +64,28 @@ class SelfTester:
         if not self._tests.take(played, now_us):
             return False
         if self._tests.done is not before:
-            try:
-                write_whole(self._folder / MARK, msgspec.json.encode(self._tests.done))
-            except OSError as error:
-                log.warning("the self-test's mark cannot be written: %s", error)
+            self._write(MARK, msgspec.json.encode(self._tests.done))
+        if played.error is not None:
+            self._write(SOUND, _opus())
         return True
 
+    def _write(self, name: str, content: bytes) -> None:
+        try:
+            write_whole(self._folder / name, content)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", name, error)
 
-def _wav() -> bytes:
+
+def _opus() -> bytes:
+    """The chirp as the sound path takes it: Opus in Ogg."""
+    import av  # noqa: PLC0415 - only the first time, and where the sound path has it anyway
+    from av.audio.frame import AudioFrame  # noqa: PLC0415
+
     content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes(chirp().tobytes())
+    with av.open(content, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=RATE_HZ, layout="mono")
+        stream.bit_rate = 48_000
+        frame = AudioFrame.from_ndarray(chirp().reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = RATE_HZ
+        container.mux([*stream.encode(frame), *stream.encode(None)])
     return content.getvalue()

@@ -172,7 +172,7 @@ def test_what_was_done_outlives_a_restart_and_a_broken_mark_does_not_stop_it(tmp
     tester = SelfTester(tmp_path)
     tester.open()
     cue = the_chirp_of(tester)
-    assert cue.path.read_bytes()[:4] == b"RIFF"
+    assert cue.path.read_bytes()[:4] == b"OggS"
     assert tester.take(record(cue, DEAF), cue.end_us)
     assert tester.fault is not None
     again = SelfTester(tmp_path)
@@ -187,7 +187,8 @@ def test_what_was_done_outlives_a_restart_and_a_broken_mark_does_not_stop_it(tmp
     broken = SelfTester(tmp_path)
     broken.open()
     assert broken.result is None
-    assert the_chirp_of(broken).path.read_bytes()[:4] == b"RIFF"
+    broken.take(replaced(record(cue), error="cannot be decoded"), TEN)
+    assert the_chirp_of(broken).path.read_bytes()[:4] == b"OggS"
 
 
 def the_chirp_of(tester: SelfTester) -> Cue:
