@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from broadcast.wire.documents import Outcome
+from broadcast.wire.documents import Heard, Hearing, Outcome
 from receivers import ledger
 from receivers.ledger import JOIN_TOLERANCE_US, SILENT_DBFS, Ending, Piece, Planned, level_dbfs, lost_piece
 from receivers.plan import gain_db
@@ -37,6 +37,10 @@ WHOLE = Piece(
 FAILED_OPENING = replace(WHOLE, start_us=None, end_us=None, frames=0, rms_dbfs=None, finished=False, error="unreadable")
 FIRST_HALF = replace(WHOLE, end_us=NOON + 5 * S, frames=240_000, finished=False)
 SECOND_HALF = replace(WHOLE, start_us=NOON + 8 * S, start_error_us=9, offset_us=5 * S, frames=240_000, rms_dbfs=-30.0)
+HEARD = Heard(verdict=Hearing.HEARD, correlation=0.9, delay_us=3000, level_dbfs=-30.0)
+FAINT = Heard(verdict=Hearing.FAINT, correlation=0.3, delay_us=3000, level_dbfs=-60.0)
+DEAF = Heard(verdict=Hearing.NOT_HEARD, correlation=0.0, level_dbfs=-90.0)
+UNHEARD = (Outcome.SILENT, "not_heard_by_microphone")
 MISSING = Ending(Outcome.FAILED, "media_missing")
 QUIET = Ending(Outcome.SKIPPED, "quiet_hours")
 HIGHER = Ending(Outcome.SKIPPED, "higher_class")
@@ -55,6 +59,13 @@ HIGHER = Ending(Outcome.SKIPPED, "higher_class")
         ),
         ([replace(WHOLE, rms_dbfs=SILENT_DBFS)], HIGHER, (Outcome.SILENT, "")),
         ([replace(WHOLE, rms_dbfs=None)], HIGHER, (Outcome.SILENT, "")),
+        ([replace(WHOLE, heard=HEARD)], HIGHER, (Outcome.HEARD, "")),
+        ([replace(WHOLE, heard=FAINT)], HIGHER, (Outcome.HEARD, "")),
+        ([replace(WHOLE, heard=DEAF)], HIGHER, UNHEARD),
+        ([replace(WHOLE, heard=DEAF), replace(WHOLE, heard=HEARD)], HIGHER, (Outcome.HEARD, "")),
+        ([replace(WHOLE, heard=DEAF), WHOLE], HIGHER, (Outcome.HEARD, "")),
+        ([replace(WHOLE, heard=DEAF, rms_dbfs=SILENT_DBFS)], HIGHER, (Outcome.SILENT, "")),
+        ([replace(FIRST_HALF, heard=DEAF)], HIGHER, (Outcome.CUT, "higher_class")),
         ([FIRST_HALF], HIGHER, (Outcome.CUT, "higher_class")),
         ([FIRST_HALF, SECOND_HALF], HIGHER, (Outcome.CUT, "higher_class")),
         ([replace(FIRST_HALF, error="decoder")], HIGHER, (Outcome.CUT, "decoder")),
@@ -78,6 +89,15 @@ def test_pieces_add_up(desk: Desk) -> None:
     assert (report.played_us, report.gap_us, report.underruns, report.media_ready_us) == (10 * S, 6, 2, 5)
     assert report.peak_dbfs == -3.0
     assert report.rms_dbfs == pytest.approx(10 * math.log10((10**-2 + 10**-3) / 2))
+
+
+def test_clipped_frames_add_up_and_the_longest_piece_with_a_verdict_speaks_for_all(desk: Desk) -> None:
+    media = desk.media("a", 10)
+    short = replace(FIRST_HALF, heard=DEAF, clipped_frames=3)
+    pieces = [short, replace(short, frames=short.frames + 1, heard=FAINT), replace(WHOLE, clipped_frames=4)]
+    report = ledger.report(1, Planned(desk.airing("a", NOON, media), media), pieces, HIGHER)
+    assert (report.clipped_frames, report.heard) == (10, FAINT)
+    assert ledger.report(1, Planned(desk.airing("a", NOON, media), media), [WHOLE], HIGHER).heard is None
 
 
 LEVELS = st.lists(st.tuples(st.integers(1, 10**7), st.floats(-90, 0)), min_size=1, max_size=6)
