@@ -36,6 +36,9 @@ UNKNOWN = "unknown"
 NOT_HEARD_BY_MICROPHONE = "not_heard_by_microphone"
 
 
+Part = tuple[int, int]  # an interval in which something sounded
+
+
 class Piece(Struct, frozen=True, kw_only=True):
     """One go of sound, as measured at the device; `offset_us` is where in the file its cue began.
 
@@ -144,6 +147,17 @@ def _judge(pieces: Sequence[Piece], ending: Ending) -> tuple[Outcome, str]:
 def _heard(pieces: Sequence[Piece]) -> Heard | None:
     judged = [piece for piece in pieces if piece.heard is not None]
     return max(judged, key=lambda piece: piece.frames).heard if judged else None
+
+
+def parts(pieces: Sequence[Piece], duration_us: int, until_us: int) -> tuple[Part, ...]:
+    """When an airing sounded. A piece whose end is not known sounded up to the next one, `until_us` or its own end."""
+    found: list[Part] = []
+    for piece in reversed(pieces):
+        if piece.start_us is not None:
+            longest_us = piece.start_us + duration_us - piece.offset_us
+            found.append((piece.start_us, min(until_us, longest_us) if piece.end_us is None else piece.end_us))
+            until_us = piece.start_us
+    return tuple((start_us, end_us) for start_us, end_us in reversed(found) if start_us < end_us)
 
 
 def level_dbfs(pieces: Sequence[Piece]) -> float | None:

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from broadcast.wire import topics
 from broadcast.wire.documents import Airing, Outcome, ReceiverSettings, Rules
 from broadcast.wire.trust import Refused
-from receivers import ledger, plan, verdict
+from receivers import ledger, past, plan, verdict
 from receivers.ledger import Ending, Piece, Planned
 from receivers.life import Hold
 from receivers.media import MediaStore
@@ -33,7 +33,7 @@ from receivers.sound.cue import Cue, Played, PlayerStatus
 from receivers.vault import Vault
 from receivers.verdict import Story
 from scheduler.policy import BadRules, zone
-from scheduler.timeline import AS_PLANNED, Dropped, Lived, Resolution, Segment
+from scheduler.timeline import Dropped, Resolution, Segment
 
 LOOK_BACK_US = 24 * 3600 * 1_000_000  # airings missed longer ago are not reported any more
 SETTLE_US = 3_000_000  # for the last piece's measurements to come from the sound path
@@ -51,7 +51,7 @@ class Known:
     boot_us: int
     clock_doubted: bool = False
     able_us: dict[str, int] = field(default_factory=dict)
-    lived: dict[str, Lived] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
     seen_us: dict[str, int] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     stood_in: set[str] = field(default_factory=set)
@@ -176,8 +176,8 @@ class Node:
         self.look(now_us)
         cues: tuple[Cue, ...] = ()
         if settings is not None:
-            over = self.outbox.over
-            cues = plan.cues(self.resolution, settings, self._paths(), now_us, over=over, hold=self._hold)
+            paths, over, places = self._paths(), self.outbox.over, self.known.places
+            cues = plan.cues(self.resolution, settings, paths, now_us, over=over, hold=self._hold, places=places)
         self._rest = _Rest(self._next_due(now_us, playing), over=False, playing=playing, cues=cues)
         return cues
 
@@ -226,9 +226,10 @@ class Node:
         usable = self._store.ready.keys()
         self._learn(settings, now_us)
         known = self.known
-        self.resolution = plan.intend(
-            self.airings, settings, usable, known.able_us, broken=known.broken, lived=known.lived
-        )
+        lived = past.lived(self.airings.values(), self.outbox, self.resolution, now_us)
+        intended = plan.intend(self.airings, settings, usable, known.able_us, broken=known.broken, lived=lived)
+        before, self.resolution = self.resolution, past.going_on(self.resolution, intended, now_us)
+        known.places = past.places(known.places, before, self.resolution, now_us)
         self._stories = self._tell(settings, now_us)
         self._needs = 0, ()
 
@@ -242,38 +243,11 @@ class Node:
                 known.able_us.setdefault(airing.id, begun_us)
             else:
                 known.able_us.pop(airing.id, None)
-        on_air = self.resolution.at(now_us)
-        known.lived = {
-            airing.id: self._lived(airing, now_us, on_air=on_air is not None and on_air.airing_id == airing.id)
-            for airing in self.airings.values()
-            if airing.start_us <= now_us or airing.id in self.outbox.over
-        }
-        for table in (known.seen_us, known.able_us):
+        for table in (known.seen_us, known.able_us, known.places):
             for airing_id in table.keys() - self.airings.keys():
                 del table[airing_id]
         known.broken &= self.airings.keys()
         known.stood_in &= self.airings.keys()
-
-    def _lived(self, airing: Airing, now_us: int, *, on_air: bool) -> Lived:
-        """What is past stays as it was, whatever the plan says now; `on_air` by the plan until now."""
-        lived = self.known.lived.get(airing.id, AS_PLANNED)
-        if airing.id in self.outbox.over:
-            return replace(lived, over_us=now_us if lived.over_us is None else min(lived.over_us, now_us))
-        if on_air:
-            return lived if lived.late_us <= now_us else AS_PLANNED
-        anchor_us, parts = self.outbox.anchors.get(airing.id), self._parts(airing.id, now_us)
-        return Lived(late_us=now_us, anchor_us=anchor_us, parts=parts)
-
-    def _parts(self, airing_id: str, now_us: int) -> tuple[tuple[int, int], ...]:
-        """When an airing sounded; as long as it can have where a power cut took the end."""
-        begun_us = self.outbox.sounding.get(airing_id)
-        ends_us = [now_us] if begun_us is None else [now_us, begun_us]
-        parts = [] if begun_us is None else [(begun_us, now_us)]
-        for piece in reversed(self.outbox.pieces.get(airing_id, ())):
-            if piece.start_us is not None:
-                parts.append((piece.start_us, ends_us[-1] if piece.end_us is None else piece.end_us))
-                ends_us.append(piece.start_us)
-        return tuple((start_us, end_us) for start_us, end_us in reversed(parts) if start_us < end_us)
 
     def _tell(self, settings: ReceiverSettings, now_us: int) -> dict[str, Story]:
         segments: dict[str, list[Segment]] = {}

@@ -80,13 +80,17 @@ def cues(
     *,
     over: Collection[str] = (),
     hold: Hold = Hold.NOTHING,
+    places: Mapping[str, int] | None = None,
 ) -> tuple[Cue, ...]:
-    """The sound path's plan for the coming minutes; `over` are the airings that have been reported."""
+    """The sound path's plan for the coming minutes.
+
+    `over` are the airings that have been reported; `places` says how many pieces an airing had before `resolution`.
+    """
     plan: list[Cue] = []
-    heard: dict[tuple[str, int], int] = {}
+    heard: dict[str, int] = {}
     for segment in resolution.segments:
-        place = heard.setdefault((segment.airing_id, segment.anchor_us), 0)
-        heard[segment.airing_id, segment.anchor_us] += 1
+        place = heard.setdefault(segment.airing_id, (places or {}).get(segment.airing_id, 0))
+        heard[segment.airing_id] += 1
         path = paths.get(segment.media.sha256)
         wanted = segment.end_us > now_us and segment.start_us <= now_us + HORIZON_US
         if not wanted or path is None or segment.airing_id in over or is_held(segment.cls, hold):

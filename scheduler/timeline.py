@@ -44,6 +44,7 @@ EVER = (0, 2**62)  # a window that cuts nothing off
 _NO_LIMIT_US = 2**62
 
 Key = tuple[int, int, int, int, str]
+Interval = tuple[int, int]
 
 
 class Reason(StrEnum):
@@ -92,13 +93,15 @@ class Lived(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an airing at a node otherwise than planned: while it was off, or by a plan that has changed since.
 
     It cannot have the air before `late_us`, nor from `over_us` on. One with an `anchor_us` has begun before, as a
-    recording anchored there, and lost the air: `parts` are the intervals in which it sounded.
+    recording anchored there: `parts` are the intervals in which it sounded. It lost the air, unless it `goes_on`: then
+    it has the air at `late_us`, or loses it just then.
     """
 
     late_us: int = 0
     over_us: int | None = None
     anchor_us: int | None = None
-    parts: tuple[tuple[int, int], ...] = ()
+    goes_on: bool = False
+    parts: tuple[Interval, ...] = ()
 
 
 AS_PLANNED = Lived()
@@ -199,15 +202,18 @@ class _Entry:
         quiet_us = _NO_LIMIT_US if next_quiet_us is None else next_quiet_us
         over_us = _NO_LIMIT_US if lived.over_us is None else lived.over_us
         self.stop = min((quiet_us, Reason.QUIET_HOURS), (over_us, Reason.CUT))
-        self.hope = self._hope(self.enters_us)
+        self.goes_on_us = self.enters_us if lived.goes_on else None
+        until_us, gave_up_us, reason = self._hope(self.enters_us)
+        self.hope = max(until_us, self.enters_us + 1) if lived.goes_on else until_us, gave_up_us, reason
         self.other_id: str | None = None
 
     @classmethod
-    def of_the_past(cls, entry: "_Entry", part: tuple[int, int]) -> "_Entry":
+    def of_the_past(cls, entry: "_Entry", part: Interval) -> "_Entry":
         """What sounded of `entry`: it takes the air as it did, and is told no more."""
         past = copy(entry)
-        past.is_past, past.left_us, past.stop = True, _NO_LIMIT_US, (part[1], Reason.CUT)
+        past.is_past, past.goes_on_us, past.left_us, past.stop = True, None, _NO_LIMIT_US, (part[1], Reason.CUT)
         past.enters_us = past.anchor_us = part[0]
+        past.key = *entry.key[:-1], f"{entry.airing.id} {part[0]}"
         past.hope = past.stop[0], *past.stop
         return past
 
@@ -219,7 +225,7 @@ class _Entry:
     def place(self, at_us: int) -> int:
         """The anchor with which it would sound from `at_us` on, if it still has hope."""
         whole = self.airing.late is Late.WHOLE if self.anchor_us is None else self.airing.after_cut is AfterCut.RESTART
-        whole = whole or self.is_past
+        whole = (whole or self.is_past) and at_us != self.goes_on_us
         return at_us if whole else self.airing.start_us if self.anchor_us is None else self.anchor_us
 
     def _hope(self, since_us: int) -> tuple[int, int, Reason]:

@@ -1,0 +1,64 @@
+"""What has happened at this node, as the timeline must take it (pure): a plan that changes changes what is to come.
+
+Rules
+- What sounds goes on where it is. What sounded and lost the air follows its `after_cut` from now on. What could not
+  begin so far is late. What was reported takes no more air.
+- Lengths and quotas count what sounded. Where a power cut took the end of a piece it counts up to the next piece, or
+  to now, or to the recording's end: a limit is rather kept too early than passed.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from broadcast.wire.documents import Airing
+from receivers import ledger
+from receivers.outbox import Outbox
+from scheduler.timeline import Lived, Resolution, Segment
+
+
+def lived(airings: Iterable[Airing], outbox: Outbox, before: Resolution, now_us: int) -> dict[str, Lived]:
+    """The past by airing id; `before` is the plan that held until now."""
+    on_air = before.at(now_us)
+    found: dict[str, Lived] = {}
+    for airing in airings:
+        if airing.id in outbox.over:
+            found[airing.id] = Lived(late_us=now_us, over_us=now_us, parts=outbox.sounded.get(airing.id, ()))
+        elif airing.start_us <= now_us:
+            mine = on_air if on_air is not None and on_air.airing_id == airing.id else None
+            found[airing.id] = _lived(airing.id, outbox, mine, now_us)
+    return found
+
+
+def going_on(before: Resolution, after: Resolution, now_us: int) -> Resolution:
+    """`after`, in which what goes on at `now_us` is told from its beginning."""
+    on_air, still = before.at(now_us), after.at(now_us)
+    if on_air is None or still is None or (still.airing_id, still.anchor_us) != (on_air.airing_id, on_air.anchor_us):
+        return after
+    whole = replace(still, start_us=on_air.start_us, offset_us=on_air.offset_us)
+    return Resolution(tuple(whole if segment is still else segment for segment in after.segments), after.dropped)
+
+
+def places(known: Mapping[str, int], before: Resolution, after: Resolution, now_us: int) -> dict[str, int]:
+    """How many pieces each airing had before those in `after`, `known` being those before `before`."""
+    found, still = dict(known), after.at(now_us)
+    for segment in before.segments:
+        begun = segment.start_us <= now_us
+        goes_on = still is not None and (still.airing_id, still.start_us) == (segment.airing_id, segment.start_us)
+        if begun and not goes_on:
+            found[segment.airing_id] = found.get(segment.airing_id, 0) + 1
+    return found
+
+
+def _lived(airing_id: str, outbox: Outbox, on_air: Segment | None, now_us: int) -> Lived:
+    begun_us = outbox.sounding.get(airing_id)
+    if begun_us is None and on_air is not None:
+        begun_us = on_air.start_us
+    pieces = [one for one in outbox.pieces.get(airing_id, ()) if begun_us is None or (one.start_us or 0) < begun_us]
+    planned = outbox.planned.get(airing_id)
+    sounded = ledger.parts(pieces, planned.media.duration_us, begun_us or now_us) if planned is not None else ()
+    if begun_us is not None and begun_us < now_us:
+        sounded = *sounded, (begun_us, now_us)
+    if on_air is not None:
+        return Lived(late_us=now_us, anchor_us=on_air.anchor_us, goes_on=True, parts=sounded)
+    return Lived(late_us=now_us, anchor_us=outbox.anchors.get(airing_id), parts=sounded)
