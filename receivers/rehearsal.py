@@ -30,6 +30,8 @@ class VirtualPlayer:
         self.level_dbfs = LEVEL_DBFS
         self.heard: list[tuple[str, int, int]] = []
         """Every piece as (key, start, end)."""
+        self.gains: list[tuple[str, int, float]] = []
+        """Each beginning and each change of gain as (key, instant, gain in dB)."""
 
     def start(self) -> None:
         """Nothing needs opening."""
@@ -41,6 +43,8 @@ class VirtualPlayer:
             if same is None:
                 self._end(self._now_us)
             else:
+                if same.gain_db != self._sounding.gain_db:
+                    self.gains.append((same.key, self._now_us, same.gain_db))
                 self._sounding = same
         self._begin()
 
@@ -58,6 +62,18 @@ class VirtualPlayer:
                 self._end(self._sounding.end_us)
             self._begin()
         self._now_us = now_us
+
+    @property
+    def next_us(self) -> int | None:
+        """When something begins or ends next, if the plan stays."""
+        starts = (cue.start_us for cue in self._plan if cue.start_us > self._now_us)
+        ends = () if self._sounding is None else (self._sounding.end_us,)
+        return min((*starts, *ends), default=None)
+
+    @property
+    def sounding(self) -> tuple[str, int] | None:
+        """The key of what sounds and since when: what a power cut leaves of it."""
+        return None if self._sounding is None else (self._sounding.key, self._began_us)
 
     def status(self) -> PlayerStatus:
         playing = self._sounding.key if self._sounding else None
@@ -89,6 +105,7 @@ class VirtualPlayer:
             self._on_played(self._played(cue, None, None, error="unreadable"))
             return
         self._sounding, self._began_us = cue, self._now_us
+        self.gains.append((cue.key, self._now_us, cue.gain_db))
 
     def _end(self, end_us: int) -> None:
         cue = self._sounding
