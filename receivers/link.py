@@ -6,6 +6,8 @@ Rules
 - The will says that the receiver is gone; the state is published retained, the latest only.
 - Reports go in order of their numbers, and again from the first that the Ack does not cover: after a new connection,
   and after RESEND_S, twice as long each time that brings no Ack, for a link that is paid by the byte.
+- What the centre has stored is heard before anything is sent, for `ack_s` at most: a node that lost its journal, or
+  could not write it, would else give numbers that are taken to other reports, and the centre would drop those.
 - A beat goes out with each new connection and now and then, and brings the centre's time. It asks for nothing to be
   confirmed.
 - A change of zones re-subscribes within the connection. A publication that is not confirmed in time breaks it, and so
@@ -57,6 +59,7 @@ class Pacing:
     timeout_s: float = 20.0  # for an answer
     beat_s: float = 600.0
     resend_s: float = 30.0
+    ack_s: float = 5.0  # the broker sends what it retains at once, and the centre greets who connects
     watch_s: float = 5.0  # between two looks at the connection
 
 
@@ -101,6 +104,7 @@ class _Bells:
     state: asyncio.Event = field(default_factory=asyncio.Event)
     reports: asyncio.Event = field(default_factory=asyncio.Event)
     topics: asyncio.Event = field(default_factory=asyncio.Event)
+    acked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Link:
@@ -210,7 +214,7 @@ class Link:
             quiet_ms = self._look_at(conduit)
             if quiet_ms is not None and quiet_ms > QUIET * 1000 * self._pacing.keepalive_s:
                 raise aiomqtt.MqttError(f"nothing has come for {quiet_ms // 1000} s")
-            await asyncio.sleep(self._pacing.watch_s)
+            await asyncio.sleep(min(self._pacing.watch_s, self._pacing.keepalive_s / 10))
 
     def _look_at(self, conduit: Conduit) -> int | None:
         """For how many milliseconds nothing has come, if that is known."""
@@ -224,6 +228,7 @@ class Link:
     def _came_up(self) -> None:
         self._up_at_us = self._clock.monotonic_us()
         self.status = LinkStatus(online=True, since_us=self._clock.now_us())
+        self._bells.acked.clear()
         log.info("connected to %s:%s", self._identity.broker.host, self._identity.broker.port)
         self._desk.on_link(online=True)
 
@@ -231,7 +236,7 @@ class Link:
         was_good = self.status.online and self._clock.monotonic_us() - self._up_at_us > STABLE_US
         self._failures = 1 if was_good else self._failures + 1
         since_us = self._clock.now_us() if self.status.online else self.status.since_us
-        why = str(error) or type(error).__name__
+        why = str(error.__cause__ or error) or type(error).__name__
         refused = why if isinstance(error, CertificateRefused) else self.status.refused
         self.status = LinkStatus(since_us=since_us, error=why, refused=refused)
         log.log(logging.WARNING if self._failures == 1 else logging.DEBUG, "no connection: %s", self.status.error)
@@ -245,6 +250,7 @@ class Link:
                 continue
             if topic == topics.ack(receiver_id):
                 self._take(raw, Ack, self._desk.on_ack)
+                self._bells.acked.set()
             elif topic == topics.time(receiver_id):
                 self._take(raw, TimeTold, self._desk.on_time)
             else:
@@ -290,6 +296,9 @@ class Link:
 
     async def _send_reports(self, client: aiomqtt.Client) -> None:
         topic = topics.reports(self._identity.receiver_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pacing.ack_s):
+                await self._bells.acked.wait()
         sent = acknowledged = self._desk.acknowledged()
         wait_s = self._pacing.resend_s
         while True:

@@ -16,9 +16,6 @@ from collections.abc import Collection
 from errno import EROFS
 from pathlib import Path
 
-import msgspec
-
-from broadcast.wholefile import write_whole
 from receivers import quarantine
 from receivers.needs import Stored
 from receivers.quarantine import put_aside
@@ -41,7 +38,7 @@ class MediaStore:
         quarantine.open_folder(self._folder, now_us)
         self._first_ready_us = quarantine.read_json(self._folder / INDEX, dict[str, int], now_us) or {}
         for part in self._folder.glob("*.part"):
-            if not part.is_file() or not os.access(part, os.R_OK | os.W_OK):
+            if not part.is_file() or not os.access(part, os.R_OK | os.W_OK, effective_ids=True):
                 put_aside(part, now_us)
 
     def path(self, sha256: str) -> Path:
@@ -146,7 +143,7 @@ class MediaStore:
 
     def _write_index(self) -> None:
         with contextlib.suppress(OSError):
-            write_whole(self._folder / INDEX, msgspec.json.encode(self._first_ready_us))
+            quarantine.write_json(self._folder / INDEX, self._first_ready_us)
 
 
 def file_sha256(path: Path) -> str:

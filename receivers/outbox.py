@@ -225,7 +225,7 @@ class Outbox:
 
     def _compact(self) -> None:
         make_folder(self._path.parent)
-        if not os.access(self._path.parent, os.W_OK):  # asked each second: no work for nothing
+        if not os.access(self._path.parent, os.W_OK, effective_ids=True):  # asked each second: no work for nothing
             raise OSError(EROFS, os.strerror(EROFS), str(self._path))
         records: list[Record] = [
             Base(number=self.number, acknowledged=self.acknowledged, over=self.over, sounded=self.sounded)

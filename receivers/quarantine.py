@@ -3,26 +3,36 @@
 import contextlib
 import os
 import shutil
+import zlib
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from broadcast.wholefile import make_folder
+from broadcast.wholefile import make_folder, write_whole
 
 T = TypeVar("T")
 KEPT = 3  # in each folder
 
 
+def write_json(path: Path, value: object) -> None:
+    """Replace a file that `read_json` reads: JSON, and a line with its CRC-32."""
+    body = msgspec.json.encode(value)
+    write_whole(path, b"%b\n%08x\n" % (body, zlib.crc32(body)))
+
+
 def read_json(path: Path, kind: type[T], now_us: int) -> T | None:
-    """The `kind` in a file; None when there is no file, or none that can be read: that one is put aside."""
+    """The `kind` in a file; None when there is no file, or one that was altered: that one is put aside."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        body, _, check = path.read_bytes().partition(b"\n")
+        if check == b"%08x\n" % zlib.crc32(body):
+            return msgspec.json.decode(body, type=kind)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
-        put_aside(path, now_us)
-        return None
+        pass
+    put_aside(path, now_us)
+    return None
 
 
 def open_folder(folder: Path, now_us: int) -> None:

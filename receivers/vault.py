@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
@@ -25,7 +24,7 @@ from broadcast.wholefile import sync, write_whole
 from broadcast.wire import topics
 from broadcast.wire.documents import Programme, ReceiverSettings, SignedDocument
 from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments
-from receivers.quarantine import open_folder, put_aside, read_json
+from receivers.quarantine import open_folder, put_aside, read_json, write_json
 
 NUMBERS = "numbers.json"
 ANY_TIME_US = 0  # a time at which nothing has expired yet
@@ -171,7 +170,7 @@ class Vault:
             topic: _Remembered(number=last.number, digest=last.digest, first_us=self._first_us.get(topic, 0))
             for topic, last in self._trusted.accepted.items()
         }
-        write_whole(self._folder / NUMBERS, msgspec.json.encode(table))
+        write_json(self._folder / NUMBERS, table)
 
 
 def _remove(paths: Sequence[Path]) -> None:

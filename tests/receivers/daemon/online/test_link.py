@@ -103,12 +103,46 @@ def me(centre: Centre, tmp_path: Path) -> Identity:
 @pytest.fixture
 async def link(me: Identity, office: Office, tmp_path: Path) -> AsyncIterator[Link]:
     """A link that is up."""
-    link = Link(me, tmp_path, SystemClock(), office, pacing=Pacing(resend_s=0.2, beat_s=0.2))
+    link = Link(me, tmp_path, SystemClock(), office, pacing=Pacing(resend_s=0.2, beat_s=0.2, ack_s=0.2))
     task = asyncio.create_task(link.run())
     async with asyncio.timeout(LIMIT_S):
         assert await office.links.get() is True
     yield link
     await end((task,))
+
+
+async def test_what_the_centre_has_is_heard_before_anything_is_sent(
+    centre: Centre, me: Identity, tmp_path: Path, office: Office
+) -> None:
+    await centre.acknowledge("rx1", 3)
+    for number in (1, 2, 5):  # the first two were sent by another life of this node, and were other reports
+        office.add(number)
+    task = asyncio.create_task(Link(me, tmp_path, SystemClock(), office, pacing=Pacing(ack_s=LIMIT_S)).run())
+    await centre.until(lambda: centre.reports != [])
+    await end((task,))
+    assert [report.number for report in centre.reports] == [5]
+
+
+async def test_a_report_without_an_answer_is_repeated_less_and_less_often(
+    centre: Centre, me: Identity, tmp_path: Path
+) -> None:
+    asked_us: list[int] = []
+
+    class Watched(Office):
+        def pending_reports(self) -> Mapping[int, PlayReport]:
+            asked_us.append(SystemClock().monotonic_us())
+            return super().pending_reports()
+
+    office = Watched()
+    office.add(1)
+    centre.acknowledging = False
+    first_s = 0.05
+    link = Link(me, tmp_path, SystemClock(), office, pacing=Pacing(resend_s=first_s, ack_s=0.01))
+    task = asyncio.create_task(link.run())
+    await centre.until(lambda: len(centre.reports) == 5)
+    await end((task,))
+    for place in range(4):  # nothing wakes it before its time, however slow the machine is
+        assert asked_us[place + 1] - asked_us[place] >= first_s * 2**place * 1_000_000
 
 
 async def test_the_state_is_retained_and_a_death_is_told_by_the_broker(
