@@ -128,7 +128,7 @@ def _ask(url: str, code: EnrolmentCode, csr: str, ca_file: Path | None, proxy: s
         ):
             answer = _limited(response.iter_bytes(4096))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise CentreUnreachable(f"no answer from {url}: {error or type(error).__name__}") from None
+        raise CentreUnreachable(f"no answer from {url}: {str(error) or type(error).__name__}") from None
     if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
         raise CentreUnreachable(f"the centre has trouble ({response.status_code}): {_told(answer)}")
     if response.status_code != httpx.codes.CREATED:

@@ -2,10 +2,10 @@
 
 Rules
 - What is there already is asked for by Range and added to; a server that does not know Range starts it over.
-- The signed size is the limit: an answer that says or turns out to be longer is refused and removed; a shorter one is
-  a cut, and what came stays for the next try.
-- The transport is not trusted, the hash is: plain HTTP, a cache or any certificate will do. A captive portal's page
-  fails its hash and is removed; one that says that it is HTML does not touch what is there.
+- An answer that announces another size than the signed one, or that is HTML, is refused and does not touch what is
+  there. One that turns out to be longer is refused and removed; a shorter one is a cut, and what came stays.
+- The transport is not trusted, the hash is: plain HTTP, a cache or any certificate will do. What a captive portal slips
+  in fails its hash and is removed.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ async def fetch(client: Client, url: str, need: Need, store: MediaStore, clock: 
         try:
             await _download(client, url, need, store, have_bytes)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise FetchFailed(f"{url}: {error or type(error).__name__}") from None
+            raise FetchFailed(f"{url}: {str(error) or type(error).__name__}") from None
     if not await asyncio.to_thread(store.finish, need.sha256, clock.now_us()):
         raise FetchRefused(f"{url}: what came does not fit the signed hash")
 
@@ -85,7 +85,7 @@ async def _download(client: Client, url: str, need: Need, store: MediaStore, hav
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise FetchRefused(f"{url}: a web page instead of sound; is a sign-in page in between?")
         announced = response.headers.get("Content-Length", "")
-        if announced.isdecimal() and have_bytes + int(announced) > need.size_bytes:
+        if announced.isdecimal() and have_bytes + int(announced) != need.size_bytes:
             raise FetchRefused(f"{url}: {have_bytes + int(announced)} bytes instead of {need.size_bytes}")
         with part.open("ab" if resumed else "wb") as file:
             try:

@@ -21,6 +21,7 @@ from broadcast.wire.documents import Ack, Beat, PlayReport, Programme, ReceiverS
 from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest, order_key_text
 from broadcast.wire.trust import seal
 from receivers import identity
+from receivers.lab.relay import Relay
 from receivers.tasks import end
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ PAGE = b"<html>Please sign in to use this Wi-Fi</html>"
 class HttpServer:
     """Serves `bodies` by name, with Range. One of `faults` is taken by each request.
 
-    They are cut:N (after N bytes), held (in the middle, until `gate`), html and page (a portal), longer, altered, 404,
-    and plain (no Range).
+    They are cut:N (after N bytes), held (in the middle, until `gate`), html, page and bare (a portal), longer, altered,
+    404, and plain (no Range).
     """
 
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -76,6 +77,9 @@ class HttpServer:
         if body is None or fault == "404":
             self._head(writer, 404, 0, "text/plain")
             return
+        if fault == "bare":
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + PAGE)
+            return
         if fault in {"html", "page"}:  # a portal that says what it is, and one that does not
             self._head(writer, 200, len(PAGE), "text/html" if fault == "html" else "audio/ogg")
             writer.write(PAGE)
@@ -100,40 +104,6 @@ class HttpServer:
         phrase = HTTPStatus(status).phrase
         head = f"HTTP/1.1 {status} {phrase}\r\nContent-Length: {length}\r\nContent-Type: {kind}\r\n{more}"
         writer.write(f"{head}Connection: close\r\n\r\n".encode())
-
-
-@dataclass
-class Relay:
-    """A link that can be cut: passes connections on to `target` while it listens."""
-
-    target: int
-    port: int = 0
-    listener: asyncio.Server | None = None
-    ends: set[asyncio.StreamWriter] = field(default_factory=set)
-
-    async def mend(self) -> None:
-        self.listener = await asyncio.start_server(self._pass, HOST, self.port)
-        self.port = self.listener.sockets[0].getsockname()[1]
-
-    def cut(self) -> None:
-        if self.listener is not None:
-            self.listener.close()
-        for writer in self.ends:
-            writer.close()
-        self.ends.clear()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        onward, back = await asyncio.open_connection(HOST, self.target)
-        self.ends |= {writer, back}
-        await asyncio.gather(_copy(reader, back), _copy(onward, writer))
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while block := await reader.read(65536):
-            writer.write(block)
-            await writer.drain()
-    writer.close()
 
 
 @dataclass

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from receivers.lab.horns import VirtualHorns
+    from receivers.lab.relay import Relay
     from tests.receivers.daemon.conftest import Desk
-    from tests.receivers.daemon.online.conftest import Centre, Relay
+    from tests.receivers.daemon.online.conftest import Centre
 
 S = 1_000_000
 
