@@ -49,12 +49,14 @@ def groups(show: Present, item: ReceiverDetail) -> list[Group]:
 
 def settings(show: Present, item: ReceiverDetail) -> list[Fact]:
     """How it was set by people."""
-    lead, tail = (show.number(ms / 1000, 1) for ms in (item.amplifier_lead_ms, item.amplifier_tail_ms))
+    lead, tail = (
+        show.number(ms / 1000, 1 if ms % 1000 else 0) for ms in (item.amplifier_lead_ms, item.amplifier_tail_ms)
+    )
     say = show.translations.gettext
     amplifier = say(N_("on %(lead)s s before a sound, off %(tail)s s after it")) % {"lead": lead, "tail": tail}
     switched = item.amplifier_lead_ms or item.amplifier_tail_ms
     test = say(N_("every day at %(time)s")) % {"time": item.self_test_at} if item.self_test_at else say(N_("none"))
-    messages = ", ".join(f"{message.title} ({message.name})" for message in item.messages)
+    messages = "\n".join(f"{message.title} ({message.name})" for message in item.messages)
     return [
         Fact(label=say(N_("Volume by hour")), value=volume_said(show, item.volume_by_hour)),
         Fact(label=say(N_("Amplifier switched")), value=amplifier if switched else say(N_("with the sound"))),
@@ -64,13 +66,13 @@ def settings(show: Present, item: ReceiverDetail) -> list[Fact]:
 
 
 def volume_said(show: Present, volume_by_hour: list[int] | None) -> str:
-    """`05:00–21:00 80 %, 21:00–05:00 40 %`."""
+    """`05:00–21:00: 80 %`, each on a line."""
     rows = volume_rows(volume_by_hour) or [(0, 100)]
     if len(rows) == 1:
         return show.translations.gettext(N_("%(percent)s %% all day")) % {"percent": rows[0][1]}
     ends = [hour for hour, _percent in (*rows[1:], rows[0])]
-    return ", ".join(
-        f"{hour:02d}:00–{end:02d}:00\u00a0{percent}\u00a0%" for (hour, percent), end in zip(rows, ends, strict=True)
+    return "\n".join(
+        f"{hour:02d}:00–{end:02d}:00: {percent} %" for (hour, percent), end in zip(rows, ends, strict=True)
     )
 
 
@@ -87,7 +89,7 @@ def _sound(show: Present, item: ReceiverDetail) -> tuple[Fact, ...]:
     volume = f"{item.volume_percent} %" if item.volume_percent is not None else ""
     level = show.dbfs(item.heard_dbfs) if item.heard_dbfs is not None else ""
     return (
-        _state(show, N_("Now"), words.look(words.PLAYER, item.player) if item.player else None),
+        _state(show, N_("At the moment"), words.look(words.PLAYER, item.player) if item.player else None),
         _measured(show, N_("Volume"), volume),
         Fact(label=say(N_("Level last heard")), value=level or say(N_("nothing yet")), at=item.heard_at),
         _last_test(show, item),

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from broadcast.trustroot.folder import load_or_make
 from broadcast.wire import enrolment_code
-from scheduler.fleet.models import StoredReport
+from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from web.centre import Centre
@@ -90,6 +90,33 @@ def test_the_volume_has_24_hours(admin: TestClient, receiver: dict[str, Any]) ->
     assert admin.put(path, json={"volume_by_hour": [50] * 24}, headers=FIRST).json()["volume_by_hour"] == [50] * 24
 
 
+def test_amplifier_test_and_budget_are_set_and_read(admin: TestClient, receiver: dict[str, Any]) -> None:
+    path = f"/api/v1/receivers/{receiver['id']}"
+    asked = {"amplifier_lead_ms": 300, "self_test_at": "12:15", "self_test_level_dbfs": -30.5, "month_budget_mb": 800}
+    changed = admin.patch(path, json=asked, headers=FIRST).json()
+    assert {name: changed[name] for name in asked} == asked
+    assert (changed["amplifier_tail_ms"], changed["messages"], changed["clock"]) == (0, [], None)
+    for wrong in (
+        {"amplifier_lead_ms": 10_001},
+        {"self_test_at": "24:00"},
+        {"self_test_level_dbfs": -5},
+        {"month_budget_mb": 0},
+        {"messages": [{"name": "Báo cháy", "recording_id": "x"}]},
+        {"messages": [{"name": "fire", "recording_id": "x"}]},
+    ):
+        assert admin.patch(path, json=wrong, headers={"If-Match": '"2"'}).status_code == 422, wrong
+
+
+def test_a_self_test_needs_no_version_but_a_machine(
+    centre: Centre, admin: TestClient, receiver: dict[str, Any]
+) -> None:
+    path = f"/api/v1/receivers/{receiver['id']}/self-test"
+    assert (admin.post(path).status_code, admin.post(path).json()["code"]) == (409, "not_enrolled")
+    with centre.store.writing() as db:
+        db.get_one(Receiver, receiver["id"]).enrolled_at = centre.clock.now()
+    assert admin.post(path).json()["self_test_asked_at"] is not None
+
+
 def test_creating_twice_with_one_key_makes_one(admin: TestClient, places: Any) -> None:
     body, key = {"zone_id": places.leng_1, "name": "Loa"}, {"Idempotency-Key": "k1"}
     first, second = (admin.post("/api/v1/receivers", json=body, headers=key) for _time in range(2))
@@ -122,6 +149,8 @@ def test_another_communes_receiver_does_not_exist(
         them.patch(path, json={"note": "x"}, headers=FIRST),
         them.put(f"{path}/volume", json={"volume_by_hour": None}, headers=FIRST),
         them.post(f"{path}/move", json={"zone_id": places.van_1}, headers=FIRST),
+        them.get(f"{path}/message-choices"),
+        them.post(f"{path}/self-test"),
         them.post(f"{path}/enrolment-code"),
         them.post(f"{path}/revoke", headers=FIRST),
     ]

@@ -1,0 +1,74 @@
+"""Everything that a receiver can say has words in every language."""
+
+from enum import StrEnum
+from gettext import NullTranslations
+
+import pytest
+
+from broadcast.wire.documents import Hearing
+from broadcast.wire.fault_codes import FaultCode
+from broadcast.wire.trust import Reason as OrderReason
+from receivers import ledger, outbox, verdict
+from receivers.clock_trust import Doubt
+from receivers.life import Hands, Horn
+from scheduler.fleet.results import Result
+from scheduler.fleet.schemas import Condition
+from scheduler.timeline import Reason
+from web import i18n
+from web.pages import words
+
+REASONS = {
+    ledger.NOT_RUNNING,
+    ledger.ORDER_LATE,
+    ledger.MEDIA_MISSING,
+    ledger.MEDIA_LATE,
+    ledger.CANCELLED,
+    ledger.INTERRUPTED,
+    ledger.LATE,
+    ledger.STOPPED,
+    ledger.CLOCK,
+    ledger.UNKNOWN,
+    ledger.NOT_HEARD_BY_MICROPHONE,
+    verdict.HIGHER_CLASS,
+    verdict.DEVICE,
+    outbox.LOST,
+    *(reason.value for reason in Reason),
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (words.FAULT, FaultCode),
+        (words.ORDER_REFUSED, OrderReason),
+        (words.DOUBT, Doubt),
+        (words.MICROPHONE, Hearing),
+        (words.AIRING, Result),
+        (words.RECEIVER, Condition),
+        (words.PLAYER, Horn),
+    ],
+)
+def test_whatever_a_receiver_says_has_words(table: dict[str, object], said: type[StrEnum]) -> None:
+    assert set(said) <= table.keys()
+
+
+def test_the_other_states_of_a_receivers_life_have_words() -> None:
+    assert {Hands.STOPPED.value, "off"} <= words.PLAYER.keys()
+
+
+def test_every_reason_has_words_and_an_unknown_one_is_shown_as_it_is() -> None:
+    assert words.REASON.keys() >= REASONS
+    plain = NullTranslations()
+    assert words.reason(plain, "of_a_newer_receiver") == "of_a_newer_receiver"
+    assert words.reason(plain, "") == ""
+
+
+def test_a_replacement_that_was_heard_is_said() -> None:
+    said = words.reason(i18n.translations("vi"), "media_missing, fallback heard")
+    assert said == "không có âm thanh, đã phát bản thay thế"
+
+
+def test_only_what_is_well_is_green() -> None:
+    good = {word for table in (words.RECEIVER, words.PLAYER) for word, look in table.items() if look.tone == "good"}
+    assert good == {"online"}
+    assert {word for word, look in words.AIRING.items() if look.tone == "good"} == {"heard"}
