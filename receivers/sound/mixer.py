@@ -1,7 +1,8 @@
 """Gains, fades and the way from float to 16-bit (pure).
 
 - A voice's gain is a function of the device frame alone: it rises over `FADE_FRAMES` from `rise_from` and is back at
-  zero at `fall_to`. So a fade adds no step larger than `peak * gain / FADE_FRAMES` to what the sound itself does.
+  zero at `fall_to`; where both are at work the lower counts. So a fade adds no step larger than
+  `peak * gain / FADE_FRAMES` to what the sound itself does.
 - Samples are float, full scale 1.0; what is beyond full scale after mixing is held at full scale, and counted.
 """
 
@@ -28,16 +29,15 @@ def envelope(first: int, count: int, rise_from: int | None, fall_to: int | None)
     if not rising and not falling:
         return None
     frames = np.arange(first, first + count)
-    gain = np.ones(count, dtype=np.float32)
-    if rising and rise_from is not None:
-        gain *= np.clip((frames - rise_from) / FADE_FRAMES, 0.0, 1.0).astype(np.float32)
-    if falling and fall_to is not None:
-        gain *= np.clip((fall_to - frames) / FADE_FRAMES, 0.0, 1.0).astype(np.float32)
-    return gain
+    into = frames - rise_from if rising and rise_from is not None else FADE_FRAMES
+    left = fall_to - frames if falling and fall_to is not None else FADE_FRAMES
+    return (np.clip(np.minimum(into, left), 0, FADE_FRAMES) / FADE_FRAMES).astype(np.float32)
 
 
 def to_pcm(mix: Samples) -> tuple[Pcm, int]:
     """16-bit samples, rounded to nearest, and how many were beyond full scale. Not-a-number becomes silence."""
+    if mix.size and mix.max() <= 1.0 and mix.min() >= -1.0:  # never so with a not-a-number
+        return np.rint(mix * FULL_SCALE).astype(np.int16), 0
     scaled = np.rint(np.clip(np.nan_to_num(mix), -2.0, 2.0) * FULL_SCALE)
     clipped = int(np.count_nonzero(np.abs(scaled) > FULL_SCALE))
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE).astype(np.int16), clipped

@@ -147,7 +147,7 @@ class Stage:
 
     def _steer(self, first: int, timebase: Timebase) -> None:
         for voice in self._voices:
-            if voice.is_cut:
+            if voice.is_cut or voice.is_leaving:
                 continue
             if abs(voice.late_us(timebase)) <= RESYNC_US:
                 voice.steer(timebase)

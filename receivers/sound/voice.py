@@ -1,6 +1,7 @@
 """One piece while it sounds: its place among the device's frames, its fades, what came of it (pure)."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -45,7 +46,9 @@ class Voice:
         self._cut_to: int | None = None
         self._lost_before = lost
         self._track = Track(source, start, position)
-        self._rise_from = start if position else None
+        self._rises = position > 0  # a file's own beginning is not faded
+        self._level = 0.0  # of the fades, 0..1, at the last frame that sounded
+        self._jump: tuple[int, int] | None = None  # (device frame, file position)
         self._gain = from_db(cue.gain_db)
         self._frames_played = 0
 
@@ -66,14 +69,20 @@ class Voice:
         """Read on at the pace that keeps the file to its place."""
         self._track.set_pace(pace_ppm(self.late_us(timebase), timebase.drift_ppm, timebase.doubt_us))
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it fades out to jump elsewhere."""
+        return self._jump is not None
+
     def jump(self, frame: int, timebase: Timebase) -> None:
-        """From device frame `frame` on play what is due there; fades in again."""
-        self._track.jump(frame, round(due_position(self.cue, timebase.us_at(frame))))
-        self._rise_from = frame
+        """Fade out from device frame `frame` on, then in again with what is due there."""
+        frame = self._silent_from(frame)
+        self._jump = (frame, round(due_position(self.cue, timebase.us_at(frame))))
 
     def last_frame(self) -> tuple[int, int | None]:
         """Device frame past the last that will sound as far as is known now, and the same if it is to fade there."""
         cue_end = self._track.frame_of((self.cue.end_us - self.cue.origin_us) * RATE_HZ // US_PER_S)
+        cue_end = max(cue_end, self._silent_from(self._track.frame))  # an end that was moved is faded to all the same
         file_end = None if self.source.end_frame is None else self._track.frame_of(self.source.end_frame)
         if self._cut_to is not None and self._cut_to < cue_end:
             cue_end = self._cut_to
@@ -94,19 +103,35 @@ class Voice:
         high = min(max(low, last - first), len(mix))
         if high == low:
             return slice(low, low), 0
-        sound, missing = self._read(first + low, high - low)
-        gain = envelope(first + low, high - low, self._rise_from, fall_to)
-        if gain is not None:
-            sound *= gain
-        mix[low:high] += sound * self._gains(len(sound))
+        turn = high if self._jump is None else min(high, max(low, self._jump[0] - first))
+        missing = self._add(mix[low:turn], first + low, fall_to)
+        if self._jump is not None and turn < high:
+            self._track.jump(*self._jump)
+            self._jump, self._level = None, 0.0
+            missing += self._add(mix[turn:high], first + turn, fall_to)
         return slice(low, high), missing
 
-    def _read(self, frame: int, count: int) -> tuple[Samples, int]:
-        sound, missing = self._track.read(frame, count)
-        self._frames_played += count - missing
-        if missing:
-            self._rise_from = frame + count  # whenever the sound comes back, it comes back softly
-        return sound, missing
+    def _add(self, mix: Samples, first: int, fall_to: int | None) -> int:
+        """Add own sound to all of `mix`; returns how much of it was silent for want of sound."""
+        if not len(mix):
+            return 0
+        if self._jump is not None:
+            fall_to = min(self._jump[0], self._jump[0] if fall_to is None else fall_to)
+        rise_from = first - 1 - round(self._level * FADE_FRAMES) if self._rises else None
+        gain = envelope(first, len(mix), rise_from, fall_to)
+        sound, missing = self._track.read(first, len(mix))
+        self._frames_played += len(mix) - missing
+        self._rises = True
+        # Whenever sound that was missing comes back, it comes back softly.
+        self._level = 0.0 if missing else 1.0 if gain is None else float(gain[-1])
+        if gain is not None:
+            sound *= gain
+        mix += sound * self._gains(len(sound))
+        return missing
+
+    def _silent_from(self, frame: int) -> int:
+        """The earliest device frame at which it can have faded out when it begins to at `frame`."""
+        return max(frame, frame - 1 + ceil(self._level * FADE_FRAMES - 0.01))  # but for rounding
 
     def clock(self, frame: int, timebase: Timebase, lost: Lost) -> None:
         """Measure when the first frame was heard, better as more is known, until the card loses time."""
@@ -115,11 +140,14 @@ class Voice:
             self.started_us = timebase.us_at(self.start)
 
     def _gains(self, count: int) -> Samples | float:
-        """The cue's gain for the next `count` frames; a new one is reached over the block, without a click."""
-        before, self._gain = self._gain, from_db(self.cue.gain_db)
-        if before == self._gain:
-            return before
-        return np.linspace(before, self._gain, count, dtype=np.float32)
+        """The cue's gain for the next `count` frames; a new one is reached at the pace of a fade."""
+        gain = from_db(self.cue.gain_db)
+        if gain == self._gain:
+            return gain
+        way = np.arange(1, count + 1, dtype=np.float32) / FADE_FRAMES
+        ramp = np.minimum(self._gain + way, gain) if gain > self._gain else np.maximum(self._gain - way, gain)
+        self._gain = float(ramp[-1]) if len(ramp) and way[-1] < abs(gain - self._gain) else gain
+        return np.asarray(ramp, dtype=np.float32)
 
     def measure(self, written: Pcm, clipped_frames: int, missing_frames: int) -> None:
         self.meter.add(written, clipped_frames, missing_frames)

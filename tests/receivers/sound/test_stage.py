@@ -257,7 +257,7 @@ def test_an_end_moved_while_it_sounds_is_kept() -> None:
     assert not sound[75_000:].any()
 
 
-def test_a_new_gain_is_reached_within_a_block_and_without_a_step() -> None:
+def test_a_new_gain_is_reached_within_a_fade_and_without_a_step() -> None:
     horn = Horn()
     loud = _cue("a", 14_400, 200_000)
     horn.plan(loud)
@@ -267,7 +267,7 @@ def test_a_new_gain_is_reached_within_a_block_and_without_a_step() -> None:
     sound = horn.sound().astype(float)
     gain = sound[14_400:96_000] / _value("0", np.arange(81_600))
     assert gain[: 48_000 - 14_400].min() == 1.0
-    assert np.abs(gain[48_000 + BLOCK - 14_400 :] - 0.1)[sound[48_000 + BLOCK :] > 100].max() < 0.01
+    assert np.abs(gain[48_000 + FADE_FRAMES - 14_400 :] - 0.1)[sound[48_000 + FADE_FRAMES :] > 100].max() < 0.01
     assert np.abs(np.diff(gain[sound[14_400:] > 500])).max() < 0.01
 
 
