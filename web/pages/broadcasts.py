@@ -268,6 +268,7 @@ def _done(page: Page, airing: AiringOut, reports: Sequence[ReportView], names: d
             "name": names.get(report.receiver_id, report.receiver_id),
             "state": report.result,
             "reason": words.reason(page.translations, report.reason),
+            "microphone": words.look(words.MICROPHONE, report.heard.verdict.value).word if report.heard else "",
             "start_at": report.start_at,
             "start_error_us": report.start_error_us,
             "rms_dbfs": report.rms_dbfs,

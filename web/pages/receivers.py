@@ -65,6 +65,7 @@ class Played(Struct, frozen=True, kw_only=True):
     """A row of what it played: what that was, and what device and microphone say."""
 
     report: ReportView
+    result: words.Look
     title: str
     href: str
     reason: str
@@ -229,6 +230,7 @@ def _played_row(page: Page, report: ReportView, titles: Mapping[str, str]) -> Pl
         href = f"/broadcasts/{report.broadcast_id}"
     return Played(
         report=report,
+        result=words.UNKNOWN if report.of is ReportOf.LOST else words.look(words.AIRING, report.result),
         title=title,
         href=href,
         reason=words.reason(page.translations, report.reason),

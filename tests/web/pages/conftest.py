@@ -34,6 +34,7 @@ PROBLEMS = {
     "BadRecurrence": 1,
     "NotSignedIn": 1,
     "PreconditionRequired": 1,
+    "PydanticCustomError": 1,
     "NotPossible": 2,
 }
 KEYWORDS = {**DEFAULT_KEYWORDS, "count": (1, 2)}

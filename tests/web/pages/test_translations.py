@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from babel.messages.catalog import Message as BabelMessage
 from babel.messages.pofile import read_po
 
 from web import i18n
@@ -16,23 +17,26 @@ def first(message: str | list[str] | tuple[str, ...]) -> str:
     return message if isinstance(message, str) else message[0]
 
 
+def catalogue(language: str) -> list[BabelMessage]:
+    """What all files of a language hold."""
+    found: list[BabelMessage] = []
+    for path in sorted((i18n.LOCALES / language).glob("*.po")):
+        with path.open("rb") as file:
+            found += [message for message in read_po(file, locale=language) if message.id]
+    return found
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_sentence_is_missing(language: str, sentences: dict[Message, str]) -> None:
     assert len(sentences) > 400
-    with (i18n.LOCALES / language / "messages.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    kept = {first(message.id) for message in catalogue if message.id and all(message.string or ())}
+    kept = {first(message.id) for message in catalogue(language) if all(message.string or ())}
     missing = {first(message): place for message, place in sentences.items() if first(message) not in kept}
     assert missing == {}
 
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_nothing_is_fuzzy_and_places_match(language: str) -> None:
-    with (i18n.LOCALES / language / "messages.po").open("rb") as file:
-        catalogue = read_po(file, locale=language)
-    for message in catalogue:
-        if not message.id:
-            continue
+    for message in catalogue(language):
         assert not message.fuzzy, message.id
         said = message.string if isinstance(message.string, tuple) else (message.string,)
         for text in said:
