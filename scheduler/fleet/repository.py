@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
 from sqlmodel import Session, col, delete, select
 
 from broadcast.wire.documents import BroadcastClass
@@ -51,11 +51,22 @@ def reports(db: Session, receiver_id: str, *, before: int | None, limit: int) ->
 
 
 def reports_below(
-    db: Session, paths: Collection[str], conditions: Collection[ColumnElement[bool]], limit: int
+    db: Session,
+    paths: Collection[str],
+    conditions: Collection[ColumnElement[bool]],
+    *,
+    after: tuple[datetime, str, int] | None = None,
+    limit: int,
 ) -> Sequence[StoredReport]:
-    """Reports of the receivers of these zones and below, latest planned start first."""
+    """Reports of the receivers of these zones and below, latest planned start first, then by receiver and number.
+
+    `after` has these three of the last one that was had already.
+    """
     query = select(StoredReport).join(Receiver, col(Receiver.id) == StoredReport.receiver_id)
     query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths), *conditions)
+    if after is not None:
+        start, rest = col(StoredReport.planned_start_at), tuple_(StoredReport.receiver_id, StoredReport.number)
+        query = query.where(or_(start < after[0], and_(start == after[0], rest > after[1:])))
     latest = (col(StoredReport.planned_start_at).desc(), col(StoredReport.receiver_id), col(StoredReport.number))
     return db.exec(query.order_by(*latest).limit(limit)).all()
 

@@ -314,6 +314,11 @@ class ReportView(BaseModel):
     received_at: datetime
 
 
+class ReportPage(BaseModel):
+    items: list[ReportView]
+    next: str | None = Field(None, description="`after` of the next page; null on the last one.")
+
+
 class ReportList(BaseModel):
     items: list[ReportView]
     next: int | None = Field(None, description="`before` of the next page; null on the last one.")

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col
 
+from broadcast.clock import from_us, to_us
 from broadcast.wire import enrolment_code, topics
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.fleet import prepared, repository, views
@@ -26,6 +27,7 @@ from scheduler.fleet.schemas import (
     ReceiverVolume,
     RecordingChoice,
     ReportList,
+    ReportPage,
 )
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
@@ -97,11 +99,27 @@ def reports(
     return ReportList(items=items, next=items[-1].number if len(rows) > limit else None)
 
 
-def all_reports(db: Session, actor: Actor, now: datetime, asked: ReportFilter, *, limit: int) -> ReportList:
-    """What the receivers of the actor's zones measured, latest planned start first."""
+def all_reports(
+    db: Session, actor: Actor, now: datetime, asked: ReportFilter, *, limit: int, after: str | None = None
+) -> ReportPage:
+    """What the receivers of the actor's zones measured, latest planned start first; `after` is the last page's next."""
     paths = zones.paths_of(db, actor.zones_for(Action.RECEIVER_READ, now))
-    rows = repository.reports_below(db, paths, asked.conditions(), limit)
-    return ReportList(items=[views.report(row) for row in rows])
+    place = _place(after) if after is not None else None
+    rows = repository.reports_below(db, paths, asked.conditions(), after=place, limit=limit + 1)
+    items = [views.report(row) for row in rows[:limit]]
+    last = items[-1] if len(rows) > limit else None
+    return ReportPage(
+        items=items, next=f"{to_us(last.planned_start_at)}.{last.number}.{last.receiver_id}" if last else None
+    )
+
+
+def _place(after: str) -> tuple[datetime, str, int]:
+    """The planned start, receiver and number in a page's `next`; Invalid if it is none."""
+    try:
+        start_us, number, receiver_id = after.split(".", 2)
+        return from_us(int(start_us)), receiver_id, int(number)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("bad_cursor", "This is no page that was given.", field="after") from error
 
 
 def create(db: Session, actor: Actor, now: datetime, new: ReceiverNew) -> ReceiverDetail:

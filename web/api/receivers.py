@@ -18,6 +18,7 @@ from scheduler.fleet.schemas import (
     ReceiverVolume,
     RecordingChoice,
     ReportList,
+    ReportPage,
 )
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
@@ -187,11 +188,12 @@ def list_reports(
     broadcast_id: Annotated[str | None, Query(max_length=64)] = None,
     since: Annotated[Moment | None, Query(description="Planned to start then or later.")] = None,
     until: Annotated[Moment | None, Query(description="Planned to start before.")] = None,
+    after: Annotated[str | None, Query(max_length=80, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
-) -> ReportList:
-    """What the receivers of your zones measured, by planned start; `until` the last one's start has those before it."""
+) -> ReportPage:
+    """What the receivers of your zones measured, latest planned start first."""
     asked = service.ReportFilter(airing_id=airing_id, broadcast_id=broadcast_id, since=since, until=until)
-    return service.all_reports(db, actor, now, asked, limit=limit)
+    return service.all_reports(db, actor, now, asked, limit=limit, after=after)
 
 
 def _told(response: Response, detail: ReceiverDetail) -> ReceiverDetail:

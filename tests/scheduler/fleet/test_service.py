@@ -322,6 +322,27 @@ def test_reports_come_latest_first_in_pages(placed: Store, made: Callable[..., R
     assert rest.next is None
 
 
+def test_reports_of_many_receivers_come_in_pages_each_once(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    ids = [made().id for _one in range(3)]
+    with placed.writing() as db:
+        for receiver_id in ids:
+            starts = (now, now, now - timedelta(microseconds=1))
+            db.add_all(report(receiver_id, n, now, planned_start_at=start) for n, start in enumerate(starts, 1))
+    got, after = [], None
+    with placed.reading() as db:
+        while True:
+            page = service.all_reports(db, OPERATOR, now, service.ReportFilter(), limit=2, after=after)
+            got += [(item.receiver_id, item.number) for item in page.items]
+            if page.next is None:
+                break
+            after = page.next
+        with pytest.raises(Invalid):
+            service.all_reports(db, OPERATOR, now, service.ReportFilter(), limit=2, after="1.x")
+    assert got == [(key, n) for key in sorted(ids) for n in (1, 2)] + [(key, 3) for key in sorted(ids)]
+
+
 def test_a_report_says_what_it_is_of_and_what_the_microphone_adds(
     placed: Store, made: Callable[..., ReceiverDetail], now: datetime
 ) -> None:
