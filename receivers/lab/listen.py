@@ -37,7 +37,8 @@ PERIOD_MS = 20
 PAUSE_US = 2_000  # a read that waited longer than this begins a period
 DENSE_US = 300  # prompt arrivals lie within this
 BIN_FRAMES = RATE_HZ  # arrivals of a second make one point of the line
-NEAR_FRAMES = 8 * RATE_HZ  # points this near a frame tell its time
+NEAR_FRAMES = 8 * RATE_HZ  # points this near a frame tell the slope
+HERE_FRAMES = 5 * RATE_HZ // 2  # and these its time: a card that loses time does it at once
 FIRST_SOUND_S = 5.0
 
 Arrival = tuple[int, int]  # frame, monotonic us
@@ -65,7 +66,8 @@ class Recording:
         near = points[np.abs(points[:, 0] - frame) <= NEAR_FRAMES]
         frames, late_us = (near if len(near) else points).T
         slope = _slope(frames, late_us)
-        late_here_us = float(np.median(late_us - slope * (frames - frame)))
+        here = np.abs(frames - frame) <= max(HERE_FRAMES, np.abs(frames - frame).min())
+        late_here_us = float(np.median((late_us - slope * (frames - frame))[here]))
         return late_here_us + frame * US_PER_FRAME + self.wall_offset_us
 
     def frame_at(self, utc_us: float) -> int:

