@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,6 @@ from scheduler.fleet.inbox import MAX_REPORT_BYTES, MAX_STATE_BYTES
 from scheduler.fleet.intake import store_reports
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.ingest import SILENT_US, Ingest
-from scheduler.store import engine
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
 
@@ -247,22 +247,20 @@ async def test_what_is_far_too_large_is_not_even_kept(ingest: Ingest, store: Sto
 
 
 async def test_a_last_will_outlives_a_busy_database(
-    sqlite_store: Store, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    impatient_store: Store, clock: ManualClock, away: Callable[[], AbstractContextManager[None]]
 ) -> None:
-    add_receivers(sqlite_store, "r1", "r2")
-    ingest = Ingest(sqlite_store, Bus("127.0.0.1", 1, ssl.create_default_context, clock), clock, Changes())
+    add_receivers(impatient_store, "r1", "r2")
+    ingest = Ingest(impatient_store, Bus("127.0.0.1", 1, ssl.create_default_context, clock), clock, Changes())
     for receiver_id in ("r1", "r2"):
         ingest.take(said(ReceiverState(online=True, at_us=1), receiver_id))
     await ingest.write()
     for receiver_id in ("r1", "r2"):
         ingest.take(said(ReceiverState(online=False, at_us=1), receiver_id))
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.01)
-    with sqlite_store.writing():
+    with away():
         await ingest.write()
-    monkeypatch.undo()
     ingest.take(said(ReceiverState(online=True, at_us=2), "r2"))
     await ingest.write()
-    assert (receiver(sqlite_store).online, receiver(sqlite_store, "r2").online) == (False, True)
+    assert (receiver(impatient_store).online, receiver(impatient_store, "r2").online) == (False, True)
 
 
 async def test_watchers_are_told_what_changed_and_only_that(store: Store, clock: ManualClock) -> None:
