@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from broadcast.wire.documents import Airing, AiringId, Heard, Hearing, Media, Outcome, PlayReport
+from broadcast.wire.documents import Airing, AiringId, BroadcastClass, Heard, Hearing, Media, Outcome, PlayReport
 from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S
 
 SILENT_DBFS = -60.0  # below this a horn gives out nothing that a person hears
@@ -39,6 +39,13 @@ NOT_HEARD_BY_MICROPHONE = "not_heard_by_microphone"
 Part = tuple[int, int]  # an interval in which something sounded
 
 
+class Past(Struct, frozen=True):
+    """When an airing sounded that is over."""
+
+    cls: BroadcastClass
+    parts: tuple[Part, ...]
+
+
 class Piece(Struct, frozen=True, kw_only=True):
     """One go of sound, as measured at the device; `offset_us` is where in the file its cue began.
 
@@ -58,6 +65,7 @@ class Piece(Struct, frozen=True, kw_only=True):
     peak_dbfs: float | None
     finished: bool
     error: str | None = None
+    ended_by_us: int | None = None
     clipped_frames: int = 0
     heard: Heard | None = None
 
@@ -68,11 +76,12 @@ class Piece(Struct, frozen=True, kw_only=True):
         return begun and self.finished
 
 
-def lost_piece(airing_id: str, start_us: int, offset_us: int = 0) -> Piece:
-    """A piece that began, and whose measurements were lost with the power."""
+def lost_piece(airing_id: str, start_us: int, offset_us: int = 0, ended_by_us: int | None = None) -> Piece:
+    """A piece that began, and whose measurements were lost with the power; it had ended by `ended_by_us`."""
     return Piece(
         airing_id=airing_id,
         offset_us=offset_us,
+        ended_by_us=ended_by_us,
         late_us=0,
         start_us=start_us,
         start_error_us=None,
@@ -149,15 +158,15 @@ def _heard(pieces: Sequence[Piece]) -> Heard | None:
     return max(judged, key=lambda piece: piece.frames).heard if judged else None
 
 
-def parts(pieces: Sequence[Piece], duration_us: int, until_us: int) -> tuple[Part, ...]:
-    """When an airing sounded. A piece whose end is not known sounded up to the next one, `until_us` or its own end."""
+def parts(pieces: Sequence[Piece], duration_us: int) -> tuple[Part, ...]:
+    """When an airing sounded. A piece whose end is not known counts as long as it can have been."""
     found: list[Part] = []
-    for piece in reversed(pieces):
+    for piece in pieces:
         if piece.start_us is not None:
             longest_us = piece.start_us + duration_us - piece.offset_us
-            found.append((piece.start_us, min(until_us, longest_us) if piece.end_us is None else piece.end_us))
-            until_us = piece.start_us
-    return tuple((start_us, end_us) for start_us, end_us in reversed(found) if start_us < end_us)
+            by_us = longest_us if piece.ended_by_us is None else min(longest_us, piece.ended_by_us)
+            found.append((piece.start_us, by_us if piece.end_us is None else piece.end_us))
+    return tuple((start_us, end_us) for start_us, end_us in found if start_us < end_us)
 
 
 def level_dbfs(pieces: Sequence[Piece]) -> float | None:

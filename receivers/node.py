@@ -226,8 +226,11 @@ class Node:
         usable = self._store.ready.keys()
         self._learn(settings, now_us)
         known = self.known
-        lived = past.lived(self.airings.values(), self.outbox, self.resolution, now_us)
-        intended = plan.intend(self.airings, settings, usable, known.able_us, broken=known.broken, lived=lived)
+        gone = past.gone(self.airings, self.outbox)
+        lived = past.lived([*self.airings.values(), *gone], self.outbox, self.resolution, now_us)
+        intended = plan.intend(
+            self.airings, settings, usable, known.able_us, broken=known.broken, lived=lived, gone=gone
+        )
         before, self.resolution = self.resolution, past.going_on(self.resolution, intended, now_us)
         known.places = past.places(known.places, before, self.resolution, now_us)
         self._stories = self._tell(settings, now_us)

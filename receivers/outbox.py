@@ -23,14 +23,13 @@ from msgspec import Struct
 
 from broadcast.wholefile import append, make_folder, write_whole
 from broadcast.wire.documents import Outcome, PlayReport
-from receivers.ledger import Part, Piece, Planned, lost_piece, parts
+from receivers.ledger import Past, Piece, Planned, lost_piece, parts
 from receivers.quarantine import keep_copy, open_folder, put_aside
 
 JOURNAL = "journal"
 COMPACT_BYTES = 128 * 1024
 REMEMBER_US = 3 * 24 * 3600 * 1_000_000  # longer than the 24 h that are looked back on
 LOST = "record_lost"
-EVER_US = 2**62
 MAX_PENDING = 10_000  # some 8 MB of memory; a village has less than 60 airings a day
 
 
@@ -63,7 +62,7 @@ class Base(Struct, frozen=True, kw_only=True, tag="base"):
     number: int
     acknowledged: int
     over: dict[str, int]
-    sounded: dict[str, tuple[Part, ...]] = {}
+    sounded: dict[str, Past] = {}
 
 
 Record = Reported | Sounded | Began | Base
@@ -86,7 +85,7 @@ class Outbox:
         self.acknowledged = 0
         self.pending: dict[int, PlayReport] = {}
         self.over: dict[str, int] = {}
-        self.sounded: dict[str, tuple[Part, ...]] = {}
+        self.sounded: dict[str, Past] = {}
         self.pieces: dict[str, list[Piece]] = {}
         self.planned: dict[str, Planned] = {}
         self.sounding: dict[str, int] = {}
@@ -120,7 +119,7 @@ class Outbox:
         if rotten or lines[-1] or self.sounding:
             for airing_id, at_us in list(self.sounding.items()):
                 offset_us = max(at_us - self.anchors[airing_id], 0)
-                self._apply(Sounded(piece=lost_piece(airing_id, at_us, offset_us)))
+                self._apply(Sounded(piece=lost_piece(airing_id, at_us, offset_us, now_us)))
             self._must_compact = True
             self.flush()
 
@@ -141,7 +140,7 @@ class Outbox:
         self.acknowledged = number
         self.pending = {key: report for key, report in self.pending.items() if key > number}
         self.over = {key: start_us for key, start_us in self.over.items() if start_us > now_us - REMEMBER_US}
-        self.sounded = {key: sounded for key, sounded in self.sounded.items() if key in self.over}
+        self.sounded = {key: past for key, past in self.sounded.items() if key in self.over}
         self._must_compact = self._must_compact or not self.pending or self._size_bytes > COMPACT_BYTES
         if self._must_compact:
             self.flush()
@@ -171,9 +170,10 @@ class Outbox:
                 self.number = max(self.number, report.number)
                 self.pending[report.number] = report
                 self.over[report.airing_id] = report.planned_start_us
-                sounded = parts(self.pieces.get(report.airing_id, ()), report.planned_duration_us, EVER_US)
-                if sounded:
-                    self.sounded[report.airing_id] = sounded
+                planned, pieces = self.planned.get(report.airing_id), self.pieces.get(report.airing_id)
+                if planned is not None and pieces:
+                    past = Past(planned.airing.cls, parts(pieces, report.planned_duration_us))
+                    self.sounded[report.airing_id] = past
                 self.planned.pop(report.airing_id, None)
                 self.pieces.pop(report.airing_id, None)
                 self.sounding.pop(report.airing_id, None)

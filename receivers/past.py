@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from broadcast.wire.documents import Airing
+from broadcast.wire.documents import Airing, Media
 from receivers import ledger
 from receivers.outbox import Outbox
 from scheduler.timeline import Lived, Resolution, Segment
@@ -23,11 +23,22 @@ def lived(airings: Iterable[Airing], outbox: Outbox, before: Resolution, now_us:
     found: dict[str, Lived] = {}
     for airing in airings:
         if airing.id in outbox.over:
-            found[airing.id] = Lived(late_us=now_us, over_us=now_us, parts=outbox.sounded.get(airing.id, ()))
+            known = outbox.sounded.get(airing.id)
+            found[airing.id] = Lived(late_us=now_us, over_us=now_us, parts=_until(now_us, known.parts) if known else ())
         elif airing.start_us <= now_us:
             mine = on_air if on_air is not None and on_air.airing_id == airing.id else None
             found[airing.id] = _lived(airing.id, outbox, mine, now_us)
     return found
+
+
+def gone(airings: Mapping[str, Airing], outbox: Outbox) -> list[Airing]:
+    """What sounded of airings that no programme tells of any more: quotas count it."""
+    nothing = Media(sha256="0" * 64, size_bytes=0, duration_us=0)
+    return [
+        Airing(id=key, broadcast_id="gone", cls=known.cls, start_us=known.parts[0][0], media=(nothing,))
+        for key, known in outbox.sounded.items()
+        if key not in airings and known.parts
+    ]
 
 
 def going_on(before: Resolution, after: Resolution, now_us: int) -> Resolution:
@@ -56,9 +67,13 @@ def _lived(airing_id: str, outbox: Outbox, on_air: Segment | None, now_us: int) 
         begun_us = on_air.start_us
     pieces = [one for one in outbox.pieces.get(airing_id, ()) if begun_us is None or (one.start_us or 0) < begun_us]
     planned = outbox.planned.get(airing_id)
-    sounded = ledger.parts(pieces, planned.media.duration_us, begun_us or now_us) if planned is not None else ()
+    sounded = _until(begun_us or now_us, ledger.parts(pieces, planned.media.duration_us) if planned is not None else ())
     if begun_us is not None and begun_us < now_us:
         sounded = *sounded, (begun_us, now_us)
     if on_air is not None:
         return Lived(late_us=now_us, anchor_us=on_air.anchor_us, goes_on=True, parts=sounded)
     return Lived(late_us=now_us, anchor_us=outbox.anchors.get(airing_id), parts=sounded)
+
+
+def _until(to_us: int, parts: Iterable[ledger.Part]) -> tuple[ledger.Part, ...]:
+    return tuple((start_us, min(end_us, to_us)) for start_us, end_us in parts if start_us < to_us)

@@ -46,11 +46,12 @@ def intend(
     *,
     broken: Collection[str] = (),
     lived: Mapping[str, Lived] | None = None,
+    gone: Iterable[Airing] = (),
 ) -> Resolution:
     """What sounds when, for ever.
 
     `usable` are the SHA-256 verified here, `broken` the airings that failed to play; `ready_us` says since when an
-    airing could have played, `lived` what became of it so far.
+    airing could have played, `lived` what became of it so far; `gone` sounded and is in no programme any more.
     """
     missing = [
         airing
@@ -59,7 +60,7 @@ def intend(
     ]
 
     def resolved(stand_ins: Iterable[Airing]) -> Resolution:
-        everything = [*airings.values(), *stand_ins]
+        everything = [*airings.values(), *gone, *stand_ins]
         without = frozenset(airing.id for airing in missing)
         rules, languages = settings.rules, settings.languages
         return resolve(everything, rules, languages, unavailable=without, ready_us=ready_us, lived=lived)

@@ -148,12 +148,13 @@ def resolve(
     quiet = QuietCalendar(rules)
     for airing in _each_once(airings):
         media = airing.media_for(languages)
+        since_us, past = _ready(airing, media, ready_us or {}), (lived or {}).get(airing.id, AS_PLANNED)
+        entry = _Entry(airing, media, rules, ready_us=since_us, quiet=quiet, lived=past)
+        entries += (_Entry.of_the_past(entry, part) for part in past.parts)
         if not media.duration_us or airing.id in unavailable or media.sha256 in unavailable:
             dropped.append(Dropped(airing_id=airing.id, reason=Reason.MEDIA_MISSING, at_us=airing.start_us))
-            continue
-        since_us, past = _ready(airing, media, ready_us or {}), (lived or {}).get(airing.id, AS_PLANNED)
-        entries.append(_Entry(airing, media, rules, ready_us=since_us, quiet=quiet, lived=past))
-        entries += (_Entry.of_the_past(entries[-1], part) for part in past.parts)
+        else:
+            entries.append(entry)
     sweep = _Sweep(rules)
     sweep.run(sorted(entries, key=lambda entry: (entry.enters_us, entry.key)))
     dropped = sorted(dropped + sweep.dropped, key=attrgetter("at_us", "airing_id"))
@@ -206,6 +207,11 @@ class _Entry:
         until_us, gave_up_us, reason = self._hope(self.enters_us)
         self.hope = max(until_us, self.enters_us + 1) if lived.goes_on else until_us, gave_up_us, reason
         self.other_id: str | None = None
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether rules take nothing from it: an emergency, or what has sounded already."""
+        return self.emergency or self.is_past
 
     @classmethod
     def of_the_past(cls, entry: "_Entry", part: Interval) -> "_Entry":
@@ -334,7 +340,7 @@ class _Sweep:
                 self._drop(entry, reason, gave_up_us)
             elif not entry.left_us:
                 self._drop(entry, Reason.MAX_LENGTH, now_us)
-            elif self._on_air is None and not entry.emergency and not self._sessions.left_us(now_us):
+            elif self._on_air is None and not entry.unbounded and self._sessions.left_us(now_us) <= 0:
                 self._drop(entry, Reason.QUOTA, now_us)
             else:
                 self._begin(entry, now_us)
@@ -348,8 +354,11 @@ class _Sweep:
         self._on_air, self._since_us = entry, now_us
         entry.anchor_us = entry.place(now_us)
         ends: list[tuple[int, Reason | None]] = [(entry.anchor_us + entry.media.duration_us, None), entry.stop]
+        if entry.is_past:
+            ends = [entry.stop]
         if not entry.emergency:
             self._sessions.begin(now_us)
+        if not entry.unbounded:
             ends.append((now_us + entry.left_us, Reason.MAX_LENGTH))
             ends.append((now_us + self._sessions.left_us(now_us), Reason.QUOTA))
         self._ends = min(ends, key=lambda end: end[0])

@@ -77,7 +77,7 @@ def test_a_cut_at_every_byte_loses_only_what_was_being_written(fast_path: Path) 
 def test_a_piece_whose_end_was_never_written_counts_as_begun(tmp_path: Path) -> None:
     _open(tmp_path).add(_began("a"))
     for _ in range(2):  # it stays so however often the power goes
-        assert _open(tmp_path).pieces == {"a": [lost_piece("a", NOON)]}
+        assert _open(tmp_path).pieces == {"a": [lost_piece("a", NOON, ended_by_us=NOON)]}
 
 
 def test_rot_in_the_middle_leaves_no_hole_in_the_numbers(tmp_path: Path) -> None:
