@@ -1,7 +1,6 @@
 """A PulseAudio daemon of its own, with null sinks whose crystal may be off."""
 
 import os
-import platform
 import shutil
 import socket
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from broadcast.clock import SystemClock
+from receivers.lab.faketime import NoFaketime, library
 from receivers.sound.urgency import make_urgent
 
 START_US = 5_000_000  # a daemon that does not answer by then will not
@@ -156,11 +156,12 @@ def _skewed(skew_ppm: float) -> Mapping[str, str]:
     """What makes a process's seconds shorter by `skew_ppm`; nothing for 0."""
     if not skew_ppm:
         return {}
-    library = Path(f"/usr/lib/{platform.machine()}-linux-gnu/faketime/libfaketimeMT.so.1")
-    if not library.exists():
-        raise HornsError("horns with a skewed crystal need libfaketime: apt install faketime")
+    try:
+        preloaded = library()
+    except NoFaketime as error:
+        raise HornsError(f"a skewed crystal: {error}") from None
     return {
-        "LD_PRELOAD": os.fspath(library),
+        "LD_PRELOAD": os.fspath(preloaded),
         "FAKETIME": f"+0 x{1 + skew_ppm / 1e6:.7f}",
         "FAKETIME_NO_CACHE": "1",
         "DONT_FAKE_MONOTONIC": "0",

@@ -11,6 +11,7 @@ from receivers.sound.cue import FLOOR_DBFS, Cue, Played, PlayerStatus, check_pla
 from receivers.sound.decode import DecodedFile
 from receivers.sound.device import Device, DeviceError
 from receivers.sound.mixer import Pcm
+from receivers.sound.moment import WallWatch, read_both
 from receivers.sound.stage import Stage
 from receivers.sound.voice import Lost
 
@@ -44,6 +45,7 @@ class Player:
         self._on_played = on_played
         self._tap = tap
         self._stage = Stage()
+        self._wall = WallWatch()
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._reopens = 0
@@ -122,14 +124,15 @@ class Player:
         self._fade_out()
 
     def _tick(self) -> None:
-        now_us = self._clock.now_us()
+        monotonic_us, now_us = read_both(self._clock)
         self._report()
         for source in self._stage.take_unwanted():
             source.close()
-        for cue, position in self._stage.due(now_us):
-            self._stage.attach(cue, DecodedFile(cue.path, position))
-        for failure in self._stage.take_failures(now_us):
-            self._on_played(failure)
+        if self._wall.settled(monotonic_us, now_us):  # else what is to come would count as missed
+            for cue, position in self._stage.due(now_us):
+                self._stage.attach(cue, DecodedFile(cue.path, position))
+            for failure in self._stage.take_failures(now_us):
+                self._on_played(failure)
         self._watch_device()
 
     def _report(self) -> None:
