@@ -12,6 +12,7 @@ from receivers import status
 from receivers.lab.shelf import NOON_US, RECEIVER, Shelf, began, programme, report, settings, sha256_of
 from receivers.ledger import lost_piece
 from receivers.outbox import MAX_PENDING, Outbox, Sounded
+from receivers.vault import NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,17 @@ def test_what_cannot_be_written_is_in_force_and_on_disk_once_it_can_be(
     assert again.outbox.pending == shelf.outbox.pending
     assert again.vault.programmes() == shelf.vault.programmes()
     assert not again.quarantined
+
+
+def test_a_table_of_numbers_that_could_not_be_written_is_written_later(shelf: Shelf) -> None:
+    numbers = shelf.documents / NUMBERS
+    numbers.mkdir()
+    assert shelf.vault.accept(SETTINGS, settings(1, "village"), NOON_US)
+    assert shelf.vault.disk_error
+    numbers.rmdir()
+    shelf.vault.flush()
+    assert shelf.vault.disk_error is None
+    assert numbers.is_file()
 
 
 def test_what_is_there_opens_on_a_disk_that_cannot_be_written(
