@@ -4,7 +4,9 @@ Rules
 - TLS 1.3 lets a client in before the broker has looked at its certificate; the refusal comes while the client waits to
   be welcomed. paho says it in its log only, so that is listened to, and the waiting ends when the socket is closed.
 - Whatever way it ends, its socket is closed.
-- aiomqtt keeps paho's client to itself: `_client` is touched here and nowhere else.
+- aiomqtt has the loop watch a socket a moment later. By then it may be closed and its number another's, and the loop
+  would spin for ever. Here it is looked at once more before.
+- What aiomqtt keeps to itself is touched here and nowhere else.
 """
 
 import asyncio
@@ -49,6 +51,8 @@ class Conduit:
         self._paho = self.client._client  # noqa: SLF001
         self._paho.connect_timeout = timeout_s
         self._unhook, self._paho.on_socket_close = self._paho.on_socket_close, self._on_socket_close
+        self._paho.on_socket_register_write = self._on_socket_register_write
+        self._loop = asyncio.get_running_loop()
 
     @property
     def socket(self) -> Connection | None:
@@ -89,6 +93,22 @@ class Conduit:
         if self._unhook is not None:
             self._unhook(*arguments)
         self._closed.set()
+
+    def _on_socket_register_write(self, _client: object, _data: object, socket: Any) -> None:
+        """Called on any thread."""
+        self._loop.call_soon_threadsafe(self._watch_writable, socket)
+
+    def _watch_writable(self, socket: Any) -> None:
+        held = self._paho.socket()
+        if held is not None and held is socket:
+            self._loop.add_writer(held.fileno(), self._write)
+
+    def _write(self) -> None:
+        try:
+            self._paho.loop_write()
+        except Exception as error:  # noqa: BLE001 - as aiomqtt does: whatever it is, the connection is broken
+            if not self.client._disconnected.done():  # noqa: SLF001
+                self.client._disconnected.set_exception(error)  # noqa: SLF001
 
 
 class _Reason(logging.Handler):

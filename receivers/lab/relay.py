@@ -12,16 +12,16 @@ BLOCK_BYTES = 65_536
 MSS_BYTES = 1460
 
 
-def listening(port: int = 0) -> socket.socket:
-    """A TCP socket at `port` whose connections have segments as on Ethernet."""
-    server = socket.create_server((HOST, port))
+def listening(port: int = 0, host: str = HOST) -> socket.socket:
+    """A TCP socket at `port` of `host` whose connections have segments as on Ethernet."""
+    server = socket.create_server((host, port))
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, MSS_BYTES)
     return server
 
 
 @dataclass
 class Relay:
-    """Passes TCP connections on to `target` while it listens at `port`; 0 finds a port that stays the same.
+    """Passes TCP connections on to the local port `target` while it listens at `port`; 0 finds one and keeps it.
 
     `rate_bytes_per_s` is shared by all connections, each way on its own. `opened` counts connections ever made.
     Segments are of the size of a link outside.
@@ -29,6 +29,7 @@ class Relay:
 
     target: int
     port: int = 0
+    host: str = HOST
     rate_bytes_per_s: int | None = None
     opened: int = 0
     flowing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -40,7 +41,7 @@ class Relay:
         """Listen, and let everything flow."""
         self.flowing.set()
         if self.listener is None:
-            self.listener = await asyncio.start_server(self._pass, sock=listening(self.port))
+            self.listener = await asyncio.start_server(self._pass, sock=listening(self.port, self.host))
             self.port = self.listener.sockets[0].getsockname()[1]
 
     def hold(self) -> None:

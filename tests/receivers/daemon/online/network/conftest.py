@@ -96,6 +96,14 @@ class Station:
         seen = len(self.centre.states)
         await self.centre.until(lambda: any(state.online for state in self.centre.states[seen:]), seconds)
 
+    async def faulty(self, code: str) -> status.Status:
+        """The status file, once it names a fault."""
+        return await self.told(lambda told: code in {fault.code for fault in told.state.faults})
+
+    async def stocked(self) -> status.Status:
+        """The status file, once every recording is there."""
+        return await self.told(lambda told: told.state.media != () and all(one.ready_us for one in told.state.media))
+
     async def told(self, what: Callable[[status.Status], bool]) -> status.Status:
         """The status file, once `what` holds of it."""
         async with asyncio.timeout(LIMIT_S):

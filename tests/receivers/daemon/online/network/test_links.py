@@ -20,7 +20,6 @@ from receivers.needs import Need
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from receivers.status import Status
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import HttpServer
     from tests.receivers.daemon.online.network.conftest import Station
@@ -77,7 +76,7 @@ async def test_nothing_of_a_captive_portal_is_believed_and_it_is_over_when_it_is
     broker, portal = relay.target, await asyncio.start_server(sign_in, HOST, 0)
     async with portal, station.running():
         await station.up()
-        refused = await station.told(lambda told: FaultCode.MEDIA_REFUSED in _codes(told))
+        refused = await station.faulty(FaultCode.MEDIA_REFUSED)
         assert [media.ready_us for media in refused.state.media] == [None]
         relay.target = portal.sockets[0].getsockname()[1]
         relay.cut()
@@ -87,7 +86,7 @@ async def test_nothing_of_a_captive_portal_is_believed_and_it_is_over_when_it_is
         relay.target = broker
         await station.up()
         well = await station.told(lambda told: told.linked and told.state.media[0].ready_us is not None)
-        assert FaultCode.MEDIA_REFUSED not in _codes(well)
+        assert FaultCode.MEDIA_REFUSED not in {fault.code for fault in well.state.faults}
     kept = (station.folder / "media" / f"{flood.sha256}.opus").read_bytes()
     assert kept == centre.http.bodies[flood.sha256]
 
@@ -120,7 +119,7 @@ async def test_a_link_that_comes_and_goes_leaves_nothing_behind_and_is_not_heard
 
 async def test_an_order_does_not_wait_behind_a_download(station: Station) -> None:
     centre = station.centre
-    bulk, flood = station.media("bulk", 60, 400_000), station.media("flood", 3)
+    bulk, flood = station.media("bulk", 60, 200_000), station.media("flood", 3)
     slow = Relay(centre.http.port, rate_bytes_per_s=60_000)
     await slow.mend()
     now_us = SystemClock().now_us()
@@ -139,11 +138,6 @@ async def test_an_order_does_not_wait_behind_a_download(station: Station) -> Non
     ready = [media for state in centre.states for media in state.media if media.ready_us is not None]
     assert ready[0].sha256 == flood.sha256
     slow.cut()
-
-
-def _codes(told: Status) -> frozenset[str]:
-    """The faults that a status names."""
-    return frozenset(fault.code for fault in told.state.faults)
 
 
 async def _eventually(what: Callable[[], bool]) -> None:
