@@ -148,6 +148,7 @@ class Node:
         """What must not sound from now on."""
         if self._hold is Hold.ALL_BUT_EMERGENCIES and hold is not self._hold:
             self._begin_again(now_us, clock_doubted=True)
+            self._last_tick_us = now_us  # a clock that is set right again is no other start
         self._rest.over = self._rest.over or hold is not self._hold
         self._hold = hold
 
