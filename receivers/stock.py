@@ -13,7 +13,7 @@ Rules
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from errno import ENOSPC
 from secrets import SystemRandom
 
@@ -95,6 +95,12 @@ class Stock:
     def look(self) -> None:
         """The needs have changed."""
         self._wake.set()
+
+    def doubt(self, suspects: Collection[str]) -> None:
+        """These would not play: read them again before anything else."""
+        if suspects:
+            self.suspects |= set(suspects)
+            self._wake.set()
 
     async def check_imminent(self) -> None:
         """Check what is on disk and plays within minutes; before the first plan is made."""
