@@ -1,0 +1,45 @@
+"""How much of the board the daemon may take (asks the kernel).
+
+Rules
+- Descriptors are limited, so that a leak shows as an error here and not as a board that takes no logins.
+- Memory past FAULT_BYTES is a fault. A daemon past RESTART_BYTES should end in order when nothing sounds: the
+  supervisor starts it again, and nobody hears it. Past its supervisor's own limit (deploy/loa-receiver.service:
+  MemoryMax) it is ended at once, and what sounded goes on where the timeline is by then.
+"""
+
+import os
+import resource
+from pathlib import Path
+
+DESCRIPTORS = 512
+MIB = 1024**2
+FAULT_BYTES = 120 * MIB
+RESTART_BYTES = 160 * MIB
+STATM = Path("/proc/self/statm")
+
+
+def limit_descriptors(count: int = DESCRIPTORS) -> None:
+    """Allow no more than `count` open files and sockets; a limit that is lower already stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft > count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def resident_bytes() -> int | None:
+    """Memory that the process takes; None where the kernel does not say."""
+    try:
+        return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def memory_fault(taken_bytes: int | None) -> str | None:
+    """What to say of `taken_bytes`; None when it is as it should be."""
+    if taken_bytes is None or taken_bytes <= FAULT_BYTES:
+        return None
+    return f"the daemon takes {taken_bytes // MIB} MiB, more than {FAULT_BYTES // MIB}"
+
+
+def should_restart(taken_bytes: int | None, *, quiet: bool) -> bool:
+    """Whether to end in order and be started again; `quiet` says that nothing sounds or will in the next minute."""
+    return quiet and taken_bytes is not None and taken_bytes > RESTART_BYTES

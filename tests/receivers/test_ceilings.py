@@ -1,0 +1,48 @@
+"""Ceilings on a real process."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+from receivers.ceilings import FAULT_BYTES, MIB, RESTART_BYTES, memory_fault, resident_bytes, should_restart
+
+MANY = """
+import resource
+from receivers.ceilings import limit_descriptors
+limit_descriptors(40)
+limit_descriptors(50)
+held = []
+try:
+    for _ in range(100):
+        held.append(open("/dev/null"))
+except OSError as error:
+    print(error.errno, len(held), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+"""
+
+
+def test_descriptors_run_out_at_the_ceiling() -> None:
+    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, timeout=60, check=True)
+    errno, held, limit = map(int, done.stdout.split())
+    assert (errno, limit) == (24, 40)
+    assert held < 40
+
+
+def test_memory_taken_is_counted() -> None:
+    before = resident_bytes()
+    block = np.ones(20 * MIB, dtype=np.uint8)
+    after = resident_bytes()
+    assert before is not None
+    assert after is not None
+    assert after - before > 15 * MIB
+    assert block.size == 20 * MIB
+
+
+def test_too_much_is_a_fault_and_ends_only_what_is_quiet() -> None:
+    assert memory_fault(None) is None
+    assert memory_fault(FAULT_BYTES) is None
+    assert memory_fault(FAULT_BYTES + 10 * MIB) == "the daemon takes 130 MiB, more than 120"
+    assert should_restart(RESTART_BYTES + 1, quiet=True)
+    assert not should_restart(RESTART_BYTES + 1, quiet=False)
+    assert not should_restart(RESTART_BYTES, quiet=True)
+    assert not should_restart(None, quiet=True)
