@@ -20,7 +20,7 @@ from broadcast.wire.documents import MessageName
 FILE_NAME = "receiver.toml"
 GIB = 1024**3
 MIB = 1024**2
-PROXY = r"\Ahttp://([^/@\s]+@)?[^/@:\s]+(:[0-9]{1,5})?/?\Z"
+PROXY = r"\Ahttp://([^/@\s]+@)?[^/@:\s]+(:([1-5]?[0-9]{1,4}|6[0-4][0-9]{3}))?/?\Z"
 
 Line = Annotated[int, Meta(ge=0, le=1023)] | Annotated[str, Meta(min_length=1, max_length=64)]
 """A line of a GPIO chip: its number there, or the name that the kernel shows for it."""
