@@ -11,17 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from broadcast.clock import Clock
-from broadcast.wholefile import write_whole
 from broadcast.wire.documents import Beat, ClockState, TimeTold
 from broadcast.wire.fault_codes import FaultCode
 from receivers import kernel_clock
 from receivers.clock_trust import DOUBTS, OFF_US, SET_US, US_PER_S, Doubt, Facts, Measured, Memory, Proof, judge
 from receivers.kernel_clock import Discipline
-from receivers.quarantine import read_json
+from receivers.quarantine import read_json, write_json
 
 FILE_NAME = "clock.json"
 KEEP_US = 3600 * US_PER_S
@@ -146,7 +144,7 @@ class Timekeeper:
             return
         self._kept = new
         try:
-            write_whole(self._path, msgspec.json.encode(new))
+            write_json(self._path, new)
         except OSError:
             return
 
