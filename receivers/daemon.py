@@ -4,8 +4,7 @@ Rules
 - What plays depends on the disk, the clock and the sound card alone; link and stock are beside it.
 - A mistake in Loa ends the process with a code of its own, and the supervisor starts it again; what goes wrong outside
   (network, disk, sound card, the centre's documents) never does.
-- SIGTERM and SIGINT end it in order: the piece that sounds fades out and is kept, the state says offline. SIGUSR1 is
-  STOP at the node, SIGUSR2 lets go.
+- SIGTERM and SIGINT end it in order: the piece that sounds fades out and is kept, the state says offline.
 - What it does when something happens stands in `receivers.life`; here it is only done.
 """
 
@@ -17,19 +16,20 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
-from broadcast.clock import Clock
+from broadcast.clock import US_PER_S, Clock
 from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
 from broadcast.wire.documents import Ack, Beat, PlayReport, ReceiverState, Rules, TimeTold
 from broadcast.wire.fault_codes import FaultCode
 from receivers import life, signs, state, usage
+from receivers.board import Board, Desk
 from receivers.config import Config
 from receivers.fetch import open_client
 from receivers.horn import Horn, MakePlayer
 from receivers.identity import Identity, certificate_faults
 from receivers.incidents import Diary, IncidentLog
 from receivers.kernel_clock import Discipline, discipline
-from receivers.life import Effect, Event, Impossible
+from receivers.life import Effect, Event, Hold, Impossible
 from receivers.link import Link, Pacing
 from receivers.media import MediaStore
 from receivers.node import Node
@@ -38,7 +38,6 @@ from receivers.outbox import Outbox
 from receivers.quarantine import open_folder
 from receivers.sound.cue import Played, PlayerStatus
 from receivers.stock import Stock
-from receivers.stop import Stop
 from receivers.tasks import run_until
 from receivers.telling import Parts, Teller
 from receivers.timekeeper import Timekeeper
@@ -48,7 +47,6 @@ from scheduler.policy import local_day
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-US_PER_MINUTE = 60_000_000
 
 
 class Daemon:
@@ -93,7 +91,13 @@ class Daemon:
         self._tell_now = asyncio.Event()
         self._online = False
         self._diary = Diary(IncidentLog(folder))
-        self._stop = Stop(folder, config.stop_hold_minutes * US_PER_MINUTE, clock)
+        desk = Desk(
+            settings=lambda: self._node.settings,
+            started=lambda: self._node.messages,
+            start=self._node.start_message,
+            changed=self._wake_player,
+        )
+        self._board = Board(folder, config, clock, desk)
         parts = Parts(self._node, self._horn, self._stock, self._store, self._link, self._senses)
         self._teller = Teller(folder, identity, clock, parts)
         self._acts: Mapping[Effect, Callable[[], None]] = {
@@ -106,26 +110,18 @@ class Daemon:
         """End in order; `run` returns soon after."""
         self._stopping.set()
 
-    def stop(self) -> None:
-        """Someone at the node wants silence: at once, and until `go` or the hold's end."""
-        self._stop.press()
-        self._wake.set()
-
-    def go(self) -> None:
-        """What begins from now on may sound again."""
-        self._stop.let_go()
-        self._wake.set()
-
     async def run(self) -> None:
         """Until `end`. An exception from here is a mistake in Loa."""
         await self._wake_up()
-        tasks = (
-            asyncio.create_task(self._horn.keep_open(self._clock), name="horn"),
-            asyncio.create_task(self._play(), name="play"),
-            asyncio.create_task(self._link.run(), name="link"),
-            asyncio.create_task(self._stock.run(), name="stock"),
-            asyncio.create_task(self._tell(), name="tell"),
-        )
+        parts = {
+            "horn": self._horn.keep_open(self._clock),
+            "play": self._play(),
+            "link": self._link.run(),
+            "stock": self._stock.run(),
+            "tell": self._tell(),
+            **self._board.tasks(),
+        }
+        tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
         try:
             await run_until(self._stopping, tasks)
         finally:
@@ -140,7 +136,7 @@ class Daemon:
         self._node.outbox.open(now_us)
         self._odometer.open()
         self._timekeeper.open()
-        self._stop.open()
+        self._board.open()
         self._node.look(now_us)
         await self._stock.check_imminent()
         self._diary.note(Event.READY, self._clock.now_us())
@@ -167,7 +163,9 @@ class Daemon:
 
     def _take_played(self) -> None:
         while not self._played.empty():
-            self._node.on_played(self._played.get_nowait())
+            played = self._played.get_nowait()
+            if not self._board.take(played):
+                self._node.on_played(played)
 
     def _wake_player(self) -> None:
         self._wake.set()
@@ -179,15 +177,23 @@ class Daemon:
             now_us, sounding = self._clock.now_us(), self._horn.status()
             self._live_on(now_us, sounding)
             number, jumps = self._node.outbox.number, self._node.jumps
-            self._horn.set_plan(self._node.tick(now_us, sounding))
-            self._stock.suspects |= self._node.take_suspects()
+            self._node.lead_us = self._board.lead_us
+            cues = self._node.tick(now_us, sounding)
+            playing, held = sounding.playing if sounding else None, life.hold(self._diary.life) is not Hold.NOTHING
+            self._horn.set_plan(self._board.follow(cues, now_us, playing, held=held))
+            self._stock.doubt(self._node.take_suspects())
             if self._node.outbox.number != number:
                 self._link.reports_changed()
             if self._node.jumps != jumps:
                 self._link.ask_again()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
+                async with asyncio.timeout(self._rest_s(now_us)):
                     await self._wake.wait()
+
+    def _rest_s(self, now_us: int) -> float:
+        """How long nothing is to be done: until the relay moves, a second at most."""
+        change_us = self._board.change_us
+        return TICK_S if change_us is None else min(TICK_S, max(0.0, (change_us - now_us) / US_PER_S))
 
     def _live_on(self, now_us: int, sounding: PlayerStatus | None) -> None:
         """Take in what the parts look like now, do what the life's tables say, and hold what they hold."""
@@ -195,7 +201,7 @@ class Daemon:
             online=self._online,
             clock_trusted=self._timekeeper.look(self._node.vault.issued_us).trusted,
             horn=signs.horn(sounding, self._node.resolution, self._node.outbox.over, now_us),
-            stopped=self._stop.is_held(),
+            stopped=self._board.is_stopped,
             faults=self._teller.fault_codes,
         )
         for effect in self._diary.look(seen, now_us):
@@ -256,16 +262,25 @@ class Daemon:
 
     def _senses(self) -> state.Senses:
         """What the parts beside the sound path say."""
-        faults: dict[FaultCode, str] = {}
-        if self._stop.is_held():
-            faults[FaultCode.STOPPED_LOCALLY] = "STOP was pressed at the node"
+        faults = self._board.faults()
         settings, link = self._node.settings, self._link.status
         data = self._odometer.use(self._today())
         faults |= usage.warnings(data, settings.month_budget_bytes if settings else None)
         told = self._timekeeper.state
         expires_us = self._identity.expires_us if told.trusted else None
         faults |= certificate_faults(expires_us, link.refused, self._clock.now_us())
-        return state.Senses(clock=told, data=data, faults=faults | self._timekeeper.faults())
+        sounding, readings = self._horn.status(), self._board.readings
+        if sounding is not None and sounding.microphone is not None:
+            faults[FaultCode.MICROPHONE] = sounding.microphone
+        return state.Senses(
+            clock=told,
+            power=readings.power,
+            signal=readings.signal,
+            temperature_c=readings.temperature_c,
+            data=data,
+            self_test=self._board.self_test,
+            faults=faults | self._timekeeper.faults(),
+        )
 
     def _today(self) -> date:
         """The zone's calendar day."""
@@ -279,14 +294,8 @@ async def run(folder: Path, identity: Identity, config: Config, clock: Clock, ma
     clear_unfinished(folder)
     daemon = Daemon(folder, identity, config, clock, make_player)
     loop = asyncio.get_running_loop()
-    heeded = {
-        signal.SIGTERM: daemon.end,
-        signal.SIGINT: daemon.end,
-        signal.SIGUSR1: daemon.stop,
-        signal.SIGUSR2: daemon.go,
-    }
-    for number, act in heeded.items():
-        loop.add_signal_handler(number, act)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.end)
     log.info("receiver %s starts", identity.receiver_id)
     await daemon.run()
     log.info("receiver %s has ended", identity.receiver_id)

@@ -85,6 +85,7 @@ class Node:
         self._last_tick_us = now_us
         self._rest = _Rest(due_us=now_us)
         self.jumps = 0
+        self.lead_us = 0  # how long what comes to be known now must wait for the amplifier
         self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
 
@@ -156,6 +157,11 @@ class Node:
         """Someone at the node wants a prepared message to sound; it obeys every rule."""
         self._own[airing.id] = airing
         self._resolved_for = None
+
+    @property
+    def messages(self) -> tuple[Airing, ...]:
+        """The messages started at the node that are not over."""
+        return tuple(airing for airing in self._own.values() if airing.id not in self.outbox.over)
 
     @property
     def due_us(self) -> int:
@@ -243,7 +249,8 @@ class Node:
             known.seen_us.setdefault(airing.id, now_us)
             media = airing.media_for(settings.languages)
             if media.sha256 in self._store.ready and airing.id not in known.broken:
-                begun_us = 0 if airing.id in self.outbox.over else self.outbox.begun.get(airing.id, now_us)
+                able_us = now_us + self.lead_us
+                begun_us = 0 if airing.id in self.outbox.over else self.outbox.begun.get(airing.id, able_us)
                 known.able_us.setdefault(airing.id, begun_us)
             else:
                 known.able_us.pop(airing.id, None)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from broadcast.wire.documents import BroadcastClass
+from receivers.ear.selftest import is_chirp
 from receivers.life import Horn
 from receivers.plan import is_stand_in, key_parts
 from receivers.sound.cue import PlayerStatus
@@ -18,6 +19,8 @@ def horn(status: PlayerStatus | None, resolution: Resolution, over: Collection[s
     if status.playing is None:
         return Horn.IDLE
     airing_id, _ = key_parts(status.playing)
+    if is_chirp(status.playing):
+        return Horn.IDLE
     if is_stand_in(airing_id):
         return Horn.FALLBACK
     ids = (segment for segment in resolution.segments if segment.airing_id == airing_id)

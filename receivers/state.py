@@ -21,6 +21,7 @@ from broadcast.wire.documents import (
     SignalState,
 )
 from broadcast.wire.fault_codes import FaultCode
+from receivers.ear.selftest import is_chirp
 from receivers.needs import Need, Stored
 from receivers.plan import is_stand_in, key_parts
 from receivers.sound.cue import PlayerStatus
@@ -140,7 +141,7 @@ def gone(started_us: int, now_us: int, version: str) -> ReceiverState:
 
 
 def _airing(status: PlayerStatus | None) -> str | None:
-    if status is None or status.playing is None:
+    if status is None or status.playing is None or is_chirp(status.playing):
         return None
     airing_id, _ = key_parts(status.playing)
     return None if is_stand_in(airing_id) else airing_id

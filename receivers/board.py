@@ -1,0 +1,146 @@
+"""What of a node is neither its documents, its link nor its sound path: hands, relay, sensors, self-tests (does I/O).
+
+Rules
+- Nothing here can hold up or end the sound: a part that fails is a fault, and is tried again.
+- `follow` is given each plan before the sound path is: it adds the chirp of a self-test and moves the relay.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from broadcast.clock import US_PER_S, Clock
+from broadcast.wire.documents import Airing, Amplifier, ReceiverSettings, SelfTestResult
+from broadcast.wire.fault_codes import FaultCode
+from receivers.config import Config
+from receivers.ear.tester import SelfTester
+from receivers.hands import amplifier, command, message
+from receivers.hands.control import Control
+from receivers.hands.hands import Hands
+from receivers.hands.lines import Chip, KernelChip
+from receivers.sensors.sensors import Readings, Sensors
+from receivers.sound.cue import Cue, Played
+from receivers.stop import Stop
+
+US_PER_MINUTE = 60 * US_PER_S
+READ_S = 60.0  # between two readings of the sensors
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the board asks of the daemon; `started` are the messages started here that are not over."""
+
+    settings: Callable[[], ReceiverSettings | None]
+    started: Callable[[], Iterable[Airing]]
+    start: Callable[[Airing], None]
+    changed: Callable[[], None]
+
+
+class Board:
+    """The board of the receiver in `folder`. Made in the loop that its tasks run in."""
+
+    def __init__(self, folder: Path, config: Config, clock: Clock, desk: Desk, chip: Chip | None = None) -> None:
+        self._clock = clock
+        self._desk = desk
+        self._stop = Stop(folder, config.stop_hold_minutes * US_PER_MINUTE, clock)
+        self._hands = Hands(config.gpio, chip or KernelChip(config.gpio), clock, self.obey, self._stop.is_held)
+        self._control = Control(folder, clock, self.obey)
+        self._sensors = Sensors()
+        self._tester = SelfTester(folder)
+        self._relay = amplifier.OPEN
+        self.readings = Readings()
+
+    def open(self) -> None:
+        """Take up what was when the process ended."""
+        self._stop.open()
+        self._tester.open()
+
+    def tasks(self) -> dict[str, Coroutine[object, object, None]]:
+        """What runs for ever, by name."""
+        return {"hands": self._hands.run(), "control": self._control.run(), "sensors": self._read()}
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._stop.is_held()
+
+    @property
+    def self_test(self) -> SelfTestResult | None:
+        return self._tester.result
+
+    @property
+    def change_us(self) -> int | None:
+        """When the relay moves next if the plan stays."""
+        return self._relay.change_us if self._hands.has_relay else None
+
+    @property
+    def lead_us(self) -> int:
+        """How long before a sound the amplifier must be on."""
+        settings = self._desk.settings()
+        return settings.amplifier.lead_us if settings and self._hands.has_relay else 0
+
+    def follow(self, plan: Sequence[Cue], now_us: int, playing: str | None, *, held: bool) -> tuple[Cue, ...]:
+        """`plan`, and the self-test's chirp where one is due; the relay is where these want it.
+
+        `held` says that not everything may sound: then no chirp does.
+        """
+        settings = self._desk.settings()
+        whole = tuple(plan)
+        if settings is not None and not held:
+            whole = self._tester.add(plan, settings, now_us, playing)
+        timing, sounding = settings.amplifier if settings else Amplifier(), playing is not None
+        self._relay = (
+            amplifier.OPEN
+            if self.is_stopped
+            else amplifier.relay(self._relay, whole, timing, now_us, sounding=sounding)
+        )
+        self._hands.set_amplifier(on=self._relay.on)
+        return whole
+
+    def take(self, played: Played) -> bool:
+        """Whether a record is the self-test's; then it is dealt with."""
+        return self._tester.take(played, self._clock.now_us())
+
+    def obey(self, given: command.Command, by: command.By) -> command.Reply:
+        """Do what someone at the node asks for."""
+        match given:
+            case command.Stop():
+                self._stop.press()
+                said = "everything is silent now"
+            case command.Go():
+                self._stop.let_go()
+                said = "what begins from now on may sound"
+            case command.Say(name=name):
+                return self._say(name, by)
+            case command.SelfTest():
+                self._tester.ask()
+                said = "the chirp sounds as soon as nothing else does"
+        self._desk.changed()
+        return command.Reply(done=True, said=said)
+
+    def faults(self) -> dict[FaultCode, str]:
+        """What is wrong, or was done at the node."""
+        found = self._hands.faults()
+        if self.is_stopped:
+            found[FaultCode.STOPPED_LOCALLY] = "STOP was pressed at the node"
+        if self._tester.fault is not None:
+            found[FaultCode.HORN_NOT_HEARD] = self._tester.fault
+        return found
+
+    def _say(self, name: str, by: command.By) -> command.Reply:
+        settings = self._desk.settings()
+        if settings is None:
+            return command.Reply(done=False, said="no settings have come from the centre yet")
+        if self.is_stopped:
+            return command.Reply(done=False, said="STOP holds; let go first")
+        try:
+            airing = message.airing(settings, name, self._clock.now_us(), self._desk.started())
+        except message.NotSaid as error:
+            return command.Reply(done=False, said=str(error))
+        self._desk.start(airing)
+        self._desk.changed()
+        return command.Reply(done=True, said=f"message {name!r} begins, by {by}")
+
+    async def _read(self) -> None:
+        while True:
+            self.readings = await self._sensors.read()
+            await self._clock.sleep(READ_S)
