@@ -1,7 +1,7 @@
-"""`receiver.toml`: what is wrong is told with its line and its cure, and docs/receiver.md knows every setting."""
+"""`receiver.toml`: what is wrong is told with its line and its cure."""
 
 import contextlib
-import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from receivers import config
 
-DOC = Path(__file__).parents[2] / "docs" / "receiver.md"
 CONTACTS = '# contacts\n[gpio]\nchip = "gpiochip1"\nstop = 17\n'
 
 
@@ -59,7 +58,13 @@ def test_the_example_of_every_cure_is_right(tmp_path: Path) -> None:
 
 
 def test_every_setting_has_a_cure() -> None:
-    assert set(config.CURES) == set(_settings())
+    def names(kind: type[msgspec.Struct], above: str) -> Iterator[str]:
+        for name, default in zip(kind.__struct_fields__, kind.__struct_defaults__, strict=True):
+            yield above + name
+            if isinstance(default, msgspec.Struct):
+                yield from names(type(default), f"{above}{name}.")
+
+    assert set(config.CURES) == set(names(config.Config, ""))
 
 
 def test_contacts_and_relay_are_read(tmp_path: Path) -> None:
@@ -73,30 +78,3 @@ def test_contacts_and_relay_are_read(tmp_path: Path) -> None:
 def test_whatever_stands_there_only_a_config_error_comes_of_it(text: str) -> None:
     with contextlib.suppress(config.ConfigError):
         config.parse(text, Path("receiver.toml"))
-
-
-@pytest.mark.skipif(not DOC.exists(), reason="written last")
-def test_the_manual_lists_every_setting_with_its_default() -> None:
-    rows = re.findall(r"^\| `([a-z_.]+)` \| ([^|]+) \|", DOC.read_text(), re.MULTILINE)
-    assert {name: default.strip() for name, default in rows} == {
-        name: "" if default in {None, "{}"} else f"`{default}`"
-        for name, default in _settings().items()
-        if name != "gpio"
-    }
-
-
-def _settings() -> dict[str, str | None]:
-    """Every setting by its dotted name, with its default as TOML; a table's is None."""
-    found: dict[str, str | None] = {}
-
-    def walk(defaults: msgspec.Struct, above: str) -> None:
-        for key in defaults.__struct_fields__:
-            value = getattr(defaults, key)
-            if isinstance(value, msgspec.Struct):
-                found[above + key] = None
-                walk(value, f"{above}{key}.")
-            else:
-                found[above + key] = None if value is None else msgspec.json.encode(value).decode()
-
-    walk(config.Config(), "")
-    return found
