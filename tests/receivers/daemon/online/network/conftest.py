@@ -86,9 +86,9 @@ class Station:
         self.durations_us[self.folder / "media" / f"{media.sha256}.opus"] = media.duration_us
         return media
 
-    async def plan(self, *airings: Airing) -> None:
+    async def plan(self, *airings: Airing, **settings: object) -> None:
         """Settings for a village, and its programme."""
-        await self.centre.publish(_lasting(self.desk.settings()))
+        await self.centre.publish(_lasting(self.desk.settings(**settings)))
         await self.centre.publish(_lasting(self.desk.programme(airings)))
 
     async def up(self, seconds: float = LIMIT_S) -> None:

@@ -117,6 +117,22 @@ async def test_a_link_that_comes_and_goes_leaves_nothing_behind_and_is_not_heard
     assert [key.split("~")[0] for key, _, _ in station.players[0].heard] == ["song"]
 
 
+async def test_data_used_is_counted_told_and_kept_and_a_budget_that_is_passed_silences_nothing(
+    station: Station,
+) -> None:
+    song = station.media("song", 2)
+    airing = station.desk.airing("song", SystemClock().now_us() + 5 * S, song)
+    await station.plan(airing, month_budget_bytes=1)
+    async with station.running():
+        over = await station.faulty(FaultCode.DATA_BUDGET_OVER)
+        await station.centre.until(lambda: [report.outcome for report in station.centre.reports] == [Outcome.HEARD])
+    async with station.running():
+        again = await station.told(lambda told: told.linked and told.state.data is not None)
+    assert over.state.data is not None
+    assert again.state.data is not None
+    assert again.state.data.month_bytes > over.state.data.month_bytes > song.size_bytes
+
+
 async def test_an_order_does_not_wait_behind_a_download(station: Station) -> None:
     centre = station.centre
     bulk, flood = station.media("bulk", 60, 200_000), station.media("flood", 3)
