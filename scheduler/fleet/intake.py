@@ -29,7 +29,7 @@ def known(db: Session, receiver_ids: Collection[str]) -> dict[str, int]:
 
 
 def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
-    """Keep what each receiver says of itself.
+    """Keep what each receiver says of itself; of one that is gone, what it said last stays.
 
     Reports that it was once told to be stored are gone from it. Where this database, put back from a backup, lacks
     them, nothing waits for them.
@@ -37,7 +37,6 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
     rows = [
         {
             "which": receiver_id,
-            "new_state": msgspec.to_builtins(state),
             "new_online": state.online,
             "acknowledged": state.acknowledged,
         }
@@ -47,11 +46,14 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
         told, kept = bindparam("acknowledged", type_=BigInteger), _RECEIVERS.c.ack_number
         change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
         change = change.values(
-            state=bindparam("new_state"),
             online=bindparam("new_online"),
             ack_number=case((kept < told, told), else_=kept),
         )
         db.connection().execute(change, rows)
+    said = [{"which": key, "new_state": msgspec.to_builtins(state)} for key, state in states.items() if state.online]
+    if said:
+        change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
+        db.connection().execute(change.values(state=bindparam("new_state")), said)
 
 
 def write_seen(db: Session, receiver_ids: Collection[str], now: datetime) -> None:

@@ -90,11 +90,42 @@ def view(receiver: Receiver, zone: Zone, names: Mapping[str, str], now: datetime
     )
 
 
+def _said_view(receiver: Receiver) -> dict[str, object]:
+    """The part of a `ReceiverDetail` that the receiver said itself."""
+    state = said(receiver) or ReceiverState(online=False, at_us=0)
+    known = receiver.state is not None
+    return {
+        "player": state.player if known else None,
+        "airing_id": state.airing_id,
+        "level_dbfs": state.level_dbfs,
+        "volume_percent": state.volume_percent,
+        "clock": ClockView(**asdict(state.clock)) if state.clock else None,
+        "power": PowerView(**asdict(state.power)) if state.power else None,
+        "signal": SignalView(**asdict(state.signal)) if state.signal else None,
+        "temperature_c": state.temperature_c,
+        "data": DataView(**asdict(state.data)) if state.data else None,
+        "self_test": _self_test(state.self_test),
+        "cache_bytes": state.cache_bytes if known else None,
+        "free_bytes": state.free_bytes,
+        "pending_reports": state.pending_reports if known else None,
+        "started_at": _moment(state.started_us),
+        "software": state.version or None,
+        "refused": state.refused,
+        "files": [
+            FileView(
+                sha256=file.sha256,
+                done_bytes=file.done_bytes,
+                size_bytes=file.size_bytes,
+                ready_at=_moment(file.ready_us),
+            )
+            for file in state.media
+        ],
+    }
+
+
 def detail(
     receiver: Receiver, zone: Zone, names: Mapping[str, str], messages: Sequence[MessageView], now: datetime
 ) -> ReceiverDetail:
-    state = said(receiver) or ReceiverState(online=False, at_us=0)
-    known = receiver.state is not None
     return ReceiverDetail(
         **view(receiver, zone, names, now).model_dump(),
         volume_by_hour=receiver.volume_by_hour,
@@ -110,31 +141,7 @@ def detail(
         enrolled_at=receiver.enrolled_at,
         revoked_at=receiver.revoked_at,
         certificate_expires_at=receiver.certificate_expires_at,
-        player=state.player if known else None,
-        airing_id=state.airing_id,
-        level_dbfs=state.level_dbfs,
-        volume_percent=state.volume_percent,
-        clock=ClockView(**asdict(state.clock)) if state.clock else None,
-        power=PowerView(**asdict(state.power)) if state.power else None,
-        signal=SignalView(**asdict(state.signal)) if state.signal else None,
-        temperature_c=state.temperature_c,
-        data=DataView(**asdict(state.data)) if state.data else None,
-        self_test=_self_test(state.self_test),
-        cache_bytes=state.cache_bytes if known else None,
-        free_bytes=state.free_bytes,
-        pending_reports=state.pending_reports if known else None,
-        started_at=_moment(state.started_us),
-        software=state.version or None,
-        refused=state.refused,
-        files=[
-            FileView(
-                sha256=file.sha256,
-                done_bytes=file.done_bytes,
-                size_bytes=file.size_bytes,
-                ready_at=_moment(file.ready_us),
-            )
-            for file in state.media
-        ],
+        **_said_view(receiver),
     )
 
 

@@ -99,7 +99,7 @@ async def test_only_the_last_of_many_states_is_written(ingest: Ingest, store: St
 async def test_the_last_will_says_off_line_and_is_no_sign_of_life(
     ingest: Ingest, store: Store, clock: ManualClock
 ) -> None:
-    ingest.take(said(ReceiverState(online=True, at_us=1)))
+    ingest.take(said(ReceiverState(online=True, at_us=1, volume_percent=70)))
     await ingest.write()
     seen_at = clock.now()
     await clock.advance(timedelta(minutes=1))
@@ -108,6 +108,8 @@ async def test_the_last_will_says_off_line_and_is_no_sign_of_life(
     row = receiver(store)
     assert not row.online
     assert row.seen_at == seen_at
+    assert row.state is not None
+    assert row.state["volume_percent"] == 70
 
 
 async def test_what_the_broker_remembers_is_no_sign_of_life(ingest: Ingest, store: Store) -> None:

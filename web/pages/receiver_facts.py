@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from scheduler.fleet.schemas import HeardView, ReceiverDetail
+from scheduler.fleet.schemas import Condition, HeardView, ReceiverDetail
 from web.i18n import N_
 from web.pages import words
 from web.pages.present import US_PER_S, Present
@@ -16,6 +16,8 @@ from web.pages.words import Look
 
 BYTES_PER_MB = 1_000_000
 NOT_MEASURED = N_("not measured")
+AWAY = (Condition.OFFLINE, Condition.SILENT, Condition.REVOKED)
+"""Nobody knows what these do now."""
 
 
 class Fact(Struct, frozen=True, kw_only=True):
@@ -88,8 +90,9 @@ def _sound(show: Present, item: ReceiverDetail) -> tuple[Fact, ...]:
     say = show.translations.gettext
     volume = f"{item.volume_percent} %" if item.volume_percent is not None else ""
     level = show.dbfs(item.heard_dbfs) if item.heard_dbfs is not None else ""
+    doing = words.look(words.PLAYER, item.player) if item.player and item.condition not in AWAY else None
     return (
-        _state(show, N_("At the moment"), words.look(words.PLAYER, item.player) if item.player else None),
+        *((_state(show, N_("At the moment"), doing),) if doing else ()),
         _measured(show, N_("Volume"), volume),
         Fact(label=say(N_("Level last heard")), value=level or say(N_("nothing yet")), at=item.heard_at),
         _last_test(show, item),

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from broadcast.clock import from_us, to_us
 from scheduler.announcements import service as announcements
@@ -259,6 +259,10 @@ def test_the_board_from_fetching_to_heard(commune: Any) -> None:
     with commune.store.writing() as db:
         report(db, two, airing_id, "silent")
     assert state_of(commune, end)[1] == ("Thôn 2", "not_heard", 0, 1)
+    for microphone, expected in (("not_heard", "not_heard"), ("faint", "heard")):
+        with commune.store.writing() as db:
+            db.exec(select(StoredReport).where(StoredReport.receiver_id == one)).one().microphone = microphone
+        assert state_of(commune, end + timedelta(minutes=1))[0][1] == expected
     with commune.store.reading() as db:
         [airing] = board.airings_shown(db, made.id, commune.now)
     assert (airing.heard, airing.reported, airing.withdrawn_at) == (1, 2, None)
