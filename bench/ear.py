@@ -57,6 +57,7 @@ def main() -> int:
 def _voice(seed: int, seconds: float = 4.0) -> Signal:
     sound = murmur(seconds, seed, level=1.0)[::6]
     words = np.repeat(np.random.default_rng(seed).random(int(seconds * 5) + 1) > 0.25, EAR_HZ // 5)
+    words[: EAR_HZ // 5] = True
     return _level(sound * words[: len(sound)])
 
 

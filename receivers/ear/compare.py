@@ -40,9 +40,10 @@ WHITENING = 0.8  # 1 is phase alone, 0 plain correlation; this found the delay a
 BINS_MIN = 20  # effective number of bins that the reference sounds in; speech has 50 to 70, a tone 3, a chord 17
 HEARD_SHARE = 0.25
 FAINT_SHARE = 0.0225
-PROOF = 10.0  # standard deviations of the share of two unrelated sounds; 8.4 was the most in 10,000 pairs
+PROOF = 10.0  # standard deviations by chance; of 10,000 unrelated pairs none had both this and FAINT_SHARE
 FLOOR_DBFS = -120.0
 TINY = 1e-30
+SINGLE = 1e-3
 
 _WINDOW = np.hanning(FRAME + 1)[:-1].astype(np.float32)
 _BINS = slice(round(BAND_HZ[0] * FRAME / EAR_HZ), round(BAND_HZ[1] * FRAME / EAR_HZ) + 1)
@@ -126,7 +127,9 @@ def _share(reference: NDArray[np.complex128], ear: NDArray[np.complex128]) -> tu
     cross = np.conj(reference) * ear
     own, own_ear, own_cross = _squared(reference), _squared(ear), _squared(cross)
     by_chance = own_cross.sum(axis=0)
-    possible = np.maximum(own.sum(axis=0) * own_ear.sum(axis=0) - by_chance, TINY)
+    product = own.sum(axis=0) * own_ear.sum(axis=0)
+    # A bin whose sound is all in one frame cannot tell anything: what is left of its product is rounding.
+    possible = np.where(product - by_chance > SINGLE * product, product - by_chance, np.inf)
     weight = np.sqrt(own.sum(axis=0))
     weight /= max(float(weight.sum()), TINY)
     coherence = (_squared(cross.sum(axis=0)) - by_chance) / possible

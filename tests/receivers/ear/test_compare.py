@@ -20,8 +20,9 @@ SECONDS = 4
 def voice(seed: int, seconds: float = SECONDS) -> Signal:
     """Speech-like, RMS 0.1 (-20 dBFS), with pauses as speech has them."""
     sound = murmur(seconds, seed, level=1.0)[::6]
-    words = np.repeat(np.random.default_rng(seed).random(int(seconds * 5) + 1) > 0.25, EAR_HZ // 5)[: len(sound)]
-    sound = sound * words
+    words = np.repeat(np.random.default_rng(seed).random(int(seconds * 5) + 1) > 0.25, EAR_HZ // 5)
+    words[: EAR_HZ // 5] = True
+    sound = sound * words[: len(sound)]
     return np.asarray(0.1 * sound / np.sqrt(np.mean(sound**2)), dtype=np.float32)
 
 
