@@ -150,13 +150,15 @@ class Stock:
         if self._unwritable is not None:
             self._unwritable = None
             self._not_before_us.clear()
-        over_bytes = self._config.free_min_bytes - self._store.free_bytes()
-        if over_bytes > 0:
+        if self._low_bytes() > 0:
             self._store.clear_aside()
-            if self._store.let_go_oldest({need.sha256 for need in wanted}, over_bytes):
-                self._changed()
-            over_bytes = self._config.free_min_bytes - self._store.free_bytes()
-        self._low = f"{over_bytes} bytes less are free than must be" if over_bytes > 0 else None
+        if self._low_bytes() > 0 and self._store.let_go_oldest({need.sha256 for need in wanted}, self._low_bytes()):
+            self._changed()
+        low_bytes = self._low_bytes()
+        self._low = f"{low_bytes} bytes less are free than must be" if low_bytes > 0 else None
+
+    def _low_bytes(self) -> int:
+        return self._config.free_min_bytes - self._store.free_bytes()
 
     def _next_fetch(self, wanted: Sequence[Need]) -> Need | None:
         """Waiting is done in monotonic time: a wall clock that is set back must not hold a recording up."""
