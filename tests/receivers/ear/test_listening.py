@@ -90,7 +90,8 @@ class Room:
             ends_us = [self._ear.us_at(self._recorded + k) - FAR_US for k in (0, BLOCK)]
             low, high = (self._device.frame_at(us) - self._device.frame_at(START) for us in ends_us)
             places = np.linspace(low, high, BLOCK, endpoint=False)
-            block = self._gain * np.interp(places, np.arange(len(self._sound)), self._sound, 0, 0)
+            near = np.arange(max(0, int(low)), max(0, min(len(self._sound), int(high) + 2)))
+            block = self._gain * np.interp(places, near, self._sound[near], 0, 0) if len(near) else np.zeros(BLOCK)
             heard.add(self._recorded, np.rint(block).astype(np.int16), self._ear)
             self._recorded += BLOCK
 
