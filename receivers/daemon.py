@@ -42,6 +42,7 @@ from receivers.tasks import run_until
 from receivers.telling import Parts, Teller
 from receivers.timekeeper import Timekeeper
 from receivers.vault import Vault
+from receivers.watchdog import Pulse, Watchdog
 from scheduler.policy import local_day
 
 log = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ class Daemon:
         self._tell_now = asyncio.Event()
         self._online = False
         self._diary = Diary(IncidentLog(folder))
+        self._watchdog, self._pulse = Watchdog(clock), Pulse()
         desk = Desk(
             settings=lambda: self._node.settings,
             started=lambda: self._node.messages,
@@ -113,19 +115,27 @@ class Daemon:
     async def run(self) -> None:
         """Until `end`. An exception from here is a mistake in Loa."""
         await self._wake_up()
+        self._watchdog.ready()
         parts = {
             "horn": self._horn.keep_open(self._clock),
             "play": self._play(),
             "link": self._link.run(),
             "stock": self._stock.run(),
             "tell": self._tell(),
+            "watchdog": self._watchdog.run(self._is_moving),
             **self._board.tasks(),
         }
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
         try:
             await run_until(self._stopping, tasks)
         finally:
+            self._watchdog.stopping()
             await self._go_to_sleep()
+
+    def _is_moving(self) -> bool:
+        """Whether the player's thread has moved since last asked; a horn that is not there has none."""
+        sounding = self._horn.status()
+        return sounding is None or self._pulse.moves(sounding.turns)
 
     async def _wake_up(self) -> None:
         now_us = self._clock.now_us()

@@ -70,7 +70,7 @@ class Played:
 class PlayerStatus:
     """The player at this moment; silence is FLOOR_DBFS; `faults` are short English codes, empty when all is well.
 
-    `microphone` says why it gives nothing.
+    `microphone` says why it gives nothing; `turns` counts on as long as the player's thread moves.
     """
 
     playing: str | None
@@ -83,6 +83,7 @@ class PlayerStatus:
     reopens: int
     faults: tuple[str, ...]
     microphone: str | None = None
+    turns: int = 0
 
 
 def check_plan(cues: Sequence[Cue]) -> tuple[Cue, ...]:

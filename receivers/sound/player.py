@@ -50,6 +50,7 @@ class Player:
         self._closing = threading.Event()
         self._reopens = 0
         self._reopen_in_ticks = 0
+        self._turns = 0
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
 
     def start(self) -> None:
@@ -87,6 +88,7 @@ class Player:
             slips=state.slips,
             reopens=self._reopens,
             faults=tuple(faults),
+            turns=self._turns,
         )
 
     def close(self) -> None:
@@ -116,6 +118,7 @@ class Player:
         while not self._closing.is_set():
             self._wake.wait(TICK_S)
             self._wake.clear()
+            self._turns += 1
             # Nothing in a tick may end this thread: without it no piece would ever start again.
             try:
                 self._tick()
