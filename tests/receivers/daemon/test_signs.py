@@ -33,6 +33,7 @@ ALARM = Resolution((_segment("a", 0, 20, BroadcastClass.EMERGENCY),), ())
         ("low~0~0", CUT_AND_BACK, Horn.PLAYING),
         ("a~0~0", ALARM, Horn.EMERGENCY),
         ("fallback.second~10~0", ONE_BY_ONE, Horn.FALLBACK),
+        ("self-test~10~0", ONE_BY_ONE, Horn.IDLE),
     ],
 )
 def test_what_sounds(playing: str | None, resolution: Resolution, horn: Horn) -> None:
