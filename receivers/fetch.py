@@ -4,6 +4,8 @@ Rules
 - What is there already is asked for by Range and added to; a server that does not know Range starts it over.
 - An answer that announces another size than the signed one, or that is HTML, is refused and does not touch what is
   there. One that turns out to be longer is refused and removed; a shorter one is a cut, and what came stays.
+- A part that is not the one that was asked for says that this server or cache cannot do parts: the whole is asked for
+  next, so that nothing is stuck for ever.
 - The transport is not trusted, the hash is: plain HTTP, a cache or any certificate will do. What a captive portal slips
   in fails its hash and is removed.
 """
@@ -20,6 +22,7 @@ from receivers.needs import Need
 from receivers.odometer import Connection, read
 from receivers.version import SOFTWARE
 
+CANNOT_RESUME = {httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE}
 TIMEOUT_S = 20.0  # for a connection and for each block: a link that brings nothing this long is broken
 
 
@@ -78,7 +81,7 @@ async def _download(client: Client, url: str, need: Need, store: MediaStore, hav
         client.look_at(response)
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT and _begins_at(response, have_bytes)
         if not resumed and response.status_code != httpx.codes.OK:
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if response.status_code in CANNOT_RESUME:
                 part.unlink(missing_ok=True)
             raise FetchFailed(f"{url}: answered {response.status_code}")
         have_bytes = have_bytes if resumed else 0
@@ -86,6 +89,8 @@ async def _download(client: Client, url: str, need: Need, store: MediaStore, hav
             raise FetchRefused(f"{url}: a web page instead of sound; is a sign-in page in between?")
         announced = response.headers.get("Content-Length", "")
         if announced.isdecimal() and have_bytes + int(announced) != need.size_bytes:
+            if resumed:
+                part.unlink()
             raise FetchRefused(f"{url}: {have_bytes + int(announced)} bytes instead of {need.size_bytes}")
         with part.open("ab" if resumed else "wb") as file:
             try:

@@ -7,7 +7,7 @@ Rules
 - The disk's limits hold before a fetch begins; reports and documents are never touched.
 - What others write to the disk counts too: under `free_min_bytes` what is not needed goes, the oldest first, so that
   reports and documents find room. What is needed stays.
-- While the disk cannot be written nothing is asked for: it would be paid for and lost. Then all is tried anew.
+- While the disk cannot be written nothing is asked for: it would be paid for and lost.
 """
 
 import asyncio
@@ -147,9 +147,7 @@ class Stock:
     def _look_at_disk(self, wanted: Sequence[Need]) -> None:
         """Make what must be free; OSError while the disk cannot be written."""
         self._store.need_writable()
-        if self._unwritable is not None:
-            self._unwritable = None
-            self._not_before_us.clear()
+        self._unwritable = None
         if self._low_bytes() > 0:
             self._store.clear_aside()
         if self._low_bytes() > 0 and self._store.let_go_oldest({need.sha256 for need in wanted}, self._low_bytes()):
