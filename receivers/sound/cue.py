@@ -16,6 +16,7 @@ from broadcast.wire.documents import Heard
 
 RATE_HZ = 48_000  # every file and every horn
 US_PER_S = 1_000_000
+HANGS = "device-hangs"  # a fault: a call to the sound device has not returned
 FLOOR_DBFS = -120.0  # silence; a number, so that it can be sent, stored and drawn
 
 

@@ -1,4 +1,8 @@
-"""The sound card, through PortAudio: one output stream, 48 kHz mono 16-bit, that asks for blocks of 960 frames."""
+"""The sound card, through PortAudio: one output stream, 48 kHz mono 16-bit, that asks for blocks of 80 ms.
+
+A card can hang in any call. PortAudio has one state in a process, so while one of its calls hangs nothing else is
+tried: the process is then of no more use for sound, unless the call returns after all.
+"""
 
 import ctypes
 import logging
@@ -12,16 +16,20 @@ from dataclasses import dataclass
 import pyaudio
 
 from broadcast.clock import Clock
-from receivers.sound.anchor import Anchor, Timebase, to_monotonic_us
+from receivers.sound.anchor import US_PER_FRAME, Anchor, Timebase, to_monotonic_us
 from receivers.sound.cue import RATE_HZ, US_PER_S
 from receivers.sound.moment import WallWatch, read_both
+from receivers.sound.patience import Patience, Stuck
 from receivers.sound.urgency import make_urgent
 from receivers.sound.voice import Lost
 
 log = logging.getLogger(__name__)
 
-BLOCK_FRAMES = 960  # 20 ms
+BLOCK_FRAMES = 3840  # 80 ms: a third of the processor time that 20 ms take, and no underruns on a busy board
 SILENCE = bytes(2 * BLOCK_FRAMES)
+LIMIT_S = 5.0  # a call that takes longer hangs
+
+_portaudio = Patience(LIMIT_S)
 
 # (first device frame, frames, line from device frames to UTC or None, what was lost) -> 16-bit sound, None for silence
 Render = Callable[[int, int, Timebase | None, Lost], bytes | None]
@@ -31,15 +39,24 @@ class DeviceError(Exception):
     """The sound device cannot be used; the message says which and why."""
 
 
+class DeviceHangs(DeviceError):
+    """A call to the sound device does not return."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """`callback_age_us` is None while closed; `faults`: how often rendering raised an exception."""
+    """`callback_age_us` is None while closed, and goes on over a `reopen`; `waiting_us`: since that, or the opening.
+
+    `failed_age_us`: since rendering last raised an exception, None when it never did.
+    """
 
     callback_age_us: int | None
+    waiting_us: int | None
     timebase: Timebase | None
     underruns: int
     slips: int
-    faults: int
+    failed_age_us: int | None
+    hangs: bool
 
 
 class Device:
@@ -58,62 +75,87 @@ class Device:
         self._render: Render = _no_sound
         self._frame = 0
         self._underruns = 0
-        self._faults = 0
+        self._failed_us: int | None = None
+        self._mute_us = 0.0  # silence written where rendering failed
         self._called_us: int | None = None
+        self._opened_us: int | None = None
 
     def open(self, render: Render) -> None:
         """Start the stream; `render` is then called from PortAudio's thread and must not block.
 
-        From then on this process runs before ordinary ones, where the system lets it. Raises DeviceError.
+        From then on this process runs before ordinary ones, where the system lets it. Raises DeviceError, within
+        LIMIT_S.
         """
         self._render = render
+        self._opened_us = self._clock.monotonic_us()
+        self._called_us = self._called_us or self._opened_us
         self._anchor.restart()
         make_urgent(os.getpid())
         with _stderr_caught():
             try:
-                self._audio = pyaudio.PyAudio()
-                self._called_us = self._clock.monotonic_us()
-                self._stream = self._audio.open(
-                    rate=RATE_HZ,
-                    channels=1,
-                    format=pyaudio.paInt16,
-                    output=True,
-                    output_device_index=_find(self._audio, self.name),
-                    frames_per_buffer=BLOCK_FRAMES,
-                    stream_callback=self._callback,
-                )
-            except (OSError, ValueError) as error:
-                self.close()
-                raise DeviceError(f"sound device {self.name or '(default)'}: {error}") from error
+                self._call("opening it", self._open)
+            except DeviceHangs:
+                raise
             except DeviceError:
                 self.close()
                 raise
+            except (OSError, ValueError) as error:
+                self.close()
+                raise DeviceError(f"sound device {self.name or '(default)'}: {error}") from error
         _hush_alsa()
 
     def reopen(self) -> None:
-        """Close and open again, looking the device up anew. Raises DeviceError."""
-        self.close()
+        """Close and open again, looking the device up anew. Raises DeviceError, within twice LIMIT_S."""
+        called_us = self._called_us
+        self._call("closing it", self._close)
+        self._called_us = called_us
         self.open(self._render)
 
     def close(self) -> None:
+        """Returns within LIMIT_S; a device that hangs is left as it is."""
+        self._called_us = self._opened_us = None
+        with suppress(DeviceHangs):
+            self._call("closing it", self._close)
+
+    def state(self) -> DeviceState:
+        now_us = self._clock.monotonic_us()
+        called_us, opened_us, failed_us = self._called_us, self._opened_us, self._failed_us
+        return DeviceState(
+            callback_age_us=None if called_us is None else now_us - called_us,
+            waiting_us=None if called_us is None or opened_us is None else now_us - max(called_us, opened_us),
+            timebase=self._anchor.timebase,
+            underruns=self._underruns,
+            slips=self._anchor.slips,
+            failed_age_us=None if failed_us is None else now_us - failed_us,
+            hangs=_portaudio.is_out,
+        )
+
+    def _call(self, name: str, what: Callable[[], None]) -> None:
+        try:
+            _portaudio.call(name, what)
+        except Stuck as error:
+            raise DeviceHangs(f"sound device {self.name or '(default)'}: {error}") from error
+
+    def _open(self) -> None:
+        self._audio = pyaudio.PyAudio()
+        self._stream = self._audio.open(
+            rate=RATE_HZ,
+            channels=1,
+            format=pyaudio.paInt16,
+            output=True,
+            output_device_index=_find(self._audio, self.name),
+            frames_per_buffer=BLOCK_FRAMES,
+            stream_callback=self._callback,
+        )
+
+    def _close(self) -> None:
         stream, audio = self._stream, self._audio
         self._stream = self._audio = None
-        self._called_us = None
         with suppress(OSError):  # a device that is gone cannot be closed in good order
             if stream is not None:
                 stream.close()
         if audio is not None:
             audio.terminate()
-
-    def state(self) -> DeviceState:
-        called_us = self._called_us
-        return DeviceState(
-            callback_age_us=None if called_us is None else self._clock.monotonic_us() - called_us,
-            timebase=self._anchor.timebase,
-            underruns=self._underruns,
-            slips=self._anchor.slips,
-            faults=self._faults,
-        )
 
     def _callback(self, _input: bytes | None, count: int, times: Mapping[str, float], status: int) -> tuple[bytes, int]:
         first = self._frame
@@ -122,9 +164,10 @@ class Device:
         try:
             data = self._sound(first, count, times, status)
         except Exception:
-            if not self._faults:
+            if self._failed_us is None:
                 log.exception("the sound path failed; silence until it works again")
-            self._faults += 1
+            self._failed_us = self._clock.monotonic_us()
+            self._mute_us += count * US_PER_FRAME
             data = None
         if data is None:
             data = SILENCE if count == BLOCK_FRAMES else bytes(2 * count)
@@ -141,7 +184,7 @@ class Device:
         line = self._anchor.timebase
         settled = self._wall.settled(monotonic_us, wall_us)
         utc_line = line.shifted(wall_us - monotonic_us) if line is not None and settled else None
-        return self._render(first, count, utc_line, Lost(self._underruns, self._anchor.slipped_us))
+        return self._render(first, count, utc_line, Lost(self._underruns, self._anchor.slipped_us + self._mute_us))
 
 
 def _hush_alsa() -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from broadcast.clock import Clock
 from receivers.sound.anchor import Timebase
-from receivers.sound.cue import FLOOR_DBFS, Cue, Played, PlayerStatus, check_plan
+from receivers.sound.cue import FLOOR_DBFS, HANGS, US_PER_S, Cue, Played, PlayerStatus, check_plan
 from receivers.sound.decode import DecodedFile
 from receivers.sound.device import Device, DeviceError
 from receivers.sound.mixer import Pcm
@@ -17,9 +17,12 @@ from receivers.sound.voice import Lost
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.1
+BUSY_S = 0.1  # between two looks while something sounds or is about to
+IDLE_S = 0.5  # and else
 HUNG_US = 1_000_000  # a device that asks for nothing this long is opened again
-REOPEN_TICKS = 20  # between two attempts
+REOPEN_US = 2_000_000  # between two attempts
+FAILED_SHOWN_US = 30_000_000  # so long is it told that the sound path failed
+BAD_BLOCKS = 6  # in a row: what sounds then is given up, so that what comes after it may sound
 CLOSING_TICKS = 5  # for the last fade
 
 # (first device frame, what is written from there on, line from device frames to UTC or None); on the audio thread
@@ -34,7 +37,8 @@ class Player:
     on the audio thread: it must not block.
 
     Use as a context manager, or call `start` and `close`. No method blocks for longer than a few milliseconds
-    but `start` and `close` (opening and closing the sound card: up to a second). All are safe from any thread.
+    but `start` and `close`: opening and closing the sound card takes a second, and up to ten when it hangs. All are
+    safe from any thread.
     """
 
     def __init__(
@@ -49,7 +53,9 @@ class Player:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._reopens = 0
-        self._reopen_in_ticks = 0
+        self._bad_blocks = 0
+        self._reopen_at_us = 0
+        self._silent = False
         self._turns = 0
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
 
@@ -76,7 +82,9 @@ class Player:
             playing, level_dbfs = None, FLOOR_DBFS
         elif state.timebase is None:
             faults.append("device-clock-not-ready")
-        if state.faults:
+        if state.hangs:
+            faults.append(HANGS)
+        if state.failed_age_us is not None and state.failed_age_us < FAILED_SHOWN_US:
             faults.append("render-failed")
         return PlayerStatus(
             playing=playing,
@@ -107,16 +115,31 @@ class Player:
         self.close()
 
     def _render(self, first: int, count: int, timebase: Timebase | None, lost: Lost) -> bytes | None:
-        pcm = self._stage.render(first, count, timebase, lost)
+        try:
+            pcm = self._stage.render(first, count, timebase, lost)
+        except Exception as error:
+            self._bad_blocks += 1
+            if self._bad_blocks >= BAD_BLOCKS:
+                self._stage.give_up(repr(error), lost)
+            raise
+        self._bad_blocks = 0
         if pcm is None:
             return None
-        if self._tap is not None:
-            self._tap(first, pcm, timebase)
+        self._tell_tap(first, pcm, timebase)
         return pcm.tobytes()
+
+    def _tell_tap(self, first: int, pcm: Pcm, timebase: Timebase | None) -> None:
+        if self._tap is None:
+            return
+        try:
+            self._tap(first, pcm, timebase)
+        except Exception:
+            log.exception("what listens to the sound failed; it is told no more, and the sound goes on")
+            self._tap = None
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._wake.wait(TICK_S)
+            self._wake.wait(self._rest_s())
             self._wake.clear()
             self._turns += 1
             # Nothing in a tick may end this thread: without it no piece would ever start again.
@@ -136,7 +159,7 @@ class Player:
                 self._stage.attach(cue, DecodedFile(cue.path, position))
             for failure in self._stage.take_failures(now_us):
                 self._on_played(failure)
-        self._watch_device()
+        self._watch_device(monotonic_us)
 
     def _report(self) -> None:
         while self._stage.ended:
@@ -145,27 +168,37 @@ class Player:
             if played.frames_played or played.error:
                 self._on_played(played)
 
-    def _watch_device(self) -> None:
-        age_us = self._device.state().callback_age_us
-        if age_us is not None and age_us < HUNG_US:
-            self._reopen_in_ticks = 0
+    def _rest_s(self) -> float:
+        now_us = self._clock.now_us()
+        next_us = self._stage.next_us(now_us)
+        return IDLE_S if next_us is None else min(IDLE_S, max(BUSY_S, (next_us - now_us) / US_PER_S))
+
+    def _watch_device(self, monotonic_us: int) -> None:
+        state = self._device.state()
+        if state.callback_age_us is not None and state.callback_age_us < HUNG_US:
+            if self._silent:
+                log.info("the sound device works again")
+            self._silent = False
             return
-        self._reopen_in_ticks -= 1
-        if self._reopen_in_ticks > 0:
+        waits = state.waiting_us is not None and state.waiting_us < HUNG_US
+        if waits or monotonic_us < self._reopen_at_us:
             return
-        self._reopen_in_ticks = REOPEN_TICKS
         self._reopens += 1
         try:
             self._device.reopen()
         except DeviceError as error:
-            log.log(logging.WARNING if self._reopens == 1 else logging.DEBUG, "%s", error)
+            log.log(logging.DEBUG if self._silent else logging.WARNING, "%s", error)
+        else:
+            log.log(logging.DEBUG if self._silent else logging.WARNING, "the sound device was silent: opened again")
+        self._silent = True
+        self._reopen_at_us = self._clock.monotonic_us() + REOPEN_US
 
     def _fade_out(self) -> None:
         self._stage.set_plan((), self._clock.now_us())
         for _ in range(CLOSING_TICKS):
             if self._stage.sounding()[0] is None:
                 break
-            self._wake.wait(TICK_S)
+            self._wake.wait(BUSY_S)
         for source in self._stage.take_unwanted():
             source.close()
         self._report()

@@ -14,6 +14,7 @@ replaced tuples, single dict operations and deques, so that neither waits for th
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,6 +59,14 @@ class Stage:
             for cue in self._open_cues(now_us)
             if not self._is_settled(cue) and not self._is_waiting(cue)
         ]
+
+    def next_us(self, now_us: int) -> int | None:
+        """UTC instant of the next thing to do here: `now_us` while a piece sounds or is about to; None: nothing."""
+        if self._voices or self._waiting or self.ended:
+            return now_us
+        plan = self._plan
+        coming = (cue for cue in plan[bisect_right(plan, now_us, key=_end_us) :] if not self._is_settled(cue))
+        return next((cue.start_us - LEAD_US for cue in coming), None)
 
     def attach(self, cue: Cue, source: Source) -> None:
         self._waiting[cue.key] = (cue, source)
@@ -134,6 +143,13 @@ class Stage:
             self._hold(count)
         self._retire(first + count, timebase, lost)
         return pcm
+
+    def give_up(self, error: str, lost: Lost) -> None:
+        """End what sounds, at once, with `error` in its record."""
+        voices, self._voices = self._voices, ()
+        for voice in voices:
+            self._done[voice.cue.key] = voice.cue
+            self.ended.append((replace(voice.played(None, lost), finished=False, error=error), voice.source))
 
     def _follow_plan(self, plan: tuple[Cue, ...], first: int) -> None:
         for voice in self._voices:
