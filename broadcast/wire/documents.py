@@ -14,7 +14,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 MAX_DOCUMENT_BYTES = 512 * 1024
-MAX_AIRINGS = 2000
+MAX_AIRINGS = 1000  # with one recording each they fit in a document
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]+\Z")]
 AiringId = Annotated[str, Meta(min_length=1, max_length=96, pattern=r"\A[A-Za-z0-9_.-]+\Z")]

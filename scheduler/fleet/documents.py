@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from broadcast.clock import US_PER_S, to_us
-from broadcast.wire.documents import MAX_DOCUMENT_BYTES, Programme, SignedDocument
+from broadcast.wire.documents import MAX_AIRINGS, MAX_DOCUMENT_BYTES, Programme, SignedDocument
 from broadcast.wire.trust import seal
 
 LIFE_DAYS = 8
@@ -77,11 +77,13 @@ def expiry(timezone: str, now: datetime) -> datetime:
 
 
 def _fitting(document: SignedDocument, key: Ed25519PrivateKey) -> tuple[bytes, int]:
-    """The signed bytes, without the last airings where a receiver would refuse the whole for its size."""
+    """The signed bytes, without the last airings where a receiver would refuse the whole for their number or size."""
     jws, left_out = seal(document, key), 0
-    while len(jws) > MAX_DOCUMENT_BYTES and isinstance(document, Programme) and document.airings:
+    while isinstance(document, Programme) and document.airings:
         airings = sorted(document.airings, key=lambda airing: airing.start_us)
-        kept = min(len(airings) - 1, len(airings) * MAX_DOCUMENT_BYTES // len(jws))
+        kept = min(MAX_AIRINGS, len(airings) * MAX_DOCUMENT_BYTES // len(jws))
+        if kept >= len(airings):
+            break
         left_out += len(airings) - kept
         document = replace(document, airings=tuple(airings[:kept]))
         jws = seal(document, key)

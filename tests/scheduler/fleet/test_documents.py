@@ -1,16 +1,27 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from broadcast.clock import to_us
-from broadcast.wire.documents import MAX_DOCUMENT_BYTES, Airing, BroadcastClass, Media, Programme
+from broadcast.wire.documents import (
+    MAX_AIRINGS,
+    MAX_DOCUMENT_BYTES,
+    AfterCut,
+    Airing,
+    BroadcastClass,
+    Late,
+    Media,
+    Programme,
+)
 from broadcast.wire.jws import key_id
 from broadcast.wire.topics import programme
 from broadcast.wire.trust import TrustedDocuments
 from scheduler.fleet.documents import Draft, Last, Sealed, digest, expiry, renewed
+from scheduler.store.types import new_id
 
 KEY = Ed25519PrivateKey.generate()
 HANOI = "Asia/Ho_Chi_Minh"
@@ -91,14 +102,38 @@ def test_the_digest_is_of_what_is_said() -> None:
     assert digest(document) != digest(replace(document, target="z2"))
 
 
-def test_a_programme_too_large_for_a_receiver_loses_its_last_airings() -> None:
-    airings = tuple(airing(number, start_us=10_000 - number) for number in range(2000))
-    big = Draft(Programme(target="z1", number=1, issued_us=0, expires_us=0, airings=airings), HANOI)
-    sealed = made(big)
+def test_as_many_airings_as_are_allowed_fit() -> None:
+    ids = [new_id(NOW) for _ in range(MAX_AIRINGS)]
+    hour_us = 3600 * 1_000_000
+    airings = tuple(
+        Airing(
+            id=f"{broadcast_id}.{to_us(NOW)}",
+            broadcast_id=broadcast_id,
+            cls=BroadcastClass.EMERGENCY,
+            start_us=to_us(NOW),
+            media=(Media(sha256="f" * 64, size_bytes=2**26, duration_us=hour_us),),
+            order=-99,
+            late=Late.WHOLE,
+            after_cut=AfterCut.TIMELINE,
+            window_us=hour_us,
+        )
+        for broadcast_id in ids
+    )
+    sealed = made(Draft(Programme(target=ids[0], number=1, issued_us=0, expires_us=0, airings=airings), HANOI))
+    assert sealed.left_out == 0
+
+
+@pytest.mark.parametrize("recordings", [1, 8])
+def test_a_programme_too_large_for_a_receiver_loses_its_last_airings(recordings: int) -> None:
+    """In number and in bytes; the next days' come in as the first ones pass."""
+    many = 2 * MAX_AIRINGS
+    airings = tuple(airing(number, start_us=10_000 - number) for number in range(many))
+    airings = tuple(replace(one, media=one.media * recordings) for one in airings)
+    sealed = made(Draft(Programme(target="z1", number=1, issued_us=0, expires_us=0, airings=airings), HANOI))
     assert len(sealed.jws) <= MAX_DOCUMENT_BYTES
     receiver = TrustedDocuments({key_id(KEY.public_key()): KEY.public_key()})
     document = receiver.accept(programme("z1"), sealed.jws, to_us(NOW))
     assert isinstance(document, Programme)
-    assert len(document.airings) + sealed.left_out == 2000
+    assert len(document.airings) + sealed.left_out == many
     assert document.airings == tuple(sorted(airings, key=lambda one: one.start_us)[: len(document.airings)])
-    assert len(document.airings) > 1000
+    assert len(document.airings) == MAX_AIRINGS or len(sealed.jws) > 0.9 * MAX_DOCUMENT_BYTES
