@@ -150,7 +150,7 @@ def resolve(
         media = airing.media_for(languages)
         since_us, past = _ready(airing, media, ready_us or {}), (lived or {}).get(airing.id, AS_PLANNED)
         entry = _Entry(airing, media, rules, ready_us=since_us, quiet=quiet, lived=past)
-        entries += (_Entry.of_the_past(entry, part) for part in past.parts)
+        entries += (_Entry.of_the_past(entry, number, part) for number, part in enumerate(past.parts))
         if not media.duration_us or airing.id in unavailable or media.sha256 in unavailable:
             dropped.append(Dropped(airing_id=airing.id, reason=Reason.MEDIA_MISSING, at_us=airing.start_us))
         else:
@@ -214,12 +214,12 @@ class _Entry:
         return self.emergency or self.is_past
 
     @classmethod
-    def of_the_past(cls, entry: "_Entry", part: Interval) -> "_Entry":
+    def of_the_past(cls, entry: "_Entry", number: int, part: Interval) -> "_Entry":
         """What sounded of `entry`: it takes the air as it did, and is told no more."""
         past = copy(entry)
         past.is_past, past.goes_on_us, past.left_us, past.stop = True, None, _NO_LIMIT_US, (part[1], Reason.CUT)
         past.enters_us = past.anchor_us = part[0]
-        past.key = *entry.key[:-1], f"{entry.airing.id} {part[0]}"
+        past.key = *entry.key[:-1], f"{entry.airing.id} {number}"
         past.hope = past.stop[0], *past.stop
         return past
 

@@ -141,6 +141,7 @@ class Oracle:
             for airing_id, life in self.lives.items():
                 if airing_id not in told:
                     life.known, life.able_us = False, None
+                    life.gone = life.gone or life.anchor_us is not None  # it is told as cut, and that is its end
 
     def _count_lost(self, now_us: int) -> None:
         """The node cannot know when the power went: what sounded counts up to its return, or to its end."""

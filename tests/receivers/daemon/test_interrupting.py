@@ -63,6 +63,7 @@ class Watched:
         self.sounds: list[Sound] = []
         self.settings = desk.settings(rules=rules)
         rig.give(self.settings)
+        rig.run(0.5)  # airings begin at full seconds, all else happens between: no two things in one instant
 
     def tell(self, airings: list[Airing]) -> None:
         programme = self.desk.programme(airings)
@@ -74,13 +75,11 @@ class Watched:
         self.facts.append(Fact(self.rig.now_us, "media", sha256=airing.media[0].sha256))
 
     def fail(self, off_s: int, *, orderly: bool) -> None:
-        """Half a second after something may have begun: what began in the very instant is nobody's truth."""
-        self.rig.run(0.5)
         if orderly:
             self.rig.player.close()
         self.facts.append(Fact(self.rig.now_us, "off" if orderly else "cut"))
         self.take_sounds()
-        self.rig.now_us += off_s * S - S // 2
+        self.rig.now_us += off_s * S
         self.rig.boot()
         self.facts.append(Fact(self.rig.now_us, "on"))
 
