@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 EPILOG = (
     "Exit codes: 0 done; 1 not running; 2 wrong usage; 3 not enrolled; 4 the centre refused or cannot be trusted, or "
     "the daemon did not do it; 5 no answer, try again; 6 running or enrolled already; 7 the sound library is missing; "
-    "8 replay: the log differs; 70 a mistake in Loa, start again; 74 the state folder cannot be used; "
-    "78 receiver.toml must be mended."
+    "8 replay: the log differs; 70 a mistake in Loa, start again; 71 the sound device hangs, start again; 74 the state "
+    "folder cannot be used; 78 receiver.toml must be mended."
 )
 KEPT_CRASHES = 5
 MB = 1_000_000
@@ -111,9 +111,12 @@ def _run(
     folder: Path, enrolled: identity.Identity, settings: config.Config, clock: SystemClock, player: "MakePlayer"
 ) -> None:
     from receivers import daemon  # noqa: PLC0415 - imports what talks and listens
+    from receivers.horn import SoundHangs  # noqa: PLC0415
 
     try:
         asyncio.run(daemon.run(folder, enrolled, settings, clock, player))
+    except SoundHangs as error:
+        _end(ExitCode.SOUND_HANGS, f"{error}; only a new process can use it again.")
     except Exception as error:  # noqa: BLE001 - whatever it was, the supervisor is told to start again
         _end(ExitCode.BROKEN, f"The daemon ended on a mistake ({_innermost(error)!r}). {_keep_crash(folder, error)}")
 

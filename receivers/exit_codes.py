@@ -15,5 +15,6 @@ class ExitCode(IntEnum):
     NO_SOUND = 7  # the sound library is missing
     DIFFERS = 8  # replay: the log does not follow from the tables
     BROKEN = 70  # a mistake in Loa: the daemon ended and should be started again
+    SOUND_HANGS = 71  # calls to the sound device do not return; a new process may have more luck
     DISK = 74  # the state folder cannot be read or written
     CONFIG = 78  # receiver.toml must be mended; starting again will not help

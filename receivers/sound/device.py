@@ -137,6 +137,7 @@ class Device:
             raise DeviceHangs(f"sound device {self.name or '(default)'}: {error}") from error
 
     def _open(self) -> None:
+        self._close()  # what a call left behind has opened since
         self._audio = pyaudio.PyAudio()
         self._stream = self._audio.open(
             rate=RATE_HZ,
