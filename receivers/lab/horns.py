@@ -61,6 +61,26 @@ class VirtualHorns:
         """Make the sound card of horn `name` hang (it asks for no more sound), or go on."""
         self._daemons[name].control("suspend-sink", name, str(int(suspended)))
 
+    def unplug(self, name: str) -> None:
+        """Pull out the sound card of horn `name`."""
+        self._daemons[name].unload(name)
+
+    def plug(self, name: str) -> None:
+        """Put it back."""
+        self._daemons[name].load(name)
+
+    def kill(self, name: str) -> None:
+        """End the sound server of horn `name`, without notice."""
+        self._daemons[name].kill()
+
+    def revive(self, name: str) -> None:
+        """Start it again."""
+        self._daemons[name].start()
+
+    def freeze(self, name: str, frozen: bool) -> None:
+        """Make the sound server of horn `name` answer nothing, as a driver that hangs, or go on."""
+        self._daemons[name].freeze(frozen)
+
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -78,7 +79,38 @@ class PulseDaemon:
         """Run `pactl` with a command."""
         subprocess.run(["pactl", *command], env={**PLAIN, **self.environment}, check=True, capture_output=True)
 
+    def unload(self, name: str) -> None:
+        """Take sink `name` away."""
+        told = subprocess.run(
+            ["pactl", "list", "short", "modules"],
+            env={**PLAIN, **self.environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        lines = (line.split("\t") for line in told.splitlines())
+        [module] = [number for number, _, argument, *_ in lines if f"sink_name={name} " in argument]
+        self.control("unload-module", module)
+
+    def load(self, name: str) -> None:
+        """Bring it back."""
+        self.control("load-module", *_sink(name).split())
+
+    def kill(self) -> None:
+        """End the daemon, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def freeze(self, frozen: bool) -> None:
+        """Let the daemon answer nothing, or go on."""
+        os.kill(self.pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
         if shutil.which("pulseaudio") is None:
             raise HornsError(
                 "virtual horns need PulseAudio: apt install pulseaudio pulseaudio-utils libasound2-plugins"
@@ -101,7 +133,6 @@ class PulseDaemon:
         except BaseException:
             self._stop()
             raise
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop()
@@ -110,6 +141,7 @@ class PulseDaemon:
         process, self._process = self._process, None
         if process is None:
             return
+        process.send_signal(signal.SIGCONT)  # it may have been frozen
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_S)
@@ -120,9 +152,7 @@ class PulseDaemon:
     def _modules(self) -> list[str]:
         loads = ["-L", f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"]
         for name in self.names:
-            # norewinds: with rewinds a null sink may drop the first samples of a sound from its monitor
-            sink = "rate=48000 channels=1 channel_map=mono format=s16le norewinds=1"
-            loads += ["-L", f"module-null-sink sink_name={name} {sink}"]
+            loads += ["-L", _sink(name)]
         return loads
 
     def _await_answer(self) -> None:
@@ -150,6 +180,11 @@ class PulseDaemon:
             timeout=STOP_S,
         )
         return all(f"\t{name}\t" in told.stdout for name in self.names)
+
+
+def _sink(name: str) -> str:
+    # norewinds: with rewinds a null sink may drop the first samples of a sound from its monitor
+    return f"module-null-sink sink_name={name} rate=48000 channels=1 channel_map=mono format=s16le norewinds=1"
 
 
 def _skewed(skew_ppm: float) -> Mapping[str, str]:
