@@ -45,6 +45,11 @@ class PlayerProcess:
     def pid(self) -> int:
         return self._running().pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._running().poll()
+
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "receivers.lab.play", *self._devices],
