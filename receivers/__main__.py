@@ -1,6 +1,17 @@
-"""`python -m receivers` is `loa receiver`."""
+"""`python -m receivers` is `loa receiver`; its `run` does without the libraries of a command line."""
 
-from receivers.cli import app
+import os
+import sys
+
+# Each thread of numpy's library keeps memory of its own, and the products here are small.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if __name__ == "__main__":
-    app(prog_name="loa receiver")
+    if sys.argv[1:2] == ["run"] and "--help" not in sys.argv:
+        from receivers.run import main
+
+        main(sys.argv[2:])
+    else:
+        from receivers.cli import app
+
+        app(prog_name="loa receiver")

@@ -1,12 +1,9 @@
 """`loa receiver`: enrol, run, status, replay. What is heavy is imported by the command that needs it."""
 
-import asyncio
-import logging
+import os
 import sys
-import traceback
-from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -16,9 +13,6 @@ from broadcast.wire.documents import DataUse
 from receivers import config, identity, status
 from receivers.exit_codes import ExitCode
 from receivers.hands.cli import app as hands
-
-if TYPE_CHECKING:
-    from receivers.horn import MakePlayer
 
 EPILOG = (
     "Exit codes: 0 done; 1 not running; 2 wrong usage; 3 not enrolled; 4 the centre refused or cannot be trusted, or "
@@ -86,39 +80,10 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", help="Tell more on stderr.")] = False,
 ) -> None:
     """Play what the centre has planned, until SIGTERM or Ctrl-C."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    clock = SystemClock()
-    try:
-        settings = config.load(state)
-        enrolled = identity.load(state)
-        player = _sound(device or settings.device, clock, settings.microphone)
-        with status.only_one(state):
-            _run(state, enrolled, settings, clock, player)
-    except config.ConfigError as error:
-        _end(ExitCode.CONFIG, str(error))
-    except identity.NotEnrolled as error:
-        _end(ExitCode.NOT_ENROLLED, str(error))
-    except status.AlreadyRunning as error:
-        _end(ExitCode.ALREADY, str(error))
-    except OSError as error:
-        _end(ExitCode.DISK, f"The state folder cannot be used: {error}")
-
-
-def _run(
-    folder: Path, enrolled: identity.Identity, settings: config.Config, clock: SystemClock, player: "MakePlayer"
-) -> None:
-    from receivers import daemon  # noqa: PLC0415 - imports what talks and listens
-    from receivers.horn import SoundHangs  # noqa: PLC0415
-
-    try:
-        asyncio.run(daemon.run(folder, enrolled, settings, clock, player))
-    except SoundHangs as error:
-        _end(ExitCode.SOUND_HANGS, f"{error}; only a new process can use it again.")
-    except Exception as error:  # noqa: BLE001 - whatever it was, the supervisor is told to start again
-        _end(ExitCode.BROKEN, f"The daemon ended on a mistake ({_innermost(error)!r}). {_keep_crash(folder, error)}")
+    words = [f"--state={state}", *([f"--device={device}"] if device else []), *(["--verbose"] if verbose else [])]
+    sys.stdout.flush()
+    # The same process goes on without what reads command lines: that is 20 MB for as long as the node stands.
+    os.execv(sys.executable, [sys.executable, "-m", "receivers", "run", *words])  # noqa: S606 - our own program
 
 
 @app.command("status", epilog=EPILOG)
@@ -199,17 +164,6 @@ def _local(us: int) -> str:
     return from_us(us).astimezone().strftime("%a %Y-%m-%d %H:%M:%S %Z")
 
 
-def _sound(device: str | None, clock: SystemClock, microphone: str | None = None) -> "MakePlayer":
-    from receivers.horn import sound_card  # noqa: PLC0415
-
-    try:
-        return sound_card(device, clock, microphone)
-    except ImportError as error:
-        _end(
-            ExitCode.NO_SOUND, f"The sound library cannot be loaded ({error}): install loa[receiver] and libportaudio2."
-        )
-
-
 def _write_device(folder: Path, device: str) -> None:
     """Set `device` in receiver.toml and leave its other lines."""
     path = folder / config.FILE_NAME
@@ -217,24 +171,6 @@ def _write_device(folder: Path, device: str) -> None:
     kept = [line for line in lines if line.split("=")[0].strip() != "device"]
     quoted = device.replace("\\", "\\\\").replace('"', '\\"')
     write_whole(path, "\n".join([f'device = "{quoted}"', *kept, ""]).encode(), mode=0o644)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _keep_crash(folder: Path, error: BaseException) -> str:
-    """Write where it happened into a file of its own; a sentence that names it."""
-    name = SystemClock().now().astimezone(UTC).strftime("crash-%Y%m%dT%H%M%S%fZ.txt")
-    try:
-        write_whole(folder / name, "".join(traceback.format_exception(error)).encode())
-        for old in sorted(folder.glob("crash-*.txt"))[:-KEPT_CRASHES]:
-            old.unlink()
-    except OSError:
-        return "The place of the mistake could not be written down."
-    return f"{folder / name} says where; please report it."
 
 
 def _end(code: ExitCode, message: str) -> NoReturn:
