@@ -36,6 +36,16 @@ def murmur(seconds: float, seed: int, level: float = 0.2) -> Sound:
     return np.asarray(level * syllables * noise / np.sqrt(np.mean(noise * noise)), dtype=np.float32)
 
 
+def warble(seconds: float, seed: int, level: float = 0.4) -> Sound:
+    """A tone of constant amplitude that wanders between 150 and 400 Hz as with no other seed: any click stands out."""
+    frames = round(seconds * RATE_HZ)
+    slow = np.random.default_rng(seed).uniform(150.0, 400.0, frames // 2_400 + 2)
+    hertz = np.interp(np.arange(frames), np.arange(len(slow)) * 2_400, slow)
+    tone = level * np.sin(2 * np.pi * np.cumsum(hertz) / RATE_HZ)
+    edge = np.minimum(1.0, np.minimum(np.arange(frames), np.arange(frames)[::-1]) / EDGE_FRAMES)
+    return (tone * edge).astype(np.float32)
+
+
 def write_opus(path: Path, sound: Sound) -> Path:
     """Write 48 kHz mono sound as the centre does: Opus in Ogg, 24 kbit/s, packets of 20 ms."""
     with av.open(str(path), "w", format="ogg") as container:
