@@ -32,13 +32,15 @@ def lived(airings: Iterable[Airing], outbox: Outbox, before: Resolution, now_us:
 
 
 def gone(airings: Mapping[str, Airing], outbox: Outbox) -> list[Airing]:
-    """What sounded of airings that no programme tells of any more: quotas count it."""
-    nothing = Media(sha256="0" * 64, size_bytes=0, duration_us=0)
-    return [
-        Airing(id=key, broadcast_id="gone", cls=known.cls, start_us=known.parts[0][0], media=(nothing,))
+    """What sounded, or still does, of airings that no programme tells of any more: quotas count it."""
+    nothing = (Media(sha256="0" * 64, size_bytes=0, duration_us=0),)
+    over = [
+        Airing(id=key, broadcast_id="gone", cls=known.cls, start_us=known.parts[0][0], media=nothing)
         for key, known in outbox.sounded.items()
         if key not in airings and known.parts
     ]
+    cancelled = (planned.airing for key, planned in outbox.planned.items() if key not in airings)
+    return [*over, *(replace(airing, media=nothing) for airing in cancelled)]
 
 
 def going_on(before: Resolution, after: Resolution, now_us: int) -> Resolution:
