@@ -24,7 +24,7 @@ class SmallDisk:
         self.path.mkdir()
         done = _mount("-t", "tmpfs", "-o", f"size={self._size_bytes},mode=0700", "loa-small-disk", self.path)
         if done.returncode:
-            raise CannotMount(done.stderr.strip())
+            raise CannotMount(done.stderr.strip().partition("\n")[0])
         return self
 
     def __exit__(self, *_error: object) -> None:
