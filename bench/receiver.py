@@ -122,10 +122,10 @@ async def _taken(pid: int, seconds: float) -> Taken:
     before = _processor_s(pid)
     await asyncio.sleep(seconds)
     percent = 100 * (_processor_s(pid) - before) / seconds
-    return Taken(_resident_mb(pid), percent)
+    return Taken(resident_mb(pid), percent)
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) * 1024 / 1e6
 
