@@ -9,7 +9,8 @@ Rules
   never moves what already sounds.
 - A wall clock that moved otherwise than by itself is like a restart: what began in the part that was missed is late.
 - STOP at the node ends what sounds and all that should sound meanwhile: it is reported, so it never comes back.
-- While the clock is doubted nothing is said to be over; when it is trusted again that is like a restart.
+- While the clock is doubted nothing is said to be over but emergencies, and with STOP what had begun; when it is trusted
+  again that is like a restart.
 - What was missed is only said to be over when the clock has gone on by itself for STEADY_US: an airing that was
   reported never plays again, and a clock that was wrong for a moment must not cost a day's programme.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from broadcast.wire import topics
-from broadcast.wire.documents import Airing, Outcome, ReceiverSettings, Rules
+from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSettings, Rules
 from broadcast.wire.trust import Refused
 from receivers import ledger, past, plan, verdict
 from receivers.ledger import Ending, Piece, Planned
@@ -41,6 +42,7 @@ GIVE_UP_US = 60_000_000  # a piece whose end is not told by then is taken for lo
 STEADY_US = 120_000_000  # time servers have set a clock right by then
 NEEDS_LIVE_US = 60_000_000  # what is past drops out of the needs this late at most
 GAP_US = 30_000_000  # a tick that comes this much later than it was due: the process slept or the clock was set
+DOUBTED = (Hold.ALL_BUT_EMERGENCIES, Hold.EVERYTHING_UNTIMED)
 WATCH_US = 1_000_000  # how often is looked what only the sound path or a hold can change
 
 
@@ -81,6 +83,7 @@ class Node:
         self._hold = Hold.NOTHING
         self.resolution = Resolution((), ())
         self._stories: dict[str, Story] = {}
+        self._left: dict[str, Planned] = {}  # what had just begun when a new plan came that does not tell of it
         self._resolved_for: object = None
         self._last_tick_us = now_us
         self._rest = _Rest(due_us=now_us)
@@ -124,7 +127,7 @@ class Node:
             return
         if airing_id in self.outbox.over:
             return
-        planned = self.outbox.planned.get(airing_id) or self._planned(airing_id)
+        planned = self.outbox.planned.get(airing_id) or self._planned(airing_id) or self._left.get(airing_id)
         if planned is None:
             return
         if airing_id not in self.outbox.sounding:
@@ -147,7 +150,7 @@ class Node:
 
     def set_hold(self, hold: Hold, now_us: int) -> None:
         """What must not sound from now on."""
-        if self._hold is Hold.ALL_BUT_EMERGENCIES and hold is not self._hold:
+        if self._hold in DOUBTED and hold not in DOUBTED:
             self._begin_again(now_us, clock_doubted=True)
             self._last_tick_us = now_us  # a clock that is set right again is no other start
         self._rest.over = self._rest.over or hold is not self._hold
@@ -227,8 +230,10 @@ class Node:
         if inputs == self._resolved_for:
             return
         self._resolved_for = inputs
+        on_air = self.resolution.at(now_us)
+        planned = self._planned(on_air.airing_id) if on_air is not None else None
+        self._left = {planned.airing.id: planned} if planned is not None else {}
         self._rest.over = True
-        self._own = {key: own for key, own in self._own.items() if key not in self.outbox.over}
         self.airings = plan.by_id(live) | self._own
         usable = self._store.ready.keys()
         self._learn(settings, now_us)
@@ -241,6 +246,7 @@ class Node:
         before, self.resolution = self.resolution, past.going_on(self.resolution, intended, now_us)
         known.places = past.places(known.places, before, self.resolution, now_us)
         self._stories = self._tell(settings, now_us)
+        self._own = {key: own for key, own in self._own.items() if key in self._stories}
         self._needs = 0, ()
 
     def _learn(self, settings: ReceiverSettings, now_us: int) -> None:
@@ -314,7 +320,7 @@ class Node:
     def _close(self, now_us: int, playing: str | None, *, device_faulty: bool) -> None:
         for story in [story for story in self._stories.values() if story.airing.start_us <= now_us]:
             airing = story.airing
-            if self._hold is Hold.EVERYTHING and airing.id not in self.outbox.sounding and airing.id != playing:
+            if self._is_stopped(airing) and airing.id not in self.outbox.sounding and airing.id != playing:
                 self._report(airing.id, Ending(Outcome.SKIPPED, ledger.STOPPED), now_us)
             elif not plan.is_held(airing.cls, self._hold) and self._is_over(story, now_us, playing):
                 told = replace(story, device_faulty=device_faulty, stood_in=story.airing.id in self.known.stood_in)
@@ -325,10 +331,15 @@ class Node:
                 airing_id, Ending(Outcome.FAILED, ledger.CANCELLED if cancelled else ledger.INTERRUPTED), now_us
             )
 
+    def _is_stopped(self, airing: Airing) -> bool:
+        """Whether STOP ends it, now that it should sound by the clock."""
+        if self._hold is not Hold.EVERYTHING_UNTIMED:
+            return self._hold is Hold.EVERYTHING
+        return airing.cls is BroadcastClass.EMERGENCY or airing.id in self.outbox.planned
+
     def _orphans(self, now_us: int, playing: str | None) -> list[str]:
         """Airings that began to sound and that no programme tells of any more."""
-        doubted = self._hold is Hold.ALL_BUT_EMERGENCIES
-        if doubted or self._resolved_for is None or now_us < self.known.boot_us + SETTLE_US:
+        if self._hold in DOUBTED or self._resolved_for is None or now_us < self.known.boot_us + SETTLE_US:
             return []
         sounding = self.outbox.sounding
         gone = [key for key in self.outbox.planned if key not in self._stories and key != playing]

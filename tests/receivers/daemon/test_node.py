@@ -429,3 +429,16 @@ def test_an_expired_programme_plays_no_more_but_its_rules_stay(rig: Rig, desk: D
     rig.run(200)
     assert rig.heard == []
     assert rig.node.settings is not None
+
+
+def test_what_is_cancelled_in_its_first_moment_is_reported_cut(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 60)
+    rig.fetch(media)
+    rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media)]))
+    rig.run(9)
+    rig.now_us += S + S // 2
+    rig.player.advance(rig.now_us)
+    rig.give(desk.programme([]))
+    rig.run(10)
+    assert rig.heard == [("a", 10 * S, 10 * S + S // 2)]
+    assert (rig.reports["a"].outcome, rig.reports["a"].reason) == (Outcome.CUT, "cancelled")
