@@ -39,7 +39,7 @@ DENSE_US = 300  # prompt arrivals lie within this
 BIN_FRAMES = RATE_HZ  # arrivals of a second make one point of the line
 NEAR_FRAMES = 8 * RATE_HZ  # points this near a frame tell the slope
 HERE_FRAMES = 5 * RATE_HZ // 2  # and these its time: a card that loses time does it at once
-FIRST_SOUND_S = 5.0
+FIRST_SOUND_S = 30.0
 
 Arrival = tuple[int, int]  # frame, monotonic us
 

@@ -24,7 +24,8 @@ from receivers.horn import NoDevice, sound_card
 from receivers.sound.cue import Cue, Played
 from receivers.sound.device import DeviceError
 
-READY_S = 10.0
+READY_S = 60.0  # for a player to come up, or to its state, on a machine that is busy
+END_S = 30.0  # longer than a card may hang in a call
 POLL_S = 0.02
 
 
@@ -94,7 +95,7 @@ class PlayerProcess:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            process.wait(READY_S)
+            process.wait(END_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

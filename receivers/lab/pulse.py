@@ -15,8 +15,8 @@ from broadcast.clock import SystemClock
 from receivers.lab.faketime import NoFaketime, library
 from receivers.sound.urgency import make_urgent
 
-START_US = 5_000_000  # a daemon that does not answer by then will not
-STOP_S = 3.0
+START_US = 30_000_000  # a daemon that does not answer by then will not
+STOP_S = 10.0
 CARD = 10  # priority: it stands for a sound card, which is never late because the processor is busy, nor for a player
 
 DAEMON = (

@@ -65,7 +65,7 @@ def _opener(browser: Browser, stage: Stage, crew: cast.Cast) -> Callable[[str, i
         context = browser.new_context(
             base_url=stage.url, locale="vi-VN", viewport={"width": width, "height": HEIGHT_OF[width]}
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.goto("/")
         page.fill("#login", login)

@@ -37,7 +37,7 @@ from scheduler.zones.models import Zone, ZoneKind
 from web.serve import CannotStart, serve
 from web.settings import Settings
 
-LIMIT_S = 40
+LIMIT_S = 60
 RUN = """
 import asyncio
 from web.serve import serve
@@ -113,7 +113,7 @@ class Node:
             protocol=aiomqtt.ProtocolVersion.V5,
             tls_context=self.tls,
             will=will,
-            timeout=5,
+            timeout=60,
         )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, socket.socket]]:
     """NOTIFY_SOCKET, and the socket behind it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.settimeout(20)
+        listening.settimeout(60)
         if request.param == "path":
             listening.bind(str(tmp_path / "notify"))
             yield str(tmp_path / "notify"), listening

@@ -23,7 +23,7 @@ from scheduler.ingest import SEEN_US, SILENT_US, Ingest
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
 
-LIMIT_S = 10
+LIMIT_S = 60
 
 
 def add_receiver(store: Store) -> None:

@@ -27,7 +27,7 @@ from scheduler.ingest import SILENT_US, Ingest
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
 
-LIMIT_S = 10
+LIMIT_S = 60
 
 
 def add_receivers(store: Store, *receiver_ids: str) -> None:

@@ -28,7 +28,7 @@ from scheduler.publisher import MARK, Mark, Publisher
 from scheduler.store.engine import Store
 
 KEY = Ed25519PrivateKey.generate()
-LIMIT_S = 10
+LIMIT_S = 60
 SHA = "ab" * 32
 
 

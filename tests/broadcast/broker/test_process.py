@@ -17,7 +17,7 @@ from broadcast.clock import SystemClock
 from broadcast.trustroot.folder import load_or_make, renew
 from broadcast.wire import topics
 
-LIMIT_S = 15
+LIMIT_S = 60
 
 ORPHAN = """
 import asyncio, pathlib, sys

@@ -14,7 +14,7 @@ from broadcast.trustroot.authority import Authority
 from broadcast.wire import topics
 from broadcast.wire.documents import MAX_DOCUMENT_BYTES
 
-LIMIT_S = 10
+LIMIT_S = 60
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class Rig:
     async def until(self, what: Callable[[], bool]) -> int:
         """Let time pass until `what`; how many seconds it took."""
         began_us = self.clock.now_us()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not what():
                 await asyncio.sleep(0.001)  # a thread opens the device
                 await self.clock.advance(timedelta(seconds=RETRY_S))

@@ -46,7 +46,7 @@ async def test_a_press_wakes_the_loop_and_becomes_a_command(bench: Bench) -> Non
     hands = hands_on(bench, desk)
     hands.look()
     running = asyncio.create_task(hands.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         bench.press(22, closed=True)
         while desk.given != [Say("fire")]:
             await desk.news.wait()

@@ -23,7 +23,7 @@ def _placed(sound: NDArray[Any], at: int, length: int) -> NDArray[np.float64]:
 
 
 @given(delay=st.integers(0, 2 * RATE), gain=st.floats(0.01, 0.9))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_any_delay_is_found_exactly_at_any_gain(delay: int, gain: float) -> None:
     found = align(REFERENCE, gain * _placed(REFERENCE, delay, 3 * RATE), RATE)
     assert found.offset_frames == pytest.approx(delay, abs=0.01)
@@ -33,7 +33,7 @@ def test_any_delay_is_found_exactly_at_any_gain(delay: int, gain: float) -> None
 
 
 @given(fraction=st.floats(-0.5, 0.5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_fraction_of_a_sample_is_found(fraction: float) -> None:
     heard = _placed(REFERENCE, 10_000, 3 * RATE)
     turn = np.exp(-2j * np.pi * np.fft.rfftfreq(len(heard)) * fraction)
@@ -43,7 +43,7 @@ def test_a_fraction_of_a_sample_is_found(fraction: float) -> None:
 
 
 @given(seed=st.integers(0, 1_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_noise_and_other_speech_are_not_the_reference(seed: int) -> None:
     noise = np.random.default_rng(seed).standard_normal(3 * RATE)
     for heard in (noise, murmur(3.0, seed=seed + 10)):
@@ -53,7 +53,7 @@ def test_noise_and_other_speech_are_not_the_reference(seed: int) -> None:
 
 
 @given(start_ms=st.integers(0, 850))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_missing_tenth_of_a_second_is_found_and_lowers_the_correlation(start_ms: int) -> None:
     heard = _placed(REFERENCE, 5_000, 2 * RATE)
     start = 5_000 + start_ms * RATE // 1000
@@ -102,7 +102,7 @@ def test_nothing_to_compare_is_said(reference: list[float], heard: list[float]) 
 
 @pytest.mark.parametrize("reference", [SPOKEN, CHIMED], ids=["speech", "with chimes"])
 @given(slip_ms=st.floats(1.5, 20), slip_at=st.floats(0, 1), gap_at=st.floats(0, 0.95), hiss=st.integers(0, 9))
-@settings(max_examples=5, deadline=None, phases=PHASES)
+@settings(max_examples=3, deadline=None, phases=PHASES)
 def test_a_slip_and_a_gap_are_told_and_the_announcement_is_still_the_one(
     reference: NDArray[np.float32], slip_ms: float, slip_at: float, gap_at: float, hiss: int
 ) -> None:
@@ -119,7 +119,7 @@ def test_a_slip_and_a_gap_are_told_and_the_announcement_is_still_the_one(
 
 
 @given(seed=st.integers(100, 1_000), keep=st.floats(0, 0.7), echo_s=st.floats(0.04, 3), started=st.floats(0, 0.5))
-@settings(max_examples=5, deadline=None, phases=PHASES)
+@settings(max_examples=3, deadline=None, phases=PHASES)
 def test_another_announcement_silence_a_part_or_a_doubled_playing_is_not_the_one(
     seed: int, keep: float, echo_s: float, started: float
 ) -> None:

@@ -23,7 +23,7 @@ with VirtualHorns(["horn"], Path(sys.argv[1])) as horns:
 
 def _is_gone(pid: int) -> bool:
     """Waits for the end of a process that is no child; true once it is over."""
-    waiter = subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], timeout=10, check=False)
+    waiter = subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], timeout=60, check=False)
     return waiter.returncode == 0
 
 
@@ -36,7 +36,7 @@ def test_the_daemon_ends_with_the_context(tmp_path: Path) -> None:
 
 def test_the_daemon_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ORPHAN, str(tmp_path)]
-    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert killed.returncode == -9
     assert _is_gone(int(killed.stdout))
 

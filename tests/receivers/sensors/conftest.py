@@ -76,7 +76,7 @@ async def system_bus(tmp_path: Path) -> AsyncIterator[SystemBus]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     assert daemon.stdout is not None
-    address = (await asyncio.wait_for(daemon.stdout.readline(), 20)).decode().strip()
+    address = (await asyncio.wait_for(daemon.stdout.readline(), 60)).decode().strip()
     bus = SystemBus(address)
     yield bus
     for service in bus.services:

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,7 +29,7 @@ def test_an_unknown_device_is_said_with_those_that_are_there(horns: VirtualHorns
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert process.returncode == 1
@@ -50,7 +52,7 @@ def test_a_hung_device_is_noticed_opened_again_and_the_piece_goes_on_at_its_plac
         finally:
             horns.suspend("horn2", False)
         with Listener(horns, "horn2", tmp_path / "horn2.raw", CLOCK) as listener:
-            played = player.played(timeout_s=15)
+            played = player.played(timeout_s=60)
             recording = listener.stop()
     assert played.gap_us > S // 2
     assert played.start_error_us is not None
@@ -68,10 +70,10 @@ def test_frames_lost_to_a_stopped_process_are_a_gap(horns: VirtualHorns, announc
         cue = Cue("stopped", announcement, start_us, 0, start_us + 3 * S)
         player.set_plan([cue])
         player.await_status(lambda status: status["playing"] == cue.key)
-        subprocess.run(["kill", "-STOP", str(player.pid)], check=True)
+        os.kill(player.pid, signal.SIGSTOP)
         time.sleep(0.4)
-        subprocess.run(["kill", "-CONT", str(player.pid)], check=True)
-        played = player.played(timeout_s=10)
+        os.kill(player.pid, signal.SIGCONT)
+        played = player.played(timeout_s=60)
         status = player.status()
     assert played.gap_us > 200_000
     assert status["slips"] + status["underruns"] >= 1

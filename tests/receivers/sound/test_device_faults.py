@@ -63,7 +63,7 @@ def test_a_card_that_fails_and_comes_back_goes_on_at_its_place_and_the_gap_is_to
             mend_it(own_horns, "card")
         player.await_status(lambda status: not status["faults"] and status["playing"] == fault)
         with Listener(own_horns, "card", tmp_path / "card.raw", CLOCK) as listener:
-            played = player.played(timeout_s=length_s + 5)
+            played = player.played(timeout_s=60)
             recording = listener.stop()
         assert player.status()["faults"] == []
     assert broken_us - start_us <= played.gap_us + S
@@ -106,7 +106,7 @@ def test_opening_it_again_and_again_takes_no_more_descriptors_or_threads(own_hor
 
 
 def test_a_process_ends_in_order_while_its_card_hangs(own_horns: VirtualHorns) -> None:
-    """The record of what sounded is told, and `close` kills a process that has not ended in ten seconds."""
+    """`close` kills a process that does not end."""
     with PlayerProcess("card", own_horns.environment) as player:
         own_horns.freeze("card", True)
         try:

@@ -20,7 +20,7 @@ CLOCK = SystemClock()
 S = 1_000_000
 BLOCK_S = BLOCK_FRAMES / RATE_HZ
 SOON_US = S // 2
-LIMIT_S = 15
+LIMIT_S = 60
 LATENCY_S = 0.1
 
 Callback = Callable[[None, int, Mapping[str, float], int], tuple[bytes, int]]

@@ -33,7 +33,7 @@ from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
 
-LIMIT_S = 40
+LIMIT_S = 60
 CENTRE = """
     import asyncio, sys
     from pathlib import Path

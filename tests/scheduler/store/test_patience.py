@@ -17,7 +17,7 @@ from scheduler.store.engine import Store
 from scheduler.store.patience import outlast
 
 CLOCK = SystemClock()
-LIMIT_S = 30
+LIMIT_S = 60
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

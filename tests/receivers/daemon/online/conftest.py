@@ -144,7 +144,7 @@ class Centre:
             self._later(self.bus.publish(topics.time(place.target), msgspec.json.encode(told), retain=False))
         self._later(self._notify())
 
-    async def until(self, what: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, what: Callable[[], bool], seconds: float = 60) -> None:
         """Return once `what` holds; it is asked at each message that comes up."""
         async with asyncio.timeout(seconds), self.news:
             await self.news.wait_for(what)
@@ -226,7 +226,7 @@ async def centre(tmp_path: Path, http: HttpServer) -> AsyncIterator[Centre]:
     async with running(tmp_path / "centre", SystemClock()) as lab:
         centre = Centre(lab, http)
         task = asyncio.create_task(centre.bus.run(centre.take))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await centre.bus.next_session(0)
         yield centre
         await end((task,))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import Centre
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 @dataclass

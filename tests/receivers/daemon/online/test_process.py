@@ -56,7 +56,7 @@ async def _daemon(folder: Path, horns: VirtualHorns) -> AsyncIterator[asyncio.su
 
 
 async def _ended(process: asyncio.subprocess.Process) -> tuple[int, str]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         _, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, errors.decode()
@@ -91,6 +91,7 @@ def folder(centre: Centre, relay: Relay, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.flaky(reruns=2)  # a starved machine loses sound
 async def test_a_programme_is_played_and_reported_with_the_link_up_and_with_the_link_cut(
     cuttable: tuple[Centre, Relay], folder: Path, horns: VirtualHorns, media: Media, desk: Desk
 ) -> None:
@@ -144,7 +145,7 @@ async def test_a_killed_broker_is_not_heard_and_gets_the_report_when_it_is_back(
             killed = centre.lab.broker.pid
             assert killed is not None
             os.kill(killed, signal.SIGKILL)
-            await centre.until(lambda: centre.reports != [], seconds=40)
+            await centre.until(lambda: centre.reports != [])
         recording = listener.stop()
     report = centre.reports[0]
     assert (report.airing_id, report.outcome) == ("whole", Outcome.HEARD)
@@ -179,7 +180,7 @@ async def test_a_second_daemon_on_the_same_folder_is_refused(folder: Path, horns
 
 async def _reported_on_disk(folder: Path, airing_id: str) -> None:
     """Return once the report of an airing is in the outbox."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while airing_id not in _outbox(folder).over:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.1)
 

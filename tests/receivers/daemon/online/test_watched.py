@@ -26,20 +26,21 @@ async def test_it_is_ready_and_beats_while_it_plays_silence_and_says_goodbye(
     centre.enrolled(folder, "rx1")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(30)
+        systemd.settimeout(60)
         environ = {**os.environ, **horns.environment, "NOTIFY_SOCKET": str(tmp_path / "notify")}
         daemon = subprocess.Popen(  # noqa: ASYNC220 - the centre lives in this loop, but waits for nobody
             [sys.executable, "-m", "receivers", "run", "--state", str(folder), "--device", "horn1"],
-            env=environ | {"WATCHDOG_USEC": "1500000"},
+            env=environ | {"WATCHDOG_USEC": "3600000"},
             stderr=subprocess.DEVNULL,
         )
         try:
-            told = [await asyncio.to_thread(systemd.recv, 200) for _ in range(5)]
-            assert told == [b"READY=1", *[b"WATCHDOG=1"] * 4]
+            assert await asyncio.to_thread(systemd.recv, 200) == b"READY=1"
+            for _ in range(3):  # a starved player may be told of in between
+                while await asyncio.to_thread(systemd.recv, 200) != b"WATCHDOG=1":
+                    pass
             daemon.terminate()
-            while (word := await asyncio.to_thread(systemd.recv, 200)) == b"WATCHDOG=1":
+            while await asyncio.to_thread(systemd.recv, 200) != b"STOPPING=1":
                 pass
-            assert word == b"STOPPING=1"
-            assert await asyncio.to_thread(daemon.wait, 30) == ExitCode.DONE
+            assert await asyncio.to_thread(daemon.wait, 60) == ExitCode.DONE
         finally:
             daemon.kill()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.receivers.daemon.online.conftest import Centre
 
 S = 1_000_000
-LIMIT_S = 30
+LIMIT_S = 60
 
 
 class Hurried(SystemClock):

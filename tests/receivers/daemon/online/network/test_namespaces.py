@@ -33,7 +33,6 @@ ETHERNET_BYTES = 14
 NO_SUCH_NAME, ADDRESS, IPV4 = 3, 1, 1
 
 
-
 @pytest.fixture(scope="module", autouse=True)
 def _namespaces() -> None:
     """Skips where a container may not make them, though its user is root."""
@@ -131,7 +130,7 @@ async def test_documents_and_recordings_pass_a_link_with_small_packets(station: 
         )
         assert process.stdin is not None
         process.stdin.write(b"go\n")
-        await centre.until(lambda: _has_all(station, bulk.sha256), 40)
+        await centre.until(lambda: _has_all(station, bulk.sha256))
         numbers = centre.states[-1].numbers
         packets, sent_bytes = (_sent(near, what) for what in ("packets", "bytes"))
         for relay in (documents, recordings):
@@ -148,7 +147,7 @@ def _has_all(station: Station, sha256: str) -> bool:
 
 async def _in_its_own_network(pid: int) -> None:
     """Return once a process has left ours."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net"):  # noqa: ASYNC110, PTH115 - no bell
             await asyncio.sleep(0.01)
 
