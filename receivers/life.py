@@ -90,6 +90,7 @@ class Hold(StrEnum):
     NOTHING = "nothing"
     ALL_BUT_EMERGENCIES = "all_but_emergencies"
     EVERYTHING = "everything"
+    EVERYTHING_UNTIMED = "everything_untimed"  # and the clock does not tell what should have sounded meanwhile
 
 
 class Impossible(Exception):
@@ -171,7 +172,7 @@ _HOLDS = {
     (Hands.FREE, Time.TRUSTED): Hold.NOTHING,
     (Hands.FREE, Time.UNTRUSTED): Hold.ALL_BUT_EMERGENCIES,
     (Hands.STOPPED, Time.TRUSTED): Hold.EVERYTHING,
-    (Hands.STOPPED, Time.UNTRUSTED): Hold.EVERYTHING,
+    (Hands.STOPPED, Time.UNTRUSTED): Hold.EVERYTHING_UNTIMED,
 }
 
 

@@ -9,8 +9,7 @@ Rules
   never moves what already sounds.
 - A wall clock that moved otherwise than by itself is like a restart: what began in the part that was missed is late.
 - STOP at the node ends what sounds and all that should sound meanwhile: it is reported, so it never comes back.
-- While the clock is doubted nothing is said to be over but emergencies, and with STOP what had begun; when it is trusted
-  again that is like a restart.
+- While the clock is doubted only emergencies are over, and with STOP what had begun; trusted again is like a restart.
 - What was missed is only said to be over when the clock has gone on by itself for STEADY_US: an airing that was
   reported never plays again, and a clock that was wrong for a moment must not cost a day's programme.
 """
@@ -320,11 +319,11 @@ class Node:
     def _close(self, now_us: int, playing: str | None, *, device_faulty: bool) -> None:
         for story in [story for story in self._stories.values() if story.airing.start_us <= now_us]:
             airing = story.airing
-            if self._is_stopped(airing) and airing.id not in self.outbox.sounding and airing.id != playing:
+            if self._is_stopped(airing) and airing.id not in {*self.outbox.sounding, playing}:
                 self._report(airing.id, Ending(Outcome.SKIPPED, ledger.STOPPED), now_us)
-            elif not plan.is_held(airing.cls, self._hold) and self._is_over(story, now_us, playing):
-                told = replace(story, device_faulty=device_faulty, stood_in=story.airing.id in self.known.stood_in)
-                self._report(story.airing.id, verdict.ending(told), now_us)
+            elif not plan.is_held(airing.cls, self._hold) and now_us >= self._over_us(story, playing):
+                told = replace(story, device_faulty=device_faulty, stood_in=airing.id in self.known.stood_in)
+                self._report(airing.id, verdict.ending(told), now_us)
         for airing_id in self._orphans(now_us, playing):
             cancelled = airing_id not in self.airings
             self._report(
@@ -333,9 +332,8 @@ class Node:
 
     def _is_stopped(self, airing: Airing) -> bool:
         """Whether STOP ends it, now that it should sound by the clock."""
-        if self._hold is not Hold.EVERYTHING_UNTIMED:
-            return self._hold is Hold.EVERYTHING
-        return airing.cls is BroadcastClass.EMERGENCY or airing.id in self.outbox.planned
+        begun = airing.cls is BroadcastClass.EMERGENCY or airing.id in self.outbox.planned
+        return self._hold is Hold.EVERYTHING or (self._hold is Hold.EVERYTHING_UNTIMED and begun)
 
     def _orphans(self, now_us: int, playing: str | None) -> list[str]:
         """Airings that began to sound and that no programme tells of any more."""
@@ -344,9 +342,6 @@ class Node:
         sounding = self.outbox.sounding
         gone = [key for key in self.outbox.planned if key not in self._stories and key != playing]
         return [key for key in gone if key not in sounding or now_us >= sounding[key] + GIVE_UP_US]
-
-    def _is_over(self, story: Story, now_us: int, playing: str | None) -> bool:
-        return now_us >= self._over_us(story, playing)
 
     def _over_us(self, story: Story, playing: str | None) -> int:
         airing_id, over_us = story.airing.id, verdict.over_us(story)

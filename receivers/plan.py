@@ -127,7 +127,9 @@ def changes(resolution: Resolution, now_us: int, playing: str | None) -> Iterabl
 
 def is_held(cls: BroadcastClass, hold: Hold) -> bool:
     """Whether `hold` keeps an airing of class `cls` from sounding."""
-    return hold is Hold.EVERYTHING or (hold is Hold.ALL_BUT_EMERGENCIES and cls is not BroadcastClass.EMERGENCY)
+    if hold is Hold.ALL_BUT_EMERGENCIES:
+        return cls is not BroadcastClass.EMERGENCY
+    return hold is not Hold.NOTHING
 
 
 def key_parts(key: str) -> tuple[str, int]:

@@ -353,15 +353,15 @@ class _Sweep:
             heappush(self._waiting, (cut.key, cut))
         self._on_air, self._since_us = entry, now_us
         entry.anchor_us = entry.place(now_us)
-        ends: list[tuple[int, Reason | None]] = [(entry.anchor_us + entry.media.duration_us, None), entry.stop]
-        if entry.is_past:
-            ends = [entry.stop]
+        whole: tuple[int, Reason | None] = entry.anchor_us + entry.media.duration_us, None
+        ends = [entry.stop] if entry.is_past else [whole, entry.stop]
         if not entry.emergency:
             self._sessions.begin(now_us)
         if not entry.unbounded:
             ends.append((now_us + entry.left_us, Reason.MAX_LENGTH))
             ends.append((now_us + self._sessions.left_us(now_us), Reason.QUOTA))
-        self._ends = min(ends, key=lambda end: end[0])
+        ends_us, reason = min(ends, key=lambda end: end[0])
+        self._ends = max(ends_us, now_us), reason  # what goes on may be over by a plan that has changed
 
     def _finish(self) -> int:
         """The one on the air ends of itself or by a rule; when."""
@@ -379,7 +379,7 @@ class _Sweep:
         start_us, anchor_us = self._since_us, entry.anchor_us
         entry.left_us -= end_us - start_us
         self._sessions.end(start_us, end_us, emergency=entry.emergency)
-        if entry.is_past:
+        if entry.is_past or start_us == end_us:
             return
         self.segments.append(
             Segment(
