@@ -7,12 +7,15 @@ Rules
   MemoryMax) it is ended at once, and what sounded goes on where the timeline is by then.
 """
 
+import ctypes
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 DESCRIPTORS = 512
 MIB = 1024**2
+M_ARENA_MAX = -8  # of mallopt, in malloc.h
 FAULT_BYTES = 120 * MIB
 RESTART_BYTES = 160 * MIB
 STATM = Path("/proc/self/statm")
@@ -23,6 +26,12 @@ def limit_descriptors(count: int = DESCRIPTORS) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft > count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def take_one_arena() -> None:
+    """Let all threads share one heap: of several, each keeps what it once took. To be called before threads are."""
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def resident_bytes() -> int | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from broadcast.clock import SystemClock
 from broadcast.wholefile import write_whole
-from receivers import config, identity, status
+from receivers import ceilings, config, identity, status
 from receivers.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def main(words: "Sequence[str]") -> None:
     parser.add_argument("--device")
     parser.add_argument("--verbose", action="store_true")
     given = parser.parse_args(words)
+    ceilings.take_one_arena()
     run(given.state, given.device, verbose=given.verbose)
 
 
@@ -37,7 +38,6 @@ def run(state: Path, device: str | None, *, verbose: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     clock = SystemClock()
     try:
         settings = config.load(state)
