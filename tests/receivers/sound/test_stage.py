@@ -293,6 +293,24 @@ def test_a_slip_is_a_gap_and_the_piece_moves_to_its_place() -> None:
     assert np.array_equal(horn.sound()[65_000:190_000], _value("0", np.arange(65_000, 190_000) - 15_000 + 4_800))
 
 
+@given(at_ms=st.integers(2_000, 4_000), step_ms=st.integers(-1_500, 1_500).filter(lambda ms: abs(ms) > 100))
+def test_a_clock_set_in_the_middle_of_a_piece_loses_or_repeats_what_it_was_set_by_and_no_more(
+    at_ms: int, step_ms: int
+) -> None:
+    horn, whole, at, step = Horn(), 6 * RATE_HZ, at_ms * 48, step_ms * 48
+    horn.plan(_cue("a", 15_000, whole))
+    horn.run(at)
+    horn.shift_us = step_ms * 1_000.0
+    horn.run(15_000 + whole - at - step + 2_000)
+    (played,) = horn.played
+    assert played.frames_played == pytest.approx(whole - step, abs=BLOCK)
+    assert played.gap_us == 0
+    sound, settled = horn.sound(), at + BLOCK + 2 * FADE_FRAMES
+    after = np.arange(settled, 15_000 + whole - step - FADE_FRAMES)
+    assert np.array_equal(sound[after], _value("0", after + step - 15_000))
+    assert not sound[15_000 + whole - step :].any()
+
+
 def test_a_clock_set_back_to_before_a_piece_s_start_lets_it_sound_again_at_its_time() -> None:
     horn = Horn()
     horn.plan(_cue("a", 15_000, 50_000))
