@@ -112,7 +112,7 @@ class Board:
             case command.Say(name=name):
                 return self._say(name, by)
             case command.SelfTest():
-                self._tester.ask()
+                self._tester.ask(self._clock.now_us())
                 said = "the chirp sounds as soon as nothing else does"
         self._desk.changed()
         return command.Reply(done=True, said=said)

@@ -6,6 +6,7 @@ Rules
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -50,12 +51,13 @@ class Watchdog:
         lines = [line for line in (word, f"STATUS={status}" if status else "") if line]
         if not (self._address and lines):
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as talking:
+        # An OSError: systemd is being started anew, its queue is full, or descriptors are. The next beat will do.
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as talking,
+        ):
             talking.setblocking(False)
-            try:
-                talking.sendto("\n".join(lines).encode(), self._address)
-            except OSError:  # systemd is being started anew, or its queue is full: the next beat will do
-                return
+            talking.sendto("\n".join(lines).encode(), self._address)
 
 
 class Pulse:

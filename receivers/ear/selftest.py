@@ -3,7 +3,7 @@
 Rules
 - Each local day at the minute set, and once for each time that the centre asks; either within DUE_US of that moment or
   not at all: days missed are not made up. Never in quiet hours, which only an emergency passes.
-- A person at the node may ask at any hour: they stand beside it.
+- A person at the node may ask at any hour: they stand beside it. After ASKED_HERE_US they do not any more.
 - Only into silence: nothing sounds, and nothing is about to within FREE_US. What is planned into the chirp after all
   takes its place, and the chirp is tried again.
 - A chirp is never an airing: no programme has it and no play report tells of it.
@@ -30,6 +30,7 @@ from scheduler.policy import is_quiet, local_day, zone
 DUE_US = 3600 * US_PER_S
 FREE_US = 60 * US_PER_S
 AGAIN_US = 60 * US_PER_S
+ASKED_HERE_US = 600 * US_PER_S  # who asked at the node has gone by then, and nights are quiet
 LEAD_US = 8 * US_PER_S  # for the microphone, and for the file to be opened
 GIVE_UP_US = 15 * US_PER_S  # a record that has not come by then will not
 WRONG_US = 86_400 * US_PER_S  # a mark further ahead was made by a wrong clock
@@ -79,14 +80,14 @@ class SelfTests:
         self.done = done
         self._path = path
         self._file_dbfs = level_dbfs(chirp())
-        self._asked_here = False
+        self._asked_here_us: int | None = None
         self._marks = done
         self._cue: Cue | None = None
         self._not_before_us = 0
 
-    def ask(self) -> None:
+    def ask(self, now_us: int) -> None:
         """Someone at the node asks for one."""
-        self._asked_here = True
+        self._asked_here_us = now_us
         self._not_before_us = 0
 
     def add(self, plan: Sequence[Cue], settings: ReceiverSettings, now_us: int, playing: str | None) -> tuple[Cue, ...]:
@@ -107,7 +108,7 @@ class SelfTests:
             if not played.finished or played.start_us is None:
                 self._fail(now_us)
                 return True
-            self._asked_here = False
+            self._asked_here_us = None
             self.done = replace(self._marks, result=SelfTestResult(at_us=played.start_us, heard=played.heard))
         return True
 
@@ -121,7 +122,9 @@ class SelfTests:
         test = settings.self_test or SelfTest()
         start_us = now_us + LEAD_US + settings.amplifier.lead_us
         marks = due(settings, self.done, now_us)
-        if not self._asked_here and (marks is None or is_quiet(settings.rules, start_us)):
+        asked_us = self._asked_here_us
+        asked_here = asked_us is not None and 0 <= now_us - asked_us < ASKED_HERE_US
+        if not asked_here and (marks is None or is_quiet(settings.rules, start_us)):
             return None
         self._marks = marks or self.done
         gain_db = test.level_dbfs - self._file_dbfs

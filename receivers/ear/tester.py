@@ -49,9 +49,9 @@ class SelfTester:
             return None
         return "the microphone did not hear what was last played"
 
-    def ask(self) -> None:
+    def ask(self, now_us: int) -> None:
         """A test as soon as nothing sounds, for someone at the node; its `result` is news by its `at_us`."""
-        self._tests.ask()
+        self._tests.ask(now_us)
 
     def add(self, plan: Sequence[Cue], settings: ReceiverSettings, now_us: int, playing: str | None) -> tuple[Cue, ...]:
         """`plan`, and the chirp where one is due."""

@@ -48,8 +48,8 @@ class Sensors:
             return None
         try:
             told = await system_bus.objects(address, self._bus_within_s)
-        except (OSError, ImportError) as error:
+            return signal(told[MODEM_MANAGER], told[NETWORK_MANAGER])
+        except Exception as error:  # noqa: BLE001 - whatever other programs tell, it ends no daemon
             log.log(logging.DEBUG if self._complained else logging.WARNING, "no signal strength: %s", error)
             self._complained = True
             return None
-        return signal(told[MODEM_MANAGER], told[NETWORK_MANAGER])

@@ -102,11 +102,20 @@ def test_quiet_hours_are_quiet_but_for_someone_at_the_node() -> None:
     tests = SelfTests(FILE, Done())
     assert the_chirp(tests, TEN, replace(AT_TEN, rules=quiet)) is None
     assert the_chirp(tests, TEN, replace(asked(TEN), rules=quiet)) is None
-    tests.ask()
+    tests.ask(TEN)
     cue = the_chirp(tests, TEN, replace(AT_TEN, rules=quiet, self_test=None))
     assert cue is not None
     tests.take(record(cue), cue.end_us + S)
     assert the_chirp(tests, cue.end_us + S, replace(AT_TEN, rules=quiet, self_test=None)) is None
+
+
+def test_who_asked_at_the_node_is_not_answered_in_the_night() -> None:
+    quiet = replace(AT_TEN, self_test=None, rules=Rules(quiet_hours=(QuietHours(start_minute=630, end_minute=700),)))
+    tests = SelfTests(FILE, Done())
+    tests.ask(TEN)
+    busy = airing(TEN - S, 3600)
+    assert tests.add((busy,), quiet, TEN, busy.key) == (busy,)
+    assert the_chirp(tests, TEN + H, quiet) is None
 
 
 def test_it_waits_for_silence_and_for_what_is_about_to_sound() -> None:

@@ -78,6 +78,18 @@ async def test_a_bus_that_is_not_there_or_is_none_is_no_signal(tmp_path: Path) -
         assert await Sensors(tmp_path, address).read() == Readings()
 
 
+@pytest.mark.parametrize(
+    "told",
+    [{"AccessTechnologies": Variant("s", "lte")}, {"SignalQuality": Variant("ai", [])}, {"State": Variant("b", True)}],
+)
+async def test_a_service_that_tells_something_else_costs_the_signal_only(
+    tmp_path: Path, system_bus: SystemBus, told: dict[str, Any]
+) -> None:
+    modem = {MODEM: {"State": Variant("i", 8), **told}}
+    await system_bus.offer(MODEM_MANAGER, PLACES[MODEM_MANAGER], {"/m": modem})
+    assert await Sensors(tmp_path, system_bus.address).read() == Readings()
+
+
 def modem(state: int, technologies: int = 0, **more: Any) -> dict[str, Any]:
     return {"/m": {MODEM: {"State": state, "AccessTechnologies": technologies, **more}}}
 
