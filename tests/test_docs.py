@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from broadcast.wire.fault_codes import FaultCode
 from scheduler.workflow import diagram
 from web.settings import Settings
 
@@ -32,3 +33,18 @@ def test_every_command_that_the_readme_names_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for bench in re.findall(r"make bench NAME=([a-z]+)", readme):
         assert (ROOT / "bench" / f"{bench}.py").exists()
+
+
+def test_what_can_fail_is_tried_where_the_catalogue_says() -> None:
+    """Each name in the last column of docs/faults.md is a folder or a file under tests."""
+    rows = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 10
+    for row in rows:
+        for name in re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1]):
+            assert list((ROOT / "tests").rglob(name)), f"{name}: {row}"
+
+
+def test_the_catalogue_of_faults_names_every_code() -> None:
+    text = (ROOT / "docs" / "faults.md").read_text()
+    known = {code.value for code in FaultCode} - {"settings_missing", "settings_bad"}
+    assert {code for code in known if f"`{code}`" not in text} == set()
