@@ -28,12 +28,16 @@ READ_S = 60.0  # between two readings of the sensors
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the board asks of the daemon; `started` are the messages started here that are not over."""
+    """What the board asks of the daemon.
+
+    `started` are the messages started here that are not over; `hush` silences the horn at once.
+    """
 
     settings: Callable[[], ReceiverSettings | None]
     started: Callable[[], Iterable[Airing]]
     start: Callable[[Airing], None]
     changed: Callable[[], None]
+    hush: Callable[[], None]
 
 
 class Board:
@@ -104,6 +108,7 @@ class Board:
         """Do what someone at the node asks for."""
         match given:
             case command.Stop():
+                self._desk.hush()  # first: a disk may take its time to write down that STOP holds
                 self._stop.press()
                 said = "everything is silent now"
             case command.Go():

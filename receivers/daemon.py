@@ -21,7 +21,7 @@ from broadcast.wholefile import clear_unfinished
 from broadcast.wire import topics
 from broadcast.wire.documents import Ack, Beat, PlayReport, ReceiverState, Rules, TimeTold
 from broadcast.wire.fault_codes import FaultCode
-from receivers import life, signs, state, usage
+from receivers import ceilings, life, signs, state, usage
 from receivers.board import Board, Desk
 from receivers.config import Config
 from receivers.fetch import open_client
@@ -57,6 +57,7 @@ class Daemon:
         self._folder = folder
         self._identity = identity
         self._clock = clock
+        self._started_us = clock.monotonic_us()
         now_us = clock.now_us()
         own = folder / identity.receiver_id
         self._store = MediaStore(folder / "media")
@@ -98,6 +99,7 @@ class Daemon:
             started=lambda: self._node.messages,
             start=self._node.start_message,
             changed=self._wake_player,
+            hush=lambda: self._horn.set_plan(()),
         )
         self._board = Board(folder, config, clock, desk)
         parts = Parts(self._node, self._horn, self._stock, self._store, self._link, self._senses)
@@ -190,7 +192,9 @@ class Daemon:
             self._node.lead_us = self._board.lead_us
             cues = self._node.tick(now_us, sounding)
             playing, held = sounding.playing if sounding else None, life.hold(self._diary.life) is not Hold.NOTHING
-            self._horn.set_plan(self._board.follow(cues, now_us, playing, held=held))
+            plan = self._board.follow(cues, now_us, playing, held=held)
+            self._horn.set_plan(plan)
+            self._look_at_memory(quiet=ceilings.is_quiet(plan, playing, now_us))
             self._stock.doubt(self._node.take_suspects())
             if self._node.outbox.number != number:
                 self._link.reports_changed()
@@ -199,6 +203,16 @@ class Daemon:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._rest_s(now_us)):
                     await self._wake.wait()
+
+    def _look_at_memory(self, *, quiet: bool) -> None:
+        """End in order, to be started again, before memory is short where it would be heard."""
+        quiet = quiet and not self._node.messages  # those do not outlive the process
+        ran_us = self._clock.monotonic_us() - self._started_us
+        if ceilings.should_restart(ceilings.resident_bytes(), ran_us, quiet=quiet):
+            log.warning(
+                "more than %d MiB are taken: it ends, to be started again", ceilings.RESTART_BYTES // ceilings.MIB
+            )
+            self.end()
 
     def _rest_s(self, now_us: int) -> float:
         """How long nothing is to be done: until the relay moves, a second at most."""
@@ -273,6 +287,9 @@ class Daemon:
     def _senses(self) -> state.Senses:
         """What the parts beside the sound path say."""
         faults = self._board.faults()
+        memory = ceilings.memory_fault(ceilings.resident_bytes())
+        if memory is not None:
+            faults[FaultCode.MEMORY] = memory
         settings, link = self._node.settings, self._link.status
         data = self._odometer.use(self._today())
         faults |= usage.warnings(data, settings.month_budget_bytes if settings else None)

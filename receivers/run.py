@@ -38,6 +38,7 @@ def run(state: Path, device: str | None, *, verbose: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
     )
+    ceilings.limit_descriptors()
     clock = SystemClock()
     try:
         settings = config.load(state)

@@ -2,10 +2,23 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 
-from receivers.ceilings import FAULT_BYTES, MIB, RESTART_BYTES, memory_fault, resident_bytes, should_restart
+from broadcast.clock import US_PER_S
+from receivers.ceilings import (
+    FAULT_BYTES,
+    MIB,
+    RESTART_BYTES,
+    RESTART_US,
+    is_quiet,
+    memory_fault,
+    resident_bytes,
+    should_restart,
+)
+from receivers.sound.cue import Cue
 
 MANY = """
 import resource
@@ -41,8 +54,17 @@ def test_memory_taken_is_counted() -> None:
 def test_too_much_is_a_fault_and_ends_only_what_is_quiet() -> None:
     assert memory_fault(None) is None
     assert memory_fault(FAULT_BYTES) is None
-    assert memory_fault(FAULT_BYTES + 10 * MIB) == "the daemon takes 130 MiB, more than 120"
-    assert should_restart(RESTART_BYTES + 1, quiet=True)
-    assert not should_restart(RESTART_BYTES + 1, quiet=False)
-    assert not should_restart(RESTART_BYTES, quiet=True)
-    assert not should_restart(None, quiet=True)
+    assert memory_fault(FAULT_BYTES + 10 * MIB) == "the daemon takes more than 120 MiB"
+    assert should_restart(RESTART_BYTES + 1, RESTART_US, quiet=True)
+    assert not should_restart(RESTART_BYTES + 1, RESTART_US - 1, quiet=True)
+    assert not should_restart(RESTART_BYTES + 1, RESTART_US, quiet=False)
+    assert not should_restart(RESTART_BYTES, RESTART_US, quiet=True)
+    assert not should_restart(None, RESTART_US, quiet=True)
+
+
+@pytest.mark.parametrize(("start_s", "quiet"), [(-61, True), (-59, False), (0, False), (59, False), (61, True)])
+def test_a_minute_is_quiet_in_which_nothing_sounds(start_s: int, quiet: bool) -> None:
+    start_us = (1000 + start_s) * US_PER_S
+    cue = Cue("a~1~0", Path("a"), start_us, 0, start_us + 60 * US_PER_S)
+    assert is_quiet((cue,), None, 1000 * US_PER_S) is quiet
+    assert not is_quiet((), "a~1~0", 1000 * US_PER_S)

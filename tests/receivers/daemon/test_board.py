@@ -47,6 +47,11 @@ class Node:
     settings: ReceiverSettings
     started: list[Airing] = field(default_factory=list)
     looked: int = 0
+    stops_kept: list[bool] = field(default_factory=list)
+    folder: Path = Path()
+
+    def hush(self) -> None:
+        self.stops_kept.append((self.folder / "stop.json").exists())
 
     def changed(self) -> None:
         self.looked += 1
@@ -70,7 +75,8 @@ def chip() -> Chip:
 
 @pytest.fixture
 async def board(tmp_path: Path, clock: ManualClock, node: Node, chip: Chip) -> Board:
-    desk = Desk(lambda: node.settings, lambda: node.started, node.started.append, node.changed)
+    node.folder = tmp_path
+    desk = Desk(lambda: node.settings, lambda: node.started, node.started.append, node.changed, node.hush)
     made = Board(tmp_path, Config(gpio=Gpio(amplifier=27)), clock, desk, chip)  # type: ignore[arg-type]
     made.open()
     return made
@@ -99,6 +105,7 @@ async def test_stop_silences_opens_the_relay_and_lets_go(
     assert chip.line.on
     assert board.obey(command.Stop(), By.COMMAND).done
     assert board.is_stopped
+    assert node.stops_kept == [False]  # silence does not wait for the disk
     assert "stopped_locally" in board.faults()
     board.follow((), now_us, "a~1~0", held=True)
     assert not chip.line.on
@@ -134,7 +141,7 @@ async def test_a_chirp_asked_for_here_waits_for_silence_and_for_a_trusted_clock(
 async def test_without_settings_nothing_can_be_said_and_the_relay_follows_the_sound(
     tmp_path: Path, clock: ManualClock, chip: Chip
 ) -> None:
-    desk = Desk(lambda: None, tuple, lambda _airing: None, lambda: None)
+    desk = Desk(lambda: None, tuple, lambda _airing: None, lambda: None, lambda: None)
     made = Board(tmp_path, Config(gpio=Gpio(amplifier=27)), clock, desk, chip)  # type: ignore[arg-type]
     made.open()
     assert not made.obey(command.Say("fire"), By.COMMAND).done
