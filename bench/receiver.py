@@ -37,7 +37,7 @@ SOUND_S = 240
 LEAD_US = 4 * US_PER_S
 SOUNDS = 300  # of 32,767: what is quieter is not yet the recording
 TICK_S = os.sysconf("SC_CLK_TCK")
-LIBRARIES = ("asyncio", "ssl", "msgspec", "typer", "aiomqtt", "cryptography.x509", "numpy", "av", "pyaudio", "httpx")
+LIBRARIES = ("asyncio", "ssl", "msgspec", "typer", "aiomqtt", "cryptography.x509", "numpy", "av", "pyaudio")
 OWN = ("receivers.cli", "receivers.daemon", "receivers.sound.player")
 IMPORTING = """
 import importlib, sys

@@ -12,7 +12,8 @@ Rules
 import contextlib
 import hashlib
 import ssl
-from collections.abc import Iterator
+from http import HTTPStatus
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,7 +34,7 @@ from broadcast.wire.jws import BadSignature
 from receivers import identity
 from receivers.identity import Identity
 from receivers.kernel_clock import discipline
-from receivers.lean_httpx import httpx
+from receivers.opener import NoAnswer, Opener, asked, said
 from receivers.tls import check_times
 from receivers.version import SOFTWARE
 
@@ -122,30 +123,28 @@ def _ask(url: str, code: EnrolmentCode, csr: str, ca_file: Path | None, proxy: s
     try:
         trust = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         check_times(trust, believed=discipline().disciplined)
-        with (
-            httpx.Client(timeout=TIMEOUT_S, verify=trust, proxy=proxy) as client,
-            client.stream("POST", url, content=body, headers={"Content-Type": "application/json"}) as response,
-        ):
-            answer = _limited(response.iter_bytes(4096))
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        raise CentreUnreachable(f"no answer from {url}: {str(error) or type(error).__name__}") from None
-    if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-        raise CentreUnreachable(f"the centre has trouble ({response.status_code}): {_told(answer)}")
-    if response.status_code != httpx.codes.CREATED:
-        raise EnrolmentRefused(f"the centre refused ({response.status_code}): {_told(answer)}")
+        opener = Opener(trust, proxy, redirects=False)
+        with opener.open(asked(url, {"Content-Type": "application/json"}, body), TIMEOUT_S) as response:
+            answer = _limited(response)
+    except (NoAnswer, HTTPException, OSError) as error:
+        raise CentreUnreachable(f"no answer from {url}: {said(error)}") from None
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise CentreUnreachable(f"the centre has trouble ({response.status}): {_told(answer)}")
+    if response.status != HTTPStatus.CREATED:
+        raise EnrolmentRefused(f"the centre refused ({response.status}): {_told(answer)}")
     try:
         return msgspec.json.decode(answer, type=EnrolmentAnswer)
     except (msgspec.MsgspecError, ValueError) as error:
         raise EnrolmentRefused(f"{url} did not answer as a Loa centre does: {error}") from None
 
 
-def _limited(blocks: Iterator[bytes]) -> bytes:
-    answer = bytearray()
-    for block in blocks:
-        answer += block
-        if len(answer) > MAX_ENROLMENT_BYTES:
-            raise EnrolmentRefused("the answer is far too long: this is not a Loa centre")
-    return bytes(answer)
+def _limited(response: HTTPResponse) -> bytes:
+    answer = response.read(MAX_ENROLMENT_BYTES + 1)
+    if len(answer) > MAX_ENROLMENT_BYTES:
+        raise EnrolmentRefused("the answer is far too long: this is not a Loa centre")
+    if response.length:
+        raise NoAnswer("its answer was cut")
+    return answer
 
 
 def _told(answer: bytes) -> str:

@@ -13,16 +13,19 @@ Rules
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import IO, Any
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from http.client import HTTPResponse
+from typing import IO, Self
 
 from broadcast.clock import Clock
-from receivers.lean_httpx import httpx
+from receivers.line import Line
 from receivers.media import MediaStore
 from receivers.needs import Need
 from receivers.odometer import Connection, read
-from receivers.version import SOFTWARE
+from receivers.opener import NoAnswer, asked
 
-CANNOT_RESUME = {httpx.codes.PARTIAL_CONTENT, httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE}
+CANNOT_RESUME = {HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 TIMEOUT_S = 20.0  # for a connection and for each block: a link that brings nothing this long is broken
 
 
@@ -34,29 +37,32 @@ class FetchRefused(FetchFailed):
     """Something came, but not what was signed."""
 
 
-class Client(httpx.AsyncClient):
-    """A client for recordings; `count` is shown the connection that they come by."""
+class Client:
+    """Asks for one recording at a time, from one thread; `count` is shown the connection that it comes by."""
 
-    count: Callable[[Connection], object]
+    def __init__(self, proxy: str | None, count: Callable[[Connection], object], timeout_s: float) -> None:
+        self._thread = ThreadPoolExecutor(1, "download")
+        self._count = count
+        self._timeout_s = timeout_s
+        self.proxy = proxy
+        self.trust = _any_certificate()
 
-    def look_at(self, response: httpx.Response) -> None:
-        self.count(response.extensions["network_stream"].get_extra_info("socket"))
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def line(self) -> Line:
+        """For one recording."""
+        return Line(self._thread, self._count, self._timeout_s)
 
 
 def open_client(
     proxy: str | None = None, count: Callable[[Connection], object] = read, timeout_s: float = TIMEOUT_S
 ) -> Client:
     """Without `proxy` the environment's is taken, where there is one."""
-    client = Client(
-        timeout=timeout_s,
-        proxy=proxy,
-        verify=_any_certificate(),
-        headers={"User-Agent": SOFTWARE, "Accept-Encoding": "identity"},
-        follow_redirects=True,
-        limits=httpx.Limits(max_connections=1),
-    )
-    client.count = count
-    return client
+    return Client(proxy, count, timeout_s)
 
 
 async def fetch(client: Client, url: str, need: Need, store: MediaStore, clock: Clock) -> None:
@@ -68,52 +74,51 @@ async def fetch(client: Client, url: str, need: Need, store: MediaStore, clock: 
     if have_bytes < need.size_bytes:
         try:
             await _download(client, url, need, store, have_bytes)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise FetchFailed(f"{url}: {str(error) or type(error).__name__}") from None
+        except NoAnswer as error:
+            raise FetchFailed(f"{url}: {error}") from None
     if not await asyncio.to_thread(store.finish, need.sha256, clock.now_us()):
         raise FetchRefused(f"{url}: what came does not fit the signed hash")
 
 
 async def _download(client: Client, url: str, need: Need, store: MediaStore, have_bytes: int) -> None:
-    headers = {"Range": f"bytes={have_bytes}-"} if have_bytes else {}
-    part = store.part(need.sha256)
-    async with client.stream("GET", url, headers=headers) as response:
-        client.look_at(response)
-        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT and _begins_at(response, have_bytes)
-        if not resumed and response.status_code != httpx.codes.OK:
-            if response.status_code in CANNOT_RESUME:
+    part, line = store.part(need.sha256), client.line()
+    request = asked(url, {"Range": f"bytes={have_bytes}-"} if have_bytes else {})
+    try:
+        answer = await line.open(request, client.trust, client.proxy)
+        resumed = answer.status == HTTPStatus.PARTIAL_CONTENT and _begins_at(answer, have_bytes)
+        if not resumed and answer.status != HTTPStatus.OK:
+            if answer.status in CANNOT_RESUME:
                 part.unlink(missing_ok=True)
-            raise FetchFailed(f"{url}: answered {response.status_code}")
+            raise FetchFailed(f"{url}: answered {answer.status}")
         have_bytes = have_bytes if resumed else 0
-        if response.headers.get("Content-Type", "").startswith("text/html"):
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
             raise FetchRefused(f"{url}: a web page instead of sound; is a sign-in page in between?")
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdecimal() and have_bytes + int(announced) != need.size_bytes:
+        if answer.length is not None and have_bytes + answer.length != need.size_bytes:
             if resumed:
                 part.unlink()
-            raise FetchRefused(f"{url}: {have_bytes + int(announced)} bytes instead of {need.size_bytes}")
+            raise FetchRefused(f"{url}: {have_bytes + answer.length} bytes instead of {need.size_bytes}")
         with part.open("ab" if resumed else "wb") as file:
             try:
-                await _write(client, response, file, need.size_bytes - have_bytes)
+                await _write(line, url, file, need.size_bytes - have_bytes)
             except FetchRefused:
                 part.unlink()
                 raise
             have_bytes = file.tell()
+    finally:
+        line.leave()
     if have_bytes < need.size_bytes:
         raise FetchFailed(f"{url}: cut after {have_bytes} of {need.size_bytes} bytes")
 
 
-async def _write(client: Client, response: httpx.Response, file: IO[Any], room_bytes: int) -> None:
-    async for block in response.aiter_raw():  # as it comes: blocks of a set size would be lost with a cut
-        room_bytes -= len(block)
+async def _write(line: Line, url: str, file: IO[bytes], room_bytes: int) -> None:
+    while wrote_bytes := await line.write_block(file, room_bytes):
+        room_bytes -= wrote_bytes
         if room_bytes < 0:
-            raise FetchRefused(f"{response.url}: longer than was signed")
-        client.look_at(response)
-        await asyncio.to_thread(file.write, block)
+            raise FetchRefused(f"{url}: longer than was signed")
 
 
-def _begins_at(response: httpx.Response, have_bytes: int) -> bool:
-    return str(response.headers.get("Content-Range", "")).startswith(f"bytes {have_bytes}-")
+def _begins_at(answer: HTTPResponse, have_bytes: int) -> bool:
+    return str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have_bytes}-")
 
 
 def _any_certificate() -> ssl.SSLContext:

@@ -42,6 +42,7 @@ def test_the_receiver_extra_alone_runs_the_daemon_and_brings_no_server_package(t
     came = json.loads(result.stdout)
     assert {"numpy", "av", "pyaudio", "aiomqtt", "cryptography"} <= set(came["names"])
     assert not SERVER_PACKAGES & set(came["names"])
+    assert "httpx" not in came["names"]
     assert not {"web", "pydantic", "rich", "typer"} & set(came["modules"])
     loa = subprocess.run(
         [tmp_path / "venv" / "bin" / "loa", "receiver", "--help"], check=True, capture_output=True, text=True

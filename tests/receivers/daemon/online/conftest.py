@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from broadcast.broker.lab import HOST, LabBroker, running
 from broadcast.clock import SystemClock
-from broadcast.trustroot.authority import public_key_of
+from broadcast.trustroot.authority import Authority, public_key_of
 from broadcast.wire import enrolment, enrolment_code, topics
 from broadcast.wire.documents import Ack, Beat, PlayReport, Programme, ReceiverState, SignedDocument, TimeTold
 from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest, order_key_text
@@ -68,7 +69,7 @@ class HttpServer:
                 self._head(writer, status, len(answer), "application/json")
                 writer.write(answer)
             else:
-                await self._get(writer, self.bodies.get(path.rsplit("/", 1)[1]), headers.get("range"))
+                await self._get(writer, self.bodies.get(path.rsplit("/", 1)[-1]), headers.get("range"))
             await writer.drain()
         writer.close()
 
@@ -218,6 +219,20 @@ async def http() -> AsyncIterator[HttpServer]:
     listener = await asyncio.start_server(server.serve, HOST, 0)
     server.port = listener.sockets[0].getsockname()[1]
     yield server
+    listener.close()
+
+
+@pytest.fixture
+async def secure(http: HttpServer, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of the same server over TLS."""
+    key, authority = ec.generate_private_key(ec.SECP256R1()), Authority.make(SystemClock().now())
+    certificate = authority.broker(key.public_key(), [HOST], SystemClock().now())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    (tmp_path / "https.pem").write_bytes(pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "https.pem")
+    listener = await asyncio.start_server(http.serve, HOST, 0, ssl=context)
+    yield f"https://{HOST}:{listener.sockets[0].getsockname()[1]}"
     listener.close()
 
 

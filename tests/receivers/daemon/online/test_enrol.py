@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec.structs import replace
 
+from broadcast.broker.lab import HOST
 from broadcast.clock import SystemClock
 from broadcast.trustroot.authority import Authority
 from broadcast.wire import enrolment, enrolment_code, jws
@@ -228,6 +229,19 @@ async def test_a_kept_key_that_is_damaged_is_replaced(centre: Centre, folder: Pa
 async def test_a_centre_that_does_not_answer_may_be_asked_again(centre: Centre, folder: Path, url: str) -> None:
     with pytest.raises(CentreUnreachable, match="no answer from"):
         await _enrol(url, centre.code, folder)
+
+
+@pytest.mark.parametrize("missing_bytes", [1, 1_000])
+async def test_an_answer_that_is_cut_may_be_asked_for_again(folder: Path, missing_bytes: int) -> None:
+    async def cut(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 201 Created\r\nContent-Length: {2 + missing_bytes}\r\n\r\n{{}}".encode())
+        writer.write_eof()
+
+    key = Ed25519PrivateKey.generate().public_key()
+    async with await asyncio.start_server(cut, HOST, 0) as listener:
+        url = f"http://{HOST}:{listener.sockets[0].getsockname()[1]}"
+        with pytest.raises(CentreUnreachable, match="cut"):
+            await _enrol(url, enrolment_code.make(b"seven-or-more", key), folder)
 
 
 async def test_a_centre_in_trouble_may_be_asked_again(centre: Centre, folder: Path) -> None:

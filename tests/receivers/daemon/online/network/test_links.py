@@ -55,7 +55,7 @@ async def test_a_download_that_stands_still_is_left_and_goes_on_where_it_stood(
     store.open()
     need, url = Need(media.sha256, media.size_bytes, 0), f"{http.url}/media/{media.sha256}"
     async with open_client(timeout_s=0.5) as client:
-        with pytest.raises(FetchFailed, match="ReadTimeout"):
+        with pytest.raises(FetchFailed, match="nothing came for 0.5 s"):
             await fetch(client, url, need, store, SystemClock())
         await fetch(client, url, need, store, SystemClock())
     assert [wanted for _, wanted in http.requests] == [None, "bytes=150000-"]
@@ -157,7 +157,7 @@ async def test_an_order_does_not_wait_behind_a_download(station: Station) -> Non
 
 
 async def _eventually(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not what():  # noqa: ASYNC110 - it has no bell
             await asyncio.sleep(0.01)
 

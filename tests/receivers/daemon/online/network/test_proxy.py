@@ -14,7 +14,7 @@ from broadcast.wire import enrolment_code
 from receivers import identity
 from receivers.config import Config
 from receivers.enrol import enrol
-from receivers.fetch import fetch, open_client
+from receivers.fetch import FetchFailed, fetch, open_client
 from receivers.lab.relay import HOST
 from receivers.media import MediaStore
 from receivers.needs import Need
@@ -36,6 +36,7 @@ class Proxy:
 
     port: int = 0
     asked: list[str] = field(default_factory=list)
+    credentials: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -46,6 +47,8 @@ class Proxy:
             head = await reader.readuntil(b"\r\n\r\n")
             method, target, _ = head.decode().split("\r\n", 1)[0].split(" ")
             self.asked.append(f"{method} {target}")
+            lines = [line.partition(": ") for line in head.decode().split("\r\n")]
+            self.credentials += [value for name, _, value in lines if name == "Proxy-Authorization"]
             place = target if method == "CONNECT" else target.removeprefix("http://").split("/", 1)[0]
             host, _, port = place.partition(":")
             onward, back = await asyncio.open_connection(host, int(port))
@@ -102,11 +105,20 @@ async def test_a_receiver_is_enrolled_by_a_proxy(centre: Centre, proxy: Proxy, t
     assert proxy.asked == [f"POST {centre.http.url}/api/v1/enrolments"]
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("no_proxy", ["", "elsewhere.example", HOST])
 async def test_the_environments_proxy_is_taken_for_recordings(
-    http: HttpServer, proxy: Proxy, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    http: HttpServer,
+    proxy: Proxy,
+    desk: Desk,
+    tmp_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    no_proxy: str,
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv(name, proxy.url)
+    monkeypatch.setenv("NO_PROXY", no_proxy)
     media = desk.media("song", 2)
     http.bodies.update(desk.bodies)
     store = MediaStore(tmp_path / "media")
@@ -114,4 +126,39 @@ async def test_the_environments_proxy_is_taken_for_recordings(
     url = f"{http.url}/media/{media.sha256}"
     async with open_client() as client:
         await fetch(client, url, Need(media.sha256, media.size_bytes, 0), store, SystemClock())
-    assert proxy.asked == [f"GET {url}"]
+    assert proxy.asked == ([] if no_proxy == HOST else [f"GET {url}"])
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+async def test_the_settings_proxy_is_taken_for_all_and_told_who_asks(
+    http: HttpServer,
+    secure: str,
+    proxy: Proxy,
+    desk: Desk,
+    tmp_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    over_tls: bool,
+) -> None:
+    monkeypatch.setenv("NO_PROXY", HOST)
+    media = desk.media("song", 2)
+    http.bodies.update(desk.bodies)
+    store = MediaStore(tmp_path / "media")
+    store.open()
+    url = f"{secure if over_tls else http.url}/media/{media.sha256}"
+    async with open_client(proxy.url.replace("//", "//loa:a%20b@")) as client:
+        await fetch(client, url, Need(media.sha256, media.size_bytes, 0), store, SystemClock())
+    assert proxy.asked == [f"CONNECT {secure.removeprefix('https://')}" if over_tls else f"GET {url}"]
+    assert proxy.credentials == ["Basic bG9hOmEgYg=="]
+    assert media.sha256 in store.ready
+
+
+async def test_a_proxy_that_refuses_is_told(http: HttpServer, secure: str, desk: Desk, tmp_path: Path) -> None:
+    media = desk.media("song", 2)
+    store = MediaStore(tmp_path / "media")
+    store.open()
+    need = Need(media.sha256, media.size_bytes, 0)
+    async with open_client(http.url) as client:  # knows neither CONNECT nor whole addresses
+        for url in (secure, "http://elsewhere.example"):
+            with pytest.raises(FetchFailed, match="404"):
+                await fetch(client, f"{url}/{media.sha256}", need, store, SystemClock())
