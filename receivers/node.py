@@ -24,6 +24,7 @@ from broadcast.wire import topics
 from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSettings, Rules
 from broadcast.wire.trust import Refused
 from receivers import ledger, past, plan, verdict
+from receivers.hands.message import message_of
 from receivers.ledger import Ending, Piece, Planned
 from receivers.life import Hold
 from receivers.media import MediaStore
@@ -325,10 +326,9 @@ class Node:
                 told = replace(story, device_faulty=device_faulty, stood_in=airing.id in self.known.stood_in)
                 self._report(airing.id, verdict.ending(told), now_us)
         for airing_id in self._orphans(now_us, playing):
-            cancelled = airing_id not in self.airings
-            self._report(
-                airing_id, Ending(Outcome.FAILED, ledger.CANCELLED if cancelled else ledger.INTERRUPTED), now_us
-            )
+            cancelled = not (airing_id in self.airings or message_of(self.outbox.planned[airing_id].airing))
+            reason = ledger.CANCELLED if cancelled else ledger.INTERRUPTED
+            self._report(airing_id, Ending(Outcome.FAILED, reason), now_us)
 
     def _is_stopped(self, airing: Airing) -> bool:
         """Whether STOP ends it, now that it should sound by the clock."""

@@ -6,7 +6,8 @@ Rules
   A bad line in the middle is rot: what it held is gone, its number is not, so a report saying so takes its place.
 - A report leaves only when the centre's Ack covers it. What is over is remembered for REMEMBER_US, so that no airing is
   played or reported twice, and pieces that sounded are kept until their airing is over.
-- A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its.
+- A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its. So
+  they do for a new journal that hears of the centre's number before it has sent anything.
 - What cannot be written is held in memory, shown as a fault, and written by the next `flush` that succeeds.
 - A node that nobody acknowledges for half a year lets the oldest MAX_PENDING // 10 reports go at MAX_PENDING, so that
   it does not die of them; its state says how far the centre need not wait.
@@ -30,6 +31,7 @@ JOURNAL = "journal"
 COMPACT_BYTES = 128 * 1024
 REMEMBER_US = 3 * 24 * 3600 * 1_000_000  # longer than the 24 h that are looked back on
 LOST = "record_lost"
+MAX_NUMBER = 2**40  # no receiver gives so many; what lies further on would leave no room for the next
 MAX_PENDING = 10_000  # some 8 MB of memory; a village has less than 60 airings a day
 
 
@@ -57,12 +59,16 @@ class Began(Struct, frozen=True, kw_only=True, tag="began"):
 
 
 class Base(Struct, frozen=True, kw_only=True, tag="base"):
-    """The state at the last compaction: the highest number given out, the highest acknowledged, and what is over."""
+    """The state at the last compaction: the highest number given out, the highest acknowledged, and what is over.
+
+    `counted`: the centre knows this journal's numbers, or may by now.
+    """
 
     number: int
     acknowledged: int
     over: dict[str, int]
     sounded: dict[str, Past] = {}
+    counted: bool = False
 
 
 Record = Reported | Sounded | Began | Base
@@ -81,6 +87,7 @@ class Outbox:
         self._unwritten: list[Record] = []
         self._must_compact = False
         self._size_bytes = 0
+        self._counted = False
         self.number = 0
         self.acknowledged = 0
         self.pending: dict[int, PlayReport] = {}
@@ -113,6 +120,7 @@ class Outbox:
         if rotten:
             keep_copy(self._path, now_us)
             if not any(isinstance(record, Base) for record in records):
+                self._counted = True
                 self.acknowledged = min(self.pending, default=self.number + 1) - 1
             self._fill_holes(now_us)
         self._size_bytes = len(raw)
@@ -132,9 +140,12 @@ class Outbox:
         self.flush()
 
     def acknowledge(self, number: int, now_us: int) -> None:
-        """The centre has stored every report up to `number`."""
-        if number > self.number:
+        """The centre has stored every report up to `number`; more than MAX_NUMBER is no centre's word."""
+        if number > MAX_NUMBER:
+            return
+        if number > self.number or not self._counted:
             self._renumber(number)
+            self._counted = True
         if number <= self.acknowledged:
             return
         self.acknowledged = number
@@ -144,6 +155,13 @@ class Outbox:
         self._must_compact = self._must_compact or not self.pending or self._size_bytes > COMPACT_BYTES
         if self._must_compact:
             self.flush()
+
+    def to_send(self) -> dict[int, PlayReport]:
+        """The reports that the centre does not have; their numbers stay from now on."""
+        if self.pending and not self._counted:
+            self._counted = self._must_compact = True
+            self.flush()
+        return self.pending
 
     def flush(self) -> None:
         """Write what is not on disk yet; `disk_error` says why it cannot be."""
@@ -164,7 +182,7 @@ class Outbox:
     def _apply(self, record: Record) -> None:
         match record:
             case Base():
-                self.number, self.acknowledged = record.number, record.acknowledged
+                self.number, self.acknowledged, self._counted = record.number, record.acknowledged, record.counted
                 self.over, self.sounded = dict(record.over), dict(record.sounded)
             case Reported(report=report):
                 self.number = max(self.number, report.number)
@@ -228,7 +246,13 @@ class Outbox:
         if not os.access(self._path.parent, os.W_OK, effective_ids=True):  # asked each second: no work for nothing
             raise OSError(EROFS, os.strerror(EROFS), str(self._path))
         records: list[Record] = [
-            Base(number=self.number, acknowledged=self.acknowledged, over=self.over, sounded=self.sounded)
+            Base(
+                number=self.number,
+                acknowledged=self.acknowledged,
+                over=self.over,
+                sounded=self.sounded,
+                counted=self._counted,
+            )
         ]
         records += (Reported(report=report) for report in self.pending.values())
         records += (self._began(key, self.begun[key]) for key in self.planned)

@@ -80,3 +80,25 @@ def test_a_button_pressed_before_the_clock_was_set_can_be_pressed_again(rig: Rig
     rig.node.set_hold(Hold.NOTHING, rig.now_us)
     rig.run(5)
     assert rig.node.messages == ()
+
+
+def test_a_message_that_a_power_cut_ends_was_interrupted_and_not_cancelled(rig: Rig, desk: Desk) -> None:
+    message = desk.media("message", 30)
+    rig.fetch(message)
+    rig.run(1)
+    rig.node.start_message(desk.airing("local-fire-1", rig.now_us + S, message, broadcast_id="local"))
+    rig.run(10)
+    rig.boot()
+    rig.run(200)
+    assert (rig.reports["local-fire-1"].outcome, rig.reports["local-fire-1"].reason) == (Outcome.CUT, "interrupted")
+
+
+def test_an_acknowledgement_of_more_than_can_be_costs_no_report(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 5)
+    rig.fetch(media)
+    rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media)]))
+    rig.outbox.acknowledge(2**53, rig.now_us)
+    rig.run(30)
+    rig.boot()
+    assert rig.reports["a"].number == 1
+    assert "a" in rig.outbox.over
