@@ -249,7 +249,7 @@ class Daemon:
         return self._node.vault.wanted()
 
     def pending_reports(self) -> Mapping[int, PlayReport]:
-        return self._node.outbox.pending
+        return self._node.outbox.to_send()
 
     def acknowledged(self) -> int:
         return self._node.outbox.acknowledged

@@ -6,8 +6,8 @@ Rules
   A bad line in the middle is rot: what it held is gone, its number is not, so a report saying so takes its place.
 - A report leaves only when the centre's Ack covers it. What is over is remembered for REMEMBER_US, so that no airing is
   played or reported twice, and pieces that sounded are kept until their airing is over.
-- A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its. So
-  they do for a new journal that hears of the centre's number before it has sent anything.
+- A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its.
+  So they do for a new journal that hears of the centre's number before it has sent anything.
 - What cannot be written is held in memory, shown as a fault, and written by the next `flush` that succeeds.
 - A node that nobody acknowledges for half a year lets the oldest MAX_PENDING // 10 reports go at MAX_PENDING, so that
   it does not die of them; its state says how far the centre need not wait.
@@ -122,7 +122,7 @@ class Outbox:
             if not any(isinstance(record, Base) for record in records):
                 self._counted = True
                 self.acknowledged = min(self.pending, default=self.number + 1) - 1
-            self._fill_holes(now_us)
+        self._fill_holes(now_us)
         self._size_bytes = len(raw)
         if rotten or lines[-1] or self.sounding:
             for airing_id, at_us in list(self.sounding.items()):
@@ -210,7 +210,7 @@ class Outbox:
         return Began(planned=self.planned[airing_id], at_us=at_us, anchor_us=self.anchors[airing_id])
 
     def _fill_holes(self, now_us: int) -> None:
-        for number in range(self.acknowledged + 1, self.number):
+        for number in range(self.acknowledged + 1, self.number + 1):
             if number not in self.pending:
                 self.pending[number] = PlayReport(
                     number=number,

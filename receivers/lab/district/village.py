@@ -274,7 +274,7 @@ class Village:
     def _send_reports(self) -> None:
         if not self._is_linked:
             return
-        for number, report in self._outbox.pending.items():
+        for number, report in self._outbox.to_send().items():
             if number > self._sent:
                 self._sent = number
                 self._on_wire_us = max(self._on_wire_us, self._now_us) + round(self._random.uniform(0.01, 2) * US_PER_S)

@@ -115,9 +115,32 @@ def test_a_centre_that_knows_more_than_we_do_makes_us_number_on_after_it(tmp_pat
     assert outbox.number == 42
 
 
+def test_a_new_journal_goes_on_after_what_the_centre_has_also_when_it_holds_more(tmp_path: Path) -> None:
+    outbox = _open(tmp_path)
+    for number, name in enumerate("vwxyz", 1):
+        outbox.add(_report(number, name))
+    outbox = _open(tmp_path)
+    outbox.acknowledge(2, NOON)  # of a journal that was lost
+    assert {number: report.airing_id for number, report in outbox.to_send().items()} == dict(enumerate("vwxyz", 3))
+    again = _open(tmp_path)
+    again.acknowledge(4, NOON)
+    assert {number: report.airing_id for number, report in again.pending.items()} == dict(enumerate("xyz", 5))
+
+
+def test_what_was_sent_keeps_its_number_whenever_the_answer_comes(tmp_path: Path) -> None:
+    outbox = _open(tmp_path)
+    outbox.add(_report(1, "x"))
+    assert list(outbox.to_send()) == [1]
+    outbox.add(_report(2, "y"))
+    again = _open(tmp_path)
+    again.acknowledge(1, NOON)
+    assert {number: report.airing_id for number, report in again.to_send().items()} == {2: "y"}
+
+
 def test_what_is_over_is_remembered_for_days_and_then_let_go(tmp_path: Path) -> None:
     outbox = _open(tmp_path)
     outbox.add(_report(1))
+    outbox.to_send()
     outbox.acknowledge(1, NOON + 1)
     assert _open(tmp_path).over == {"a1": NOON}
     outbox.add(_report(2))
@@ -130,6 +153,7 @@ def test_a_journal_that_is_never_empty_does_not_grow_for_ever(tmp_path: Path) ->
     outbox = _open(tmp_path)
     for number in range(1, 800):
         outbox.add(_report(number))
+        outbox.to_send()
         outbox.acknowledge(number - 1, NOON + number * REMEMBER_US)
     assert (tmp_path / JOURNAL).stat().st_size < 2 * COMPACT_BYTES
     assert max(_open(tmp_path).pending) == 799
@@ -167,11 +191,13 @@ class Mail(RuleBasedStateMachine):
 
     @rule(share=st.floats(0, 1))
     def acknowledge(self, share: float) -> None:
+        self.outbox.to_send()
         self.stored = max(self.stored, round(self.numbers * share))
         self.outbox.acknowledge(round(self.numbers * share), NOON)
 
     @rule()
     def power_cut(self) -> None:
+        self.outbox.to_send()
         self.outbox = _open(self.folder)
         self.outbox.acknowledge(self.stored, NOON)  # the retained Ack comes with the connection
 

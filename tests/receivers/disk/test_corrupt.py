@@ -43,6 +43,7 @@ def _kept(root: Path) -> Shelf:
     shelf.media.part(sha256_of("z")).write_bytes(body("z")[:100])
     for number in range(1, 4):
         shelf.outbox.add(report(number, f"a{number}"))
+    shelf.outbox.to_send()
     shelf.outbox.acknowledge(1, NOON_US)
     shelf.outbox.add(began("a4"))
     return shelf
@@ -173,6 +174,7 @@ def test_what_is_put_aside_is_kept_but_only_so_much_of_it(shelf: Shelf) -> None:
 def test_a_journal_whose_beginning_rots_makes_up_no_reports(shelf: Shelf) -> None:
     for number in range(1, 60):
         shelf.outbox.add(report(number, f"a{number}"))
+    shelf.outbox.to_send()
     shelf.outbox.acknowledge(59, NOON_US)
     for number in (60, 61):
         shelf.outbox.add(report(number, f"a{number}"))

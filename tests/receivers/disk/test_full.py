@@ -95,6 +95,7 @@ def test_what_is_there_opens_on_a_disk_that_cannot_be_written(
 def test_a_number_that_only_memory_knew_is_not_given_out_again(small_disk: SmallDisk) -> None:
     shelf = Shelf(small_disk.path)
     shelf.outbox.add(report(1, "a1"))
+    shelf.outbox.to_send()
     small_disk.set_read_only(True)
     shelf.outbox.add(report(2, "a2"))
     shelf.outbox.acknowledge(2, NOON_US)  # the centre has both; then the power goes

@@ -116,6 +116,7 @@ def _reports(shelf: Shelf, tell: Tell) -> None:
         if number in {3, 6, 7}:
             stored = number - 1 if number == 6 else number
             tell(("acknowledged", stored))
+            outbox.to_send()
             outbox.acknowledge(stored, NOON_US)
 
 
