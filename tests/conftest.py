@@ -21,6 +21,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
+from psycopg.sql import SQL, Identifier
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from broadcast.clock import ManualClock
@@ -29,6 +30,7 @@ from scheduler.people.actor import Actor
 from scheduler.people.models import RoleGrant, User
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.store.migrate import newest
 from scheduler.store.types import new_id
 from scheduler.zones import service
 from scheduler.zones.models import ZoneKind
@@ -93,24 +95,36 @@ def postgresql() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql: Path) -> str:
-    """The name of a migrated database to make others from."""
+def postgresql_database(postgresql: Path) -> str:
+    """The name of a migrated database."""
     with _control(postgresql) as control:
-        control.execute("CREATE DATABASE empty")
-    store = Store(postgresql_url(postgresql, "empty"))
+        control.execute("CREATE DATABASE loa")
+    store = Store(postgresql_url(postgresql, "loa"))
     store.migrate()
     store.close()
-    return "empty"
+    return "loa"
 
 
 @pytest.fixture
-def postgresql_store(postgresql: Path, postgresql_template: str) -> Iterator[Store]:
-    with _control(postgresql) as control:
-        control.execute("DROP DATABASE IF EXISTS loa WITH (FORCE)")
-        control.execute(f"CREATE DATABASE loa TEMPLATE {postgresql_template}".encode())
-    store = Store(postgresql_url(postgresql, "loa"))
+def postgresql_store(postgresql: Path, postgresql_database: str) -> Iterator[Store]:
+    _empty(postgresql, postgresql_database)
+    store = Store(postgresql_url(postgresql, postgresql_database))
     yield store
     store.close()
+
+
+def _empty(folder: Path, database: str) -> None:
+    """What migrating left, and nobody connected: making a database anew takes fifty times as long."""
+    with psycopg.connect(postgresql_url(folder, database), autocommit=True) as db:
+        db.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+            [database],
+        )
+        db.execute("SET session_replication_role = replica")  # which takes rows away in any order
+        for (name,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+            db.execute(SQL("DELETE FROM {}").format(Identifier(name)))
+        db.execute("INSERT INTO alembic_version VALUES (%s)", [newest()])
+        db.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
