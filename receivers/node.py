@@ -15,7 +15,7 @@ Rules
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -25,6 +25,7 @@ from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSe
 from broadcast.wire.trust import Refused
 from receivers import ledger, past, plan, verdict
 from receivers.hands.message import message_of
+from receivers.known import Known
 from receivers.ledger import Ending, Piece, Planned
 from receivers.life import Hold
 from receivers.media import MediaStore
@@ -44,20 +45,6 @@ NEEDS_LIVE_US = 60_000_000  # what is past drops out of the needs this late at m
 GAP_US = 30_000_000  # a tick that comes this much later than it was due: the process slept or the clock was set
 DOUBTED = (Hold.ALL_BUT_EMERGENCIES, Hold.EVERYTHING_UNTIMED)
 WATCH_US = 1_000_000  # how often is looked what only the sound path or a hold can change
-
-
-@dataclass
-class Known:
-    """What this process has learnt about airings; `able_us` and `seen_us` are first times."""
-
-    boot_us: int
-    clock_doubted: bool = False
-    able_us: dict[str, int] = field(default_factory=dict)
-    places: dict[str, int] = field(default_factory=dict)
-    seen_us: dict[str, int] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
-    stood_in: set[str] = field(default_factory=set)
-    suspects: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -134,8 +121,8 @@ class Node:
             self.outbox.add(Began(planned=planned, at_us=played.planned_start_us, anchor_us=anchor_us))
         self.outbox.add(Sounded(piece=piece_of(airing_id, anchor_us, played)))
         if played.error is not None and played.start_us is None:
-            self.known.broken.add(airing_id)
-            self.known.suspects.add(planned.media.sha256)
+            sha256 = planned.media.sha256
+            self.known.would_not_play(airing_id, sha256, self._store.ready.get(sha256))
 
     def look(self, now_us: int) -> None:
         """Take in what documents and recordings have become."""
@@ -176,6 +163,7 @@ class Node:
         playing = self._note_playing(now_us, status)
         backwards = now_us < self._last_tick_us
         self._notice_gap(now_us)
+        self.known.try_again(self._store.ready, now_us)
         self.look(now_us)
         self.vault.flush()
         self.outbox.flush()
@@ -225,7 +213,7 @@ class Node:
             settings,
             tuple((programme.target, programme.number) for programme in live),
             self._store.ready.keys(),
-            len(self.known.broken),
+            self.known.broken,
         )
         if inputs == self._resolved_for:
             return
@@ -260,11 +248,7 @@ class Node:
                 known.able_us.setdefault(airing.id, begun_us)
             else:
                 known.able_us.pop(airing.id, None)
-        for table in (known.seen_us, known.able_us, known.places):
-            for airing_id in table.keys() - self.airings.keys():
-                del table[airing_id]
-        known.broken &= self.airings.keys()
-        known.stood_in &= self.airings.keys()
+        known.keep_only(self.airings)
 
     def _tell(self, settings: ReceiverSettings, now_us: int) -> dict[str, Story]:
         segments: dict[str, list[Segment]] = {}
@@ -361,6 +345,7 @@ class Node:
             times.append(start_us if start_us > now_us else max(self._over_us(story, playing), now_us + WATCH_US))
         if any(key not in self._stories for key in self.outbox.planned):
             times.append(now_us + WATCH_US)
+        times += self.known.retries_us()
         times += plan.changes(self.resolution, now_us, playing)
         return min((time for time in times if time > now_us), default=now_us + plan.HORIZON_US)
 

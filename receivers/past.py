@@ -74,7 +74,8 @@ def _lived(airing_id: str, outbox: Outbox, on_air: Segment | None, now_us: int) 
         sounded = *sounded, (begun_us, now_us)
     if on_air is not None:
         return Lived(late_us=now_us, anchor_us=on_air.anchor_us, goes_on=True, parts=sounded)
-    return Lived(late_us=now_us, anchor_us=outbox.anchors.get(airing_id), parts=sounded)
+    has_begun = begun_us is not None or any(piece.start_us is not None for piece in pieces)
+    return Lived(late_us=now_us, anchor_us=outbox.anchors.get(airing_id) if has_begun else None, parts=sounded)
 
 
 def _until(to_us: int, parts: Iterable[ledger.Part]) -> tuple[ledger.Part, ...]:
