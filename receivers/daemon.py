@@ -48,6 +48,7 @@ from scheduler.policy import local_day
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+SETTLED_S = 8.0  # the horn is open and the link up, or they take longer
 
 
 class Daemon:
@@ -128,6 +129,7 @@ class Daemon:
             **self._board.tasks(),
         }
         tasks = [asyncio.create_task(part, name=name) for name, part in parts.items()]
+        self._loop.call_later(SETTLED_S, ceilings.give_back)
         try:
             await run_until(self._stopping, tasks)
         finally:

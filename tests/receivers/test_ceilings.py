@@ -51,6 +51,21 @@ def test_memory_taken_is_counted() -> None:
     assert block.size == 20 * MIB
 
 
+HOLES = """
+from receivers.ceilings import give_back, resident_bytes
+blocks = [bytearray(60_000) for _ in range(500)]  # below what glibc takes from the kernel one by one
+del blocks[:-1]
+before = resident_bytes()
+give_back()
+print(before - resident_bytes())
+"""
+
+
+def test_what_was_let_go_of_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) > 20 * MIB
+
+
 def test_too_much_is_a_fault_and_ends_only_what_is_quiet() -> None:
     assert memory_fault(None) is None
     assert memory_fault(FAULT_BYTES) is None
