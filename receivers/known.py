@@ -2,7 +2,7 @@
 
 Rules
 - An airing whose recording would not play is broken, so that what comes next by the timeline, or the fallback, sounds.
-- A moment's trouble (no descriptor, no memory, a disk that stumbled) must not cost an airing, least of all an emergency:
+- A moment's trouble (no descriptor, no memory, a disk that stumbled) must not cost an airing, an emergency least:
   once the recording has been read again and is right, or has come anew, it is tried again, RETRY_US after the failure.
   What fails after the last of these stays broken, so that a recording that no decoder takes is not tried for ever.
 """

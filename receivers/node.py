@@ -68,6 +68,7 @@ class Node:
         self.airings: dict[str, Airing] = {}
         self._own: dict[str, Airing] = {}
         self._hold = Hold.NOTHING
+        self._held_us = now_us
         self.resolution = Resolution((), ())
         self._stories: dict[str, Story] = {}
         self._left: dict[str, Planned] = {}  # what had just begun when a new plan came that does not tell of it
@@ -140,8 +141,8 @@ class Node:
         if self._hold in DOUBTED and hold not in DOUBTED:
             self._begin_again(now_us, clock_doubted=True)
             self._last_tick_us = now_us  # a clock that is set right again is no other start
-        self._rest.over = self._rest.over or hold is not self._hold
-        self._hold = hold
+        if hold is not self._hold:
+            self._rest.over, self._hold, self._held_us = True, hold, now_us
 
     def start_message(self, airing: Airing) -> None:
         """Someone at the node wants a prepared message to sound; it obeys every rule."""
@@ -304,7 +305,8 @@ class Node:
     def _close(self, now_us: int, playing: str | None, *, device_faulty: bool) -> None:
         for story in [story for story in self._stories.values() if story.airing.start_us <= now_us]:
             airing = story.airing
-            if self._is_stopped(airing) and airing.id not in {*self.outbox.sounding, playing}:
+            if self._is_stopped(airing) and self._is_silent(airing.id, playing, now_us):
+                self._end_lost(airing.id, now_us)
                 self._report(airing.id, Ending(Outcome.SKIPPED, ledger.STOPPED), now_us)
             elif not plan.is_held(airing.cls, self._hold) and now_us >= self._over_us(story, playing):
                 told = replace(story, device_faulty=device_faulty, stood_in=airing.id in self.known.stood_in)
@@ -318,6 +320,17 @@ class Node:
         """Whether STOP ends it, now that it should sound by the clock."""
         begun = airing.cls is BroadcastClass.EMERGENCY or airing.id in self.outbox.planned
         return self._hold is Hold.EVERYTHING or (self._hold is Hold.EVERYTHING_UNTIMED and begun)
+
+    def _is_silent(self, airing_id: str, playing: str | None, now_us: int) -> bool:
+        """Whether its last piece has ended; a sound path that does not tell is not waited for long once STOP holds."""
+        told = airing_id not in {*self.outbox.sounding, playing}
+        return told or not 0 <= now_us - self._held_us < SETTLE_US
+
+    def _end_lost(self, airing_id: str, now_us: int) -> None:
+        begun_us = self.outbox.sounding.get(airing_id)
+        if begun_us is not None:
+            offset_us = max(begun_us - self.outbox.anchors[airing_id], 0)
+            self.outbox.add(Sounded(piece=ledger.lost_piece(airing_id, begun_us, offset_us, now_us)))
 
     def _orphans(self, now_us: int, playing: str | None) -> list[str]:
         """Airings that began to sound and that no programme tells of any more."""
@@ -345,7 +358,7 @@ class Node:
             times.append(start_us if start_us > now_us else max(self._over_us(story, playing), now_us + WATCH_US))
         if any(key not in self._stories for key in self.outbox.planned):
             times.append(now_us + WATCH_US)
-        times += self.known.retries_us()
+        times += [*self.known.retries_us(), self._held_us + SETTLE_US]
         times += plan.changes(self.resolution, now_us, playing)
         return min((time for time in times if time > now_us), default=now_us + plan.HORIZON_US)
 

@@ -40,6 +40,25 @@ def test_stop_ends_what_sounds_whatever_its_class_and_it_never_comes_back(
     assert len(rig.reports) == 1
 
 
+@pytest.mark.parametrize("hold", [Hold.EVERYTHING, Hold.EVERYTHING_UNTIMED])
+def test_what_was_stopped_does_not_come_back_from_a_sound_path_that_hangs(rig: Rig, desk: Desk, hold: Hold) -> None:
+    media = desk.media("a", 120)
+    rig.fetch(media)
+    rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media, cls=BroadcastClass.EMERGENCY)]))
+    rig.run(30)
+    hung = rig.player.status()
+    _hold(rig, hold)
+    for _ in range(5):
+        assert rig.node.tick(rig.now_us, hung) == ()
+        rig.now_us += S
+    assert (rig.reports["a"].outcome, rig.reports["a"].reason) == (Outcome.CUT, "stopped_locally")
+    _hold(rig, Hold.NOTHING)
+    assert rig.node.tick(rig.now_us, hung) == ()
+    rig.run(60)
+    assert rig.heard == [("a", 10 * S, 30 * S)]
+    assert len(rig.reports) == 1
+
+
 def test_what_should_sound_or_waits_while_stopped_is_reported_and_what_begins_later_sounds(
     rig: Rig, desk: Desk
 ) -> None:
