@@ -155,7 +155,7 @@ def enrol(lab: LabBroker, folder: Path, port: int, media_port: int) -> None:
 async def daemon(folder: Path, horn: str, environment: Mapping[str, str]) -> AsyncIterator[int]:
     """A receiver's daemon on `horn`, ended in order with the block; its process id."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "receivers", "run", "--state", str(folder), "--device", horn),
+        *(sys.executable, "-OO", "-m", "receivers", "run", "--state", str(folder), "--device", horn),
         env={**os.environ, **environment},
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -37,8 +37,8 @@ SOUND_S = 240
 LEAD_US = 4 * US_PER_S
 SOUNDS = 300  # of 32,767: what is quieter is not yet the recording
 TICK_S = os.sysconf("SC_CLK_TCK")
-LIBRARIES = ("asyncio", "ssl", "msgspec", "typer", "aiomqtt", "cryptography.x509", "numpy", "av", "pyaudio")
-OWN = ("receivers.cli", "receivers.daemon", "receivers.sound.player")
+LIBRARIES = ("asyncio", "ssl", "msgspec", "aiomqtt", "cryptography.x509", "numpy", "av", "pyaudio")
+OWN = ("receivers.run", "receivers.daemon", "receivers.sound.player")
 IMPORTING = """
 import importlib, sys
 def resident_kib():
@@ -153,7 +153,7 @@ async def _start(recorded: Path, state: Path, horns: VirtualHorns, clock: System
 
 def _imports() -> Iterator[dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTING, *LIBRARIES, *OWN], capture_output=True, text=True, check=True
+        [sys.executable, "-OO", "-c", IMPORTING, *LIBRARIES, *OWN], capture_output=True, text=True, check=True
     )
     for line in done.stdout.splitlines():
         name, _, kib = line.rpartition(" ")
