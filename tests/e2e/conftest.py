@@ -35,11 +35,11 @@ class Play:
 
 # Not for the session: Playwright's event loop runs while this is open, and async tests of others need their own.
 @pytest.fixture(scope="module")
-def play(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
+def play(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[Play]:
     folder = tmp_path_factory.mktemp("e2e")
     microphone = folder / "microphone.wav"
     subprocess.run(["espeak-ng", "-v", "vi", "-w", microphone, SPOKEN], check=True)
-    with Stage(folder, _free_port(), list(cast.RECEIVERS)) as stage, sync_playwright() as playwright:
+    with Stage(folder, free_port, list(cast.RECEIVERS)) as stage, sync_playwright() as playwright:
         crew = raise_curtain(stage, lambda _line: None)
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -83,6 +83,7 @@ def _opener(browser: Browser, stage: Stage, crew: cast.Cast) -> Callable[[str, i
     return open_as
 
 
-def _free_port() -> int:
+@pytest.fixture(scope="module")
+def free_port() -> int:
     """A port whose partner for the broker is free as well, below those that the kernel gives to connections."""
     return next(port for port in range(21_000, 30_000) if is_free(port) and is_free(port + BROKER_OFFSET))

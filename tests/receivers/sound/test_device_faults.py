@@ -102,7 +102,9 @@ def test_opening_it_again_and_again_takes_no_more_descriptors_or_threads(own_hor
         check=True,
     )
     taken = json.loads(done.stdout)
-    assert taken == [taken[0]] * REOPENINGS
+    descriptors, threads = zip(*taken, strict=True)
+    assert set(descriptors) == {descriptors[0]}
+    assert max(threads) - min(threads) <= 1  # one that has just ended may still be counted
 
 
 def test_a_process_ends_in_order_while_its_card_hangs(own_horns: VirtualHorns) -> None:

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.flaky(reruns=2)  # a starved machine loses sound
 CLOCK = SystemClock()
 S = 1_000_000
 SKEW_PPM = {"fast": 200.0, "slow": -200.0}
-LEARN_S = 20  # what an idle card needs to know its drift to 1 %
-LATE_S, CUT_S, BACK_S, END_S = 3, 8, 11, 20
+LEARN_S = 12  # what an idle card needs to know its drift well enough to stay within the bound
+LATE_S, CUT_S, BACK_S, END_S = 3, 8, 11, 17
 SECTIONS = {"joined": (LATE_S + 1, CUT_S), "interruption": (CUT_S, BACK_S), "resumed": (BACK_S, END_S)}
 BOUND_US = 500  # uncorrected, the horns would be 1.2 to 8 ms apart
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.receivers.daemon.online.conftest import Centre
 
 S = 1_000_000
-APART_S = 8  # room for a daemon to start again on a busy machine
+APART_S = 7  # room for a daemon to start again on a busy machine
 
 
 @contextlib.asynccontextmanager
@@ -75,12 +75,12 @@ def folder(centre: Centre, relay: Relay, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def media(centre: Centre, announcement: Path) -> Media:
-    """Six seconds of sound, served by the centre."""
-    body = announcement.read_bytes()
+def media(centre: Centre, another: Path) -> Media:
+    """Two seconds of sound, served by the centre."""
+    body = another.read_bytes()
     sha256 = hashlib.sha256(body).hexdigest()
     centre.http.bodies[sha256] = body
-    return Media(sha256=sha256, size_bytes=len(body), duration_us=6 * S)
+    return Media(sha256=sha256, size_bytes=len(body), duration_us=2 * S)
 
 
 @pytest.fixture
