@@ -30,12 +30,13 @@ READ_S = 60.0  # between two readings of the sensors
 class Desk:
     """What the board asks of the daemon.
 
-    `started` are the messages started here that are not over; `hush` silences the horn at once.
+    `started` are the messages started here that are not over; `start` says why one does not sound, or None; `hush`
+    silences the horn at once.
     """
 
     settings: Callable[[], ReceiverSettings | None]
     started: Callable[[], Iterable[Airing]]
-    start: Callable[[Airing], None]
+    start: Callable[[Airing], str | None]
     changed: Callable[[], None]
     hush: Callable[[], None]
 
@@ -52,6 +53,7 @@ class Board:
         self._sensors = Sensors()
         self._tester = SelfTester(folder)
         self._relay = amplifier.OPEN
+        self._on_since_us = 0
         self.readings = Readings()
 
     def open(self) -> None:
@@ -78,9 +80,12 @@ class Board:
 
     @property
     def lead_us(self) -> int:
-        """How long before a sound the amplifier must be on."""
+        """How long from now the amplifier takes to be warm: what comes to be known now sounds no sooner."""
         settings = self._desk.settings()
-        return settings.amplifier.lead_us if settings and self._hands.has_relay else 0
+        if settings is None or not self._hands.has_relay:
+            return 0
+        warmed_us = self._clock.monotonic_us() - self._on_since_us if self._relay.on else 0
+        return max(settings.amplifier.lead_us - warmed_us, 0)
 
     def follow(self, plan: Sequence[Cue], now_us: int, playing: str | None, *, held: bool) -> tuple[Cue, ...]:
         """`plan`, and the self-test's chirp where one is due; the relay is where these want it.
@@ -92,11 +97,14 @@ class Board:
         if settings is not None and not held:
             whole = self._tester.add(plan, settings, now_us, playing)
         timing, sounding = settings.amplifier if settings else Amplifier(), playing is not None
+        was_on = self._relay.on
         self._relay = (
             amplifier.OPEN
             if self.is_stopped
             else amplifier.relay(self._relay, whole, timing, now_us, sounding=sounding)
         )
+        if self._relay.on and not was_on:
+            self._on_since_us = self._clock.monotonic_us()
         self._hands.set_amplifier(on=self._relay.on)
         return whole
 
@@ -138,10 +146,12 @@ class Board:
         if self.is_stopped:
             return command.Reply(done=False, said="STOP holds; let go first")
         try:
-            airing = message.airing(settings, name, self._clock.now_us(), self._desk.started())
+            airing = message.airing(settings, name, self._clock.now_us(), self._desk.started(), self.lead_us)
         except message.NotSaid as error:
             return command.Reply(done=False, said=str(error))
-        self._desk.start(airing)
+        against = self._desk.start(airing)
+        if against is not None:
+            return command.Reply(done=False, said=f"message {name!r} does not sound: {against}")
         self._desk.changed()
         return command.Reply(done=True, said=f"message {name!r} begins, by {by}")
 

@@ -98,11 +98,12 @@ class Daemon:
         desk = Desk(
             settings=lambda: self._node.settings,
             started=lambda: self._node.messages,
-            start=self._node.start_message,
+            start=lambda airing: self._node.start_message(airing, clock.now_us()),
             changed=self._wake_player,
             hush=lambda: self._horn.set_plan(()),
         )
         self._board = Board(folder, config, clock, desk)
+        self._node.lead_us = lambda: self._board.lead_us
         parts = Parts(self._node, self._horn, self._stock, self._store, self._link, self._senses)
         self._teller = Teller(folder, identity, clock, parts)
         self._acts: Mapping[Effect, Callable[[], None]] = {
@@ -191,7 +192,6 @@ class Daemon:
             now_us, sounding = self._clock.now_us(), self._horn.status()
             self._live_on(now_us, sounding)
             number, jumps = self._node.outbox.number, self._node.jumps
-            self._node.lead_us = self._board.lead_us
             cues = self._node.tick(now_us, sounding)
             playing, held = sounding.playing if sounding else None, life.hold(self._diary.life) is not Hold.NOTHING
             plan = self._board.follow(cues, now_us, playing, held=held)

@@ -14,17 +14,16 @@ Rules
   reported never plays again, and a clock that was wrong for a moment must not cost a day's programme.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from broadcast.wire import topics
 from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSettings, Rules
 from broadcast.wire.trust import Refused
 from receivers import ledger, past, plan, verdict
-from receivers.hands.message import message_of
+from receivers.hands import message
 from receivers.known import Known
 from receivers.ledger import Ending, Piece, Planned
 from receivers.life import Hold
@@ -36,6 +35,9 @@ from receivers.vault import Vault
 from receivers.verdict import Story
 from scheduler.policy import BadRules, zone
 from scheduler.timeline import Dropped, Resolution, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOOK_BACK_US = 24 * 3600 * 1_000_000  # airings missed longer ago are not reported any more
 SETTLE_US = 3_000_000  # for the last piece's measurements to come from the sound path
@@ -76,7 +78,7 @@ class Node:
         self._last_tick_us = now_us
         self._rest = _Rest(due_us=now_us)
         self.jumps = 0
-        self.lead_us = 0  # how long what comes to be known now must wait for the amplifier
+        self.lead_us: Callable[[], int] = lambda: 0  # what comes to be known now waits so long for the amplifier
         self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
 
@@ -144,10 +146,16 @@ class Node:
         if hold is not self._hold:
             self._rest.over, self._hold, self._held_us = True, hold, now_us
 
-    def start_message(self, airing: Airing) -> None:
-        """Someone at the node wants a prepared message to sound; it obeys every rule."""
-        self._own[airing.id] = airing
-        self._resolved_for = None
+    def start_message(self, airing: Airing, now_us: int) -> str | None:
+        """Someone at the node wants a prepared message to sound; why it does not by the rules, then it is forgotten."""
+        self._own[airing.id], self._resolved_for = airing, None
+        self.look(now_us)
+        against = message.against(airing, self._store.ready, self._hold, self.resolution)
+        if against is not None:
+            self._own.pop(airing.id, None)
+            self._resolved_for = None
+            self.look(now_us)
+        return against
 
     @property
     def messages(self) -> tuple[Airing, ...]:
@@ -244,7 +252,7 @@ class Node:
             known.seen_us.setdefault(airing.id, now_us)
             media = airing.media_for(settings.languages)
             if media.sha256 in self._store.ready and airing.id not in known.broken:
-                able_us = now_us + self.lead_us
+                able_us = now_us + self.lead_us()
                 begun_us = 0 if airing.id in self.outbox.over else self.outbox.begun.get(airing.id, able_us)
                 known.able_us.setdefault(airing.id, begun_us)
             else:
@@ -256,7 +264,7 @@ class Node:
         for segment in self.resolution.segments:
             segments.setdefault(segment.airing_id, []).append(segment)
         dropped: dict[str, Dropped] = {drop.airing_id: drop for drop in self.resolution.dropped}
-        since_us = self._ours_since()
+        since_us = self.vault.since_us()
         stories: dict[str, Story] = {}
         for airing in self.airings.values():
             media = airing.media_for(settings.languages)
@@ -274,15 +282,6 @@ class Node:
                 able_us=self.known.able_us.get(airing.id),
             )
         return stories
-
-    def _ours_since(self) -> Mapping[str, int]:
-        """Since when each airing's zone has been ours: what was over before was never ours to play."""
-        since_us: dict[str, int] = {}
-        for programme in self.vault.programmes():
-            first_us = self.vault.first_us(topics.programme(programme.target)) or 0
-            for airing in programme.airings:
-                since_us[airing.id] = min(first_us, since_us.get(airing.id, first_us))
-        return since_us
 
     def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:
         if status is None or status.playing is None:
@@ -312,7 +311,7 @@ class Node:
                 told = replace(story, device_faulty=device_faulty, stood_in=airing.id in self.known.stood_in)
                 self._report(airing.id, verdict.ending(told), now_us)
         for airing_id in self._orphans(now_us, playing):
-            cancelled = not (airing_id in self.airings or message_of(self.outbox.planned[airing_id].airing))
+            cancelled = not (airing_id in self.airings or message.message_of(self.outbox.planned[airing_id].airing))
             reason = ledger.CANCELLED if cancelled else ledger.INTERRUPTED
             self._report(airing_id, Ending(Outcome.FAILED, reason), now_us)
 

@@ -125,6 +125,15 @@ class Vault:
         """Since when `topic` is ours: when its first document was accepted."""
         return self._first_us.get(topic)
 
+    def since_us(self) -> dict[str, int]:
+        """Since when each airing's zone has been ours: what was over before was never ours to play."""
+        found: dict[str, int] = {}
+        for programme in self.programmes():
+            first_us = self._first_us.get(topics.programme(programme.target), 0)
+            for airing in programme.airings:
+                found[airing.id] = min(first_us, found.get(airing.id, first_us))
+        return found
+
     def numbers(self) -> dict[str, int]:
         """The number of each document held, by topic without its prefix."""
         accepted = self._trusted.accepted

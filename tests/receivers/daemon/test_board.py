@@ -1,6 +1,7 @@
 """The board in virtual time, with lines that are there as the kernel's are: what hands do, and what the relay does."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from receivers.config import Config, Gpio
 from receivers.hands import command
 from receivers.hands.command import By
 from receivers.hands.lines import LineGone
+from receivers.hands.message import PREPARE_US
 from receivers.sound.cue import Cue
 
 S = 1_000_000
@@ -46,9 +48,15 @@ class Chip:
 class Node:
     settings: ReceiverSettings
     started: list[Airing] = field(default_factory=list)
+    against: str | None = None
     looked: int = 0
     stops_kept: list[bool] = field(default_factory=list)
     folder: Path = Path()
+
+    def start(self, airing: Airing) -> str | None:
+        if self.against is None:
+            self.started.append(airing)
+        return self.against
 
     def hush(self) -> None:
         self.stops_kept.append((self.folder / "stop.json").exists())
@@ -76,7 +84,7 @@ def chip() -> Chip:
 @pytest.fixture
 async def board(tmp_path: Path, clock: ManualClock, node: Node, chip: Chip) -> Board:
     node.folder = tmp_path
-    desk = Desk(lambda: node.settings, lambda: node.started, node.started.append, node.changed, node.hush)
+    desk = Desk(lambda: node.settings, lambda: node.started, node.start, node.changed, node.hush)
     made = Board(tmp_path, Config(gpio=Gpio(amplifier=27)), clock, desk, chip)  # type: ignore[arg-type]
     made.open()
     return made
@@ -124,6 +132,29 @@ async def test_a_message_is_started_once_and_an_unknown_one_is_named(board: Boar
     assert "flood" in unknown.said
     assert "fire" in unknown.said
     assert len(node.started) == 1
+
+
+async def test_a_message_that_would_not_sound_is_refused_with_the_reason(board: Board, node: Node) -> None:
+    node.against = "these are quiet hours"
+    refused = board.obey(command.Say("fire"), By.COMMAND)
+    assert not refused.done
+    assert "these are quiet hours" in refused.said
+    node.against = None
+    assert board.obey(command.Say("fire"), By.CONTACT).done
+
+
+async def test_an_amplifier_that_is_warm_is_not_waited_for(board: Board, clock: ManualClock, node: Node) -> None:
+    now_us = clock.now_us()
+    board.follow((_cue(now_us + 2 * S),), now_us, None, held=False)
+    assert board.lead_us == 2 * S  # it was switched on just now
+    await clock.advance(timedelta(seconds=1))
+    assert board.lead_us == S
+    await clock.advance(timedelta(seconds=3))
+    assert board.lead_us == 0
+    assert board.obey(command.Say("fire"), By.CONTACT).done
+    assert node.started[0].start_us == clock.now_us() + PREPARE_US
+    board.follow((), clock.now_us() + 60 * S, None, held=False)
+    assert board.lead_us == 2 * S
 
 
 async def test_a_chirp_asked_for_here_waits_for_silence_and_for_a_trusted_clock(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from msgspec.structs import replace
 
-from broadcast.wire.documents import AfterCut, BroadcastClass, Late, Outcome
+from broadcast.wire.documents import AfterCut, BroadcastClass, Late, Outcome, QuietHours, Quota, Rules
 from receivers.life import Hold
 
 if TYPE_CHECKING:
@@ -65,28 +66,56 @@ def test_an_emergency_stopped_under_a_clock_in_doubt_does_not_come_back(rig: Rig
     assert rig.reports["a"].reason == "stopped_locally"
 
 
-def test_a_button_pressed_before_the_clock_was_set_can_be_pressed_again(rig: Rig, desk: Desk) -> None:
+def test_a_button_pressed_before_the_clock_was_set_is_refused_and_works_once_it_is(rig: Rig, desk: Desk) -> None:
     message = desk.media("message", 10)
     rig.fetch(message)
-    right_us = rig.now_us
-    rig.now_us = 1000 * S  # no clock on a battery
+    right_us, rig.now_us = rig.now_us, 1000 * S  # no clock on a battery
     rig.node.set_hold(Hold.ALL_BUT_EMERGENCIES, rig.now_us)
     rig.run(5)
     changes = {"late": Late.WHOLE, "after_cut": AfterCut.RESTART, "window_us": 600 * S, "broadcast_id": "local"}
-    rig.node.start_message(desk.airing("local-fire-1", rig.now_us, message, **changes))
-    rig.run(5)
-    assert [airing.id for airing in rig.node.messages] == ["local-fire-1"]
+    against = rig.node.start_message(desk.airing("local-fire-1", rig.now_us, message, **changes), rig.now_us)
+    assert against == "the time is not known here"
+    assert rig.node.messages == ()
     rig.now_us = right_us
     rig.node.set_hold(Hold.NOTHING, rig.now_us)
     rig.run(5)
+    assert rig.node.start_message(desk.airing("local-fire-2", rig.now_us, message, **changes), rig.now_us) is None
+    rig.run(15)
+    assert [name for name, _, _ in rig.heard] == ["local-fire-2"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        (Rules(timezone="UTC", quiet_hours=(QuietHours(start_minute=0, end_minute=0),)), "these are quiet hours"),
+        (Rules(timezone="UTC", quota=Quota(sessions_per_day=0, session_us=S)), "what may sound in a day is used up"),
+        (Rules(timezone="UTC"), "its recording is not here"),
+    ],
+)
+def test_a_button_is_told_why_its_message_does_not_sound_and_an_emergency_passes_rules(
+    rig: Rig, desk: Desk, rules: Rules, why: str
+) -> None:
+    message = desk.media("message", 10)
+    rig.give(desk.settings(rules=rules))
+    if "recording" not in why:
+        rig.fetch(message)
+    rig.run(1)
+    own = desk.airing("local-fire-1", rig.now_us + S, message, broadcast_id="local")
+    assert rig.node.start_message(own, rig.now_us) == why
     assert rig.node.messages == ()
+    rig.fetch(message)
+    urgent = desk.airing("local-fire-2", rig.now_us + S, message, broadcast_id="local", cls=BroadcastClass.EMERGENCY)
+    assert rig.node.start_message(urgent, rig.now_us) is None
+    rig.run(60)
+    assert [name for name, _, _ in rig.heard] == ["local-fire-2"]
+    assert set(rig.reports) == {"local-fire-2"}
 
 
 def test_a_message_that_a_power_cut_ends_was_interrupted_and_not_cancelled(rig: Rig, desk: Desk) -> None:
     message = desk.media("message", 30)
     rig.fetch(message)
     rig.run(1)
-    rig.node.start_message(desk.airing("local-fire-1", rig.now_us + S, message, broadcast_id="local"))
+    rig.node.start_message(desk.airing("local-fire-1", rig.now_us + S, message, broadcast_id="local"), rig.now_us)
     rig.run(10)
     rig.boot()
     rig.run(200)

@@ -144,7 +144,7 @@ def test_a_message_started_at_the_node_sounds_by_its_class_and_is_reported(rig: 
     rig.give(desk.programme([desk.airing("a", NOON + 10 * S, media)]))
     rig.run(20)
     own = desk.airing("local-fire-1", rig.now_us, message, cls=BroadcastClass.PRIORITY, broadcast_id="local")
-    rig.node.start_message(own)
+    assert rig.node.start_message(own, rig.now_us) is None
     rig.run(120)
     assert rig.heard == [("a", 10 * S, 20 * S), ("local-fire-1", 20 * S, 30 * S), ("a", 30 * S, 70 * S)]
     assert (rig.reports["local-fire-1"].outcome, rig.reports["local-fire-1"].broadcast_id) == (Outcome.HEARD, "local")

@@ -55,7 +55,8 @@ def higher(start_us: int, seconds: int) -> Airing:
 def test_it_begins_when_recording_and_amplifier_can_be_ready() -> None:
     assert airing(SETTINGS, "fire", NOON).start_us == NOON + PREPARE_US
     slow = replace(SETTINGS, amplifier=Amplifier(lead_us=3 * S))
-    assert airing(slow, "fire", NOON).start_us == NOON + 3 * S
+    assert airing(slow, "fire", NOON, lead_us=3 * S).start_us == NOON + 3 * S
+    assert airing(slow, "fire", NOON).start_us == NOON + PREPARE_US  # the amplifier is warm
 
 
 def test_it_sounds_whole() -> None:
