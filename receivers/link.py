@@ -278,6 +278,8 @@ class Link:
                 await client.unsubscribe(sorted(held - wanted))
             if wanted - held:
                 codes = await client.subscribe([(topic, options) for topic in sorted(wanted - held)])
+                if len(codes) != len(wanted - held):
+                    raise aiomqtt.MqttError("the broker answers for other topics than were asked for")
                 for topic, code in zip(sorted(wanted - held), codes, strict=True):
                     if isinstance(code, ReasonCode) and code.value >= REFUSED_CODE:
                         log.warning("the broker does not let this receiver read %s", topic)

@@ -5,7 +5,8 @@ Rules
   that is left at its planned start the settings' fallback sounds once. The fallback is a background airing and obeys
   every rule, but for an emergency's, which stays one and so passes quiet hours.
 - An airing that has been reported is over for this node, whatever the wall clock is set to.
-- An emergency is as loud as the loudest hour, at every hour: what is turned down at night is not what saves lives.
+- An emergency is as loud as the loudest hour, at every hour: what is turned down at night is not what saves lives. Nor
+  is what is turned down altogether: it is never quieter than EMERGENCY_FLOOR_PERCENT.
 - Loudness: each halving of the percentage is 10 dB less, heard as half as loud; 100 is 0 dB; 0 is silence.
 """
 
@@ -26,6 +27,8 @@ from scheduler.timeline import Lived, Resolution, Segment, resolve
 
 HORIZON_US = 600_000_000  # the sound path is told ten minutes ahead
 STAND_IN = "fallback."
+RESERVED = (STAND_IN, "local-", "self-test")  # how ids made at the node begin
+EMERGENCY_FLOOR_PERCENT = 50
 QUARTER_US = 900_000_000  # an hour begins with one of these, in every time zone
 BEGINNING_US = 1_000_000  # how soon is looked again whether what should sound does
 LAST = 2**31  # an `order` behind every other
@@ -34,8 +37,9 @@ KEY_SEPARATOR = "~"
 
 
 def by_id(programmes: Iterable[Programme]) -> dict[str, Airing]:
-    """The airings of all `programmes`; of two that disagree on one, the later counts."""
-    return {airing.id: airing for programme in programmes for airing in programme.airings}
+    """The airings of all `programmes`; of two that disagree on one, the later counts. A reserved id is no airing's."""
+    told = (airing for programme in programmes for airing in programme.airings)
+    return {airing.id: airing for airing in told if not airing.id.startswith(RESERVED)}
 
 
 def intend(
@@ -154,7 +158,7 @@ def gain_db(percent: int) -> float:
 
 def _percent_for(segment: Segment, settings: ReceiverSettings, at_us: int) -> int:
     if segment.cls is BroadcastClass.EMERGENCY:
-        return max(settings.volume_by_hour)
+        return max(EMERGENCY_FLOOR_PERCENT, *settings.volume_by_hour)
     return volume_percent(settings, at_us)
 
 

@@ -5,6 +5,7 @@ Rules
 - One line of JSON in, one out, then the connection ends. A line is at most MAX_LINE_BYTES, an exchange lasts at most
   EXCHANGE_S, and MAX_GUESTS are heard at a time: who holds a connection open costs nothing but itself.
 - SIGUSR1 stops, SIGUSR2 goes, also where the folder cannot be written.
+- A socket that is gone, or has something else in its place, is made anew within AGAIN_S.
 - A socket's path may have 107 bytes and a folder's more: it is reached through an open folder.
 """
 
@@ -43,9 +44,12 @@ class NoAnswer(Exception):
 class Control:
     """Gives `obey` what comes through `folder`'s socket or as a signal; made in the loop that `run` runs in."""
 
-    def __init__(self, folder: Path, clock: Clock, obey: Obey, exchange_s: float = EXCHANGE_S) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, obey: Obey, exchange_s: float = EXCHANGE_S, again_s: float = AGAIN_S
+    ) -> None:
         self._folder = folder
         self._exchange_s = exchange_s
+        self._again_s = again_s
         self._clock = clock
         self._obey = obey
         self._guests = 0
@@ -62,15 +66,24 @@ class Control:
             except OSError as error:
                 log.log(logging.DEBUG if known == str(error) else logging.WARNING, "no local commands: %s", error)
                 known = str(error)
-                await self._clock.sleep(AGAIN_S)
+                await self._clock.sleep(self._again_s)
                 continue
+            made = self._there()
             try:
-                server = await asyncio.start_unix_server(self._serve, sock=listening, limit=MAX_LINE_BYTES)
-                async with server:
-                    await server.serve_forever()
+                async with await asyncio.start_unix_server(self._serve, sock=listening, limit=MAX_LINE_BYTES):
+                    while self._there() == made:
+                        await self._clock.sleep(self._again_s)
             finally:
-                with contextlib.suppress(OSError):
-                    (self._folder / NAME).unlink()
+                if self._there() == made:
+                    with contextlib.suppress(OSError):
+                        (self._folder / NAME).unlink()
+
+    def _there(self) -> int | None:
+        """Which file stands where the socket should."""
+        try:
+            return (self._folder / NAME).stat().st_ino
+        except OSError:
+            return None
 
     def _listen(self) -> socket.socket:
         """The socket, in place of one that a daemon before left; it never stands there with another mode."""

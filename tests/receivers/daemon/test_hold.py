@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from broadcast.wire.documents import BroadcastClass, Late, Outcome
+from broadcast.wire.documents import BroadcastClass, Late, LocalMessage, Outcome
+from receivers import plan
+from receivers.ear.selftest import AIRING_ID
+from receivers.hands.message import airing
 from receivers.life import Hold
 
 if TYPE_CHECKING:
@@ -149,3 +152,29 @@ def test_a_message_started_at_the_node_sounds_by_its_class_and_is_reported(rig: 
     assert rig.heard == [("a", 10 * S, 20 * S), ("local-fire-1", 20 * S, 30 * S), ("a", 30 * S, 70 * S)]
     assert (rig.reports["local-fire-1"].outcome, rig.reports["local-fire-1"].broadcast_id) == (Outcome.HEARD, "local")
     assert rig.reports["a"].outcome is Outcome.CUT
+
+
+def test_an_emergency_is_heard_where_every_hour_is_turned_down(rig: Rig, desk: Desk) -> None:
+    media = desk.media("a", 20)
+    rig.fetch(media)
+    rig.give(desk.settings(volume_by_hour=(0,) * 24))
+    rig.give(desk.programme([desk.airing("flood", NOON + 10 * S, media, cls=BroadcastClass.EMERGENCY)]))
+    rig.run(60)
+    assert rig.reports["flood"].outcome is Outcome.HEARD
+    assert rig.reports["flood"].rms_dbfs == pytest.approx(-28.0)
+
+
+@pytest.mark.parametrize("name", ["fallback.a", "local-fire-1", "self-test", "self-test.1"])
+def test_an_airing_by_a_name_of_the_nodes_own_is_none(rig: Rig, desk: Desk, name: str) -> None:
+    media = desk.media("a", 20)
+    rig.fetch(media)
+    airings = [desk.airing(name, NOON + 10 * S, media, broadcast_id="b"), desk.airing("a", NOON + 60 * S, media)]
+    rig.give(desk.programme(airings))
+    rig.run(120)
+    assert set(rig.reports) == {"a"}
+
+
+def test_the_names_of_the_nodes_own_are_kept_for_it(desk: Desk) -> None:
+    message = LocalMessage(name="fire", media=desk.media("a", 1))
+    made = (airing(desk.settings(messages=(message,)), "fire", NOON, lead_us=0).id, AIRING_ID, plan.STAND_IN)
+    assert all(name.startswith(plan.RESERVED) for name in made)

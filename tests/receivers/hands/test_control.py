@@ -136,3 +136,17 @@ def test_no_daemon_and_a_dumb_one_are_told_apart(tmp_path: Path) -> None:
         dumb.listen()
         with pytest.raises(NoAnswer):
             ask(tmp_path, Stop(), timeout_s=0.1)
+
+
+async def test_a_socket_that_someone_removed_is_made_again(tmp_path: Path) -> None:
+    desk = Desk()
+    running = asyncio.create_task(Control(tmp_path, SystemClock(), desk.obey, again_s=0.01).run())
+    await asyncio.sleep(0)
+    (tmp_path / NAME).unlink()
+    async with asyncio.timeout(60):
+        while not (tmp_path / NAME).exists():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    assert (await asked(tmp_path, Stop())).done
+    assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+    await end([running])
+    assert not (tmp_path / NAME).exists()
