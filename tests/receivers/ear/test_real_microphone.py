@@ -34,9 +34,9 @@ def pactl(horns: VirtualHorns) -> Iterator[VirtualHorns]:
 
 
 def _plan(path: Path, *keys: str) -> list[Cue]:
-    """The same sound again and again, a second apart."""
+    """The same sound again and again, as far apart as a busy machine needs to turn a knob."""
     start_us = CLOCK.now_us() + LEAD_US
-    starts = [start_us + place * (SOUND_US + S) for place in range(len(keys))]
+    starts = [start_us + place * (SOUND_US + 3 * S) for place in range(len(keys))]
     return [Cue(key, path, at_us, 0, at_us + SOUND_US) for key, at_us in zip(keys, starts, strict=True)]
 
 
