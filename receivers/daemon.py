@@ -65,28 +65,11 @@ class Daemon:
         vault = Vault(own / "documents", identity.receiver_id, identity.trusted())
         self._node = Node(vault, Outbox(own / "reports"), self._store, now_us)
         self._horn = Horn(make_player, self._hand_over)
-        self._stock = Stock(
-            self._store,
-            identity.media_urls,
-            config,
-            clock,
-            wants=lambda: self._node.needs(clock.now_us()),
-            changed=self._wake_player,
-            open_client=lambda: open_client(config.proxy, self._odometer.sample),
-        )
         self._odometer = Odometer(folder, clock)
+        self._stock = self._make_stock(config)
         kept = Discipline(disciplined=True)
         self._timekeeper = Timekeeper(folder, clock, (lambda: kept) if config.clock_kept_by_host else discipline)
-        self._link = Link(
-            identity,
-            folder,
-            clock,
-            self,
-            pacing=Pacing(keepalive_s=config.keepalive_s),
-            proxy=config.proxy,
-            count=self._odometer.sample,
-            clock_believed=lambda: self._timekeeper.state.trusted,
-        )
+        self._link = self._make_link(config)
         self._loop = asyncio.get_running_loop()
         self._played: asyncio.Queue[Played] = asyncio.Queue()
         self._wake = asyncio.Event()
@@ -95,14 +78,7 @@ class Daemon:
         self._online = False
         self._diary = Diary(IncidentLog(folder))
         self._watchdog, self._pulse = Watchdog(clock), Pulse()
-        desk = Desk(
-            settings=lambda: self._node.settings,
-            started=lambda: self._node.messages,
-            start=lambda airing: self._node.start_message(airing, clock.now_us()),
-            changed=self._wake_player,
-            hush=lambda: self._horn.set_plan(()),
-        )
-        self._board = Board(folder, config, clock, desk)
+        self._board = self._make_board(config)
         self._node.lead_us = lambda: self._board.lead_us
         parts = Parts(self._node, self._horn, self._stock, self._store, self._link, self._senses)
         self._teller = Teller(folder, identity, clock, parts)
@@ -111,6 +87,39 @@ class Daemon:
             Effect.FETCH: self._stock.nudge,
             Effect.ASK_AGAIN: self._link.ask_again,
         }
+
+    def _make_stock(self, config: Config) -> Stock:
+        return Stock(
+            self._store,
+            self._identity.media_urls,
+            config,
+            self._clock,
+            wants=lambda: self._node.needs(self._clock.now_us()),
+            changed=self._wake_player,
+            open_client=lambda: open_client(config.proxy, self._odometer.sample),
+        )
+
+    def _make_link(self, config: Config) -> Link:
+        return Link(
+            self._identity,
+            self._folder,
+            self._clock,
+            self,
+            pacing=Pacing(keepalive_s=config.keepalive_s),
+            proxy=config.proxy,
+            count=self._odometer.sample,
+            clock_believed=lambda: self._timekeeper.state.trusted,
+        )
+
+    def _make_board(self, config: Config) -> Board:
+        desk = Desk(
+            settings=lambda: self._node.settings,
+            started=lambda: self._node.messages,
+            start=lambda airing: self._node.start_message(airing, self._clock.now_us()),
+            changed=self._wake_player,
+            hush=lambda: self._horn.set_plan(()),
+        )
+        return Board(self._folder, config, self._clock, desk)
 
     def end(self) -> None:
         """End in order; `run` returns soon after."""
