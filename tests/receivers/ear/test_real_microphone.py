@@ -40,17 +40,19 @@ def _plan(path: Path, *keys: str) -> list[Cue]:
     return [Cue(key, path, at_us, 0, at_us + SOUND_US) for key, at_us in zip(keys, starts, strict=True)]
 
 
-def _await_end(player: PlayerProcess, key: str) -> None:
-    player.await_status(lambda status: status["playing"] == key)
-    player.await_status(lambda status: status["playing"] is None)
+def _await_end(player: PlayerProcess, cue: Cue) -> None:
+    """Return when the last of `cue` has left the horn: the player is done with it some blocks before."""
+    player.await_status(lambda status: status["playing"] == cue.key)
+    player.await_status(lambda status: status["playing"] is None and CLOCK.now_us() > cue.end_us + S)
 
 
 def test_a_muted_horn_is_not_heard_and_a_quiet_one_is_at_its_level(pactl: VirtualHorns, another: Path) -> None:
     with PlayerProcess("horn1", pactl.environment, "horn1_monitor") as player:
-        player.set_plan(_plan(another, "loud", "muted", "quiet"))
-        _await_end(player, "loud")
+        plan = _plan(another, "loud", "muted", "quiet")
+        player.set_plan(plan)
+        _await_end(player, plan[0])
         pactl.mute("horn1", muted=True)
-        _await_end(player, "muted")
+        _await_end(player, plan[1])
         pactl.mute("horn1", muted=False)
         pactl._daemons["horn1"].control("set-sink-volume", "horn1", "-40dB")
         loud, muted, quiet = (player.played(RECORD_S) for _ in range(3))
