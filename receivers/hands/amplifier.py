@@ -2,11 +2,10 @@
 
 Rules
 - It closes `lead_us` before a cue and opens `tail_us` after it; where that leaves no gap before the next, it stays.
-- What sounds without notice closes it at once. So that such a sound loses nothing, the plan holds it back:
-  `earliest_us` is the first moment at which something that comes to be known now may begin, and an airing counts as
-  able from then on. What is played whole then begins with its first syllable; what joins at its timeline place enters
-  there a little later, in step with its neighbours as ever. Nothing in the sound path knows of the relay, and unison
-  is not touched: an airing known in time begins where it was planned.
+- What sounds without notice closes it at once. So that such a sound loses nothing, an airing that comes to be known now
+  counts as able only when the amplifier is warm (`Node.lead_us`). What is played whole then begins with its first
+  syllable; what joins at its timeline place enters there a little later, in step with its neighbours as ever. Nothing
+  in the sound path knows of the relay, and unison is not touched: an airing known in time begins where it was planned.
 - A sound that is cut off has its tail from then on; STOP opens the relay at once.
 - Without a lead and a tail the relay follows the cues.
 """
@@ -31,11 +30,6 @@ class Relay(Struct, frozen=True, kw_only=True):
 
 
 OPEN = Relay()
-
-
-def earliest_us(amplifier: Amplifier, now_us: int) -> int:
-    """When at the earliest a sound may begin that is not known before `now_us`."""
-    return now_us + amplifier.lead_us
 
 
 def relay(before: Relay, cues: Iterable[Cue], amplifier: Amplifier, now_us: int, *, sounding: bool = False) -> Relay:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from broadcast.wire.documents import Amplifier
-from receivers.hands.amplifier import OPEN, Relay, earliest_us, relay
+from receivers.hands.amplifier import OPEN, Relay, relay
 from receivers.sound.cue import Cue, check_plan
 
 S = 1_000_000
@@ -83,7 +83,7 @@ def test_when_it_will_move_it_says_so(pieces: list[tuple[int, int]], amplifier: 
 def test_what_comes_without_notice_and_waits_until_the_earliest_has_its_lead(
     pieces: list[tuple[int, int]], amplifier: Amplifier, length_us: int
 ) -> None:
-    first_us = earliest_us(amplifier, NOON)
+    first_us = NOON + amplifier.lead_us
     cues = plan_of([(0, length_us + 1), *pieces], first_us)
     assert amplifier.lead_us == 0 or relay(OPEN, cues, amplifier, NOON).on
     assert relay(OPEN, cues, amplifier, first_us).on
