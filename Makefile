@@ -9,18 +9,11 @@
 run: setup-run
 	@exec .venv/bin/loa demo $(ARGS)
 
-# What is heard takes as long as it takes, so what only computes runs beside it.
-HEARD := tests/receivers tests/e2e
-
 test: setup-test lint
 ifdef ARGS
 	@.venv/bin/python -m pytest $(ARGS)
 else
-	@mkdir -p build
-	@.venv/bin/python -m pytest $(HEARD) >build/heard.txt 2>&1 & heard=$$!; failed=0; \
-	.venv/bin/python -m pytest $(addprefix --ignore=,$(HEARD)) || failed=1; \
-	tail --pid=$$heard -n +1 -f build/heard.txt; \
-	wait $$heard || failed=1; exit $$failed
+	@tests/run
 endif
 
 lint:

@@ -28,10 +28,10 @@ from broadcast.wire.documents import (
     ReceiverSettings,
     ReceiverState,
     Rules,
-    SignedDocument,
     TimeTold,
 )
 from broadcast.wire.enrolment import BrokerAddress, order_key_text
+from broadcast.wire.signed import SignedDocument
 from broadcast.wire.trust import seal
 from receivers import identity
 

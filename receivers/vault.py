@@ -16,15 +16,19 @@ import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from broadcast.wholefile import sync, write_whole
 from broadcast.wire import topics
-from broadcast.wire.documents import Programme, ReceiverSettings, SignedDocument
+from broadcast.wire.documents import Programme, ReceiverSettings
 from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments
 from receivers.quarantine import open_folder, put_aside, read_json, write_json
+
+if TYPE_CHECKING:
+    from broadcast.wire.signed import SignedDocument
 
 NUMBERS = "numbers.json"
 ANY_TIME_US = 0  # a time at which nothing has expired yet

@@ -22,6 +22,7 @@ from broadcast.wire.documents import (
     ReceiverState,
     TimeTold,
 )
+from broadcast.wire.now import Bank, Now
 from scheduler.fleet.inbox import MAX_BEAT_BYTES, MAX_REPORT_BYTES, MAX_STATE_BYTES
 from scheduler.publisher import MARK, Mark
 
@@ -58,6 +59,22 @@ SAID = (
         Programme,
         "What a zone plays from the start of the local day on, seven days ahead. Receivers of the zone and of all "
         "below it obey it.",
+        down=True,
+        signed=True,
+    ),
+    _Said(
+        "now",
+        topics.now(ZONE),
+        Now,
+        "What sounds in a zone outside its programme: emergencies, drills and live sessions in force, and STOP ALL.",
+        down=True,
+        signed=True,
+    ),
+    _Said(
+        "bank",
+        topics.bank(ZONE),
+        Bank,
+        "The messages that every receiver of a zone holds ahead of time, for orders that name them.",
         down=True,
         signed=True,
     ),

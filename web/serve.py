@@ -15,7 +15,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -184,28 +184,32 @@ def _own_broker(centre: Centre, trust: TrustRoot) -> Broker:
 
 
 async def _run(parts: _Parts, server: "_Server", ready: Ready) -> None:
+    """Run the parts until SIGINT or SIGTERM, or until one of them ends; then end all, the broker last."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(wanted, stop.set)
+    tasks = [asyncio.create_task(_for_ever(name, part), name=name) for name, part in parts.running().items()]
+    web = asyncio.create_task(_until_stopped(server, stop), name="web")
+    up, asked = asyncio.create_task(_up(parts, server)), asyncio.create_task(_set(stop))
+    watched = [*tasks, web, asked]
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_for_ever(name, part), name=name) for name, part in parts.running().items()]
-            tasks.append(group.create_task(_until_stopped(server, stop), name="web"))
-            await server.up.wait()
-            if parts.broker is not None:
-                await parts.broker.running.wait()
+        await asyncio.wait([*watched, up], return_when=asyncio.FIRST_COMPLETED)
+        if not any(task.done() for task in watched):
             ready(parts.centre.settings.base_url)
-            await stop.wait()
-            log.info("stopping")
-            server.should_exit = True
-            for task in reversed(tasks):
-                await _end(task, cancel=task.get_name() != "web")
-    except* BrokerUnavailable as group_of_one:
-        raise CannotStart(str(group_of_one.exceptions[0])) from None
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        log.info("stopping")
+        stop.set()
+        server.should_exit = True
+        for task in (up, asked):
+            await _end(task)
+        await _end(web, cancel=False)
+        for task in reversed(tasks):
+            await _end(task)
         for wanted in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(wanted)
+    _raise_first([*tasks, web])
 
 
 async def _for_ever(name: str, part: Coroutine[Any, Any, None]) -> None:
@@ -213,12 +217,34 @@ async def _for_ever(name: str, part: Coroutine[Any, Any, None]) -> None:
     raise PartEnded(f"the {name} ended by itself")
 
 
-async def _end(task: asyncio.Task[None], *, cancel: bool) -> None:
-    """Wait for a task to end, asking again: before Python 3.12 `wait_for` can swallow a cancellation."""
+async def _up(parts: _Parts, server: "_Server") -> None:
+    await server.up.wait()
+    if parts.broker is not None:
+        await parts.broker.running.wait()
+
+
+async def _set(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _end(task: asyncio.Task[None], *, cancel: bool = True) -> None:
+    """Wait for a task to end, asking again: before Python 3.12 `wait_for` can swallow a cancellation.
+
+    That is why a task group does not do here: it asks once.
+    """
     while not task.done():
         if cancel:
             task.cancel()
         await asyncio.wait([task], timeout=ASK_AGAIN_S)
+
+
+def _raise_first(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, BrokerUnavailable):
+            raise CannotStart(str(error)) from None
+        if error is not None:
+            raise error
 
 
 async def _until_stopped(server: "_Server", stop: asyncio.Event) -> None:

@@ -28,7 +28,8 @@ QUEUED_BYTES = 256 * 1024 * 1024
 
 RECEIVER_READS = (
     topics.programme("+"),
-    str(topics.Topic("zones", "+", "now")),
+    topics.now("+"),
+    topics.bank("+"),
     topics.settings("%u"),
     topics.ack("%u"),
     topics.time("%u"),

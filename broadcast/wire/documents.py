@@ -2,8 +2,8 @@
 
 Rules
 - Instants are UTC microseconds since 1970 (`_us`), intervals are half-open `[start, end)`.
-- Down: signed documents (`Programme`, `ReceiverSettings`), each the whole truth for its target; `broadcast.wire.jws`
-  signs them and `broadcast.wire.trust` is the only door by which a receiver takes one in.
+- Down: signed documents (`broadcast.wire.signed` has them all), each the whole truth for its target;
+  `broadcast.wire.jws` signs them and `broadcast.wire.trust` is the only door by which a receiver takes one in.
 - Up: `ReceiverState` (retained, last will) and `PlayReport` (numbered per receiver, kept until `Ack` names it).
 - Unknown fields are ignored, so that an older receiver understands a newer centre; missing or wrong ones refuse.
 """
@@ -180,9 +180,6 @@ class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
     month_budget_bytes: Bytes | None = None
 
 
-SignedDocument = Programme | ReceiverSettings
-
-
 class MediaProgress(Struct, frozen=True, kw_only=True):
     """One file that the programme needs, as the receiver has it. `ready_us` is when the whole file was verified."""
 
@@ -268,6 +265,22 @@ class DataUse(Struct, frozen=True, kw_only=True):
     month_bytes: Bytes = 0
 
 
+class OrderProgress(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of an order or a live session in force, told as soon as it changes.
+
+    `sounding_us` is when its first sample was heard, `ended_us` when the horn fell silent after it ended or was taken
+    back; `level_dbfs` is of what was written to the device. `reason` is why it does not sound.
+    """
+
+    id: Id
+    received_us: Us
+    sounding_us: Us | None = None
+    ended_us: Us | None = None
+    level_dbfs: float | None = None
+    heard: Heard | None = None
+    reason: Annotated[str, Meta(max_length=80)] = ""
+
+
 class ReceiverState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A receiver's retained state. `online` false is the last will; what was not measured is absent, never zero.
 
@@ -281,6 +294,7 @@ class ReceiverState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     player: Annotated[str, Meta(max_length=20)] = "idle"
     airing_id: AiringId | None = None
     level_dbfs: float | None = None
+    orders: Annotated[tuple[OrderProgress, ...], Meta(max_length=32)] = ()
     numbers: dict[str, int] = {}
     media: Annotated[tuple[MediaProgress, ...], Meta(max_length=MAX_AIRINGS)] = ()
     faults: Annotated[tuple[Fault, ...], Meta(max_length=50)] = ()
@@ -316,6 +330,8 @@ class PlayReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one receiver measured for one airing; `number` counts the receiver's reports without a hole.
 
     Levels, gaps, underruns and `clipped_frames` are of what was written to the device, `heard` is the microphone's.
+    Of a feed, `late_chunks` of `chunks` came after their place on the timeline or not at all, and `concealed_us` was
+    made up.
     """
 
     number: Annotated[int, Meta(ge=1, le=2**53)]
@@ -334,6 +350,9 @@ class PlayReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     peak_dbfs: float | None = None
     clipped_frames: int = 0
     heard: Heard | None = None
+    chunks: int = 0
+    late_chunks: int = 0
+    concealed_us: Us = 0
     media_sha256: Sha256 | None = None
     media_ready_us: Us | None = None
     reason: Annotated[str, Meta(max_length=80)] = ""

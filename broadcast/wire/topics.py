@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 PREFIX = "loa/v1"
-ZONE_KINDS = ("programme", "now")
+ZONE_KINDS = ("programme", "now", "bank")
 RECEIVER_KINDS = ("settings", "state", "reports", "ack", "beat", "time")
 _TARGET = re.compile(r"[A-Za-z0-9_-]{1,64}")  # documents.Id: no wildcard, level or NUL can hide in it
 
@@ -22,6 +22,14 @@ class Topic(NamedTuple):
 
 def programme(zone_id: str) -> str:
     return str(Topic("zones", zone_id, "programme"))
+
+
+def now(zone_id: str) -> str:
+    return str(Topic("zones", zone_id, "now"))
+
+
+def bank(zone_id: str) -> str:
+    return str(Topic("zones", zone_id, "bank"))
 
 
 def settings(receiver_id: str) -> str:

@@ -17,7 +17,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from broadcast.wire import jws, topics
-from broadcast.wire.documents import MAX_DOCUMENT_BYTES, SignedDocument
+from broadcast.wire.documents import MAX_DOCUMENT_BYTES
+from broadcast.wire.signed import SignedDocument
 
 
 class Reason(StrEnum):

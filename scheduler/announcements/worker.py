@@ -84,7 +84,8 @@ class Worker:
                     wake.clear()
                     if not await self._round(thread, urgent_only=urgent_only):
                         with contextlib.suppress(TimeoutError):
-                            await asyncio.wait_for(wake.wait(), POLL_S)
+                            async with asyncio.timeout(POLL_S):
+                                await wake.wait()
             finally:
                 watching.cancel()
 

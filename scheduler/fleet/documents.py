@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from broadcast.clock import US_PER_S, to_us
-from broadcast.wire.documents import MAX_AIRINGS, MAX_DOCUMENT_BYTES, Programme, SignedDocument
+from broadcast.wire.documents import MAX_AIRINGS, MAX_DOCUMENT_BYTES, Programme
+from broadcast.wire.signed import SignedDocument
 from broadcast.wire.trust import seal
 
 LIFE_DAYS = 8

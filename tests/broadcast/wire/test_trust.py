@@ -16,8 +16,8 @@ from broadcast.wire.documents import (
     Media,
     Programme,
     ReceiverSettings,
-    SignedDocument,
 )
+from broadcast.wire.signed import SignedDocument
 from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments, seal
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)

@@ -21,8 +21,8 @@ from broadcast.wire.documents import (
     Programme,
     ReceiverSettings,
     Rules,
-    SignedDocument,
 )
+from broadcast.wire.signed import SignedDocument
 from broadcast.wire.trust import seal
 from receivers.media import MediaStore
 from receivers.node import Node

@@ -18,7 +18,7 @@ from broadcast.broker.lab import HOST, LabBroker, running
 from broadcast.clock import SystemClock
 from broadcast.trustroot.authority import Authority, public_key_of
 from broadcast.wire import enrolment, enrolment_code, topics
-from broadcast.wire.documents import Ack, Beat, PlayReport, Programme, ReceiverState, SignedDocument, TimeTold
+from broadcast.wire.documents import Ack, Beat, PlayReport, Programme, ReceiverState, TimeTold
 from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest, order_key_text
 from broadcast.wire.trust import seal
 from receivers import identity
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
     from broadcast.bus import Message
+    from broadcast.wire.signed import SignedDocument
 
 CODE_SECRET = b"seven-or-more"
 PAGE = b"<html>Please sign in to use this Wi-Fi</html>"

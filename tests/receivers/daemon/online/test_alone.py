@@ -23,7 +23,7 @@ from receivers.outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from broadcast.wire.documents import SignedDocument
+    from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
     from receivers.lab.relay import Relay
     from tests.receivers.daemon.conftest import Desk

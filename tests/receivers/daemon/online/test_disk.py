@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from broadcast.wire.documents import SignedDocument
+    from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
     from receivers.lab.smalldisk import SmallDisk
     from receivers.sound.cue import Cue, Played

@@ -21,7 +21,7 @@ from broadcast.wire.documents import Media
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from broadcast.wire.documents import SignedDocument
+    from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import Centre

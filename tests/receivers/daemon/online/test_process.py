@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from broadcast.clock import SystemClock
 from broadcast.wire import topics
-from broadcast.wire.documents import Media, Outcome, SignedDocument
+from broadcast.wire.documents import Media, Outcome
 from broadcast.wire.trust import seal
 from receivers import identity, status
 from receivers.exit_codes import ExitCode
@@ -32,6 +32,7 @@ from receivers.sound.cue import RATE_HZ
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
     from receivers.lab.relay import Relay
     from tests.receivers.daemon.conftest import Desk

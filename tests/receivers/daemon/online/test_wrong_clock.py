@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from broadcast.clock import SystemClock
-from broadcast.wire.documents import Media, Outcome, SignedDocument
+from broadcast.wire.documents import Media, Outcome
 from broadcast.wire.fault_codes import FaultCode
 from receivers import kernel_clock
 from receivers.clock_trust import Doubt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from broadcast.wire.documents import ReceiverState
+    from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import Centre

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from broadcast.wire.documents import Airing, Media, SignedDocument
+    from broadcast.wire.documents import Airing, Media
+    from broadcast.wire.signed import SignedDocument
     from receivers.lab.relay import Relay
     from receivers.sound.cue import Played, PlayerStatus
     from tests.receivers.daemon.conftest import Desk
