@@ -79,7 +79,8 @@ class RevokedCertificate(SQLModel, table=True):
 class StoredReport(SQLModel, table=True):
     """A `PlayReport` as received; the key makes a report that is sent twice count once.
 
-    `microphone` is the verdict of the node's microphone (`Hearing`), None where there was none.
+    `microphone` is the verdict of the node's microphone (`Hearing`), None where there was none; `chunks`, `late_chunks`
+    and `concealed_us` are a live session's, None for a recording.
     """
 
     __tablename__ = "play_report"
@@ -103,6 +104,9 @@ class StoredReport(SQLModel, table=True):
     microphone_correlation: float | None = None
     microphone_delay_us: int | None = Field(default=None, sa_type=BigInteger)
     microphone_dbfs: float | None = None
+    chunks: int | None = Field(default=None, sa_type=BigInteger)
+    late_chunks: int | None = Field(default=None, sa_type=BigInteger)
+    concealed_us: int | None = Field(default=None, sa_type=BigInteger)
     media_sha256: str | None = Field(default=None, max_length=64)
     media_ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str = Field(default="", max_length=80)

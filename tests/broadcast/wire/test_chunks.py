@@ -30,7 +30,8 @@ def reader() -> ChunkReader:
 @given(st.lists(chunks, max_size=4), st.integers(1, 700))
 def test_chunks_come_through_in_whatever_pieces(sent: list[Chunk], piece_bytes: int) -> None:
     wire = b"".join(seal(FEED, chunk, KEY) for chunk in sent)
-    opened, taken = reader(), []
+    opened = reader()
+    taken: list[Chunk] = []
     for at in range(0, len(wire), piece_bytes):
         taken += opened.feed(wire[at : at + piece_bytes])
     assert taken == sent
