@@ -183,7 +183,7 @@ class Daemon:
 
     def _receive_played(self, played: Played) -> None:
         self._played.put_nowait(played)
-        self._wake.set()
+        self._wake_player()
 
     def _take_played(self) -> None:
         while not self._played.empty():
@@ -192,7 +192,9 @@ class Daemon:
                 self._node.on_played(played)
 
     def _wake_player(self) -> None:
+        """Something has happened that changes what plays and what is to be told."""
         self._wake.set()
+        self._tell_now.set()
 
     async def _play(self) -> None:
         while True:
@@ -251,7 +253,7 @@ class Daemon:
                 self._link.state_changed()
             self._odometer.save()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
+                async with asyncio.timeout(self._teller.rest_s):
                     await self._tell_now.wait()
 
     # What the link carries for: link.Desk
@@ -278,7 +280,7 @@ class Daemon:
                 self._link.topics_changed()
             self._node.look(self._clock.now_us())
             self._stock.look()
-            self._wake.set()
+            self._wake_player()
 
     def on_ack(self, ack: Ack) -> None:
         self._node.outbox.acknowledge(ack.number, self._clock.now_us())

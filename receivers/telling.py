@@ -2,6 +2,7 @@
 
 Rules
 - A state is built from the parts each time; when it is worth sending is `thrift`'s to say.
+- While something happens that is each second. Once nothing has been worth telling for CALM_AFTER_S, it is less often.
 - The status file is written when there is something to tell and each STATUS_S; losing it costs nothing.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from broadcast.clock import Clock
+from broadcast.clock import US_PER_S, Clock
 from broadcast.wire.documents import Fault, ReceiverState
 from receivers import life, state, status, thrift
 from receivers.horn import Horn
@@ -26,6 +27,8 @@ from receivers.version import VERSION
 STATUS_S = 60
 SIZES_S = 30  # how often the disk is measured
 COMING = 5
+QUICK_S, CALM_S = 1.0, 5.0  # between two looks
+CALM_AFTER_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,12 @@ class Teller:
         self._status_at_s = float("-inf")
         self._sizes: tuple[int, int | None] = 0, None
         self._sizes_at_s = float("-inf")
+        self._calm_at_s = float("inf")
+
+    @property
+    def rest_s(self) -> float:
+        """How long to wait until the next `look` when nothing happens."""
+        return CALM_S if self._clock.monotonic_us() / US_PER_S >= self._calm_at_s else QUICK_S
 
     @property
     def fault_codes(self) -> frozenset[str]:
@@ -66,9 +75,11 @@ class Teller:
 
     def look(self, lived: life.Life) -> bool:
         """Keep the status file; whether there is a state worth sending now."""
-        now_s = self._clock.monotonic_us() / 1_000_000
+        now_s = self._clock.monotonic_us() / US_PER_S
         fresh = self.current(lived)
         due = thrift.is_due(fresh, self._last, now_s - self._last_at_s, self._pace.later(now_s))
+        if due or fresh.player != "idle" or fresh.pending_reports:
+            self._calm_at_s = now_s + CALM_AFTER_S
         if due:
             self._last, self._last_at_s, self._pace = fresh, now_s, self._pace.told(now_s)
         if due or now_s - self._status_at_s >= STATUS_S:
@@ -126,7 +137,7 @@ class Teller:
 
     def _measured(self) -> tuple[int, int | None]:
         """Bytes used and free, measured now and then."""
-        now_s = self._clock.monotonic_us() / 1_000_000
+        now_s = self._clock.monotonic_us() / US_PER_S
         if now_s - self._sizes_at_s >= SIZES_S:
             with contextlib.suppress(OSError):
                 self._sizes = self._parts.store.used_bytes(), self._parts.store.free_bytes()
