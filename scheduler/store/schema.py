@@ -5,9 +5,10 @@ from sqlmodel import SQLModel
 from scheduler.announcements import models as announcements
 from scheduler.broadcasts import models as broadcasts
 from scheduler.fleet import models as fleet
+from scheduler.live import models as live
 from scheduler.people import models as people
 from scheduler.zones import models as zones
 
-DOMAINS = (announcements, broadcasts, fleet, people, zones)
+DOMAINS = (announcements, broadcasts, fleet, live, people, zones)
 
 metadata = SQLModel.metadata

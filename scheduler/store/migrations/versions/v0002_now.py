@@ -29,7 +29,66 @@ def _emergency() -> None:
 
 
 def _live() -> None:
-    pass
+    _live_talk()
+    _live_target()
+
+
+def _live_talk() -> None:
+    op.create_table(
+        "live_talk",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("cls", sa.String(20), nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("title", sa.String(200), nullable=False),
+        sa.Column("speaker_id", sa.String, nullable=False),
+        sa.Column("order_id", sa.String(26)),
+        sa.Column("recording_id", sa.String(26)),
+        sa.Column("source_url", sa.String(500)),
+        sa.Column("delay_ms", sa.Integer, nullable=False),
+        sa.Column("bitrate_bps", sa.Integer, nullable=False),
+        sa.Column("limit_s", sa.Integer, nullable=False),
+        sa.Column("asked_at", MOMENT, nullable=False),
+        sa.Column("starts_at", MOMENT, nullable=False),
+        sa.Column("turn_at", MOMENT),
+        sa.Column("began_at", MOMENT),
+        sa.Column("ended_at", MOMENT),
+        sa.Column("seen_at", MOMENT),
+        sa.Column("heard_until", MOMENT),
+        sa.Column("withdrawn", sa.Boolean, nullable=False),
+        sa.Column("silent", sa.Boolean, nullable=False),
+        sa.Column("start_us", sa.BigInteger),
+        sa.Column("key", sa.String(43)),
+        sa.Column("urls", JSON, nullable=False),
+        sa.Column("frames", sa.BigInteger),
+        sa.Column("end_reason", sa.String(20)),
+        sa.Column("end_detail", sa.String(300)),
+        sa.Column("announcement_id", sa.String(26)),
+        sa.Column("keep_until", MOMENT),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_live_talk_zone_id")),
+        sa.ForeignKeyConstraint(["speaker_id"], ["app_user.id"], name=op.f("fk_live_talk_speaker_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_live_talk")),
+    )
+    for column in ("zone_id", "state", "speaker_id", "asked_at", "withdrawn", "keep_until"):
+        op.create_index(op.f(f"ix_live_talk_{column}"), "live_talk", [column])
+
+
+def _live_target() -> None:
+    op.create_table(
+        "live_target",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("talk_id", sa.String, nullable=False),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("group_id", sa.String),
+        sa.ForeignKeyConstraint(["talk_id"], ["live_talk.id"], name=op.f("fk_live_target_talk_id")),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_live_target_zone_id")),
+        sa.ForeignKeyConstraint(["group_id"], ["zone_group.id"], name=op.f("fk_live_target_group_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_live_target")),
+    )
+    for column in ("talk_id", "zone_id"):
+        op.create_index(op.f(f"ix_live_target_{column}"), "live_target", [column])
 
 
 def _reports() -> None:

@@ -1,0 +1,102 @@
+"""All SQL about live talks."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_
+from sqlmodel import Session, col, select
+
+from broadcast.wire.now import MAX_SESSIONS, Feed, LiveSession
+from scheduler.live.models import LiveState, LiveTalk, LiveTarget
+from scheduler.zones.models import Zone
+from scheduler.zones.repository import below
+
+US_PER_MS = 1000
+US_PER_S = 1_000_000
+TAIL_US = 15 * US_PER_S
+"""What chimes and a slow end may add to a talk's limit."""
+
+
+def in_force(db: Session, zone_id: str, now: datetime) -> tuple[LiveSession, ...]:  # noqa: ARG001 -- as other parts of it
+    """What the `now` document of exactly this zone says of live talks, the latest last."""
+    query = (
+        select(LiveTalk)
+        .join(LiveTarget, col(LiveTarget.talk_id) == LiveTalk.id)
+        .where(LiveTarget.zone_id == zone_id, _sounding(), col(LiveTalk.start_us).is_not(None))
+        .distinct()
+        .order_by(col(LiveTalk.start_us), LiveTalk.id)
+    )
+    return tuple(_session(talk) for talk in db.exec(query).all())[-MAX_SESSIONS:]
+
+
+def get(db: Session, talk_id: str, *, lock: bool = False) -> LiveTalk | None:
+    return db.get(LiveTalk, talk_id, with_for_update=lock, populate_existing=lock)
+
+
+def not_over(db: Session) -> Sequence[LiveTalk]:
+    """Waiting and on the air, in the order in which they were asked for."""
+    query = select(LiveTalk).where(LiveTalk.state != LiveState.ENDED)
+    return db.exec(query.order_by(col(LiveTalk.asked_at), LiveTalk.id)).all()
+
+
+def to_withdraw(db: Session, now: datetime) -> Sequence[LiveTalk]:
+    """Ended talks whose last words were heard, that receivers still hold."""
+    query = select(LiveTalk).where(LiveTalk.state == LiveState.ENDED, col(LiveTalk.withdrawn).is_(False))
+    return db.exec(query.where(or_(col(LiveTalk.heard_until).is_(None), col(LiveTalk.heard_until) <= now))).all()
+
+
+def to_forget(db: Session, now: datetime) -> Sequence[LiveTalk]:
+    """Talks whose off-air recording has been kept long enough."""
+    return db.exec(select(LiveTalk).where(col(LiveTalk.keep_until) <= now)).all()
+
+
+def add_targets(db: Session, talk_id: str, zones: Collection[tuple[str, str | None]]) -> None:
+    """`zones` are (zone id, id of the group that it was chosen by)."""
+    db.add_all(LiveTarget(talk_id=talk_id, zone_id=zone_id, group_id=group_id) for zone_id, group_id in sorted(zones))
+    db.flush()
+
+
+def zones_of(db: Session, talk_ids: Collection[str]) -> dict[str, tuple[Zone, ...]]:
+    """The target zones of each talk."""
+    found: dict[str, list[Zone]] = defaultdict(list)
+    query = (
+        select(LiveTarget.talk_id, Zone)
+        .join(Zone, col(Zone.id) == LiveTarget.zone_id)
+        .where(col(LiveTarget.talk_id).in_(set(talk_ids)))
+        .order_by(Zone.path)
+    )
+    for talk_id, zone in db.exec(query).all():
+        found[talk_id].append(zone)
+    return {talk_id: tuple(found[talk_id]) for talk_id in talk_ids}
+
+
+def page(db: Session, paths: Collection[str], above: Collection[str], *, before: str | None, limit: int) -> list[LiveTalk]:
+    """Talks heard at or below `paths`, or in one of the zones `above` them; the newest first."""
+    heard = select(LiveTarget.talk_id).join(Zone, col(Zone.id) == LiveTarget.zone_id)
+    heard = heard.where(or_(below(paths), col(Zone.id).in_(above)))
+    query = select(LiveTalk).where(col(LiveTalk.id).in_(heard))
+    if before is not None:
+        query = query.where(LiveTalk.id < before)
+    return list(db.exec(query.order_by(col(LiveTalk.id).desc()).limit(limit)).all())
+
+
+def until_us(talk: LiveTalk) -> int:
+    """When nothing of it sounds any more, whatever its end was."""
+    return (talk.start_us or 0) + talk.delay_ms * US_PER_MS + talk.limit_s * US_PER_S + TAIL_US
+
+
+def _sounding() -> ColumnElement[bool]:
+    ended_heard = (col(LiveTalk.state) == LiveState.ENDED) & col(LiveTalk.withdrawn).is_(False)
+    return (col(LiveTalk.state) == LiveState.ON_AIR) | ended_heard
+
+
+def _session(talk: LiveTalk) -> LiveSession:
+    return LiveSession(
+        feed=Feed(id=talk.id, key=talk.key or "", urls=tuple(talk.urls)),
+        start_us=talk.start_us or 0,
+        until_us=until_us(talk),
+        cls=talk.cls,
+        delay_us=talk.delay_ms * US_PER_MS,
+        frames=talk.frames,
+    )
