@@ -27,6 +27,7 @@ class User(SQLModel, table=True):
     totp_confirmed: bool = False
     totp_last_step: int = 0
     language: str = Field(default="vi", max_length=8)
+    phone: str | None = Field(default=None, max_length=40)
     disabled: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)
     version: int = 1

@@ -43,6 +43,7 @@ class Zone(SQLModel, table=True):
     approval_classes: list[str] | None = Field(default=None, sa_column=Column(Json))
     languages: list[str] | None = Field(default=None, sa_column=Column(Json))
     fallback_recording_id: str | None = Field(default=None, max_length=26)
+    second_person: str | None = Field(default=None, max_length=20)
     version: int = 1
 
 

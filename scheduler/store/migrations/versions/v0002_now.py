@@ -25,7 +25,86 @@ def _bank() -> None:
 
 
 def _emergency() -> None:
-    pass
+    op.add_column("zone", sa.Column("second_person", sa.String(20)))
+    op.add_column("app_user", sa.Column("phone", sa.String(40)))
+    _emergency_order()
+    _emergency_target()
+    _order_progress()
+    op.create_table(
+        "zone_stop",
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("stop_us", sa.BigInteger, nullable=False),
+        sa.Column("stopped_by", sa.String),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_zone_stop_zone_id")),
+        sa.ForeignKeyConstraint(["stopped_by"], ["app_user.id"], name=op.f("fk_zone_stop_stopped_by")),
+        sa.PrimaryKeyConstraint("zone_id", name=op.f("pk_zone_stop")),
+    )
+
+
+def _emergency_order() -> None:
+    op.create_table(
+        "emergency_order",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("purpose", sa.String(20), nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("zone_path", sa.String(460)),
+        sa.Column("parts", JSON, nullable=False),
+        sa.Column("every_s", sa.Integer, nullable=False),
+        sa.Column("minutes", sa.Integer),
+        sa.Column("until_at", MOMENT),
+        sa.Column("reason", sa.String(500), nullable=False),
+        sa.Column("author_id", sa.String),
+        sa.Column("confirmer_id", sa.String),
+        sa.Column("ender_id", sa.String),
+        sa.Column("corrects_id", sa.String),
+        sa.Column("asked_at", MOMENT, nullable=False),
+        sa.Column("lapses_at", MOMENT, nullable=False),
+        sa.Column("issued_at", MOMENT),
+        sa.Column("start_us", sa.BigInteger),
+        sa.Column("ended_at", MOMENT),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.ForeignKeyConstraint(["author_id"], ["app_user.id"], name=op.f("fk_emergency_order_author_id")),
+        sa.ForeignKeyConstraint(["confirmer_id"], ["app_user.id"], name=op.f("fk_emergency_order_confirmer_id")),
+        sa.ForeignKeyConstraint(["ender_id"], ["app_user.id"], name=op.f("fk_emergency_order_ender_id")),
+        sa.ForeignKeyConstraint(["corrects_id"], ["emergency_order.id"], name=op.f("fk_emergency_order_corrects_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_emergency_order")),
+    )
+    for column in ("state", "until_at", "author_id", "corrects_id", "asked_at"):
+        op.create_index(op.f(f"ix_emergency_order_{column}"), "emergency_order", [column])
+
+
+def _emergency_target() -> None:
+    op.create_table(
+        "emergency_target",
+        sa.Column("order_id", sa.String, nullable=False),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("group_id", sa.String),
+        sa.Column("ended_at", MOMENT),
+        sa.ForeignKeyConstraint(["order_id"], ["emergency_order.id"], name=op.f("fk_emergency_target_order_id")),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_emergency_target_zone_id")),
+        sa.ForeignKeyConstraint(["group_id"], ["zone_group.id"], name=op.f("fk_emergency_target_group_id")),
+        sa.PrimaryKeyConstraint("order_id", "zone_id", name=op.f("pk_emergency_target")),
+    )
+    for column in ("zone_id", "group_id"):
+        op.create_index(op.f(f"ix_emergency_target_{column}"), "emergency_target", [column])
+
+
+def _order_progress() -> None:
+    op.create_table(
+        "order_progress",
+        sa.Column("order_id", sa.String(64), nullable=False),
+        sa.Column("receiver_id", sa.String, nullable=False),
+        sa.Column("received_at", MOMENT, nullable=False),
+        sa.Column("sounding_at", MOMENT),
+        sa.Column("ended_at", MOMENT),
+        sa.Column("level_dbfs", sa.Float),
+        sa.Column("microphone", sa.String(20)),
+        sa.Column("reason", sa.String(80), nullable=False),
+        sa.Column("told_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["receiver_id"], ["receiver.id"], name=op.f("fk_order_progress_receiver_id")),
+        sa.PrimaryKeyConstraint("order_id", "receiver_id", name=op.f("pk_order_progress")),
+    )
+    op.create_index(op.f("ix_order_progress_receiver_id"), "order_progress", ["receiver_id"])
 
 
 def _live() -> None:
