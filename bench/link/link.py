@@ -87,7 +87,7 @@ class Link:
         return self._order(Command(out=out, back=back or out))
 
     def set_congestion(self, name: str) -> None:
-        """Have TCP at both ends, but not at one that is here, send by `name`: cubic, bbr. NoLink where it is not known."""
+        """Have TCP send by `name` (cubic, bbr) at both ends, but not at one that is here; NoLink if it is not known."""
         ends = [self._far_pid] if self._near_here else [self._near_pid, self._far_pid]
         for pid in ends:
             command = _inside(pid, ("sh", "-c", f"echo {name} > /proc/sys/net/ipv4/tcp_congestion_control"))
