@@ -38,9 +38,10 @@ class LiveEnd(StrEnum):
 class LiveTalk(SQLModel, table=True):
     """`id` is also the feed's. `start_us` is the microphone's time of sample 0; it is heard `delay_ms` later.
 
-    `turn_at` is since when its turn is, `seen_at` the last sign of life of the process that carries it. `silent` warns
-    that nothing has been heard for a while. `withdrawn` says that receivers were told that it is over: until then an
-    ended talk stays in the `now` documents with its length, so that its last words are heard.
+    The first `opening_ms` are the opening chime's. `turn_at` is since when its turn is, `seen_at` the last sign of life
+    of the process that carries it. `silent` warns that nothing has been heard for a while. `withdrawn` says that
+    receivers were told that it is over: until then an ended talk stays in the `now` documents with its length, so that
+    its last words are heard.
     """
 
     __tablename__ = "live_talk"
@@ -57,6 +58,7 @@ class LiveTalk(SQLModel, table=True):
     delay_ms: int
     bitrate_bps: int
     limit_s: int
+    opening_ms: int = 0
     asked_at: datetime = Field(sa_type=UtcDateTime, index=True)
     starts_at: datetime = Field(sa_type=UtcDateTime)
     turn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

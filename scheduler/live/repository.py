@@ -3,12 +3,16 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, literal, or_
 from sqlmodel import Session, col, select
 
 from broadcast.wire.now import MAX_SESSIONS, Feed, LiveSession
+from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.live.delay import Listened
 from scheduler.live.models import LiveState, LiveTalk, LiveTarget
+from scheduler.people.models import User
 from scheduler.zones.models import Zone
 from scheduler.zones.repository import below
 
@@ -16,6 +20,8 @@ US_PER_MS = 1000
 US_PER_S = 1_000_000
 TAIL_US = 15 * US_PER_S
 """What chimes and a slow end may add to a talk's limit."""
+AIRING_PREFIX = "live."
+"""A receiver's airing of a talk is this and the talk's id."""
 
 
 def in_force(db: Session, zone_id: str, now: datetime) -> tuple[LiveSession, ...]:  # noqa: ARG001 -- as other parts of it
@@ -71,7 +77,9 @@ def zones_of(db: Session, talk_ids: Collection[str]) -> dict[str, tuple[Zone, ..
     return {talk_id: tuple(found[talk_id]) for talk_id in talk_ids}
 
 
-def page(db: Session, paths: Collection[str], above: Collection[str], *, before: str | None, limit: int) -> list[LiveTalk]:
+def page(
+    db: Session, paths: Collection[str], above: Collection[str], *, before: str | None, limit: int
+) -> list[LiveTalk]:
     """Talks heard at or below `paths`, or in one of the zones `above` them; the newest first."""
     heard = select(LiveTarget.talk_id).join(Zone, col(Zone.id) == LiveTarget.zone_id)
     heard = heard.where(or_(below(paths), col(Zone.id).in_(above)))
@@ -100,3 +108,29 @@ def _session(talk: LiveTalk) -> LiveSession:
         delay_us=talk.delay_ms * US_PER_MS,
         frames=talk.frames,
     )
+
+
+def listened(db: Session, paths: Collection[str], since: datetime, limit: int) -> list[tuple[str, Listened]]:
+    """(receiver id, what it told) of the last talks heard at or below `paths`, the newest first."""
+    query = (
+        select(StoredReport.receiver_id, LiveTalk.delay_ms, StoredReport.chunks, StoredReport.late_chunks)
+        .join(LiveTalk, col(StoredReport.airing_id) == literal(AIRING_PREFIX) + col(LiveTalk.id))
+        .join(Receiver, col(Receiver.id) == StoredReport.receiver_id)
+        .join(Zone, col(Zone.id) == Receiver.zone_id)
+        .where(below(paths), col(StoredReport.planned_start_at) >= since, col(StoredReport.chunks) > 0)
+        .order_by(col(StoredReport.planned_start_at).desc())
+        .limit(limit)
+    )
+    rows = db.execute(query)
+    return [(receiver_id, Listened(delay_ms, chunks, late or 0)) for receiver_id, delay_ms, chunks, late in rows]
+
+
+def links(db: Session, paths: Collection[str]) -> list[dict[str, Any]]:
+    """What the receivers at or below `paths` said last of their way to the network, those that said anything."""
+    query = select(Receiver.state).join(Zone, col(Zone.id) == Receiver.zone_id).where(below(paths))
+    states = db.exec(query.where(col(Receiver.revoked_at).is_(None))).all()
+    return [state["signal"] for state in states if state and state.get("signal")]
+
+
+def people(db: Session, user_ids: Collection[str]) -> dict[str, str]:
+    return {user.id: user.name for user in db.exec(select(User).where(col(User.id).in_(set(user_ids)))).all()}

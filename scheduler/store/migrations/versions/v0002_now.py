@@ -128,6 +128,7 @@ def _live_talk() -> None:
         sa.Column("delay_ms", sa.Integer, nullable=False),
         sa.Column("bitrate_bps", sa.Integer, nullable=False),
         sa.Column("limit_s", sa.Integer, nullable=False),
+        sa.Column("opening_ms", sa.Integer, nullable=False),
         sa.Column("asked_at", MOMENT, nullable=False),
         sa.Column("starts_at", MOMENT, nullable=False),
         sa.Column("turn_at", MOMENT),

@@ -1,0 +1,276 @@
+"""What people and time do to live talks. Each function is part of one transaction.
+
+Rules
+- Asking takes the right to speak in every place, and in the zone in whose name it is. An emergency takes an issued
+  order besides: two people stand behind it, or one with a second factor.
+- Whatever changes what receivers are told marks their `now` documents; the caller has them sent at once (`Change`).
+- A talk that ends stays announced with its length until its last words were heard; one that is stopped does not.
+- A talk whose process has given no sign of life for LOST_US is over, and says so.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from broadcast.clock import US_PER_S, from_us
+from broadcast.wire import topics
+from scheduler.errors import Conflict, NotFound
+from scheduler.fleet.outbox import mark_dirty
+from scheduler.live import repository, turns, views
+from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
+from scheduler.live.repository import US_PER_MS
+from scheduler.live.schemas import LiveOut, LivePage
+from scheduler.live.standing import Standing
+from scheduler.people import audit
+from scheduler.people.actor import Actor, require
+from scheduler.rights import Action
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.models import Zone
+
+LOST = timedelta(seconds=10)
+OVERDUE = timedelta(seconds=10)
+"""How long past its limit whoever carries a talk may take to end it well."""
+HEARD_OUT = timedelta(seconds=5)
+"""Receivers that join late, or are late, still hear the last words so long after they were due."""
+AT_ONCE = frozenset({LiveEnd.STOPPED, LiveEnd.TAKEN_OVER})
+"""Ends that silence the horns instead of letting the last words out."""
+_NO_SUCH = "There is no such thing, or it is not in your area."
+RATE_HZ = 48_000
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """Where receivers find a talk that begins: what `broadcast.live.desk` made for it."""
+
+    start_us: int
+    key: str
+    urls: tuple[str, ...]
+    opening_ms: int = 0
+    frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`zone_ids` are to be sent their `now` documents; `words` are for `Changes`."""
+
+    zone_ids: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    begins: tuple[str, ...] = field(default=())
+    """Talks that no person begins, whose turn it is."""
+
+    def __or__(self, other: "Change") -> "Change":
+        return Change(self.zone_ids | other.zone_ids, self.words | other.words, self.begins + other.begins)
+
+
+def view(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveOut:
+    return views.shown(db, actor, now, [readable(db, actor, now, talk_id)])[0]
+
+
+def index(db: Session, actor: Actor, now: datetime, *, before: str | None = None, limit: int = 50) -> LivePage:
+    """The talks that are heard where the actor sees, newest first; `before` is the last page's `next`."""
+    own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
+    above = {zone_id for path in own for zone_id in zone_sql.ids_of(path)}
+    rows = repository.page(db, own, above, before=before, limit=limit + 1)
+    items = views.shown(db, actor, now, rows[:limit])
+    return LivePage(items=items, next=items[-1].id if len(rows) > limit else None)
+
+
+def readable(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTalk:
+    """The talk if it is heard where the actor sees; else NotFound."""
+    talk = repository.get(db, talk_id)
+    if talk is None:
+        raise NotFound("not_found", _NO_SUCH)
+    if actor.user_id != talk.speaker_id and not views.may_see(db, actor, now, talk):
+        raise NotFound("not_found", _NO_SUCH)
+    return talk
+
+
+def speakable(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTalk:
+    """The talk if the actor is who asked for it, still may speak there, and it is not over; else a Problem."""
+    talk = readable(db, actor, now, talk_id)
+    if talk.speaker_id != actor.user_id:
+        raise Conflict("not_speaker", "Somebody else asked for this talk.")
+    for zone in repository.zones_of(db, [talk.id])[talk.id]:
+        require(actor, Action.LIVE_SPEAK, zone.path, now)
+    if talk.state is LiveState.ENDED:
+        raise Conflict("talk_over", "This talk is over.")
+    return talk
+
+
+def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
+    """Put a talk on the air whose turn it is; lower ones that it meets end. Conflict where it is not its turn."""
+    talk = _locked(db, talk_id)
+    if talk.state is not LiveState.WAITING:
+        raise Conflict("not_waiting", "This talk has begun already, or is over.")
+    standing = Standing(db, now)
+    mine = standing.of(talk)
+    if standing.waits_for(talk):
+        raise Conflict("not_your_turn", "Others speak there. Wait until it is your turn.")
+    if any(standing.full(zone_id) for zone_id in standing.zone_ids(talk)):
+        raise Conflict("too_many_talks", "Too many talks are heard there at once.")
+    change = Change()
+    for lower in turns.displaced(mine, standing.talks):
+        change |= _over(db, now, standing.rows[lower.id], LiveEnd.TAKEN_OVER, detail=talk.title)
+    talk.state, talk.began_at, talk.seen_at, talk.turn_at = LiveState.ON_AIR, now, now, None
+    talk.start_us, talk.key, talk.urls = air.start_us, air.key, list(air.urls)
+    talk.opening_ms, talk.frames = air.opening_ms, air.frames
+    note(db, now, talk, "begin", delay_ms=talk.delay_ms, bitrate_bps=talk.bitrate_bps)
+    return change | _told(db, now, talk)
+
+
+def alive(db: Session, now: datetime, talk_ids: list[str]) -> frozenset[str]:
+    """Note that these are carried; those of them that are on the air still."""
+    found = {talk.id: talk for talk in repository.not_over(db) if talk.state is LiveState.ON_AIR}
+    kept = found.keys() & set(talk_ids)
+    for talk_id in kept:
+        found[talk_id].seen_at = now
+    return frozenset(kept)
+
+
+def warn(db: Session, now: datetime, talk_id: str, *, silent: bool) -> Change:
+    """Nothing has been heard of it for a while, or something is again."""
+    talk = _locked(db, talk_id)
+    if talk.state is not LiveState.ON_AIR or talk.silent is silent:
+        return Change()
+    talk.silent = silent
+    note(db, now, talk, "silent" if silent else "heard_again")
+    return Change(words=frozenset({f"live:{talk.id}"}))
+
+
+def end(
+    db: Session, now: datetime, talk_id: str, reason: LiveEnd, *, frames: int | None = None, detail: str | None = None
+) -> Change:
+    """A talk is over, `frames` long; nothing where it was already."""
+    talk = _locked(db, talk_id)
+    if talk.state is LiveState.ENDED:
+        if frames is not None and talk.frames is None:
+            talk.frames = frames  # it was ended over the head of whoever carried it
+        return Change()
+    return _over(db, now, talk, reason, frames=frames, detail=detail) | give_turns(db, now)
+
+
+def may_end(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTalk:
+    """The talk if the actor may end it: it is their own, or they may stop broadcasts wherever it is heard."""
+    talk = readable(db, actor, now, talk_id)
+    if talk.speaker_id != actor.user_id:
+        for zone in repository.zones_of(db, [talk.id])[talk.id]:
+            require(actor, Action.BROADCAST_STOP, zone.path, now)
+    return talk
+
+
+def stop(db: Session, actor: Actor, now: datetime, talk_id: str) -> Change:
+    """End it for a person who may; its own speaker lets the last words out, others silence it."""
+    talk = may_end(db, actor, now, talk_id)
+    own = talk.speaker_id == actor.user_id
+    audit.record(db, actor, now, "live.stop", f"live:{talk.id}", zone_path=_path(db, talk))
+    return end(db, now, talk_id, LiveEnd.SPEAKER if own else LiveEnd.STOPPED)
+
+
+def stop_below(db: Session, now: datetime, paths: list[str]) -> Change:
+    """STOP ALL: end every talk that is heard at or below one of `paths`. The caller has checked the right to it."""
+    change = Change()
+    rows = repository.not_over(db)
+    zones = repository.zones_of(db, [talk.id for talk in rows])
+    for talk in rows:
+        if any(zone.path.startswith(path) for zone in zones[talk.id] for path in paths):
+            change |= _over(db, now, talk, LiveEnd.STOPPED)
+    return change | give_turns(db, now)
+
+
+def tick(db: Session, now: datetime) -> Change:
+    """What time does to talks: turns come and go, the lost and the overdue end, the heard are taken from documents."""
+    change = Change()
+    for talk in repository.not_over(db):
+        reason = _due_end(talk, now)
+        if reason is not None:
+            change |= _over(db, now, talk, reason)
+    for talk in repository.to_withdraw(db, now):
+        talk.withdrawn = True
+        change |= _told(db, now, talk)
+    return change | give_turns(db, now)
+
+
+def give_turns(db: Session, now: datetime) -> Change:
+    """Let those begin that wait for nobody any more."""
+    standing, words, begins = Standing(db, now), set(), []
+    for talk in standing.rows.values():
+        if talk.state is not LiveState.WAITING or talk.starts_at > now or standing.waits_for(talk):
+            continue
+        if talk.turn_at is None:
+            talk.turn_at = now
+            words.add(f"live:{talk.id}")
+        if talk.kind is not LiveKind.MICROPHONE:
+            begins.append(talk.id)
+    db.flush()
+    return Change(words=frozenset(words), begins=tuple(begins))
+
+
+def note(db: Session, now: datetime, talk: LiveTalk, what: str, *, by: str | None = None, **detail: Any) -> None:
+    """Put it in the audit record, in the speaker's name unless `by` says whose."""
+    who = Actor(user_id=talk.speaker_id if by is None else by, login="", name="")
+    audit.record(db, who, now, f"live.{what}", f"live:{talk.id}", zone_path=_path(db, talk), **detail)
+
+
+def _due_end(talk: LiveTalk, now: datetime) -> LiveEnd | None:
+    if talk.state is LiveState.ON_AIR:
+        limit = timedelta(seconds=talk.limit_s) + OVERDUE + timedelta(milliseconds=talk.delay_ms + talk.opening_ms)
+        if talk.seen_at is not None and now - talk.seen_at > LOST:
+            return LiveEnd.CENTRE_LEFT
+        return LiveEnd.LIMIT if talk.began_at is not None and now > talk.began_at + limit else None
+    if talk.kind is LiveKind.MICROPHONE:
+        turn_over = talk.turn_at is not None and now - talk.turn_at > timedelta(microseconds=turns.TURN_US)
+        return LiveEnd.TURN_MISSED if turn_over else None
+    return LiveEnd.TURN_MISSED if now > talk.starts_at + timedelta(seconds=talk.limit_s) else None
+
+
+def _over(
+    db: Session, now: datetime, talk: LiveTalk, reason: LiveEnd, *, frames: int | None = None, detail: str | None = None
+) -> Change:
+    was_on_air = talk.state is LiveState.ON_AIR
+    talk.state, talk.ended_at, talk.end_reason, talk.end_detail = LiveState.ENDED, now, reason, detail
+    talk.turn_at, talk.silent = None, False
+    talk.frames = frames if frames is not None else talk.frames
+    talk.heard_until = now
+    if was_on_air and reason not in AT_ONCE:
+        talk.heard_until = max(now, _heard_us(talk)) + HEARD_OUT
+    talk.withdrawn = not was_on_air or reason in AT_ONCE
+    machine = reason not in (LiveEnd.SPEAKER, LiveEnd.GONE)
+    note(db, now, talk, "end", by="" if machine else None, reason=reason.value, seconds=_seconds(talk))
+    db.flush()
+    return _told(db, now, talk) if was_on_air else Change(words=frozenset({f"live:{talk.id}"}))
+
+
+def _heard_us(talk: LiveTalk) -> datetime:
+    """When its last sample is heard, or as far as it can be told."""
+    if talk.frames is None or talk.start_us is None:
+        return (talk.ended_at or talk.asked_at) + timedelta(milliseconds=talk.delay_ms)
+    return from_us(talk.start_us + talk.delay_ms * US_PER_MS + talk.frames * US_PER_S // RATE_HZ)
+
+
+def _seconds(talk: LiveTalk) -> float:
+    if talk.began_at is None or talk.ended_at is None:
+        return 0.0
+    return round((talk.ended_at - talk.began_at).total_seconds(), 1)
+
+
+def _told(db: Session, now: datetime, talk: LiveTalk) -> Change:
+    """Its zones' documents are to be made anew."""
+    talk.version += 1
+    db.add(talk)
+    db.flush()
+    zone_ids = frozenset(zone.id for zone in repository.zones_of(db, [talk.id])[talk.id])
+    mark_dirty(db, [topics.now(zone_id) for zone_id in zone_ids], now)
+    return Change(zone_ids, frozenset({f"live:{talk.id}"}))
+
+
+def _locked(db: Session, talk_id: str) -> LiveTalk:
+    talk = repository.get(db, talk_id, lock=True)
+    if talk is None:
+        raise NotFound("not_found", _NO_SUCH)
+    return talk
+
+
+def _path(db: Session, talk: LiveTalk) -> str:
+    return db.get_one(Zone, talk.zone_id).path
