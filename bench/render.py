@@ -15,7 +15,7 @@ from bench import report
 from broadcast.clock import SystemClock
 from receivers.lab.signals import murmur
 from receivers.sound.anchor import US_PER_FRAME, Anchor, Timebase
-from receivers.sound.cue import RATE_HZ, US_PER_S, Cue
+from receivers.sound.cue import NO_CHUNKS, RATE_HZ, US_PER_S, Cue
 from receivers.sound.mixer import Samples
 from receivers.sound.moment import read_both
 from receivers.sound.stage import Stage
@@ -32,6 +32,7 @@ class Loop:
     first_frame = 0
     ready = True
     error = None
+    counts = NO_CHUNKS
     end_frame = None
 
     def fill(self, position: int, out: Samples) -> int:

@@ -7,10 +7,13 @@ likely to bring it back, and else now and then, so that the centre hears why in 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from broadcast.clock import US_PER_S, Clock
 from receivers.sound.cue import HANGS, Cue, Played, PlayerStatus
+
+if TYPE_CHECKING:
+    from receivers.sound.decode import OpenSource
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +109,14 @@ class Horn:
             await asyncio.to_thread(self._player.close)
 
 
-def sound_card(device: str | None, clock: Clock, microphone: str | None = None) -> MakePlayer:
-    """Players on a sound device, heard by `microphone`; ImportError where the sound library is not installed."""
+def sound_card(
+    device: str | None, clock: Clock, microphone: str | None = None, open_source: "OpenSource | None" = None
+) -> MakePlayer:
+    """Players on a sound device, heard by `microphone`; ImportError where the sound library is not installed.
+
+    `open_source` finds a cue's sound; without it there are files alone.
+    """
+    from receivers.sound.decode import open_file  # noqa: PLC0415
     from receivers.sound.device import Device, DeviceError, DeviceHangs  # noqa: PLC0415 - the rest of the node runs without PortAudio
     from receivers.sound.player import Player as SoundPlayer  # noqa: PLC0415
     from receivers.sound.player import Tap  # noqa: PLC0415
@@ -122,10 +131,10 @@ def sound_card(device: str | None, clock: Clock, microphone: str | None = None) 
                 raise NoDevice(str(error)) from error
 
     if microphone is None:
-        return lambda on_played: Opening(Device(device, clock), clock, on_played)
+        return lambda on_played: Opening(Device(device, clock), clock, on_played, None, open_source or open_file)
     from receivers.ear.ear import ListenedPlayer  # noqa: PLC0415 - most nodes have no microphone
 
     def make(on_played: Callable[[Played], None], tap: Tap) -> Player:
-        return Opening(Device(device, clock), clock, on_played, tap)
+        return Opening(Device(device, clock), clock, on_played, tap, open_source or open_file)
 
     return lambda on_played: ListenedPlayer(make, microphone, clock, on_played)

@@ -68,6 +68,9 @@ class Piece(Struct, frozen=True, kw_only=True):
     ended_by_us: int | None = None
     clipped_frames: int = 0
     heard: Heard | None = None
+    chunks: int = 0
+    late_chunks: int = 0
+    concealed_us: int = 0
 
     @property
     def whole(self) -> bool:
@@ -133,6 +136,9 @@ def report(number: int, planned: Planned, pieces: Sequence[Piece], ending: Endin
         peak_dbfs=max((piece.peak_dbfs for piece in sounded if piece.peak_dbfs is not None), default=None),
         clipped_frames=sum(piece.clipped_frames for piece in sounded),
         heard=_heard(sounded),
+        chunks=sum(piece.chunks for piece in sounded),
+        late_chunks=sum(piece.late_chunks for piece in sounded),
+        concealed_us=sum(piece.concealed_us for piece in sounded),
         media_sha256=media.sha256,
         media_ready_us=planned.media_ready_us,
         reason=reason[:MAX_REASON],

@@ -394,4 +394,7 @@ def piece_of(airing_id: str, anchor_us: int, played: Played) -> Piece:
         error=played.error,
         clipped_frames=played.clipped_frames,
         heard=played.heard,
+        chunks=played.counts.chunks,
+        late_chunks=played.counts.late_chunks,
+        concealed_us=played.counts.concealed_us,
     )

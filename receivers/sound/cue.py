@@ -5,12 +5,17 @@
 - A plan is the whole desired state: cues in order, none overlapping another, each key once.
 - Two cues with equal key, path and `start_us - offset_us` are the same piece: re-planning it while it sounds changes
   nothing but its end and its gain.
+- Where `feed_id` is set the sound is taken from that feed's chunks, which the node has told `receivers.live.feeds` to
+  follow, and `path` only names the piece. So a sound made for an order is planned with the path that its file will
+  have, with `feed_id` until the file is verified and without it from then on: what sounds meanwhile goes on from the
+  feed, and the next repetition takes the file. A live session has no file: its path is `Path(feed id)`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from broadcast.wire.documents import Heard
 
@@ -30,6 +35,7 @@ class Cue:
     offset_us: int
     end_us: int
     gain_db: float = 0.0
+    feed_id: str | None = None
 
     @property
     def origin_us(self) -> int:
@@ -38,6 +44,17 @@ class Cue:
 
     def same_piece(self, other: "Cue") -> bool:
         return (self.key, self.path, self.origin_us) == (other.key, other.path, other.origin_us)
+
+
+class Counts(NamedTuple):
+    """What became of a feed's chunks while a piece sounded, as the play report has it; a file has none."""
+
+    chunks: int = 0
+    late_chunks: int = 0
+    concealed_us: int = 0
+
+
+NO_CHUNKS = Counts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +82,7 @@ class Played:
     finished: bool
     error: str | None
     heard: Heard | None = None
+    counts: Counts = NO_CHUNKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 
-from receivers.sound.cue import RATE_HZ
+from receivers.sound.cue import NO_CHUNKS, RATE_HZ, Counts, Cue
 from receivers.sound.mixer import Samples
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Source(Protocol):
 
     @property
     def first_frame(self) -> int:
-        """The position that it was opened at."""
+        """The position that it was opened at, or of the first sound that can be had from there on."""
         ...
 
     @property
@@ -46,6 +46,11 @@ class Source(Protocol):
     @property
     def error(self) -> str | None: ...
 
+    @property
+    def counts(self) -> Counts:
+        """What became of a feed's chunks so far."""
+        ...
+
     def fill(self, position: int, out: Samples) -> int:
         """Copy sound from `position` on into `out`; returns how many frames there were. Never blocks or raises.
 
@@ -56,8 +61,14 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
+OpenSource = Callable[[Cue, int], Source]
+"""What gives a cue its sound from a position on. Called on the player's thread; neither blocks nor raises."""
+
+
 class DecodedFile:
     """A Source that reads an Ogg/Opus file. Errors end it early and stand in `error`; nothing is raised."""
+
+    counts = NO_CHUNKS
 
     def __init__(self, path: Path, first_frame: int) -> None:
         self._path = path
@@ -158,6 +169,11 @@ class DecodedFile:
         except IndexError:
             oldest = self._decoded_to
         return self._wanted < oldest
+
+
+def open_file(cue: Cue, position: int) -> Source:
+    """An `OpenSource` for nodes that follow no feeds."""
+    return DecodedFile(cue.path, position)
 
 
 def _blocks_from(container: "av.container.InputContainer", position: int) -> Iterator[tuple[int, Samples]]:

@@ -8,7 +8,7 @@ from typing import Self
 from broadcast.clock import Clock
 from receivers.sound.anchor import Timebase
 from receivers.sound.cue import FLOOR_DBFS, HANGS, US_PER_S, Cue, Played, PlayerStatus, check_plan
-from receivers.sound.decode import DecodedFile
+from receivers.sound.decode import OpenSource, open_file
 from receivers.sound.device import Device, DeviceError
 from receivers.sound.mixer import Pcm
 from receivers.sound.moment import WallWatch, read_both
@@ -34,7 +34,7 @@ class Player:
 
     `on_played` is called once for each piece that sounded or failed, on the player's own thread: an asyncio program
     passes `lambda played: loop.call_soon_threadsafe(queue.put_nowait, played)`. `tap` is given each block that sounds,
-    on the audio thread: it must not block.
+    on the audio thread: it must not block. `open_source` finds a cue's sound.
 
     Use as a context manager, or call `start` and `close`. No method blocks for longer than a few milliseconds
     but `start` and `close`: opening and closing the sound card takes a second, and up to ten when it hangs. All are
@@ -42,12 +42,18 @@ class Player:
     """
 
     def __init__(
-        self, device: Device, clock: Clock, on_played: Callable[[Played], None], tap: Tap | None = None
+        self,
+        device: Device,
+        clock: Clock,
+        on_played: Callable[[Played], None],
+        tap: Tap | None = None,
+        open_source: OpenSource = open_file,
     ) -> None:
         self._device = device
         self._clock = clock
         self._on_played = on_played
         self._tap = tap
+        self._open_source = open_source
         self._stage = Stage()
         self._wall = WallWatch()
         self._wake = threading.Event()
@@ -156,7 +162,7 @@ class Player:
             source.close()
         if self._wall.settled(monotonic_us, now_us):  # else what is to come would count as missed
             for cue, position in self._stage.due(now_us):
-                self._stage.attach(cue, DecodedFile(cue.path, position))
+                self._stage.attach(cue, self._open_source(cue, position))
             for failure in self._stage.take_failures(now_us):
                 self._on_played(failure)
         self._watch_device(monotonic_us)

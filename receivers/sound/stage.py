@@ -28,6 +28,8 @@ from receivers.sound.voice import Lost, Voice, due_position
 LEAD_US = 2_000_000  # a file is opened this long before it is due
 JOIN_LEAD_US = 250_000  # opening and seeking a file takes less than this; a late piece joins this much ahead
 MISSED_US = 2_000_000  # a cue this far past that never began has been missed
+DEVICE_AWAY = "the sound device was not playing at its time"
+NOTHING_CAME = "nothing of it had come at its time"
 
 
 class Stage:
@@ -92,7 +94,9 @@ class Stage:
         for cue in self._plan:
             if cue.end_us + MISSED_US < now_us and not self._is_settled(cue):
                 self._done[cue.key] = cue
-                failures.append(_unheard(cue, "the sound device was not playing at its time"))
+                waiting = self._waiting.get(cue.key)
+                came = waiting is None or waiting[1].ready
+                failures.append(_unheard(cue, DEVICE_AWAY if came else NOTHING_CAME))
         return failures
 
     def sounding(self) -> tuple[str | None, float]:

@@ -173,6 +173,7 @@ class Voice:
             clipped_frames=level.clipped_frames,
             finished=self._heard_out(),
             error=self.source.error,
+            counts=self.source.counts,
         )
 
     def _gap_us(self, ended_us: float | None, lost: Lost) -> int:

@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from receivers.sound.anchor import US_PER_FRAME, Timebase
-from receivers.sound.cue import Cue, check_plan
+from receivers.sound.cue import NO_CHUNKS, Cue, check_plan
 from receivers.sound.mixer import FADE_FRAMES, FULL_SCALE, Samples
 from receivers.sound.resample import RIPPLE
 from receivers.sound.stage import Stage
@@ -30,6 +30,7 @@ class Plateau:
 
     ready = True
     error = None
+    counts = NO_CHUNKS
     end_frame = FILE_FRAMES
 
     def __init__(self, first_frame: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from receivers.sound.anchor import US_PER_FRAME, Timebase
-from receivers.sound.cue import RATE_HZ, Cue, Played, check_plan
+from receivers.sound.cue import NO_CHUNKS, RATE_HZ, Counts, Cue, Played, check_plan
 from receivers.sound.mixer import FADE_FRAMES, FULL_SCALE, Samples
 from receivers.sound.stage import LEAD_US, Stage
 from receivers.sound.voice import Lost
@@ -34,6 +34,7 @@ class NumberedSource:
     frames: int
     ready: bool = True
     error: str | None = None
+    counts: Counts = NO_CHUNKS
     holes: list[range] = field(default_factory=list)
     closed: bool = False
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receivers.sound.cue import RATE_HZ
+from receivers.sound.cue import NO_CHUNKS, RATE_HZ
 from receivers.sound.mixer import Samples
 from receivers.sound.resample import RIPPLE, Positions
 from receivers.sound.track import Track
@@ -24,6 +24,7 @@ class Wave:
     first_frame = 0
     ready = True
     error = None
+    counts = NO_CHUNKS
 
     def __init__(self, frames: int = 1_000_000, hole: range = range(0)) -> None:
         self.end_frame = frames
