@@ -7,11 +7,12 @@ from sqlalchemy import BigInteger, Column
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.now import Purpose
+from scheduler.announcements.models import RecordingState
 from scheduler.store.types import Json, UtcDateTime, word_of
 
 
 class EmergencyOrder(SQLModel, table=True):
-    """`parts` are `scheduler.emergency.parts.Part`s. Nothing of it is ever edited: another order is asked for instead.
+    """`parts` are as in `OrderIn`, texts as they are spoken. Nothing of it is ever edited: another is asked for instead.
 
     `state` is one of `scheduler.emergency.life`'s. Asked, it is confirmed before `lapses_at`. It sounds until
     `until_at`, or for `minutes` once it begins. `zone_path` is the path of the zone that all its targets lie in, None
@@ -51,6 +52,25 @@ class OrderTarget(SQLModel, table=True):
     zone_id: str = Field(foreign_key="zone.id", primary_key=True, index=True)
     group_id: str | None = Field(default=None, foreign_key="zone_group.id", index=True)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class OrderSound(SQLModel, table=True):
+    """The sound of the part at `place`: a text as it was spoken, or a recording as it was when it was asked for.
+
+    `feed` is a `broadcast.wire.now.Feed` from which it can be heard before it is fetched whole.
+    """
+
+    __tablename__ = "emergency_sound"
+    order_id: str = Field(foreign_key="emergency_order.id", primary_key=True)
+    place: int = Field(primary_key=True)
+    state: RecordingState = Field(default=RecordingState.QUEUED, sa_type=word_of(RecordingState), index=True)
+    attempts: int = 0
+    error_code: str | None = Field(default=None, max_length=40)
+    language: str = Field(max_length=16)
+    sha256: str | None = Field(default=None, max_length=64, index=True)
+    size_bytes: int | None = Field(default=None, sa_type=BigInteger)
+    duration_us: int | None = Field(default=None, sa_type=BigInteger)
+    feed: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
 
 
 class OrderProgressRow(SQLModel, table=True):

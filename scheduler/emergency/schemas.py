@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from broadcast.wire.now import MAX_PARTS, Purpose
 from scheduler.days import Moment
 from scheduler.emergency.life import Event, State
+from scheduler.zones.models import SecondPerson
 from scheduler.zones.schemas import Id, Input, Language
 
 MAX_TARGETS = 500
@@ -26,13 +27,6 @@ BankId = Annotated[
 ]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Code = Annotated[str, StringConstraints(max_length=12)]
-
-
-class SecondPerson(StrEnum):
-    """Who must let an order sound in a zone. The strictest of all the zones of an order holds for it."""
-
-    TWO_PEOPLE = "two_people"  # another person than the one who asked
-    SECOND_FACTOR = "second_factor"  # or the same one, with a code typed anew
 
 
 class BankPart(Input):

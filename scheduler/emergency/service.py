@@ -46,7 +46,9 @@ def cancel(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: 
     raise NotImplementedError
 
 
-def correct(db: Session, actor: Actor, now: datetime, order_id: str, asked: CorrectIn, *, purpose: Purpose) -> CorrectOut:
+def correct(
+    db: Session, actor: Actor, now: datetime, order_id: str, asked: CorrectIn, *, purpose: Purpose
+) -> CorrectOut:
     """Silence it and say so to the same zones, in one act; one person is enough."""
     raise NotImplementedError
 

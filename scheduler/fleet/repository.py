@@ -9,6 +9,7 @@ from sqlmodel import Session, col, delete, select
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
+from scheduler.emergency.models import OrderSound
 from scheduler.fleet.models import EnrolmentSecret, PreparedMessage, Receiver, RevokedCertificate, StoredReport
 from scheduler.workflow import State
 from scheduler.zones import repository as zones
@@ -163,4 +164,5 @@ def recording(db: Session, recording_id: str) -> Recording | None:
 
 def is_produced(db: Session, sha256: str) -> bool:
     """Whether this is a file made for receivers, rather than an original or a preview."""
-    return db.exec(select(Recording.id).where(Recording.sha256 == sha256).limit(1)).first() is not None
+    made = (select(row.sha256).where(row.sha256 == sha256).limit(1) for row in (Recording, OrderSound))
+    return any(db.exec(query).first() is not None for query in made)

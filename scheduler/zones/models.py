@@ -19,6 +19,13 @@ class ZoneKind(StrEnum):
     OTHER = "other"
 
 
+class SecondPerson(StrEnum):
+    """Who must let an emergency or a drill sound in a zone."""
+
+    TWO_PEOPLE = "two_people"  # another person than the one who asked
+    SECOND_FACTOR = "second_factor"  # or the same one, with a code of the second factor typed anew
+
+
 class Zone(SQLModel, table=True):
     """A place in the tree. Its identity is `id`, never its name: Trà Don and Trà Dơn differ by one diacritic.
 
@@ -43,7 +50,7 @@ class Zone(SQLModel, table=True):
     approval_classes: list[str] | None = Field(default=None, sa_column=Column(Json))
     languages: list[str] | None = Field(default=None, sa_column=Column(Json))
     fallback_recording_id: str | None = Field(default=None, max_length=26)
-    second_person: str | None = Field(default=None, max_length=20)
+    second_person: SecondPerson | None = Field(default=None, sa_type=word_of(SecondPerson))
     version: int = 1
 
 

@@ -3,6 +3,7 @@
 Rules
 - The nearest zone that sets a thing settles it; what nobody sets has the default below.
 - By default everything needs approval, an emergency too: nothing is approved because nobody thought of it.
+- An emergency takes two people unless a zone says that one with a second factor is enough.
 - `quota` set to `{}` lifts the quota of the zones above.
 """
 
@@ -16,7 +17,7 @@ from sqlmodel import Session
 from broadcast.wire.documents import BroadcastClass, QuietHours, Quota, Rules
 from scheduler.policy import RulesOverride, merge
 from scheduler.zones import repository
-from scheduler.zones.models import Zone
+from scheduler.zones.models import SecondPerson, Zone
 
 US_PER_S = 1_000_000
 NEEDS_APPROVAL = frozenset(BroadcastClass)
@@ -30,6 +31,7 @@ class Effective(Struct, frozen=True):
     approval_classes: frozenset[BroadcastClass] = NEEDS_APPROVAL
     languages: tuple[str, ...] = LANGUAGES
     fallback_recording_id: str | None = None
+    second_person: SecondPerson = SecondPerson.TWO_PEOPLE
 
 
 def effective(db: Session, path: str) -> Effective:
@@ -51,6 +53,7 @@ def inherited(lineage: Iterable[Zone], start: Effective | None = None) -> Effect
             approval_classes=held.approval_classes if zone.approval_classes is None else _classes(zone),
             languages=held.languages if zone.languages is None else tuple(zone.languages),
             fallback_recording_id=zone.fallback_recording_id or held.fallback_recording_id,
+            second_person=zone.second_person or held.second_person,
         )
     return held
 

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from broadcast.wire.documents import BroadcastClass
 from scheduler.days import Day
 from scheduler.policy import BadRules, minute_of_day
-from scheduler.zones.models import ZoneKind
+from scheduler.zones.models import SecondPerson, ZoneKind
 
 MINUTE_US = 60_000_000
 _EXAMPLE_ID = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
@@ -119,6 +119,7 @@ class ZoneSettings(Input):
     approval_classes: list[BroadcastClass] | None = Field(None, description="The classes that need approval.")
     languages: list[Language] | None = Field(None, min_length=1, max_length=8, examples=[["vi", "cdo"]])
     fallback_recording_id: Id | None = Field(None, description="Played where an item cannot be.")
+    second_person: SecondPerson | None = Field(None, description="Who must let an emergency or a drill sound here.")
 
     @model_validator(mode="after")
     def _one_word_on_quota(self) -> Self:
@@ -136,6 +137,7 @@ class RulesView(BaseModel):
     max_airing_s: int
     approval_classes: list[BroadcastClass]
     languages: list[str]
+    second_person: SecondPerson
 
 
 class ZoneView(BaseModel):

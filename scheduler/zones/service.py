@@ -194,7 +194,7 @@ def _settings_columns(settings: ZoneSettings) -> dict[str, Any]:
     """The columns of what was sent, in the wire's own form."""
     sent = settings.model_fields_set
     values: dict[str, Any] = {}
-    for name in ("timezone", "max_airing_s", "languages", "fallback_recording_id"):
+    for name in ("timezone", "max_airing_s", "languages", "fallback_recording_id", "second_person"):
         if name in sent:
             values[name] = getattr(settings, name)
     if "approval_classes" in sent:

@@ -57,6 +57,7 @@ def settings_of(zone: Zone) -> ZoneSettings:
         approval_classes=None if zone.approval_classes is None else msgspec.convert(zone.approval_classes, list),
         languages=zone.languages,
         fallback_recording_id=zone.fallback_recording_id,
+        second_person=zone.second_person,
     )
 
 
@@ -69,6 +70,7 @@ def rules_view(held: Effective) -> RulesView:
         max_airing_s=rules.max_airing_us // US_PER_S,
         approval_classes=sorted(held.approval_classes, key=lambda cls: -cls.rank),
         languages=list(held.languages),
+        second_person=held.second_person,
     )
 
 

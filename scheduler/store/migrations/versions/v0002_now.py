@@ -21,7 +21,69 @@ def upgrade() -> None:
 
 
 def _bank() -> None:
-    pass
+    op.create_table(
+        "bank_entry",
+        sa.Column("id", sa.String(48), nullable=False),
+        sa.Column("name", sa.String(40), nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("titles", JSON, nullable=False),
+        sa.Column("siren", sa.String(40)),
+        sa.Column("made_by", sa.String(26)),
+        sa.Column("made_at", MOMENT, nullable=False),
+        sa.Column("dropped_at", MOMENT),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_entry")),
+    )
+    op.create_index(op.f("ix_bank_entry_name"), "bank_entry", ["name"])
+    op.create_table(
+        "bank_media",
+        sa.Column("entry_id", sa.String, nullable=False),
+        sa.Column("language", sa.String(16), nullable=False),
+        sa.Column("source", sa.String(20), nullable=False),
+        sa.Column("text", sa.String),
+        sa.Column("original_sha256", sa.String(64)),
+        sa.Column("original_name", sa.String(200)),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("claimed_at", MOMENT),
+        sa.Column("error_code", sa.String(40)),
+        sa.Column("sha256", sa.String(64)),
+        sa.Column("size_bytes", sa.BigInteger),
+        sa.Column("duration_us", sa.BigInteger),
+        sa.ForeignKeyConstraint(["entry_id"], ["bank_entry.id"], name=op.f("fk_bank_media_entry_id")),
+        sa.PrimaryKeyConstraint("entry_id", "language", name=op.f("pk_bank_media")),
+    )
+    op.create_index(op.f("ix_bank_media_sha256"), "bank_media", ["sha256"])
+    op.create_index(op.f("ix_bank_media_state"), "bank_media", ["state"])
+    op.create_table(
+        "rehearsal",
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("weekday", sa.Integer, nullable=False),
+        sa.Column("minute", sa.Integer, nullable=False),
+        sa.Column("silent", sa.Boolean, nullable=False),
+        sa.Column("set_by", sa.String, nullable=False),
+        sa.Column("done_until", MOMENT, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.ForeignKeyConstraint(["set_by"], ["app_user.id"], name=op.f("fk_rehearsal_set_by")),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_rehearsal_zone_id")),
+        sa.PrimaryKeyConstraint("zone_id", name=op.f("pk_rehearsal")),
+    )
+    op.create_table(
+        "rehearsal_run",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("due_at", MOMENT, nullable=False),
+        sa.Column("silent", sa.Boolean, nullable=False),
+        sa.Column("receiver_ids", JSON, nullable=False),
+        sa.Column("order_id", sa.String(26)),
+        sa.Column("closes_at", MOMENT, nullable=False),
+        sa.Column("closed_at", MOMENT),
+        sa.Column("rows", JSON, nullable=False),
+        sa.Column("trouble", sa.String(80)),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_rehearsal_run_zone_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rehearsal_run")),
+    )
+    op.create_index(op.f("ix_rehearsal_run_closed_at"), "rehearsal_run", ["closed_at"])
+    op.create_index(op.f("ix_rehearsal_run_zone_id"), "rehearsal_run", ["zone_id"])
 
 
 def _emergency() -> None:
@@ -29,6 +91,7 @@ def _emergency() -> None:
     op.add_column("app_user", sa.Column("phone", sa.String(40)))
     _emergency_order()
     _emergency_target()
+    _emergency_sound()
     _order_progress()
     op.create_table(
         "zone_stop",
@@ -87,6 +150,26 @@ def _emergency_target() -> None:
     )
     for column in ("zone_id", "group_id"):
         op.create_index(op.f(f"ix_emergency_target_{column}"), "emergency_target", [column])
+
+
+def _emergency_sound() -> None:
+    op.create_table(
+        "emergency_sound",
+        sa.Column("order_id", sa.String, nullable=False),
+        sa.Column("place", sa.Integer, nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("error_code", sa.String(40)),
+        sa.Column("language", sa.String(16), nullable=False),
+        sa.Column("sha256", sa.String(64)),
+        sa.Column("size_bytes", sa.BigInteger),
+        sa.Column("duration_us", sa.BigInteger),
+        sa.Column("feed", JSON),
+        sa.ForeignKeyConstraint(["order_id"], ["emergency_order.id"], name=op.f("fk_emergency_sound_order_id")),
+        sa.PrimaryKeyConstraint("order_id", "place", name=op.f("pk_emergency_sound")),
+    )
+    for column in ("state", "sha256"):
+        op.create_index(op.f(f"ix_emergency_sound_{column}"), "emergency_sound", [column])
 
 
 def _order_progress() -> None:

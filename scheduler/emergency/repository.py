@@ -1,0 +1,223 @@
+"""All SQL about orders, where they sound, and what receivers said of them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, func, or_
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlmodel import Session, col, select
+
+from broadcast.wire.now import Purpose
+from broadcast.wire.topics import now as now_topic
+from scheduler.announcements.models import Announcement, Recording, RecordingState
+from scheduler.emergency.life import State
+from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderSound, OrderTarget, ZoneStop
+from scheduler.fleet.models import DirtyTopic, IssuedDocument, Receiver
+from scheduler.people.models import AuditEntry, RoleGrant, User
+from scheduler.zones.models import Group, Zone
+from scheduler.zones.repository import below
+
+Placed = tuple[OrderTarget, Zone]
+CHUNK = 500
+"""So many ids in one statement."""
+
+
+def get(db: Session, order_id: str, *, lock: bool = False) -> EmergencyOrder | None:
+    """The order; with `lock`, nobody else changes the row until this transaction ends."""
+    return db.get(EmergencyOrder, order_id, with_for_update=lock, populate_existing=lock)
+
+
+def targets(db: Session, order_ids: Collection[str]) -> dict[str, list[Placed]]:
+    """Where each order sounds, places already taken back too."""
+    found: dict[str, list[Placed]] = {order_id: [] for order_id in order_ids}
+    query = select(OrderTarget, Zone).join(Zone, col(Zone.id) == OrderTarget.zone_id)
+    for target, zone in db.exec(query.where(col(OrderTarget.order_id).in_(order_ids)).order_by(Zone.path)):
+        found[target.order_id].append((target, zone))
+    return found
+
+
+def sounds(db: Session, order_ids: Collection[str]) -> dict[str, dict[int, OrderSound]]:
+    """The sounds made for each order, by the place of their part."""
+    found: dict[str, dict[int, OrderSound]] = {order_id: {} for order_id in order_ids}
+    for sound in db.exec(select(OrderSound).where(col(OrderSound.order_id).in_(order_ids))):
+        found[sound.order_id][sound.place] = sound
+    return found
+
+
+def in_force(db: Session, zone_id: str, now: datetime) -> Sequence[EmergencyOrder]:
+    """What sounds in exactly this zone by its own document: emergencies first, the latest first."""
+    query = (
+        select(EmergencyOrder)
+        .join(OrderTarget, col(OrderTarget.order_id) == EmergencyOrder.id)
+        .where(
+            OrderTarget.zone_id == zone_id,
+            col(OrderTarget.ended_at).is_(None),
+            EmergencyOrder.state == State.ISSUED,
+            col(EmergencyOrder.until_at) > now,
+        )
+    )
+    real_first = (EmergencyOrder.purpose == Purpose.REAL).desc()  # type: ignore[attr-defined]  # a column's condition
+    return db.exec(query.order_by(real_first, col(EmergencyOrder.start_us).desc(), EmergencyOrder.id)).all()
+
+
+def unfinished(db: Session, zone_ids: Collection[str]) -> list[tuple[EmergencyOrder, OrderTarget]]:
+    """Orders asked for or issued that are aimed at one of these zones, each with that place."""
+    found: list[tuple[EmergencyOrder, OrderTarget]] = []
+    for some in _chunks(zone_ids):
+        query = select(EmergencyOrder, OrderTarget).join(OrderTarget, col(OrderTarget.order_id) == EmergencyOrder.id)
+        living = col(EmergencyOrder.state).in_((State.ASKED, State.ISSUED))
+        found += db.exec(query.where(living, col(OrderTarget.zone_id).in_(some), col(OrderTarget.ended_at).is_(None)))
+    return sorted(found, key=lambda pair: (pair[0].id, pair[1].zone_id))
+
+
+def asked_since(db: Session, author_id: str, since: datetime) -> Sequence[datetime]:
+    query = select(EmergencyOrder.asked_at).where(EmergencyOrder.author_id == author_id)
+    return db.exec(query.where(col(EmergencyOrder.asked_at) > since).order_by(col(EmergencyOrder.asked_at))).all()
+
+
+def acts_since(db: Session, user_id: str, action: str, since: datetime) -> Sequence[datetime]:
+    """When this person last did something of this name, by the audit record."""
+    query = select(AuditEntry.at).where(AuditEntry.user_id == user_id, AuditEntry.action == action)
+    return db.exec(query.where(col(AuditEntry.at) > since).order_by(col(AuditEntry.at))).all()
+
+
+def page(
+    db: Session,
+    paths: Collection[str],
+    above: Collection[str],
+    author_id: str,
+    *,
+    purpose: Purpose | None,
+    states: Collection[State],
+    before: str | None,
+    limit: int,
+) -> list[EmergencyOrder]:
+    """Orders aimed at or below `paths` or at one of the zones `above` them, or one's own; the newest first."""
+    aimed = select(OrderTarget.order_id).join(Zone, col(Zone.id) == OrderTarget.zone_id)
+    aimed = aimed.where(or_(below(paths), col(Zone.id).in_(above)))
+    query = select(EmergencyOrder).where(
+        or_(col(EmergencyOrder.id).in_(aimed), EmergencyOrder.author_id == author_id)  # type: ignore[arg-type]
+    )
+    if purpose is not None:
+        query = query.where(EmergencyOrder.purpose == purpose)
+    if states:
+        query = query.where(col(EmergencyOrder.state).in_(states))
+    if before is not None:
+        query = query.where(EmergencyOrder.id < before)
+    return list(db.exec(query.order_by(col(EmergencyOrder.id).desc()).limit(limit)))
+
+
+def corrections(db: Session, order_ids: Collection[str]) -> dict[str, list[str]]:
+    """The orders that take each one back."""
+    found: dict[str, list[str]] = {order_id: [] for order_id in order_ids}
+    query = select(EmergencyOrder.corrects_id, EmergencyOrder.id).where(col(EmergencyOrder.corrects_id).in_(order_ids))
+    for corrected, order_id in db.exec(query.order_by(EmergencyOrder.id)):
+        found[corrected or ""].append(order_id)
+    return found
+
+
+def due(db: Session, now: datetime) -> Sequence[EmergencyOrder]:
+    """Orders that time has ended, or let lapse, and that do not say so yet."""
+    lapsed = and_(EmergencyOrder.state == State.ASKED, col(EmergencyOrder.lapses_at) <= now)  # type: ignore[arg-type]
+    over = and_(EmergencyOrder.state == State.ISSUED, col(EmergencyOrder.until_at) <= now)  # type: ignore[arg-type]
+    query = select(EmergencyOrder).where(or_(lapsed, over)).order_by(EmergencyOrder.id)
+    return db.exec(query.with_for_update(skip_locked=True)).all()
+
+
+def largest_lead_ms(db: Session, paths: Collection[str]) -> int:
+    """How long the slowest amplifier at or below `paths` takes to be on."""
+    query = select(func.max(Receiver.amplifier_lead_ms)).join(Zone, col(Zone.id) == Receiver.zone_id)
+    return db.exec(query.where(below(paths), col(Receiver.revoked_at).is_(None))).one() or 0
+
+
+def recording(db: Session, recording_id: str) -> tuple[Recording, Announcement, str] | None:
+    """The recording, its announcement, and the path of the zone that this belongs to."""
+    query = (
+        select(Recording, Announcement, Zone.path).join(Announcement).join(Zone, col(Zone.id) == Announcement.zone_id)
+    )
+    return db.exec(query.where(Recording.id == recording_id)).one_or_none()
+
+
+def groups(db: Session, group_ids: Collection[str]) -> Sequence[Group]:
+    return db.exec(select(Group).where(col(Group.id).in_(group_ids))).all()
+
+
+def stop_us(db: Session, zone_id: str) -> int:
+    row = db.get(ZoneStop, zone_id)
+    return row.stop_us if row is not None else 0
+
+
+def set_stops(db: Session, zone_ids: Collection[str], us: int, user_id: str | None) -> None:
+    """Have everything that these zones let begin before `us` over; an instant never goes back."""
+    rows = [{"zone_id": zone_id, "stop_us": us, "stopped_by": user_id} for zone_id in sorted(zone_ids)]
+    make = postgresql_insert if db.get_bind().dialect.name == "postgresql" else sqlite_insert
+    insert = make(ZoneStop)
+    values = {"stop_us": insert.excluded.stop_us, "stopped_by": insert.excluded.stopped_by}
+    newer = insert.excluded.stop_us > ZoneStop.stop_us
+    db.connection().execute(insert.on_conflict_do_update(index_elements=["zone_id"], set_=values, where=newer), rows)
+
+
+def undelivered(db: Session, zone_ids: Collection[str]) -> set[str]:
+    """The zones whose `now` document the broker does not have as it should be."""
+    topics = {now_topic(zone_id): zone_id for zone_id in zone_ids}
+    lacking = set(topics)
+    for some in _chunks(topics):
+        rows = select(IssuedDocument.topic).where(
+            col(IssuedDocument.topic).in_(some), IssuedDocument.published_number == IssuedDocument.number
+        )
+        lacking -= set(db.exec(rows).all())
+        lacking |= set(db.exec(select(DirtyTopic.topic).where(col(DirtyTopic.topic).in_(some))).all())
+    return {topics[topic] for topic in lacking}
+
+
+def receivers(db: Session, paths: Collection[str]) -> Sequence[tuple[Receiver, Zone]]:
+    """The receivers in use at or below `paths`."""
+    query = select(Receiver, Zone).join(Zone, col(Zone.id) == Receiver.zone_id)
+    query = query.where(below(paths), col(Receiver.revoked_at).is_(None))
+    return db.exec(query.order_by(Zone.path, Receiver.name, Receiver.id)).all()
+
+
+def progress(db: Session, order_id: str) -> dict[str, OrderProgressRow]:
+    """What each receiver last said of the order."""
+    rows = db.exec(select(OrderProgressRow).where(OrderProgressRow.order_id == order_id))
+    return {row.receiver_id: row for row in rows}
+
+
+def progress_of(db: Session, receiver_ids: Collection[str], order_ids: Collection[str]) -> list[OrderProgressRow]:
+    found: list[OrderProgressRow] = []
+    for some in _chunks(receiver_ids):
+        query = select(OrderProgressRow).where(col(OrderProgressRow.receiver_id).in_(some))
+        found += db.exec(query.where(col(OrderProgressRow.order_id).in_(order_ids)))
+    return found
+
+
+def contacts(db: Session, zone_ids: Collection[str], now: datetime) -> dict[str, list[User]]:
+    """Who holds a role in exactly these zones: the people of the place."""
+    found: dict[str, dict[str, User]] = defaultdict(dict)
+    for some in _chunks(zone_ids):
+        query = select(RoleGrant.zone_id, User).join(User, col(User.id) == RoleGrant.user_id)
+        held = or_(col(RoleGrant.until).is_(None), col(RoleGrant.until) > now)
+        query = query.where(col(RoleGrant.zone_id).in_(some), held, col(User.disabled).is_(False))
+        for zone_id, user in db.exec(query.order_by(User.name, User.id)):
+            found[zone_id][user.id] = user
+    return {zone_id: list(people.values()) for zone_id, people in found.items()}
+
+
+def claim_sound(db: Session, most: int) -> tuple[OrderSound, EmergencyOrder] | None:
+    """The next text to speak, counted as tried: of what sounds already first. None where it was tried `most` times."""
+    query = select(OrderSound, EmergencyOrder).join(EmergencyOrder, col(EmergencyOrder.id) == OrderSound.order_id)
+    living = col(EmergencyOrder.state).in_((State.ASKED, State.ISSUED))
+    query = query.where(OrderSound.state == RecordingState.QUEUED, living, OrderSound.attempts < most)
+    issued_first = (EmergencyOrder.state == State.ISSUED).desc()  # type: ignore[attr-defined]  # a column's condition
+    found = db.exec(query.order_by(issued_first, EmergencyOrder.id, col(OrderSound.place)).limit(1)).first()
+    if found is not None:
+        found[0].attempts += 1
+    return found
+
+
+def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), CHUNK):
+        yield wanted[start : start + CHUNK]
