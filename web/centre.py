@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from broadcast.bus import Bus
 from broadcast.clock import Clock
+from broadcast.live.desk import LiveDesk
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
 from broadcast.trustroot.folder import TrustRoot
@@ -31,6 +32,7 @@ class Centre:
     producer: Producer | None = None
     trust: TrustRoot | None = None
     bus: Bus | None = None
+    live: LiveDesk | None = None
 
     @property
     def order_key(self) -> Ed25519PublicKey:

@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from broadcast.broker.process import Broker, BrokerUnavailable
 from broadcast.bus import Bus
 from broadcast.clock import Clock, SystemClock
+from broadcast.live.desk import LiveDesk
+from broadcast.live.server import FeedServer
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
 from broadcast.speech.say import all_voices
@@ -126,6 +129,7 @@ class _Parts:
     publisher: Publisher
     doorkeeper: Doorkeeper
     worker: Worker
+    live: FeedServer
 
     def running(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The parts by name, in the order in which they start; they end in the opposite one."""
@@ -137,6 +141,7 @@ class _Parts:
             "publisher": self.publisher.run(),
             "doorkeeper": self.doorkeeper.run(),
             "worker": self.worker.run(),
+            "live": self.live.run(),
             "tick": _tick(self.centre),
         }
 
@@ -167,7 +172,31 @@ def _assemble(centre: Centre) -> _Parts:
         ),
         doorkeeper=Doorkeeper(centre.store, trust, gate, clock),
         worker=Worker(centre.store, centre.producer, clock=clock, changes=centre.changes),
+        live=_live(centre),
     )
+
+
+def _live(centre: Centre) -> FeedServer:
+    """The server of live sound, and the desk that it serves."""
+    settings, desk = centre.settings, LiveDesk("")
+    host, port = settings.live_listens_at
+    try:
+        tls = None
+        if settings.live_tls_certificate is not None:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(settings.live_tls_certificate, settings.live_tls_key)
+    except OSError as refused:
+        raise CannotStart(f"LOA_LIVE_TLS_CERTIFICATE and LOA_LIVE_TLS_KEY cannot be used: {refused}") from refused
+    try:
+        server = FeedServer(desk, host, port, centre.clock, tls=tls, congestion=settings.live_congestion)
+    except OSError as refused:
+        raise CannotStart(
+            f"Live sound cannot be served at {host} port {port}: {refused.strerror}. "
+            "Stop what uses the port (`ss -ltnp` shows it), or set LOA_LIVE_HOST and LOA_LIVE_PORT."
+        ) from refused
+    desk.url = settings.live_base_url(server.port)
+    centre.live = desk
+    return server
 
 
 def _own_broker(centre: Centre, trust: TrustRoot) -> Broker:

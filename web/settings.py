@@ -2,9 +2,12 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LAST_PORT = 65_535
 
 
 class Settings(BaseSettings):
@@ -27,6 +30,15 @@ class Settings(BaseSettings):
     )
     broker_ca_file: Path | None = Field(None, description="CA of an external broker; Loa's own when empty.")
 
+    live_host: str | None = Field(None, description="Address that live sound is served at; LOA_HOST when empty.")
+    live_port: int | None = Field(
+        None, ge=0, le=65535, description="Port of live sound; the one after LOA_PORT when empty (8001)."
+    )
+    live_url: str | None = Field(None, description="How receivers reach live sound, with scheme.")
+    live_tls_certificate: Path | None = Field(None, description="PEM file: live sound is served by HTTPS.")
+    live_tls_key: Path | None = Field(None, description="PEM file of the key to live_tls_certificate.")
+    live_congestion: str = Field("bbr", description="Congestion control of live sound, where the kernel has it.")
+
     voice_model_dir: Path | None = Field(None, description="Folder of a Piper/VITS voice (*.onnx, *.onnx.json).")
     session_hours: float = Field(12, gt=0, description="How long a sign-in lasts at most.")
     cookie_secure: bool | None = Field(None, description="Defaults to whether public_url is https.")
@@ -41,6 +53,19 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'loa.sqlite3'}"
+
+    @property
+    def live_listens_at(self) -> tuple[str, int]:
+        """Address and port of live sound; port 0 is any free one, as it is for the pages."""
+        following = self.port + 1 if 0 < self.port < LAST_PORT else 0
+        return self.live_host or self.host, following if self.live_port is None else self.live_port
+
+    def live_base_url(self, port: int) -> str:
+        """How receivers reach live sound that is served at `port`."""
+        scheme = "http" if self.live_tls_certificate is None else "https"
+        host = urlsplit(self.base_url).hostname or self.host
+        host = f"[{host}]" if ":" in host else host
+        return (self.live_url or f"{scheme}://{host}:{port}").rstrip("/")
 
     @property
     def secure_cookies(self) -> bool:
