@@ -51,11 +51,13 @@ def intend(
     broken: Collection[str] = (),
     lived: Mapping[str, Lived] | None = None,
     gone: Iterable[Airing] = (),
+    came_us: Mapping[str, int] | None = None,
 ) -> Resolution:
     """What sounds when, for ever.
 
     `usable` are the SHA-256 verified here, `broken` the airings that failed to play; `ready_us` says since when an
-    airing could have played, `lived` what became of it so far; `gone` sounded and is in no programme any more.
+    airing could have played, `lived` what became of it so far; `gone` sounded and is in no programme any more;
+    `came_us` is as for `resolve`.
     """
     missing = [
         airing
@@ -67,7 +69,9 @@ def intend(
         everything = [*airings.values(), *gone, *stand_ins]
         without = frozenset(airing.id for airing in missing)
         rules, languages = settings.rules, settings.languages
-        return resolve(everything, rules, languages, unavailable=without, ready_us=ready_us, lived=lived)
+        return resolve(
+            everything, rules, languages, unavailable=without, ready_us=ready_us, lived=lived, came_us=came_us
+        )
 
     fallback = settings.fallback
     resolution = resolved(())
@@ -86,10 +90,12 @@ def cues(
     over: Collection[str] = (),
     hold: Hold = Hold.NOTHING,
     places: Mapping[str, int] | None = None,
+    feeds: Mapping[str, str] | None = None,
 ) -> tuple[Cue, ...]:
     """The sound path's plan for the coming minutes.
 
-    `over` are the airings that have been reported; `places` says how many pieces an airing had before `resolution`.
+    `over` are the airings that have been reported or stopped; `places` says how many pieces an airing had before
+    `resolution`, `feeds` which recordings are taken from a feed, by its id.
     """
     plan: list[Cue] = []
     heard: dict[str, int] = {}
@@ -109,6 +115,7 @@ def cues(
                 offset_us=segment.offset_us,
                 end_us=segment.end_us,
                 gain_db=gain_db(percent),
+                feed_id=(feeds or {}).get(segment.media.sha256),
             )
         )
     return tuple(plan)

@@ -3,9 +3,11 @@
 Rules
 - Verify, accept, persist, in this order: the document's own file first, then the table of last numbers. A power cut in
   between leaves a document newer than the table, which is right again at the next start.
-- Only topics that are this receiver's own are looked at: its settings, and programme and now of each zone in its path.
+- Only topics that are this receiver's own are looked at: its settings, and programme, now and bank of each zone in its
+  path.
 - What lies on disk is verified again at every start, except its expiry: whether a document is in force is asked when
   it is used, so that a clock that was wrong at boot costs nothing.
+- When an order first came is kept as long as a document names it: who knew of it does not take it for news.
 - What cannot be read is put aside, never fatal: the broker remembers every document and is asked at each connection.
 - What cannot be written is held in memory, shown as a fault and tried again.
 - Leaving a zone drops its documents, after the settings that say so are on disk; the last numbers stay, so that no
@@ -14,32 +16,38 @@ Rules
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from broadcast.wholefile import sync, write_whole
 from broadcast.wire import topics
-from broadcast.wire.documents import Programme, ReceiverSettings
+from broadcast.wire.documents import Document, Programme, ReceiverSettings
+from broadcast.wire.now import Bank, Now
 from broadcast.wire.trust import Accepted, Reason, Refused, TrustedDocuments
 from receivers.quarantine import open_folder, put_aside, read_json, write_json
 
 if TYPE_CHECKING:
     from broadcast.wire.signed import SignedDocument
 
+D = TypeVar("D", bound=Document)
 NUMBERS = "numbers.json"
 ANY_TIME_US = 0  # a time at which nothing has expired yet
 
 
 class _Remembered(Struct, frozen=True, kw_only=True):
-    """The last document accepted on a topic, and when the first one was; 0 for a zone that was left."""
+    """The last document accepted on a topic, and when the first one was; 0 for a zone that was left.
+
+    `orders` says when each order and session that it names came to be known, by the centre's clock.
+    """
 
     number: int
     digest: str
     first_us: int
+    orders: dict[str, int] = {}
 
 
 class Vault:
@@ -51,6 +59,7 @@ class Vault:
         self._trusted = TrustedDocuments(keys)
         self._documents: dict[str, SignedDocument] = {}
         self._first_us: dict[str, int] = {}
+        self._orders_us: dict[str, dict[str, int]] = {}
         self._unsaved: dict[str, bytes] = {}
         self._numbers_unsaved = False
         self.refused: Counter[str] = Counter()
@@ -74,12 +83,17 @@ class Vault:
                 self.refused[reason] += 1
                 put_aside(path, now_us)
         if self.settings is not None:
-            self._first_us = {topic: us for topic, us in self._first_us.items() if topic in self.wanted()}
+            wanted = self.wanted()
+            self._first_us = {topic: us for topic, us in self._first_us.items() if topic in wanted}
+            self._orders_us = {topic: orders for topic, orders in self._orders_us.items() if topic in wanted}
 
-    def accept(self, topic: str, raw: bytes, now_us: int) -> bool:
-        """Believe and keep the document in `raw`; False when it is believed already; Refused (counted) else."""
+    def accept(self, topic: str, raw: bytes, now_us: int, centre_us: int | None = None) -> bool:
+        """Believe and keep the document in `raw`; False when it is believed already; Refused (counted) else.
+
+        `centre_us` is the centre's time, by which it may have expired, where that is not `now_us`.
+        """
         try:
-            fresh = self._take(topic, raw, now_us, now_us)
+            fresh = self._take(topic, raw, now_us if centre_us is None else centre_us, now_us)
         except Refused as refusal:
             self.refused[refusal.reason] += 1
             raise
@@ -116,9 +130,23 @@ class Vault:
 
     def programmes(self) -> tuple[Programme, ...]:
         """The programmes held, root zone first, expired ones too."""
-        path = self.settings.zone_path if self.settings else ()
-        held = (self._documents.get(topics.programme(zone_id)) for zone_id in path)
-        return tuple(document for document in held if isinstance(document, Programme))
+        return self._held(topics.programme, Programme)
+
+    def nows(self) -> tuple[Now, ...]:
+        """The now documents held, as `programmes`."""
+        return self._held(topics.now, Now)
+
+    def banks(self) -> tuple[Bank, ...]:
+        """The message banks held, as `programmes`."""
+        return self._held(topics.bank, Bank)
+
+    def received_us(self) -> dict[str, int]:
+        """When each order and session in the now documents first came, by the centre's clock."""
+        found: dict[str, int] = {}
+        for orders in self._orders_us.values():
+            for order_id, us in orders.items():
+                found[order_id] = min(us, found.get(order_id, us))
+        return found
 
     @property
     def issued_us(self) -> int:
@@ -149,6 +177,11 @@ class Vault:
         of_zones = (str(topics.Topic("zones", zone_id, kind)) for zone_id in zones for kind in topics.ZONE_KINDS)
         return frozenset((self._settings_topic, *of_zones))
 
+    def _held(self, topic_of: Callable[[str], str], kind: type[D]) -> tuple[D, ...]:
+        path = self.settings.zone_path if self.settings else ()
+        held = (self._documents.get(topic_of(zone_id)) for zone_id in path)
+        return tuple(document for document in held if isinstance(document, kind))
+
     def _take(self, topic: str, raw: bytes, valid_us: int, now_us: int) -> bool:
         if topic not in self.wanted():
             raise Refused(Reason.WRONG_TARGET, topic[:200])
@@ -156,8 +189,12 @@ class Vault:
         if document is None and topic in self._documents:
             return False
         # The number is known but the document was lost from the disk: the same bytes bring it back.
-        self._documents[topic] = document or self._trusted.check(topic, raw, valid_us)
+        self._documents[topic] = held = document or self._trusted.check(topic, raw, valid_us)
         self._first_us.setdefault(topic, now_us)
+        if isinstance(held, Now):
+            known, came_us = self._orders_us.get(topic, {}), max(valid_us, held.issued_us)
+            named = (*(order.id for order in held.orders), *(session.feed.id for session in held.sessions))
+            self._orders_us[topic] = {order_id: known.get(order_id, came_us) for order_id in named}
         return True
 
     def _leave_zones(self) -> set[str]:
@@ -165,6 +202,7 @@ class Vault:
         for topic in left:
             del self._documents[topic]
             self._first_us.pop(topic, None)
+            self._orders_us.pop(topic, None)
             self._unsaved.pop(topic, None)
         return left
 
@@ -177,10 +215,17 @@ class Vault:
             self._trusted.accepted[topic] = Accepted(last.number, last.digest)
             if last.first_us:
                 self._first_us[topic] = last.first_us
+            if last.orders:
+                self._orders_us[topic] = last.orders
 
     def _write_numbers(self) -> None:
         table = {
-            topic: _Remembered(number=last.number, digest=last.digest, first_us=self._first_us.get(topic, 0))
+            topic: _Remembered(
+                number=last.number,
+                digest=last.digest,
+                first_us=self._first_us.get(topic, 0),
+                orders=self._orders_us.get(topic, {}),
+            )
             for topic, last in self._trusted.accepted.items()
         }
         write_json(self._folder / NUMBERS, table)

@@ -3,6 +3,7 @@
 Rules
  1. One airing has the air at a time. Class goes first, then the smaller `order`, then who came first (then the planned
     start, then the id). Of emergencies the latest start goes first, whatever its order: a correction must be heard.
+    What is told to have come at another time than it starts (`came_us`: the parts of one order) counts from then.
  2. A higher airing cuts a lower one at its own start. The lower one follows its `after_cut`: `timeline` goes on where
     it would be by now, `restart` plays from the beginning if that is no later than planned start + window, `drop` ends.
  3. An airing that cannot begin at its planned start follows its `late`: `join` enters where it would be by now, `whole`
@@ -136,11 +137,12 @@ def resolve(
     *,
     ready_us: Mapping[str, int] | None = None,
     lived: Mapping[str, Lived] | None = None,
+    came_us: Mapping[str, int] | None = None,
 ) -> Resolution:
     """What sounds in `window` where `rules` and `languages` hold, whatever the order of `airings`.
 
     `unavailable` holds SHA-256 or airing ids that cannot be played; `ready_us` says of others since when they can;
-    `lived` is a node's past by airing id.
+    `lived` is a node's past by airing id, `came_us` says of airings that did not come with their start when they did.
     Raises policy.BadRules for a time zone that is not known here.
     """
     dropped: list[Dropped] = []
@@ -150,6 +152,8 @@ def resolve(
         media = airing.media_for(languages)
         since_us, past = _ready(airing, media, ready_us or {}), (lived or {}).get(airing.id, AS_PLANNED)
         entry = _Entry(airing, media, rules, ready_us=since_us, quiet=quiet, lived=past)
+        if came_us is not None and airing.id in came_us:
+            entry.key = _key(airing, max(came_us[airing.id], since_us), came_us[airing.id])
         entries += (_Entry.of_the_past(entry, number, part) for number, part in enumerate(past.parts))
         if not media.duration_us or airing.id in unavailable or media.sha256 in unavailable:
             dropped.append(Dropped(airing_id=airing.id, reason=Reason.MEDIA_MISSING, at_us=airing.start_us))
@@ -194,7 +198,7 @@ class _Entry:
         self.emergency = airing.cls is BroadcastClass.EMERGENCY
         arrival_us = max(airing.start_us, ready_us)
         self.enters_us = max(arrival_us, lived.late_us)
-        self.key = _key(airing, arrival_us)
+        self.key = _key(airing, arrival_us, airing.start_us)
         self.anchor_us = lived.anchor_us
         self.is_past = False
         sounded_us = sum(end_us - start_us for start_us, end_us in lived.parts)
@@ -257,10 +261,10 @@ class _Entry:
         return min(hope, (self.stop[0], *self.stop))
 
 
-def _key(airing: Airing, arrival_us: int) -> Key:
+def _key(airing: Airing, arrival_us: int, came_us: int) -> Key:
     """Smaller goes first."""
     if airing.cls is BroadcastClass.EMERGENCY:
-        return -airing.cls.rank, -airing.start_us, airing.order, 0, airing.id
+        return -airing.cls.rank, -came_us, airing.order, 0, airing.id
     return -airing.cls.rank, airing.order, arrival_us, airing.start_us, airing.id
 
 
