@@ -1,0 +1,168 @@
+"""Many receivers in one process, `python -m bench.crowd FOLDER…`, and the way to hold several such processes.
+
+Each folder is the state of an enrolled receiver. What runs in it is the daemon itself with its link, its TLS, its
+documents, orders, recordings and reports; only its horn is a `bench.sink.Sink`. A line to standard input asks for what
+sounded since the last, and is answered by a line: a JSON list of `Piece`. The process ends when its input does.
+
+What the crowd takes of the processor it takes from the centre it listens to: on a machine of its own each receiver
+would be quicker, and so would the centre.
+"""
+
+import asyncio
+import gc
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+from bench.sink import Sink, Sounded
+from broadcast.clock import Clock, SystemClock
+from receivers import identity
+from receivers.config import Config
+from receivers.daemon import Daemon
+from receivers.plan import key_parts
+from receivers.sound.cue import Played
+from receivers.tasks import end
+
+APART_S = 0.02  # one after the other they connect: a handshake is a few ms at both ends
+END_S = 60.0
+OPEN_FILES = 65_536
+YOUNG = 100_000  # objects made before the collector looks: a thousand daemons of old ones are a long look
+
+
+class Piece(Struct, frozen=True):
+    """What sounded at receiver `receiver_id`, times in UTC: see `bench.sink.Sounded`; `over` once it has ended."""
+
+    receiver_id: str
+    airing_id: str
+    told_us: int
+    due_us: int
+    first_us: int
+    end_us: int
+    over: bool
+
+
+class Member:
+    """One receiver of the crowd; `ended` gets what has sounded."""
+
+    def __init__(self, folder: Path, clock: Clock, ended: list[Piece]) -> None:
+        me = identity.load(folder)
+        self._id = me.receiver_id
+        self._clock = clock
+        self._ended = ended
+        self._sinks: list[Sink] = []
+        self.daemon = Daemon(folder, me, Config(clock_kept_by_host=True, free_min_bytes=0), clock, self._horn)
+
+    def sounding(self) -> list[Piece]:
+        """What has begun and not ended."""
+        return [self._piece(one, over=False) for sink in self._sinks for one in sink.sounding()]
+
+    def _horn(self, on_played: Callable[[Played], None]) -> Sink:
+        self._sinks.append(Sink(on_played, self._clock, lambda one: self._ended.append(self._piece(one, over=True))))
+        return self._sinks[-1]
+
+    def _piece(self, one: Sounded, *, over: bool) -> Piece:
+        return Piece(self._id, key_parts(one.key)[0], one.told_us, one.due_us, one.first_us, one.end_us, over)
+
+
+class Crowd:
+    """Context manager: processes of receivers, their state in `folders`; `inside` is put before the command of each."""
+
+    def __init__(self, folders: Sequence[Path], processes: int, log: Path, inside: Sequence[str] = ()) -> None:
+        self._shares = [folders[place::processes] for place in range(processes)]
+        self._inside = inside
+        self._log = log
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._stack = ExitStack()
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._running]
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            log = stack.enter_context(self._log.open("ab"))
+            for share in self._shares:
+                command = [*self._inside, sys.executable, "-OO", "-m", "bench.crowd", *map(str, share)]
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+                stack.callback(_end, process)
+                self._running.append(process)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._running:  # all at once
+            if process.stdin is not None:
+                process.stdin.close()
+        self._stack.close()
+
+    def pieces(self) -> list[Piece]:
+        """What has sounded since last asked, and what sounds."""
+        for process in self._running:
+            if process.stdin is not None:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+        told: list[Piece] = []
+        for process in self._running:
+            line = process.stdout.readline() if process.stdout is not None else b""
+            if not line:
+                raise RuntimeError(f"a crowd has ended: {self._log}")
+            told += msgspec.json.decode(line, type=list[Piece])
+        return told
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+async def run(folders: Sequence[Path], clock: Clock) -> None:
+    """The receivers of `folders`, until standard input ends."""
+    loop = asyncio.get_running_loop()
+    ended: list[Piece] = []
+    members = [Member(folder, clock, ended) for folder in folders]
+    tasks: list[asyncio.Task[None]] = []
+    over = asyncio.Event()
+
+    def answer() -> None:
+        if not os.read(sys.stdin.fileno(), 65_536):
+            loop.remove_reader(sys.stdin.fileno())
+            over.set()
+            return
+        told = [*ended, *(piece for member in members for piece in member.sounding())]
+        ended.clear()
+        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        sys.stdout.buffer.flush()
+
+    loop.add_reader(sys.stdin.fileno(), answer)
+    for member in members:
+        tasks.append(asyncio.create_task(member.daemon.run()))
+        await asyncio.sleep(APART_S)
+    gc.freeze()
+    gc.set_threshold(YOUNG, 50, 1_000)
+    await asyncio.wait([asyncio.create_task(over.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for member in members:
+        member.daemon.end()
+    await asyncio.wait(tasks, timeout=END_S / 2)
+    await end(tasks)
+
+
+def main() -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
+    asyncio.run(run([Path(folder) for folder in sys.argv[1:]], SystemClock()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
