@@ -34,6 +34,7 @@ from broadcast.produce.producer import Producer
 from broadcast.speech.say import all_voices
 from broadcast.trustroot.folder import KeysDamaged, TrustRoot, load_or_make, renew
 from scheduler.announcements.worker import Worker
+from scheduler.bank.maker import BankMaker
 from scheduler.broadcasts.onair import tick
 from scheduler.changes import Changes
 from scheduler.fleet import repository
@@ -129,6 +130,7 @@ class _Parts:
     publisher: Publisher
     doorkeeper: Doorkeeper
     worker: Worker
+    bank: BankMaker
     live: FeedServer
 
     def running(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -141,6 +143,7 @@ class _Parts:
             "publisher": self.publisher.run(),
             "doorkeeper": self.doorkeeper.run(),
             "worker": self.worker.run(),
+            "bank": self.bank.run(),
             "live": self.live.run(),
             "tick": _tick(self.centre),
         }
@@ -172,6 +175,7 @@ def _assemble(centre: Centre) -> _Parts:
         ),
         doorkeeper=Doorkeeper(centre.store, trust, gate, clock),
         worker=Worker(centre.store, centre.producer, clock=clock, changes=centre.changes),
+        bank=BankMaker(centre.store, centre.producer, clock=clock, changes=centre.changes),
         live=_live(centre),
     )
 

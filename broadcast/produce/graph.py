@@ -85,19 +85,20 @@ def measure_command(body: Path, pre_gain: float) -> list[str]:
     return compiled(ffmpeg.merge_outputs(*outputs))
 
 
-def plan(scan: Scan, log: str) -> Plan:
-    """From pass one's log to the numbers of pass two."""
+def plan(scan: Scan, log: str, louder_lu: float = 0.0) -> Plan:
+    """From pass one's log to the numbers of pass two; `louder_lu` than speech is what it shall become."""
+    target_lufs = TARGET_LUFS + louder_lu
     before = pre_gain_db(scan)
     found = read_loudness(log)
     if scan.silent or len(found) != 2 or min(found).integrated_lufs <= _MIN_LUFS:  # noqa: PLR2004
         return Plan(before, _HIGH_CEILING_DB, 0.0)
-    room_db = CEILING_DBFS - TARGET_LUFS
+    room_db = CEILING_DBFS - target_lufs
     high, low = max(found).integrated_lufs, min(found).integrated_lufs  # a lower ceiling takes more away
     high_room, low_room = _HIGH_CEILING_DB - high, _LOW_CEILING_DB - low
     share = 0.0 if high_room <= low_room else (high_room - room_db) / (high_room - low_room)
     share = min(_FURTHEST_SHARE, max(0.0, share))
     ceiling = _HIGH_CEILING_DB + share * (_LOW_CEILING_DB - _HIGH_CEILING_DB)
-    gain = TARGET_LUFS - (high + share * (low - high))
+    gain = target_lufs - (high + share * (low - high))
     bound = MAX_GAIN_DB - before
     return Plan(before, round(ceiling, 2), round(min(gain, bound), 2), bounded=gain > bound)
 
@@ -128,6 +129,15 @@ def encode_command(out_ogg: Path) -> list[str]:
     """Samples from standard input to the finished file."""
     source = ffmpeg.input("pipe:0", protocol_whitelist="file,pipe", **_SAMPLES)
     return compiled(source.output(f"file:{out_ogg}", **OPUS).overwrite_output())
+
+
+def framed_command(frame: tuple[Path, Scan], body: tuple[Path, Scan], out_wav: Path) -> list[str]:
+    """`frame`, `body` and `frame` again in one file, each brought to the same level first."""
+    parts = [
+        _mono(path, reading).filter("volume", f"{pre_gain_db(scan)}dB")
+        for reading, (path, scan) in enumerate((frame, body, frame))
+    ]
+    return compiled(ffmpeg.concat(*parts, v=0, a=1).output(f"file:{out_wav}", format="wav").overwrite_output())
 
 
 def lossless_command(wav: Path, out_flac: Path) -> list[str]:

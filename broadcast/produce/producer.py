@@ -22,7 +22,6 @@ from broadcast.produce.request import (
     Produced,
     ProduceError,
     ProduceRequest,
-    Recipe,
     Refusal,
     TextSource,
     Warn,
@@ -110,7 +109,7 @@ class _Job:
         scan = self._scan(body)
         assemble.check_length(request.recipe, scan.duration_us)
         with self.producer.media.staging() as out_ogg:
-            loudness, numbers = self._encode(body, scan, request.recipe, folder, out_ogg)
+            loudness, numbers = self._encode(body, scan, request, folder, out_ogg)
             original = self._keep(body, said, folder)
             size_bytes, duration_us = _measure_file(out_ogg)
             sha256 = self.producer.media.put_staged(out_ogg)
@@ -155,14 +154,14 @@ class _Job:
         return read_scan(result, duration_us, claim)
 
     def _encode(
-        self, body: Path, scan: Scan, recipe: Recipe, folder: Path, out_ogg: Path
+        self, body: Path, scan: Scan, request: ProduceRequest, folder: Path, out_ogg: Path
     ) -> tuple[graph.Loudness, graph.Plan]:
-        log = ""
+        recipe, log = request.recipe, ""
         if not scan.silent:
             command = graph.measure_command(body, graph.pre_gain_db(scan))
             result, _ = self._ffmpeg(command, scan.duration_us, _SHARE_MEASURE)
             log = "\n".join(result.errors)
-        numbers = graph.plan(scan, log)
+        numbers = graph.plan(scan, log, request.louder_lu)
         ends = assemble.surroundings(recipe, folder)
         pauses_us = ends.pause_us * (recipe.repeat_count - 1)
         total_us = scan.duration_us * recipe.repeat_count + ends.around_us + pauses_us

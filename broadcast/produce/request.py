@@ -92,8 +92,11 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class ProduceRequest:
+    """`louder_lu` is how much louder than speech the body shall be: a tone, which has no peaks, can be."""
+
     source: Source
     recipe: Recipe = field(default_factory=Recipe)
+    louder_lu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

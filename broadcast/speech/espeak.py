@@ -1,4 +1,4 @@
-"""The voice that is always there: espeak-ng, a program of its own, in Vietnamese of three regions."""
+"""The voice that is always there: espeak-ng, a program of its own, in Vietnamese of three regions and in English."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +25,14 @@ class EspeakVoice(Engine):
     def command(self, speed: float, out_wav: Path) -> Sequence[str]:
         words = round(NORMAL_WORDS_PER_MINUTE * speed)
         return ["espeak-ng", "--stdin", "-b", "1", "-v", self._language, "-s", str(words), "-w", str(out_wav)]
+
+
+class EnglishVoice(EspeakVoice):
+    """For the message bank, not offered where people choose a voice: guests are few, and the bank knows its texts."""
+
+    def __init__(self) -> None:
+        self._language = "en"
+        self.info = VoiceInfo("en", "English", "en", "", "espeak-ng")
 
 
 def espeak_voices() -> tuple[EspeakVoice, ...]:

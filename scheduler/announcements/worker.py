@@ -75,7 +75,7 @@ class Worker:
             group.create_task(self._lane(urgent_only=False), name="produce")
 
     async def _lane(self, *, urgent_only: bool) -> None:
-        start = None if urgent_only else _be_nice
+        start = None if urgent_only else be_nice
         wake = asyncio.Event()
         with ThreadPoolExecutor(1, f"produce-{'urgent' if urgent_only else 'all'}", initializer=start) as thread:
             watching = asyncio.create_task(self._watch(wake), name="produce-wake")
@@ -191,7 +191,7 @@ class _Share:
         self.done = done
 
 
-def _be_nice() -> None:
+def be_nice() -> None:
     """Lower the priority of this thread and of the programs that it starts (Linux counts threads as processes here)."""
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from broadcast.clock import to_us
 from broadcast.wire.documents import Amplifier, LocalMessage, Media, Programme, ReceiverSettings, SelfTest
 from scheduler.announcements.models import Recording, RecordingState
+from scheduler.bank.document import bank
 from scheduler.broadcasts.planning import programme_for
 from scheduler.fleet import repository
 from scheduler.fleet.documents import Draft
@@ -88,4 +89,4 @@ def _media(recording: Recording | None) -> Media | None:
     )
 
 
-BUILDERS = {"programme": programme, "settings": receiver_settings}
+BUILDERS = {"programme": programme, "settings": receiver_settings, "bank": bank}

@@ -3,13 +3,15 @@
 from sqlmodel import SQLModel
 
 from scheduler.announcements import models as announcements
+from scheduler.bank import models as bank
 from scheduler.broadcasts import models as broadcasts
 from scheduler.emergency import models as emergency
+from scheduler.emergency.rehearsal import models as rehearsal
 from scheduler.fleet import models as fleet
 from scheduler.live import models as live
 from scheduler.people import models as people
 from scheduler.zones import models as zones
 
-DOMAINS = (announcements, broadcasts, emergency, fleet, live, people, zones)
+DOMAINS = (announcements, bank, broadcasts, emergency, fleet, live, people, rehearsal, zones)
 
 metadata = SQLModel.metadata

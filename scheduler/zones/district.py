@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from sqlmodel import Session
 
+from broadcast.wire import topics
 from scheduler.fleet.models import Receiver
+from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people.signin import machine
 from scheduler.store.alone import alone
@@ -94,6 +96,8 @@ class _Seed:
         zone_id = new_id(self._now)
         path = f"{parent.path if parent else '/'}{zone_id}/"
         parent_id = parent.id if parent else None
+        if parent is None:
+            mark_dirty(self._db, [topics.bank(zone_id)], self._now)
         return self._add(
             Zone(id=zone_id, parent_id=parent_id, path=path, kind=kind, code=code, name=name, **(settings or {}))
         )

@@ -69,6 +69,8 @@ def create_zone(db: Session, actor: Actor, now: datetime, new: ZoneNew) -> Zone:
     zone = Zone(**values)
     db.add(zone)
     db.flush()
+    if zone.parent_id is None:
+        mark_dirty(db, [topics.bank(zone_id)], now)
     audit.record(db, actor, now, "zone.create", f"zone:{zone_id}", zone_path=zone.path, name=zone.name)
     return zone
 

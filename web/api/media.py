@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import FileResponse
 
 from broadcast.media import BadHashError
+from scheduler.bank.repository import is_sound
 from scheduler.errors import NotFound
 from scheduler.fleet import repository
 from web.auth import TheCentre
@@ -50,7 +51,7 @@ def _produced(centre: Centre, sha256: str) -> FilePath:
     except BadHashError as error:
         raise missing from error
     with centre.store.reading() as db:
-        if not repository.is_produced(db, sha256):
+        if not repository.is_produced(db, sha256) and not is_sound(db, sha256):
             raise missing
     return centre.media.path(sha256)
 

@@ -26,7 +26,7 @@ class Rehearsal(SQLModel, table=True):
 
 
 class RehearsalRun(SQLModel, table=True):
-    """One test. `receiver_ids` are those that were to answer, `rows` what was found of each once it is closed.
+    """One test. `receiver_ids` are those that were to answer, `results` what was found of each once it is closed.
 
     `trouble` is why it did not take place.
     """
@@ -40,5 +40,5 @@ class RehearsalRun(SQLModel, table=True):
     order_id: str | None = Field(default=None, max_length=26)
     closes_at: datetime = Field(sa_type=UtcDateTime)
     closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
-    rows: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    results: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     trouble: str | None = Field(default=None, max_length=80)

@@ -77,7 +77,7 @@ def _bank() -> None:
         sa.Column("order_id", sa.String(26)),
         sa.Column("closes_at", MOMENT, nullable=False),
         sa.Column("closed_at", MOMENT),
-        sa.Column("rows", JSON, nullable=False),
+        sa.Column("results", JSON, nullable=False),
         sa.Column("trouble", sa.String(80)),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_rehearsal_run_zone_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rehearsal_run")),

@@ -1,0 +1,289 @@
+"""What people do with the message bank.
+
+Rules
+- The bank is one for the whole centre: each root zone's receivers hold all of it. So whoever changes what it says needs
+  the right to issue emergencies in every root zone; nobody else does, an administrator neither.
+- It is read by whoever reads broadcasts anywhere.
+- A message is never changed: a change is its next revision, and the one before stays until nothing names it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from broadcast.wire import topics
+from broadcast.wire.now import Purpose
+from scheduler.announcements import naming as typed
+from scheduler.announcements.models import RecordingState
+from scheduler.announcements.service import StoredSound
+from scheduler.bank import entries, naming, repository
+from scheduler.bank.models import BankMedia, BankSource
+from scheduler.bank.repository import Held
+from scheduler.bank.schemas import (
+    MAX_LANGUAGES,
+    BankChange,
+    BankEntryOut,
+    BankList,
+    BankMediaOut,
+    BankNew,
+    BankState,
+    NewBankRecording,
+)
+from scheduler.bank.shipped import spoken_languages
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from scheduler.fleet.outbox import mark_dirty
+from scheduler.people import audit
+from scheduler.people.actor import Actor, require
+from scheduler.rights import Action
+from scheduler.store.alone import alone
+from scheduler.zones import repository as zones
+
+MAX_NAMES = 50
+"""With drills and older revisions in use they fit in a document of 128 messages."""
+KEPT_FOR = timedelta(hours=1)
+"""How long a replaced revision stays at least: whoever has it before their eyes may still send it."""
+_BANK = "bank"
+_NO_SUCH = "There is no such message in the bank."
+
+
+def index(
+    db: Session, actor: Actor, now: datetime, zone_id: str | None = None, purpose: Purpose | None = None
+) -> BankList:
+    """What the bank holds for receivers of `zone_id`, the newest revision of each first; of one purpose if given."""
+    _may_read(db, actor, now, zone_id)
+    found = [held for held in repository.held(db) if purpose in (None, naming.purpose_of(held.entry.name))]
+    items = shown(found)
+    on_receivers = [item for item in items if item.state in (BankState.READY, BankState.OLD)]
+    sounds = {m.sha256: m for item in on_receivers for m in item.media if m.sha256 is not None}
+    by_language: dict[str, int] = {}
+    for media in sounds.values():
+        by_language[media.language] = by_language.get(media.language, 0) + (media.size_bytes or 0)
+    states = [media.state for item in items for media in item.media]
+    return BankList(
+        items=items,
+        total_bytes=sum(by_language.values()),
+        bytes_by_language=by_language,
+        producing=sum(state in (RecordingState.QUEUED, RecordingState.PRODUCING) for state in states),
+        failed=sum(state is RecordingState.FAILED for state in states),
+    )
+
+
+def view(db: Session, actor: Actor, now: datetime, bank_id: str) -> BankEntryOut:
+    """One revision, also one that is not produced yet."""
+    _may_read(db, actor, now, None)
+    held = repository.entry(db, bank_id)
+    if held is None or held.entry.dropped_at is not None:
+        raise NotFound("no_such_message", _NO_SUCH)
+    return shown(repository.held(db, [held.entry.name]), bank_id)[0]
+
+
+def get(db: Session, bank_id: str) -> BankEntryOut:
+    """The message as receivers hold it; NotFound for one that they do not. Asks for no right."""
+    held = repository.entry(db, bank_id)
+    if held is None or held.entry.dropped_at is not None or not held.ready:
+        raise NotFound("no_such_message", _NO_SUCH, field="parts")
+    return shown(repository.held(db, [held.entry.name]), bank_id)[0]
+
+
+def newest(db: Session, name: str) -> BankEntryOut | None:
+    """The newest revision of a name that receivers hold, such as of a correction; None if none is ready."""
+    found = shown(held for held in repository.held(db, [name]) if held.ready)
+    return found[0] if found else None
+
+
+def duration_us(db: Session, bank_ids: Iterable[str]) -> int:
+    """How long these messages sound one after another where their longest language is spoken."""
+    return sum(get(db, bank_id).duration_us or 0 for bank_id in bank_ids)
+
+
+def sound(db: Session, actor: Actor, now: datetime, bank_id: str, language: str | None) -> str:
+    """The SHA-256 of what is heard of a message in a language, or in its first one."""
+    entry = view(db, actor, now, bank_id)
+    for media in entry.media:
+        if language in (None, media.language):
+            if media.sha256 is None:
+                raise Conflict("not_ready", "This recording is not produced yet.")
+            return media.sha256
+    raise NotFound("no_such_language", "This message is not there in that language.")
+
+
+def create(db: Session, actor: Actor, now: datetime, new: BankNew) -> BankEntryOut:
+    """A new message, and its drill."""
+    _may_change(db, actor, now)
+    if not naming.is_free_name(new.name):
+        raise Invalid("name_taken", "This name means something else. Choose another one.", field="name")
+    held = repository.held(db)
+    if repository.newest(db, new.name) is not None:
+        raise Invalid("name_taken", "There is a message of this name already.", field="name")
+    if len({one.entry.name for one in held if naming.drill_of(one.entry.name)}) >= MAX_NAMES:
+        raise Conflict("bank_full", "The bank has at most %(limit)s messages.", limit=MAX_NAMES)
+    draft = entries.Draft(new.name, dict(new.titles), entries.texts(_speakable(new.texts)), _siren(db, new.siren))
+    return _made(db, actor, now, draft, "create")
+
+
+def revise(db: Session, actor: Actor, now: datetime, name: str, *, revision: int, change: BankChange) -> BankEntryOut:
+    """The next revision of a message, and of its drill."""
+    last = _changeable(db, actor, now, name, revision)
+    draft = entries.draft_of(last)
+    sounds = draft.sounds
+    if change.texts is not None:
+        kept = {tag: one for tag, one in sounds.items() if one.source is not BankSource.TEXT}
+        sounds = kept | entries.texts(_speakable(change.texts))
+    sounds = {tag: one for tag, one in sounds.items() if tag not in change.without}
+    siren = _siren(db, change.siren) if "siren" in change.model_fields_set else draft.siren
+    titles = dict(change.titles) if change.titles is not None else draft.titles
+    return _made(db, actor, now, entries.Draft(name, titles, sounds, siren), "revise")
+
+
+def add_recording(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    name: str,
+    *,
+    revision: int,
+    asked: NewBankRecording,
+    stored: StoredSound,
+) -> BankEntryOut:
+    """The next revision, with a language that somebody spoke: any, instead of a text that was read aloud too."""
+    last = _changeable(db, actor, now, name, revision)
+    draft = entries.draft_of(last)
+    recording = entries.Sound(
+        BankSource.RECORDING, original_sha256=stored.sha256, original_name=typed.file_name(stored.sent_name)
+    )
+    titles = draft.titles | ({asked.language: asked.title} if asked.title else {})
+    made = entries.Draft(name, titles, draft.sounds | {asked.language: recording}, draft.siren)
+    return _made(db, actor, now, made, "record", language=asked.language, original=stored.sha256)
+
+
+def may_record(db: Session, actor: Actor, now: datetime, name: str, *, revision: int) -> None:
+    """Refuse before a long body is received what would be refused after it."""
+    _changeable(db, actor, now, name, revision)
+
+
+def drop_unused(db: Session, now: datetime) -> bool:
+    """Take from the receivers what a newer revision has replaced and no order names; whether there was any."""
+    replaced = [held for held, since in _replaced(repository.held(db)) if since + KEPT_FOR <= now]
+    named = repository.named_by_orders(db) if replaced else frozenset[str]()
+    unused = [held for held in replaced if held.entry.id not in named]
+    for held in unused:
+        held.entry.dropped_at = now
+        db.add(held.entry)
+    if any(held.ready for held in unused):
+        tell_receivers(db, now)
+    return bool(unused)
+
+
+def tell_receivers(db: Session, now: datetime) -> None:
+    """Have the bank of every root zone made anew when this transaction is committed."""
+    db.flush()
+    mark_dirty(db, [topics.bank(zone_id) for zone_id in repository.root_ids(db)], now)
+
+
+def shown(found: Iterable[Held], bank_id: str | None = None) -> list[BankEntryOut]:
+    """As they are shown, all revisions of a name together; only the one with `bank_id` if that is given."""
+    rows = list(found)
+    old = {held.entry.id for held, _since in _replaced(rows)}
+    newest_of: dict[str, str] = {}
+    for held in rows:
+        newest_of.setdefault(held.entry.name, held.entry.id)
+    wanted = [held for held in rows if bank_id in (None, held.entry.id)]
+    return [_shown(held, newest_of, old=held.entry.id in old) for held in wanted]
+
+
+def _replaced(found: Iterable[Held]) -> list[tuple[Held, datetime]]:
+    """Those of which a newer revision is ready, and when that was made; `found` has the newest first."""
+    replaced: list[tuple[Held, datetime]] = []
+    newer: dict[str, datetime] = {}
+    for held in found:
+        if held.entry.name in newer:
+            replaced.append((held, newer[held.entry.name]))
+        elif held.ready:
+            newer[held.entry.name] = held.entry.made_at
+    return replaced
+
+
+def _shown(held: Held, newest_of: dict[str, str], *, old: bool) -> BankEntryOut:
+    entry = held.entry
+    state = BankState.READY if held.ready else BankState.FAILED if held.settled else BankState.PRODUCING
+    drill = naming.drill_of(entry.name)
+    return BankEntryOut(
+        **entry.model_dump(exclude={"dropped_at"}),
+        purpose=naming.purpose_of(entry.name),
+        state=BankState.OLD if old else state,
+        correction=entry.name in naming.CORRECTIONS,
+        editable=not entry.name.startswith((naming.SIREN, naming.DRILL)),
+        drill_id=newest_of.get(drill) if drill is not None else None,
+        duration_us=max((media.duration_us or 0 for media in held.sounds), default=None),
+        size_bytes=sum(media.size_bytes or 0 for media in held.sounds),
+        media=[_media_shown(media) for media in held.media],
+    )
+
+
+def _media_shown(media: BankMedia) -> BankMediaOut:
+    url = f"/api/v1/bank/{media.entry_id}/audio?language={media.language}" if media.sha256 is not None else None
+    return BankMediaOut(**media.model_dump(include=set(BankMediaOut.model_fields) - {"audio_url"}), audio_url=url)
+
+
+def _may_read(db: Session, actor: Actor, now: datetime, zone_id: str | None) -> None:
+    if zone_id is not None:
+        zone = zones.zone(db, zone_id)
+        if zone is None:
+            raise NotFound("not_found", "There is no such zone, or it is not in your area.")
+        require(actor, Action.BROADCAST_READ, zone.path, now)
+    elif not actor.zones_for(Action.BROADCAST_READ, now):
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
+
+
+def _may_change(db: Session, actor: Actor, now: datetime) -> None:
+    alone(db, _BANK)
+    if not actor.may_everywhere(Action.EMERGENCY_ISSUE, repository.root_paths(db), now):
+        message = "Only those who may issue emergencies everywhere change what the message bank says."
+        raise Forbidden("bank_is_everyones", message)
+
+
+def _changeable(db: Session, actor: Actor, now: datetime, name: str, revision: int) -> Held:
+    _may_change(db, actor, now)
+    last = repository.newest(db, name)
+    if last is None:
+        raise NotFound("no_such_message", _NO_SUCH)
+    if name.startswith(naming.DRILL):
+        message = "A drill says what its message says. Change the message, and its drill changes with it."
+        raise Conflict("drill_follows", message)
+    if name.startswith(naming.SIREN):
+        raise Conflict("siren_fixed", "The sirens stay as they are, so that everybody knows them.")
+    if last.entry.revision != revision:
+        raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
+    return last
+
+
+def _speakable(texts: dict[str, str]) -> dict[str, str]:
+    for language in texts:
+        if language not in spoken_languages():
+            message = "There is no voice for %(language)s: send a recording in that language."
+            raise Invalid("no_voice", message, field="texts", language=language)
+    return {language: typed.text(text) for language, text in texts.items()}
+
+
+def _siren(db: Session, name: str | None) -> str | None:
+    if name is not None and not (name.startswith(naming.SIREN) and repository.newest(db, name)):
+        raise Invalid("no_such_siren", "There is no such siren.", field="siren")
+    return name
+
+
+def _made(db: Session, actor: Actor, now: datetime, draft: entries.Draft, what: str, **detail: str) -> BankEntryOut:
+    if not draft.sounds:
+        raise Invalid("no_language", "A message is there in at least one language.", field="texts")
+    if len(draft.sounds) > MAX_LANGUAGES:
+        raise Conflict("too_many_languages", "A message has at most %(limit)s languages.", limit=MAX_LANGUAGES)
+    entry = entries.add(db, draft, now, actor.user_id or None)
+    if draft.drill is not None:
+        entries.add(db, draft.drill, now, actor.user_id or None)
+    said = {tag: one.text for tag, one in draft.sounds.items() if one.text is not None}
+    audit.record(db, actor, now, f"bank.{what}", f"bank:{entry.id}", texts=said, **detail)
+    if not repository.unsettled(db):
+        tell_receivers(db, now)
+    drill = naming.drill_of(entry.name)
+    names = [entry.name, *([drill] if drill is not None else [])]
+    return shown(repository.held(db, names), entry.id)[0]
