@@ -19,7 +19,7 @@ from http.client import HTTPResponse
 from typing import IO, Self
 
 from broadcast.clock import Clock
-from receivers.line import Line
+from receivers.line import Find, Line, look_up
 from receivers.media import MediaStore
 from receivers.needs import Need
 from receivers.odometer import Connection, read
@@ -38,10 +38,15 @@ class FetchRefused(FetchFailed):
 
 
 class Client:
-    """Asks for one recording at a time, from one thread; `count` is shown the connection that it comes by."""
+    """Asks for one recording at a time, from one thread; `count` is shown the connection that it comes by.
 
-    def __init__(self, proxy: str | None, count: Callable[[Connection], object], timeout_s: float) -> None:
-        self._thread = ThreadPoolExecutor(1, "download")
+    With more `threads` one that is stuck in looking up a name holds up no other.
+    """
+
+    def __init__(
+        self, proxy: str | None, count: Callable[[Connection], object], timeout_s: float, threads: int = 1
+    ) -> None:
+        self._thread = ThreadPoolExecutor(threads, "download")
         self._count = count
         self._timeout_s = timeout_s
         self.proxy = proxy
@@ -53,16 +58,19 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def line(self) -> Line:
-        """For one recording."""
-        return Line(self._thread, self._count, self._timeout_s)
+    def line(self, find: Find = look_up) -> Line:
+        """For one recording; `find` knows where hosts are."""
+        return Line(self._thread, self._count, self._timeout_s, find)
 
 
 def open_client(
-    proxy: str | None = None, count: Callable[[Connection], object] = read, timeout_s: float = TIMEOUT_S
+    proxy: str | None = None,
+    count: Callable[[Connection], object] = read,
+    timeout_s: float = TIMEOUT_S,
+    threads: int = 1,
 ) -> Client:
     """Without `proxy` the environment's is taken, where there is one."""
-    return Client(proxy, count, timeout_s)
+    return Client(proxy, count, timeout_s, threads)
 
 
 async def fetch(client: Client, url: str, need: Need, store: MediaStore, clock: Clock) -> None:

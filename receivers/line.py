@@ -27,18 +27,34 @@ HURRIES, HURRY_S = 10, 0.1
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Find = Callable[[tuple[str, int]], list[Any]]
+"""The places of a host and port, as socket.getaddrinfo tells them for TCP; OSError. Called in the thread."""
+
+
+def look_up(address: tuple[str, int]) -> list[Any]:
+    """The places of a host by the resolver."""
+    return list(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
 
 
 class Line:
-    """The way to one answer; `count` is shown the connection as it moves."""
+    """The way to one answer; `count` is shown the connection as it moves, `find` knows where hosts are."""
 
-    def __init__(self, thread: Executor, count: Callable[[Connection], object], timeout_s: float) -> None:
+    def __init__(
+        self,
+        thread: Executor,
+        count: Callable[[Connection], object],
+        timeout_s: float,
+        find: Find = look_up,
+    ) -> None:
         self._thread = thread
+        self._find = find
         self._count = count
         self._timeout_s = timeout_s
         self._watched: list[socket.socket] = []
         self._answer: HTTPResponse | None = None
         self._left = False
+        self.connected = False
+        """Whether a connection was made, whatever came of it."""
 
     async def open(self, request: Request, trust: ssl.SSLContext, proxy: str | None) -> HTTPResponse:
         """The answer with its head, after redirects; NoAnswer."""
@@ -56,6 +72,10 @@ class Line:
         A block that is larger than `room_bytes` is not written.
         """
         return await self._run(self._write_block, file, room_bytes)
+
+    async def read_block(self) -> bytes:
+        """What has come of the answer, or comes first; nothing at its end. NoAnswer."""
+        return await self._run(self._read_block)
 
     def leave(self) -> None:
         """Close the connection."""
@@ -93,13 +113,16 @@ class Line:
             self._answer.close()
         return self._answer
 
-    def _write_block(self, file: IO[bytes], room_bytes: int) -> int:
+    def _read_block(self) -> bytes:
         try:
-            block = self._answer.read1(BLOCK_BYTES) if self._answer else b""  # a block of a set size is lost with a cut
+            return self._answer.read1(BLOCK_BYTES) if self._answer else b""  # a block of a set size is lost with a cut
         except TimeoutError:
             raise NoAnswer(f"nothing came for {self._timeout_s:g} s") from None
         except (OSError, HTTPException, ValueError) as error:
             raise NoAnswer(said(error)) from None
+
+    def _write_block(self, file: IO[bytes], room_bytes: int) -> int:
+        block = self._read_block()
         if len(block) <= room_bytes and not self._left:
             file.write(block)
         return len(block)
@@ -107,12 +130,13 @@ class Line:
     def _dial(self, address: tuple[str, int], timeout_s: float, _: Any = None) -> socket.socket:
         """As socket.create_connection, but the connection is watched before it is made."""
         failed: OSError = ConnectionAbortedError("left")
-        for family, kind, protocol, _name, place in [] if self._left else _places(address):
+        for family, kind, protocol, _name, place in [] if self._left else self._find(address):
             near = socket.socket(family, kind, protocol)
             try:
                 near.settimeout(timeout_s)
                 self._watch(near)
                 near.connect(place)
+                self.connected = True
             except OSError as error:
                 near.close()
                 failed = error
@@ -132,7 +156,3 @@ class Line:
         for watched in self._watched:
             with contextlib.suppress(OSError):
                 watched.shutdown(socket.SHUT_RDWR)
-
-
-def _places(address: tuple[str, int]) -> list[Any]:
-    return list(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))

@@ -1,0 +1,127 @@
+"""What a receiver asks of a growing recording, and what of it is too late (pure).
+
+Rules
+- Sample k of a feed is heard at `plays_us + k / 48000`, wherever it came from and whenever it came.
+- Asked for is the first chunk that is missing and can still be heard; never what is past. Of a recording that is kept
+  whole, what is past comes last, for its repetitions.
+- A connection that brings no byte for 1.0 to 1.5 s is left for a new one: after a cut a carrier sends what it held back
+  first, and a new connection does not.
+- Attempts begin apart by a gap that grows to GAP_MAX_US; one that took as long itself is followed at once. So sound is
+  back soon after a long cut, and a centre that starts again is not overrun.
+- An attempt is given OPEN_US to be answered: a kernel that knocks in vain waits ever longer before it does again. After
+  one that was let in and not answered in that time the link is slow, and the next is given SLOW_OPEN_US.
+"""
+
+from collections.abc import Container
+from enum import StrEnum
+
+from msgspec import Struct
+
+from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US, PRE_SKIP_FRAMES
+from broadcast.wire.documents import Media
+from broadcast.wire.now import Feed, LiveSession
+
+FRAMES_PER_MS = 48
+QUIET_US, QUIET_SPREAD_US = 1_000_000, 500_000
+GAP_FIRST_US, GAP_MAX_US = 100_000, 1_600_000
+OPEN_US, SLOW_OPEN_US = 2_000_000, 6_000_000
+STEADY_US = 1_000_000  # a connection that brought sound and lasted so long was no failure
+EARLY_US = 5_000_000  # a session that is announced for later is asked for so long before it is spoken
+SPARE_CHUNKS = 16  # held beyond what the delay needs: four seconds
+WHOLE_CHUNKS = 2_500  # ten minutes
+BEHIND_CHUNKS = 4  # kept after they were heard, for whoever joins between two chunks
+USELESS_CHUNKS = 8  # that one connection may bring: what lies two seconds back will not catch up
+
+
+class Growing(Struct, frozen=True, kw_only=True):
+    """A feed in force. `said_us` is when its sample 0 is spoken; None: all of it is there, or comes as it is made.
+
+    `frames` is its length once known. From `until_us` on nothing of it sounds. With `said_us` None it is kept whole.
+    """
+
+    feed: Feed
+    plays_us: int
+    until_us: int
+    said_us: int | None = None
+    frames: int | None = None
+
+
+class Taken(StrEnum):
+    """What became of a chunk that came. What is not TAKEN is never played."""
+
+    TAKEN = "taken"
+    TWICE = "chunk_twice"
+    PAST = "chunk_past"
+    AHEAD = "chunk_ahead"  # further on than anything that was said, or than there is room for
+
+
+def of_session(session: LiveSession) -> Growing:
+    return Growing(
+        feed=session.feed,
+        plays_us=session.start_us + session.delay_us,
+        until_us=session.until_us,
+        said_us=session.start_us,
+        frames=session.frames,
+    )
+
+
+def of_made(feed: Feed, media: Media, start_us: int, until_us: int) -> Growing:
+    """A sound made for an order, which sounds (next) from `start_us` on."""
+    frames = media.duration_us * FRAMES_PER_MS // 1000
+    return Growing(feed=feed, plays_us=start_us, until_us=until_us, frames=frames)
+
+
+def due_number(growing: Growing, now_us: int) -> int:
+    """The first chunk that is not wholly past at `now_us`."""
+    frames = (now_us - growing.plays_us) * FRAMES_PER_MS // 1000
+    return max(0, (frames + PRE_SKIP_FRAMES) // CHUNK_FRAMES)
+
+
+def room(growing: Growing, now_us: int) -> range:
+    """The chunks that are of use at `now_us`, whether there or not."""
+    if growing.said_us is None:
+        return range(WHOLE_CHUNKS)
+    due = due_number(growing, now_us)
+    return range(due, due + (growing.plays_us - growing.said_us) // CHUNK_US + SPARE_CHUNKS)
+
+
+def taken(growing: Growing, held: Container[int], last: int | None, number: int, now_us: int) -> Taken:
+    """What to do with chunk `number`; `last` is the number of the last chunk, where that is known."""
+    if number in held:
+        return Taken.TWICE
+    of_use = room(growing, now_us)
+    if number < of_use.start:
+        return Taken.PAST
+    return Taken.TAKEN if number in of_use and (last is None or number <= last) else Taken.AHEAD
+
+
+def ask_from(growing: Growing, held: Container[int], last: int | None, now_us: int) -> int | None:
+    """The chunk to ask from; None when all that is of use has come."""
+    of_use, due = room(growing, now_us), due_number(growing, now_us)
+    stop = of_use.stop if last is None else last + 1
+    missing = next((number for number in range(due, stop) if number not in held), None)
+    if missing is None:
+        missing = next((number for number in range(of_use.start, min(due, stop)) if number not in held), None)
+    return missing
+
+
+def opens_us(growing: Growing) -> int:
+    """When to begin asking; the past: now."""
+    return 0 if growing.said_us is None else growing.said_us - EARLY_US
+
+
+def quiet_us(growing: Growing, number: int, now_us: int, random: float) -> int:
+    """How long a connection asked from `number` may bring nothing from `now_us` on; `random` in [0, 1)."""
+    ready_us = now_us if growing.said_us is None else growing.said_us + (number + 1) * CHUNK_US
+    return max(0, ready_us - now_us) + round(QUIET_US + random * QUIET_SPREAD_US)
+
+
+def open_us(*, slow: bool) -> int:
+    """How long an attempt may take to be answered; `slow`: the one before was let in and was not."""
+    return SLOW_OPEN_US if slow else OPEN_US
+
+
+def rest_us(failures: int, took_us: int, random: float) -> int:
+    """How long to wait after the last of `failures` in a row, which took `took_us`."""
+    gap_us = min(GAP_FIRST_US << min(failures - 1, 10), GAP_MAX_US)
+    return max(0, round(gap_us * (0.5 + random / 2)) - took_us)

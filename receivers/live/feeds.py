@@ -1,0 +1,66 @@
+"""The feeds in force at this node, each fetched as long as it is (does I/O).
+
+The node says with `follow` what is in force, before it gives the sound path cues that name a feed: what
+`decide.of_session` and `decide.of_made` make of its documents, in the node's own time. What is in force no longer is
+left at once, and its chunks are let go.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from broadcast.clock import Clock
+from receivers.fetch import Client
+from receivers.live.buffer import Buffers, ChunkBuffer
+from receivers.live.decide import Growing
+from receivers.live.fetcher import Fetcher
+from receivers.live.places import Places
+from receivers.tasks import end
+
+
+class Feeds:
+    """Fills `buffers`; `open_client` makes the way out for one feed."""
+
+    def __init__(self, buffers: Buffers, clock: Clock, open_client: Callable[[], Client]) -> None:
+        self._buffers = buffers
+        self._clock = clock
+        self._open_client = open_client
+        self._places = Places()
+        self._refused: Counter[str] = Counter()
+        self._changed = asyncio.Event()
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How much came and was not taken, by reason."""
+        return self._refused
+
+    def follow(self, growing: Iterable[Growing]) -> None:
+        """These feeds are in force now, and no others. The same again changes nothing."""
+        if self._buffers.follow({one.feed.id: one for one in growing}):
+            self._changed.set()
+
+    async def run(self) -> None:
+        """For ever."""
+        fetching: dict[ChunkBuffer, asyncio.Task[None]] = {}
+        changed = asyncio.create_task(self._changed.wait(), name="feeds changed")
+        try:
+            while True:
+                running = {task for task in fetching.values() if not task.done()}
+                ended, _ = await asyncio.wait({changed, *running}, return_when=asyncio.FIRST_COMPLETED)
+                for task in ended:
+                    task.result()
+                if changed.done():
+                    self._changed.clear()
+                    changed = asyncio.create_task(self._changed.wait(), name="feeds changed")
+                    wanted = self._buffers.all()
+                    await end([task for buffer, task in fetching.items() if buffer not in wanted])
+                    fetching = {buffer: fetching.get(buffer) or self._fetch(buffer) for buffer in wanted}
+        finally:
+            await end((changed, *fetching.values()))
+
+    def _fetch(self, buffer: ChunkBuffer) -> asyncio.Task[None]:
+        async def fetch() -> None:
+            async with self._open_client() as client:
+                await Fetcher(buffer, client, self._clock, self._places, self._refused).run()
+
+        return asyncio.create_task(fetch(), name=f"feed {buffer.growing.feed.id}")

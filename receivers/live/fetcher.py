@@ -1,0 +1,132 @@
+"""One feed over HTTP into its buffer: one long answer, and a new one whenever that stands still (does I/O).
+
+Rules
+- The transport is not trusted, the feed's key is: each chunk is verified before it is anything. The first bad one ends
+  the connection that brought it, and the feed's next address is asked. So do many
+  that are of no use.
+- The old connection is closed before the new one is opened: two would share what little the link carries.
+- What came and was not taken is counted by reason, what a cache in between may do included.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from http import HTTPStatus
+from random import SystemRandom
+
+from broadcast.clock import US_PER_S, Clock
+from broadcast.wire.chunks import BadChunk, ChunkReader
+from broadcast.wire.enrolment import order_key
+from receivers.fetch import Client
+from receivers.line import Line
+from receivers.live import decide
+from receivers.live.buffer import ChunkBuffer
+from receivers.live.decide import Taken
+from receivers.live.places import Places
+from receivers.opener import NoAnswer, asked
+
+log = logging.getLogger(__name__)
+
+BAD = "chunk_bad_signature"
+PAGE = "chunk_web_page"
+
+
+class Fetcher:
+    """Fills `buffer` from its feed, by `client`; `refused` counts what was not taken."""
+
+    def __init__(
+        self, buffer: ChunkBuffer, client: Client, clock: Clock, places: Places, refused: Counter[str]
+    ) -> None:
+        self._buffer = buffer
+        self._client = client
+        self._clock = clock
+        self._places = places
+        self._refused = refused
+        self._random = SystemRandom()
+        self._failures = 0
+        self._slow = False
+        self._came = False
+
+    async def run(self) -> None:
+        """Until all that is of use has come."""
+        while (number := self._buffer.ask_from(self._clock.now_us())) is not None:
+            early_us = decide.opens_us(self._buffer.growing) - self._clock.now_us()
+            if early_us > 0:
+                await self._clock.sleep(min(early_us / US_PER_S, 1.0))  # it may be moved meanwhile
+                continue
+            begun_us, self._came = self._clock.monotonic_us(), False
+            try:
+                await self._listen(number)
+            except NoAnswer as error:
+                await self._rest(error, self._clock.monotonic_us() - begun_us)
+
+    async def _rest(self, error: NoAnswer, took_us: int) -> None:
+        """After a connection that took `took_us`."""
+        if self._came and took_us >= decide.STEADY_US:
+            self._failures = 0
+        level = logging.DEBUG if self._failures else logging.WARNING
+        log.log(level, "feed %s: %s", self._buffer.growing.feed.id, error)
+        self._failures += 1
+        await self._clock.sleep(decide.rest_us(self._failures, took_us, self._random.random()) / US_PER_S)
+
+    async def _listen(self, number: int) -> None:
+        """One connection, from its opening to its end; NoAnswer when that came too soon."""
+        feed = self._buffer.growing.feed
+        line = self._client.line(self._places.find)
+        url = feed.urls[self._failures % len(feed.urls)]
+        try:
+            await self._open(line, f"{url}?from={number}")
+            reader, useless = ChunkReader(feed.id, order_key(feed.key)), 0
+            while block := await self._next_block(line, number):
+                useless += self._take(reader, block)
+                if useless > decide.USELESS_CHUNKS:
+                    raise NoAnswer(f"{useless} chunks that are of no use")
+                left = self._buffer.ask_from(self._clock.now_us())
+                if left is None:
+                    return
+                number = left
+        finally:
+            line.leave()
+        raise NoAnswer("the answer ended")
+
+    async def _open(self, line: Line, url: str) -> None:
+        limit_s = decide.open_us(slow=self._slow) / US_PER_S
+        try:
+            async with asyncio.timeout(limit_s):
+                answer = await line.open(asked(url, {}), self._client.trust, self._client.proxy)
+        except TimeoutError:
+            self._slow = line.connected
+            self._places.doubt()
+            raise NoAnswer(f"no answer within {limit_s:g} s") from None
+        except NoAnswer:
+            self._places.doubt()
+            raise
+        if answer.status != HTTPStatus.OK:
+            raise NoAnswer(f"answered {answer.status}")
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            self._refused[PAGE] += 1
+            raise NoAnswer("a web page instead of sound; is a sign-in page in between?")
+
+    async def _next_block(self, line: Line, number: int) -> bytes:
+        quiet_us = decide.quiet_us(self._buffer.growing, number, self._clock.now_us(), self._random.random())
+        try:
+            async with asyncio.timeout(quiet_us / US_PER_S):
+                return await line.read_block()
+        except TimeoutError:
+            raise NoAnswer(f"nothing came for {quiet_us / US_PER_S:.1f} s") from None
+
+    def _take(self, reader: ChunkReader, block: bytes) -> int:
+        """Take in bytes; how many chunks in them are of no use. NoAnswer for what the feed's key has not signed."""
+        useless = 0
+        try:
+            for chunk in reader.feed(block):
+                became = self._buffer.put(chunk, self._clock.now_us())
+                if became is Taken.TAKEN:
+                    self._came = True
+                else:
+                    self._refused[became] += 1
+                    useless += 1
+        except BadChunk as error:
+            self._refused[BAD] += 1
+            raise NoAnswer(str(error)) from None
+        return useless

@@ -1,0 +1,102 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broadcast.wire.chunks import CHUNK_US
+from broadcast.wire.documents import Media
+from broadcast.wire.now import Feed, LiveSession
+from receivers.lab.saying import NOON, URL, saying, spoken_at_noon
+from receivers.live import decide
+from receivers.live.decide import Taken
+
+FEED = saying(1).feed(URL)
+WHOLE = decide.of_made(FEED, Media(sha256="0" * 64, size_bytes=1, duration_us=60_000_000), NOON, NOON + 600_000_000)
+PRE_SKIP_US = 6_500
+
+held_numbers = st.sets(st.integers(0, 120))
+moments_us = st.integers(NOON - 60_000_000, NOON + 60_000_000)
+delays_us = st.integers(600_000, 4_000_000)
+
+
+@given(held=held_numbers, now_us=moments_us, delay_us=delays_us, last=st.none() | st.integers(0, 120))
+def test_never_asked_for_is_what_is_late_or_held_nor_anything_after_the_end(
+    held: set[int], now_us: int, delay_us: int, last: int | None
+) -> None:
+    growing = spoken_at_noon(FEED, delay_us)
+    number = decide.ask_from(growing, held, last, now_us)
+    due = decide.due_number(growing, now_us)
+    if number is None:
+        assert last is None or all(missing in held for missing in range(due, last + 1))
+    else:
+        assert number not in held
+        assert number >= due
+        assert last is None or number <= last
+        assert all(between in held for between in range(due, number))
+        assert growing.plays_us + (number + 1) * CHUNK_US - PRE_SKIP_US > now_us
+
+
+@given(held=held_numbers, now_us=moments_us, last=st.none() | st.integers(0, 120))
+def test_of_what_is_kept_whole_the_past_is_asked_for_last(held: set[int], now_us: int, last: int | None) -> None:
+    number, due = decide.ask_from(WHOLE, held, last, now_us), decide.due_number(WHOLE, now_us)
+    stop = 121 if last is None else last + 1
+    if number is None:
+        assert last is not None
+        assert held >= set(range(last + 1))
+    elif number < due:
+        assert held >= set(range(due, stop))
+        assert number == min(set(range(due)) - held)
+
+
+@given(held=held_numbers, number=st.integers(0, 5_000), now_us=moments_us, delay_us=delays_us)
+def test_what_is_taken_is_fresh_not_past_and_within_bounds(
+    held: set[int], number: int, now_us: int, delay_us: int
+) -> None:
+    growing = spoken_at_noon(FEED, delay_us)
+    became, due = decide.taken(growing, held, None, number, now_us), decide.due_number(growing, now_us)
+    expected = Taken.TWICE if number in held else Taken.PAST if number < due else Taken.TAKEN
+    ahead_us = (number - due) * CHUNK_US
+    if became is Taken.AHEAD:
+        assert expected is Taken.TAKEN
+        assert ahead_us > delay_us
+    else:
+        assert became is expected
+        assert became is not Taken.TAKEN or ahead_us <= delay_us + 5_000_000
+
+
+def test_a_chunk_is_past_when_its_last_sample_is() -> None:
+    growing = spoken_at_noon(FEED)
+    ends_us = growing.plays_us + CHUNK_US - PRE_SKIP_US
+    assert decide.taken(growing, (), None, 0, ends_us - 1) is Taken.TAKEN
+    assert decide.taken(growing, (), None, 0, ends_us) is Taken.PAST
+
+
+def test_a_session_is_heard_its_delay_after_it_is_said() -> None:
+    session = LiveSession(feed=FEED, start_us=NOON, until_us=NOON + 60_000_000, delay_us=1_500_000, frames=48_000)
+    growing = decide.of_session(session)
+    assert (growing.said_us, growing.plays_us, growing.frames) == (NOON, NOON + 1_500_000, 48_000)
+    assert WHOLE.frames == 60 * 48_000
+
+
+@given(random=st.floats(0, 1, exclude_max=True), number=st.integers(0, 100), now_us=moments_us)
+def test_the_watchdog_waits_for_what_is_not_said_yet_and_a_second_and_a_bit(
+    random: float, number: int, now_us: int
+) -> None:
+    growing = spoken_at_noon(FEED)
+    waits_us = decide.quiet_us(growing, number, now_us, random) - max(0, NOON + (number + 1) * CHUNK_US - now_us)
+    assert 1_000_000 <= waits_us <= 1_500_000
+    assert 1_000_000 <= decide.quiet_us(WHOLE, number, now_us, random) <= 1_500_000
+
+
+@given(random=st.floats(0, 1, exclude_max=True), took_us=st.integers(0, 3_000_000))
+def test_attempts_keep_apart_and_never_long(random: float, took_us: int) -> None:
+    apart_us = [took_us + decide.rest_us(failures, took_us, random) for failures in range(1, 12)]
+    assert apart_us == sorted(apart_us)
+    assert apart_us[0] <= max(100_000, took_us)
+    assert max(500_000, took_us) <= apart_us[-1] <= max(1_600_000, took_us)
+
+
+def test_a_slow_link_is_given_more_time() -> None:
+    assert decide.open_us(slow=True) > decide.open_us(slow=False)
+
+
+def test_a_feed_says_its_place() -> None:
+    assert Feed(id="f1", key=FEED.key, urls=FEED.urls) == FEED
