@@ -21,6 +21,7 @@ TAGS = [
     {"name": "speech", "description": "Voices, and how a text will be read."},
     {"name": "broadcasts", "description": "Announcements placed in time and zones, and their approval."},
     {"name": "timeline", "description": "What sounds where and when, and what became of it."},
+    {"name": "bank", "description": "Sirens and messages that every receiver holds ahead of time, and their drills."},
     {"name": "zones", "description": "Places, their settings, and what holds in them."},
     {"name": "groups", "description": "Free sets of zones."},
     {"name": "holidays", "description": "Days on which broadcasts that skip them are silent."},

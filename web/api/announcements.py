@@ -223,7 +223,7 @@ async def upload_announcement(
     """An announcement from a sound file: anything that ffmpeg decodes, up to 2 hours or 200 MB."""
     _refuse_without_right(actor.zones_for(Action.ANNOUNCEMENT_EDIT, now))
     received = await receive(request)
-    new = _checked(NewUpload, nested(received.fields))
+    new = checked(NewUpload, nested(received.fields))
 
     def store() -> AnnouncementOut:
         with centre.store.reading() as db:
@@ -260,7 +260,7 @@ async def upload_recording(
     """Another language of an announcement, from a sound file."""
     _refuse_without_right(actor.zones_for(Action.ANNOUNCEMENT_EDIT, now))
     received = await receive(request)
-    asked = _checked(SoundRecording, nested(received.fields))
+    asked = checked(SoundRecording, nested(received.fields))
 
     def store() -> AnnouncementOut:
         with centre.store.reading() as db:
@@ -281,7 +281,7 @@ def listen(recording_id: str, db: ReadDb, actor: CurrentActor, now: Now, centre:
     """What will be heard: Opus in Ogg; with Range."""
     recording = service.listenable(db, actor, now, recording_id)
     media, sha256 = producer_of(centre).media, _produced(recording)
-    return _file(media.path(sha256), "audio/ogg", sha256)
+    return sound_file(media.path(sha256), "audio/ogg", sha256)
 
 
 @router.get("/recordings/{recording_id}/audio.mp3", response_class=FileResponse)
@@ -300,7 +300,7 @@ async def listen_as_mp3(recording_id: str, actor: CurrentActor, now: Now, centre
         raise NotFound("sound_missing", _SOUND_MISSING) from None
     except RenditionFailedError as failed:
         raise Conflict("no_mp3", "No MP3 could be made of this recording. Listen to it in another browser.") from failed
-    return _file(made, "audio/mpeg", f"{sha256}-mp3")
+    return sound_file(made, "audio/mpeg", f"{sha256}-mp3")
 
 
 @router.get("/recordings/{recording_id}/original", response_class=FileResponse)
@@ -313,7 +313,7 @@ def listen_to_original(recording_id: str, db: ReadDb, actor: CurrentActor, now: 
     path = producer_of(centre).originals.path(sha256)
     name = recording.original_name or "recording"
     kind = PLAYABLE.get(Path(name).suffix.lower())
-    return _file(path, kind or "application/octet-stream", sha256, name=name, inline=kind is not None)
+    return sound_file(path, kind or "application/octet-stream", sha256, name=name, inline=kind is not None)
 
 
 @router.get("/voices", tags=["speech"])
@@ -349,7 +349,7 @@ def _produced(recording: Recording) -> str:
     return recording.sha256
 
 
-def _file(path: Path, media_type: str, tag: str, *, name: str | None = None, inline: bool = True) -> FileResponse:
+def sound_file(path: Path, media_type: str, tag: str, *, name: str | None = None, inline: bool = True) -> FileResponse:
     if not path.is_file():
         raise NotFound("sound_missing", _SOUND_MISSING)
     return FileResponse(
@@ -367,7 +367,7 @@ def _refuse_without_right(zone_ids: tuple[str, ...]) -> None:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
 
 
-def _checked(model: type[ModelT], fields: dict[str, Any]) -> ModelT:
+def checked(model: type[ModelT], fields: dict[str, Any]) -> ModelT:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
