@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +29,7 @@ from broadcast.wire import topics
 from scheduler.changes import Changes
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import RENEW_BEFORE, Draft, Sealed, renewed
+from scheduler.store.alone import alone
 from scheduler.store.engine import Store
 from scheduler.store.patience import is_away, outlast
 
@@ -188,17 +189,16 @@ class Publisher:
             return outbox.unpublished(db, BATCH)
 
     def _confirm(self, done: list[tuple[str, int]]) -> int:
-        """Times of batches always grow, also when the clock is set back."""
         with self._store.writing() as db:
-            newest = outbox.newest_published(db)
-            now = self._clock.now()
-            at = now if newest is None else max(now, newest + timedelta(microseconds=1))
-            outbox.confirm(db, done, at)
-            return to_us(at)
+            return to_us(outbox.confirm(db, done, self._clock.now()))
 
 
 def _keep(db: Session, built: _Built) -> None:
-    """Keep it, unless it changed again since it was built: then the next round sees that."""
+    """Keep it, unless it changed or was made by another since it was built: then the next round sees that."""
+    alone(db, built.topic)
+    last = outbox.last(db, built.topic)
+    if built.sealed is not None and last is not None and last.number >= built.sealed.number:
+        return
     if not outbox.settle(db, built.topic, built.since):
         return
     if built.sealed is not None:

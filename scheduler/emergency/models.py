@@ -12,7 +12,7 @@ from scheduler.store.types import Json, UtcDateTime, word_of
 
 
 class EmergencyOrder(SQLModel, table=True):
-    """`parts` are as in `OrderIn`, texts as they are spoken. Nothing of it is ever edited: another is asked for instead.
+    """`parts` are as in `OrderIn`, texts as they are spoken. None is ever edited: another is asked for instead.
 
     `state` is one of `scheduler.emergency.life`'s. Asked, it is confirmed before `lapses_at`. It sounds until
     `until_at`, or for `minutes` once it begins. `zone_path` is the path of the zone that all its targets lie in, None

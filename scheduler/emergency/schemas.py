@@ -154,9 +154,9 @@ class OrderOut(BaseModel):
     reason: str
     second_person: SecondPerson
     author_id: Id | None
-    author_name: str | None = Field(examples=["Nguyễn Thị Lan"])
-    confirmer_name: str | None
-    ender_name: str | None
+    author_name: str | None = Field(None, examples=["Nguyễn Thị Lan"])
+    confirmer_name: str | None = None
+    ender_name: str | None = None
     corrects_id: Id | None
     corrected_by: list[Id] = []
     asked_at: datetime
@@ -166,7 +166,7 @@ class OrderOut(BaseModel):
     ended_at: datetime | None
     delivered: bool
     word: str = Field(examples=["KHẨN CẤP"])
-    code_needed: bool
+    code_needed: bool = False
     version: int
     possible: list[Event | Literal["correct"]]
 

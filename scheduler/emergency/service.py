@@ -1,66 +1,50 @@
-"""What people do with emergencies and drills. Each function is part of one transaction and checks the right to it first.
+"""What people do with emergencies and drills. Each function is part of one transaction and checks the right first.
 
-Whoever calls one that changes what sounds then awaits `sender.Urgent.send` with the zones concerned.
+Whoever calls one that changes what sounds then has the `now` documents of its zones sent (`sender.Urgent`); the topics
+are marked as well, so that the publisher sends what this process could not.
 """
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session
 
+from broadcast.clock import to_us
+from broadcast.wire import topics
 from broadcast.wire.now import Purpose
-from scheduler.emergency.life import State
-from scheduler.emergency.schemas import (
-    ConfirmIn,
-    CorrectIn,
-    CorrectOut,
-    OrderIn,
-    OrderOut,
-    OrderPage,
-    StopIn,
-    StopOut,
-    WhoHeard,
-)
+from scheduler.bank import naming
+from scheduler.emergency import asking, repository, views
+from scheduler.emergency.life import Event, NotPossible, State, step
+from scheduler.emergency.models import EmergencyOrder
+from scheduler.emergency.rights import ISSUE, alone, may_see, may_withdraw, require_everywhere
+from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, CorrectOut, OrderIn, OrderOut, OrderPage
+from scheduler.emergency.views import Held
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooMany
+from scheduler.fleet.outbox import mark_dirty
+from scheduler.people import audit
+from scheduler.people import repository as people
 from scheduler.people.actor import Actor
+from scheduler.people.signin import NotSignedIn, use_code
+from scheduler.rights import Action
+from scheduler.store.alone import alone as one_at_a_time
+from scheduler.store.types import new_id
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.models import SecondPerson
 
-
-def ask(db: Session, actor: Actor, now: datetime, purpose: Purpose, draft: OrderIn) -> OrderOut:
-    """Ask for an order; nothing sounds before it is confirmed."""
-    raise NotImplementedError
-
-
-def confirm(
-    db: Session, actor: Actor, now: datetime, order_id: str, asked: ConfirmIn, *, purpose: Purpose, version: int
-) -> OrderOut:
-    """Let it sound; `version` is what the confirmer looked at."""
-    raise NotImplementedError
-
-
-def withdraw(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose) -> OrderOut:
-    """Take back what was asked for and not confirmed."""
-    raise NotImplementedError
-
-
-def cancel(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose) -> OrderOut:
-    """Silence it everywhere; one person is enough."""
-    raise NotImplementedError
-
-
-def correct(
-    db: Session, actor: Actor, now: datetime, order_id: str, asked: CorrectIn, *, purpose: Purpose
-) -> CorrectOut:
-    """Silence it and say so to the same zones, in one act; one person is enough."""
-    raise NotImplementedError
-
-
-def stop_all(db: Session, actor: Actor, now: datetime, asked: StopIn) -> StopOut:
-    """Silence whatever sounds in the zones and below."""
-    raise NotImplementedError
+LEAST_LEAD_US = 700_000
+"""From the order to its first sample: what it takes to reach the last receiver."""
+AFTER_AMPLIFIER_US = 300_000
+US_PER_MS = 1000
+MAX_ASKED = 10
+WINDOW = timedelta(minutes=15)
+NAMES = {Purpose.REAL: "emergency", Purpose.DRILL: "drill", Purpose.TEST: "rehearsal"}
+_NO_SUCH = "There is no such thing, or it is not in your area."
 
 
 def get(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose | None = None) -> OrderOut:
     """One order; with `purpose`, NotFound if it is for another."""
-    raise NotImplementedError
+    return views.shown(db, actor, now, [readable(db, actor, now, order_id, purpose=purpose).row])[0]
 
 
 def index(
@@ -73,10 +57,233 @@ def index(
     before: str | None = None,
     limit: int = 50,
 ) -> OrderPage:
-    """The orders that the actor sees, newest first; `before` is the last page's `next`."""
-    raise NotImplementedError
+    """The orders that the actor sees, newest first; `before` is the last page's `next`.
+
+    A page may hold fewer than `limit`: what is only asked for is seen by those who could let it sound.
+    """
+    own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
+    above = {zone_id for path in own for zone_id in zone_sql.ids_of(path)}
+    rows = repository.page(
+        db, own, above, actor.user_id, purpose=purpose, states=states, before=before, limit=limit + 1
+    )
+    placed = repository.targets(db, [row.id for row in rows])
+    seen = [row for row in rows[:limit] if may_see(actor, row, Held(row, placed[row.id]).paths, own, now)]
+    following = rows[limit - 1].id if len(rows) > limit else None
+    return OrderPage(items=views.shown(db, actor, now, seen), next=following)
 
 
-def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHeard:
-    """What became of it at each receiver, by village."""
-    raise NotImplementedError
+def readable(
+    db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose | None = None, lock: bool = False
+) -> Held:
+    """The order if the actor sees it and it is for `purpose`; else NotFound."""
+    row = repository.get(db, order_id, lock=lock)
+    if row is None or purpose not in (None, row.purpose):
+        raise NotFound("not_found", _NO_SUCH)
+    held = Held(row, repository.targets(db, [order_id])[order_id])
+    seen = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
+    if not may_see(actor, row, [zone.path for _target, zone in held.placed], seen, now):
+        raise NotFound("not_found", _NO_SUCH)
+    return held
+
+
+def ask(db: Session, actor: Actor, now: datetime, purpose: Purpose, draft: OrderIn) -> OrderOut:
+    """Ask for an order; nothing sounds before it is confirmed."""
+    one_at_a_time(db, f"asking:{actor.user_id}")
+    asked = repository.asked_since(db, actor.user_id, now - WINDOW)
+    if len(asked) >= MAX_ASKED:
+        wait_s = max(1, round((asked[-MAX_ASKED] + WINDOW - now).total_seconds()))
+        message = "You have asked for %(count)s in the last minutes. Try again in %(wait_s)s seconds."
+        raise TooMany("too_many_asked", message, retry_after_s=wait_s, count=len(asked), wait_s=wait_s)
+    row = asking.make(db, actor, now, purpose, draft)
+    held = Held(row, repository.targets(db, [row.id])[row.id])
+    _note(db, actor, now, held, "ask", parts=_said(row), reason=row.reason)
+    return views.shown(db, actor, now, [row])[0]
+
+
+def confirm(
+    db: Session, actor: Actor, now: datetime, order_id: str, asked: ConfirmIn, *, purpose: Purpose, version: int
+) -> OrderOut:
+    """Let it sound; `version` is what the confirmer looked at."""
+    held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
+    row = held.row
+    _check_person(db, actor, now, held)
+    if version != row.version:
+        raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
+    _step(row, Event.CONFIRM, now)
+    if " ".join(asked.word.split()).upper() != WORDS[purpose]:
+        raise Invalid("wrong_word", "Type %(word)s to let it sound.", field="word", word=WORDS[purpose])
+    _prove(db, actor, now, row, asked.code)
+    row.confirmer_id = actor.user_id
+    _issue(db, now, held)
+    return _done(db, actor, now, held, "confirm")
+
+
+def withdraw(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose) -> OrderOut:
+    """Take back what was asked for and not confirmed."""
+    held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
+    if not may_withdraw(actor, held.row, held.paths, now):
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
+    _step(held.row, Event.WITHDRAW, now)
+    held.row.ended_at, held.row.ender_id = now, actor.user_id or None
+    return _done(db, actor, now, held, "withdraw")
+
+
+def cancel(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose) -> OrderOut:
+    """Silence it everywhere; one person is enough."""
+    held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
+    require_everywhere(actor, ISSUE[purpose], held.paths, now)
+    _step(held.row, Event.CANCEL, now)
+    _end(actor, now, held)
+    return _done(db, actor, now, held, "cancel")
+
+
+def correct(
+    db: Session, actor: Actor, now: datetime, order_id: str, asked: CorrectIn, *, purpose: Purpose
+) -> CorrectOut:
+    """Silence it and say so to the same zones, in one act; one person is enough."""
+    held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
+    row, zones = held.row, held.zones
+    require_everywhere(actor, ISSUE[purpose], held.paths, now)
+    if not views.correctable(row, now):
+        raise Conflict("not_correctable", "This did not sound in the last day, so there is nothing to correct.")
+    name = asked.bank_id.rpartition(".")[0].removeprefix(naming.DRILL)
+    if name not in naming.CORRECTIONS:
+        raise Invalid("no_correction", "Choose one of the bank's corrections.", field="bank_id")
+    asking.check_bank(db, asked.bank_id, purpose)
+    groups = {target.zone_id: target.group_id for target, _zone in held.placed}
+    if views.state_now(row, now) is State.ISSUED:
+        row.state = step(State.ISSUED, Event.CANCEL)
+        _end(actor, now, held)
+        row.version += 1
+    said = EmergencyOrder(
+        id=new_id(now), purpose=purpose, state=State.ASKED, zone_path=row.zone_path,
+        parts=[{"kind": "bank", "id": asked.bank_id}], every_s=asked.every_s, minutes=asked.minutes,
+        reason=" ".join(asked.reason.split()), author_id=actor.user_id or None, corrects_id=row.id,
+        asked_at=now, lapses_at=now,
+    )  # fmt: skip
+    asking.add(db, said, [(zone.id, groups[zone.id]) for zone in zones])
+    said.state = step(State.ASKED, Event.CONFIRM)
+    correction = Held(said, repository.targets(db, [said.id])[said.id])
+    _issue(db, now, correction)
+    mark_dirty(db, (topics.now(zone.id) for zone in zones), now)
+    detail = {"correction": said.id, "parts": _said(said), "reason": said.reason}
+    _note(db, actor, now, held, "correct", **detail)
+    cancelled, made = views.shown(db, actor, now, [row, said])
+    return CorrectOut(cancelled=cancelled, correction=made)
+
+
+def rehearse(
+    db: Session, now: datetime, *, zone_ids: Collection[str], bank_ids: Collection[str], minutes: int, reason: str
+) -> EmergencyOrder:
+    """A test that the machine itself issues: of nothing but messages for tests, which obey quiet hours."""
+    for bank_id in bank_ids:
+        asking.check_bank(db, bank_id, Purpose.TEST)
+    zones = zone_sql.zones(db, zone_ids)
+    row = EmergencyOrder(
+        id=new_id(now), purpose=Purpose.TEST, state=State.ISSUED,
+        zone_path=asking.common_path([zone.path for zone in zones.values()]),
+        parts=[{"kind": "bank", "id": bank_id} for bank_id in bank_ids], minutes=minutes, reason=reason,
+        asked_at=now, lapses_at=now,
+    )  # fmt: skip
+    asking.add(db, row, [(zone_id, None) for zone_id in sorted(zones)])
+    _issue(db, now, Held(row, repository.targets(db, [row.id])[row.id]))
+    mark_dirty(db, map(topics.now, zones), now)
+    return row
+
+
+def may_speak(db: Session, actor: Actor, now: datetime, order_id: str) -> Held | None:
+    """The order in force that lets `actor` speak live, if it is theirs; None if there is none."""
+    row = repository.get(db, order_id)
+    live = row is not None and any(part["kind"] == "live" for part in row.parts)
+    if row is None or not live or views.state_now(row, now) is not State.ISSUED or row.author_id != actor.user_id:
+        return None
+    return Held(row, repository.targets(db, [order_id])[order_id])
+
+
+def tick(db: Session, now: datetime) -> tuple[str, ...]:
+    """Note what time has ended; the words for those who watch."""
+    rows = repository.due(db, now)
+    for row in rows:
+        event = Event.LAPSE if row.state == State.ASKED else Event.FINISH
+        row.state = step(State(row.state), event)
+        row.ended_at = row.lapses_at if event is Event.LAPSE else row.until_at
+        row.version += 1
+        if event is Event.FINISH:
+            zone_ids = (target.zone_id for target, _zone in repository.targets(db, [row.id])[row.id])
+            mark_dirty(db, map(topics.now, zone_ids), now)
+    return tuple(f"emergency:{row.id}" for row in rows)
+
+
+def _check_person(db: Session, actor: Actor, now: datetime, held: Held) -> None:
+    """Return if this person could let it sound; else Forbidden."""
+    row = held.row
+    if not alone(row, actor):
+        require_everywhere(actor, Action.EMERGENCY_CONFIRM, held.paths, now)
+        return
+    require_everywhere(actor, ISSUE[row.purpose], held.paths, now)
+    if views.mode_of(db, held.zones) is not SecondPerson.SECOND_FACTOR:
+        raise Forbidden("own_order", "You asked for this yourself. Another person has to let it sound.")
+
+
+def _prove(db: Session, actor: Actor, now: datetime, row: EmergencyOrder, code: str) -> None:
+    """Take the code of the second factor from whoever has one, comes by a token, or confirms alone; else refuse."""
+    user = people.user(db, actor.user_id, lock=True)
+    if user is None or not user.totp_confirmed:
+        if alone(row, actor) or actor.scope is not None:
+            message = "This takes a second factor, and you have none. Set it up on your account page."
+            raise Forbidden("second_factor_needed", message)
+        return
+    if not code.strip():
+        raise NotSignedIn("code_needed", "Type the six figures that your telephone shows.", field="code")
+    use_code(db, user, code, now)
+
+
+def _step(row: EmergencyOrder, event: Event, now: datetime) -> None:
+    state = views.state_now(row, now)
+    if state is State.EXPIRED:
+        raise NotPossible("lapsed", "Nobody confirmed this in time. Ask for it again.")
+    row.state = step(state, event)
+
+
+def _issue(db: Session, now: datetime, held: Held) -> None:
+    """Settle when it begins and ends."""
+    row = held.row
+    lead_us = repository.largest_lead_ms(db, held.paths) * US_PER_MS + AFTER_AMPLIFIER_US
+    row.issued_at, row.start_us = now, to_us(now) + max(LEAST_LEAD_US, lead_us)
+    row.until_at = row.until_at or now + timedelta(minutes=row.minutes or asking.MINUTES)
+    if row.until_at <= now + timedelta(microseconds=lead_us):
+        raise Conflict("end_passed", "The time until which it should sound is over. Ask for it again.")
+
+
+def _end(actor: Actor, now: datetime, held: Held) -> None:
+    row = held.row
+    row.ended_at, row.ender_id = now, actor.user_id or None
+    for target, _zone in held.placed:
+        target.ended_at = target.ended_at or now
+
+
+def _said(row: EmergencyOrder) -> list[str]:
+    return [str(part.get("id") or part.get("text") or part["kind"])[:200] for part in row.parts]
+
+
+def _note(db: Session, actor: Actor, now: datetime, held: Held, what: str, **detail: Any) -> None:
+    row = held.row
+    where = _names(zone.name for _target, zone in held.placed)
+    subject = f"order:{row.id}"
+    audit.record(
+        db, actor, now, f"{NAMES[row.purpose]}.{what}", subject, zone_path=row.zone_path, where=where, **detail
+    )
+
+
+def _names(names: Iterable[str]) -> list[str]:
+    return list(names)[:50]
+
+
+def _done(db: Session, actor: Actor, now: datetime, held: Held, what: str) -> OrderOut:
+    """Count the version, have receivers told, note it in the audit record, and show the outcome."""
+    held.row.version += 1
+    db.add(held.row)
+    db.flush()
+    mark_dirty(db, (topics.now(zone.id) for _target, zone in held.placed), now)
+    _note(db, actor, now, held, what, state=held.row.state, parts=_said(held.row))
+    return views.shown(db, actor, now, [held.row])[0]

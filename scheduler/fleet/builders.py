@@ -10,6 +10,7 @@ from broadcast.wire.documents import Amplifier, LocalMessage, Media, Programme, 
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.bank.document import bank
 from scheduler.broadcasts.planning import programme_for
+from scheduler.emergency.document import now_document
 from scheduler.fleet import repository
 from scheduler.fleet.documents import Draft
 from scheduler.fleet.models import Receiver
@@ -89,4 +90,4 @@ def _media(recording: Recording | None) -> Media | None:
     )
 
 
-BUILDERS = {"programme": programme, "settings": receiver_settings, "bank": bank}
+BUILDERS = {"programme": programme, "settings": receiver_settings, "bank": bank, "now": now_document}

@@ -3,6 +3,8 @@
 Rules
 - A document is good from its making to the start of the local day, eight days on: seven days and the rest of today.
 - It is made anew when its content changed, and each local day.
+- One whose content ends sooner is good until SOON after that end, and is not made anew before: who kept it cannot
+  bring it back later, also with a clock that was set back.
 - Its number is the second of its making, or one more than its last where that is greater: so it grows even when the
   database was put back from a backup that knows nothing of the last numbers.
 """
@@ -22,16 +24,21 @@ from broadcast.wire.trust import seal
 
 LIFE_DAYS = 8
 RENEW_BEFORE = timedelta(days=7)
+SOON = timedelta(minutes=10)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 _encoder = msgspec.json.Encoder()
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """What a document shall say, with whatever number and times, and in whose time zone its days begin."""
+    """What a document shall say, with whatever number and times, and in whose time zone its days begin.
+
+    `ends_at` is when nothing of it holds any more, None where that is never.
+    """
 
     document: SignedDocument
     timezone: str
+    ends_at: datetime | None = None
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -56,13 +63,20 @@ class Last(msgspec.Struct, frozen=True):
 def renewed(draft: Draft, last: Last | None, key: Ed25519PrivateKey, now: datetime) -> Sealed | None:
     """The next document of a topic, or None where the last one still says the same and holds long enough."""
     content = digest(draft.document)
-    if last is not None and last.content_sha256 == content and last.expires_at - RENEW_BEFORE > now:
+    if last is not None and last.content_sha256 == content and _holds(draft, last, now):
         return None
     number = max(to_us(now) // US_PER_S, last.number + 1 if last is not None else 1)
-    expires_at = expiry(draft.timezone, now)
+    expires_at = draft.ends_at + SOON if draft.ends_at is not None else expiry(draft.timezone, now)
     document = replace(draft.document, number=number, issued_us=to_us(now), expires_us=to_us(expires_at))
     jws, left_out = _fitting(document, key)
     return Sealed(number, content, jws, now, expires_at, left_out)
+
+
+def _holds(draft: Draft, last: Last, now: datetime) -> bool:
+    """Whether a document that says the same need not be made anew."""
+    if draft.ends_at is not None:
+        return last.expires_at == draft.ends_at + SOON
+    return last.expires_at - RENEW_BEFORE > now
 
 
 def digest(document: SignedDocument) -> str:

@@ -5,7 +5,7 @@ a dirty row goes in the transaction that stores its document, and a document is 
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -60,7 +60,7 @@ def settle(db: Session, topic: str, since: datetime) -> bool:
 
 def last(db: Session, topic: str) -> Last | None:
     """What is kept of a topic's document."""
-    row = db.get(IssuedDocument, topic)
+    row = db.get(IssuedDocument, topic, populate_existing=True)
     return Last(row.number, row.content_sha256, row.expires_at) if row is not None else None
 
 
@@ -102,12 +102,19 @@ def backlog(db: Session) -> int:
     return db.exec(waiting).one() + db.exec(select(func.count()).select_from(DirtyTopic)).one()
 
 
-def confirm(db: Session, published: Iterable[tuple[str, int]], now: datetime) -> None:
-    """The broker has these (topic, number); a newer number of a topic stays unpublished."""
+def confirm(db: Session, published: Iterable[tuple[str, int]], now: datetime) -> datetime:
+    """The broker has these (topic, number), and when: such times always grow, also when the clock is set back.
+
+    Where a newer number was made meanwhile it is published again, whoever published it: the older one may have come
+    to the broker after it.
+    """
+    newest = newest_published(db)
+    at = now if newest is None else max(now, newest + timedelta(microseconds=1))
     for topic, number in published:
         row = db.get(IssuedDocument, topic)
-        if row is not None and row.number == number:
-            row.published_at, row.published_number = now, number
+        if row is not None and row.number >= number:
+            row.published_at, row.published_number = at, number if row.number == number else None
+    return at
 
 
 def newest_published(db: Session) -> datetime | None:

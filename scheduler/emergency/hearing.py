@@ -1,0 +1,127 @@
+"""Who heard an order: what each receiver said of it, by village, and whom to telephone for the rest."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from broadcast.clock import from_us
+from broadcast.wire.documents import OrderProgress
+from scheduler.emergency import repository, service
+from scheduler.emergency.models import OrderProgressRow
+from scheduler.emergency.schemas import Contact, Hearing, ReceiverHearing, VillageHearing, WhoHeard
+from scheduler.fleet.models import Receiver
+from scheduler.people.actor import Actor
+from scheduler.rights import Action
+from scheduler.zones.models import Zone
+from scheduler.zones.views import zone_views
+
+MOST_CONTACTS = 20
+
+
+def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHeard:
+    """What became of it at each receiver that the actor sees, by village."""
+    held = service.readable(db, actor, now, order_id)
+    said = repository.progress(db, order_id)
+    paths = [zone.path for _target, zone in held.placed]
+    found = [
+        (receiver, zone)
+        for receiver, zone in repository.receivers(db, paths)
+        if actor.may(Action.RECEIVER_READ, zone.path, now)
+    ]
+    by_zone: dict[str, list[ReceiverHearing]] = defaultdict(list)
+    for receiver, zone in found:
+        by_zone[zone.id].append(hearing(receiver, said.get(receiver.id)))
+    counts = Counter(one.state for heard in by_zone.values() for one in heard)
+    zones = {zone.id: zone for _receiver, zone in found}
+    return WhoHeard(
+        order_id=order_id,
+        at=now,
+        counts={state: counts[state] for state in Hearing},
+        villages=_villages(db, now, by_zone, list(zones.values())),
+    )
+
+
+def hearing(receiver: Receiver, said: OrderProgressRow | None) -> ReceiverHearing:
+    """How far an order has come at one receiver."""
+    shown = ReceiverHearing(
+        receiver_id=receiver.id,
+        name=receiver.name,
+        zone_id=receiver.zone_id,
+        state=_state(receiver, said),
+        seen_at=receiver.seen_at,
+    )
+    if said is None:
+        return shown
+    kept = ("received_at", "sounding_at", "ended_at", "level_dbfs", "microphone", "reason")
+    return shown.model_copy(update={name: getattr(said, name) for name in kept})
+
+
+def merged(db: Session, said: Mapping[str, Sequence[OrderProgress]], now: datetime) -> set[str]:
+    """Keep what receivers say of orders and live sessions; the ids of those of which something new was said."""
+    ids = {progress.id for orders in said.values() for progress in orders}
+    if not ids:
+        return set()
+    known = {(row.order_id, row.receiver_id): row for row in repository.progress_of(db, said.keys(), ids)}
+    changed: set[str] = set()
+    for receiver_id, orders in said.items():
+        for progress in orders:
+            values = _values(progress)
+            row = known.get((progress.id, receiver_id))
+            if row is None:
+                row = OrderProgressRow(order_id=progress.id, receiver_id=receiver_id, told_at=now, **values)
+                known[progress.id, receiver_id] = row
+            elif all(getattr(row, name) == value for name, value in values.items()):
+                continue
+            for name, value in values.items():
+                setattr(row, name, value)
+            row.told_at = now
+            db.add(row)
+            changed.add(progress.id)
+    return changed
+
+
+def _values(progress: OrderProgress) -> dict[str, Any]:
+    return {
+        "received_at": from_us(progress.received_us),
+        "sounding_at": from_us(progress.sounding_us) if progress.sounding_us is not None else None,
+        "ended_at": from_us(progress.ended_us) if progress.ended_us is not None else None,
+        "level_dbfs": progress.level_dbfs,
+        "microphone": progress.heard.verdict.value if progress.heard is not None else None,
+        "reason": progress.reason,
+    }
+
+
+def _state(receiver: Receiver, said: OrderProgressRow | None) -> Hearing:
+    """A microphone that heard nothing says more than a device that took the samples."""
+    if said is None:
+        return Hearing.SENT if receiver.online else Hearing.UNREACHABLE
+    if said.microphone == "not_heard":
+        return Hearing.FAILED
+    if said.sounding_at is not None:
+        return Hearing.HEARD if said.ended_at is not None else Hearing.PLAYING
+    return Hearing.FAILED if said.reason else Hearing.RECEIVED
+
+
+def _villages(
+    db: Session, now: datetime, by_zone: Mapping[str, list[ReceiverHearing]], zones: list[Zone]
+) -> list[VillageHearing]:
+    sounded = (Hearing.HEARD, Hearing.PLAYING)
+    heard = {zone_id: sum(one.state in sounded for one in rows) for zone_id, rows in by_zone.items()}
+    silent = [zone_id for zone_id, rows in by_zone.items() if heard[zone_id] < len(rows)]
+    people = repository.contacts(db, silent, now)
+    return [
+        VillageHearing(
+            zone_id=view.id,
+            name=view.name,
+            place=view.place,
+            heard=heard[view.id],
+            total=len(by_zone[view.id]),
+            call=heard[view.id] < len(by_zone[view.id]),
+            receivers=by_zone[view.id],
+            contacts=[Contact(name=user.name, phone=user.phone) for user in people.get(view.id, [])[:MOST_CONTACTS]],
+        )
+        for view in zone_views(db, zones)
+    ]

@@ -1,0 +1,168 @@
+"""Orders as people see them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from broadcast.clock import from_us
+from scheduler.announcements.models import RecordingState
+from scheduler.bank import repository as bank
+from scheduler.emergency import repository
+from scheduler.emergency.life import Event, State
+from scheduler.emergency.models import EmergencyOrder, OrderSound
+from scheduler.emergency.repository import Placed
+from scheduler.emergency.rights import ISSUE, alone, steps_for, strictest
+from scheduler.emergency.schemas import WORDS, OrderOut, OrderTargetOut, PartOut
+from scheduler.people import repository as people
+from scheduler.people.actor import Actor
+from scheduler.zones.models import SecondPerson, Zone
+from scheduler.zones.rules import effective
+from scheduler.zones.views import zone_views
+
+CORRECTED_FOR = timedelta(hours=24)
+"""So long after it began an order can still be corrected."""
+TITLE_LETTERS = 60
+_STATES = {RecordingState.READY: "ready", RecordingState.FAILED: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An order with where it sounds."""
+
+    row: EmergencyOrder
+    placed: Sequence[Placed]
+
+    @property
+    def zones(self) -> list[Zone]:
+        """Where it was not taken back; everywhere it was aimed at once that is nowhere."""
+        return [zone for target, zone in self.placed if target.ended_at is None] or [zone for _t, zone in self.placed]
+
+    @property
+    def paths(self) -> list[str]:
+        return [zone.path for zone in self.zones]
+
+
+def state_now(row: EmergencyOrder, now: datetime) -> State:
+    """Its state, also where nobody has noted yet what time did to it."""
+    state = State(row.state)
+    if state is State.ASKED and now >= row.lapses_at:
+        return State.EXPIRED
+    if state is State.ISSUED and row.until_at is not None and now >= row.until_at:
+        return State.OVER
+    return state
+
+
+def mode_of(db: Session, zones: Iterable[Zone]) -> SecondPerson:
+    """Who must let an order for these zones sound."""
+    return strictest(effective(db, zone.path).second_person for zone in zones)
+
+
+def shown(db: Session, actor: Actor, now: datetime, rows: Sequence[EmergencyOrder]) -> list[OrderOut]:
+    """Each order with what `actor` may do with it."""
+    ids = [row.id for row in rows]
+    placed, sounds, corrections = (
+        repository.targets(db, ids),
+        repository.sounds(db, ids),
+        repository.corrections(db, ids),
+    )
+    names = people.names_of(db, {i for row in rows for i in (row.author_id, row.confirmer_id, row.ender_id) if i})
+    user = people.user(db, actor.user_id) if actor.user_id else None
+    found = []
+    for row in rows:
+        made = _order(db, actor, now, Held(row, placed[row.id]), sounds[row.id])
+        made.corrected_by = corrections[row.id]
+        made.author_name = names.get(row.author_id or "")
+        made.confirmer_name, made.ender_name = names.get(row.confirmer_id or ""), names.get(row.ender_id or "")
+        coded = actor.scope is not None or alone(row, actor) or (user is not None and user.totp_confirmed)
+        made.code_needed = Event.CONFIRM in made.possible and coded
+        found.append(made)
+    return found
+
+
+def correctable(row: EmergencyOrder, now: datetime) -> bool:
+    """Whether it sounded and that is not long ago."""
+    return row.issued_at is not None and row.corrects_id is None and now - row.issued_at <= CORRECTED_FOR
+
+
+def _order(db: Session, actor: Actor, now: datetime, held: Held, sounds: Mapping[int, OrderSound]) -> OrderOut:
+    """The order without the names of people."""
+    row, state, mode = held.row, state_now(held.row, now), mode_of(db, held.zones)
+    steps: list[Any] = list(steps_for(actor, row, state, mode=mode, paths=held.paths, now=now))
+    if correctable(row, now) and actor.may_everywhere(ISSUE[row.purpose], held.paths, now):
+        steps.append("correct")
+    live = [zone.id for target, zone in held.placed if target.ended_at is None]
+    sent = state is State.ISSUED and any(part["kind"] != "live" for part in row.parts)
+    kept = ("id", "purpose", "every_s", "minutes", "reason", "author_id", "corrects_id", "version")
+    times = ("asked_at", "lapses_at", "issued_at", "ended_at")
+    return OrderOut(
+        **{name: getattr(row, name) for name in (*kept, *times)},
+        state=state,
+        parts=[_part(db, actor, part, sounds.get(place)) for place, part in enumerate(row.parts)],
+        targets=_targets(db, held.placed),
+        until=row.until_at,
+        second_person=mode,
+        starts_at=from_us(row.start_us) if row.start_us is not None else None,
+        delivered=sent and not repository.undelivered(db, live),
+        word=WORDS.get(row.purpose, ""),
+        possible=steps,
+    )
+
+
+def _targets(db: Session, placed: Sequence[Placed]) -> list[OrderTargetOut]:
+    views = zone_views(db, [zone for _target, zone in placed])
+    return [
+        OrderTargetOut(
+            zone_id=view.id,
+            name=view.name,
+            place=view.place,
+            group_id=target.group_id,
+            receivers=view.receivers,
+            receivers_online=view.receivers_online,
+            ended_at=target.ended_at,
+        )
+        for (target, _zone), view in zip(placed, views, strict=True)
+    ]
+
+
+def _part(db: Session, actor: Actor, part: Mapping[str, Any], sound: OrderSound | None) -> PartOut:
+    kind = part["kind"]
+    if kind == "bank":
+        return _banked(db, actor, part["id"])
+    if kind == "live" or sound is None:
+        return PartOut(kind="live", title="")
+    text = part.get("text")
+    found = repository.recording(db, part["id"]) if kind == "recording" else None
+    title = found[1].title if found is not None else " ".join((text or "").split())
+    return PartOut.model_validate(
+        {
+            "kind": kind,
+            "title": title[:TITLE_LETTERS],
+            "recording_id": part.get("id"),
+            "text": text,
+            "language": sound.language,
+            "state": _STATES.get(sound.state, "making"),
+            "error": sound.error_code,
+            "sha256": sound.sha256,
+            "duration_us": sound.duration_us,
+        }
+    )
+
+
+def _banked(db: Session, actor: Actor, bank_id: str) -> PartOut:
+    held = bank.entry(db, bank_id)
+    if held is None or not held.sounds:
+        return PartOut(kind="bank", title=bank_id, bank_id=bank_id, state="failed", error="no_such_message")
+    first = held.sounds[0]
+    titles = held.entry.titles
+    return PartOut(
+        kind="bank",
+        title=titles.get(actor.language) or next(iter(titles.values()), bank_id),
+        bank_id=bank_id,
+        text=first.text,
+        language=first.language,
+        sha256=first.sha256,
+        duration_us=max(media.duration_us or 0 for media in held.sounds),
+    )
