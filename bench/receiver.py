@@ -33,6 +33,7 @@ GOAL_PLAYING_MB, GOAL_IDLE_PERCENT, GOAL_PLAYING_PERCENT, GOAL_START_S = 90.0, 1
 MEASURE_S, QUICK_MEASURE_S = 60.0, 12.0
 STARTS, QUICK_STARTS = 5, 2
 SETTLE_S = 12.0
+LEARNED_S = 45.0  # by then the sound card's clock is known, and states are looked at calmly
 SOUND_S = 240
 LEAD_US = 4 * US_PER_S
 SOUNDS = 300  # of 32,767: what is quieter is not yet the recording
@@ -99,7 +100,7 @@ async def _measure(where: Path) -> tuple[Taken, Taken, list[float]]:
             await _publish(centre, tomorrow_us)
             async with bench_centre.daemon(state, "horn", horns.environment) as pid:
                 await centre.until(lambda: centre.is_ready)
-                await asyncio.sleep(SETTLE_S)
+                await asyncio.sleep(LEARNED_S)
                 idle = await _taken(pid, measure_s)
                 await _publish(centre, clock.now_us() + LEAD_US)
                 await centre.until(lambda: centre.state is not None and centre.state.player == "playing")
