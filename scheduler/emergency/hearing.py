@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from broadcast.clock import from_us
 from broadcast.wire.documents import OrderProgress
-from scheduler.emergency import repository, service
+from scheduler.emergency import reading, repository
 from scheduler.emergency.models import OrderProgressRow
 from scheduler.emergency.schemas import Contact, Hearing, ReceiverHearing, VillageHearing, WhoHeard
 from scheduler.fleet.models import Receiver
@@ -23,7 +23,7 @@ MOST_CONTACTS = 20
 
 def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHeard:
     """What became of it at each receiver that the actor sees, by village."""
-    held = service.readable(db, actor, now, order_id)
+    held = reading.readable(db, actor, now, order_id)
     said = repository.progress(db, order_id)
     paths = [zone.path for _target, zone in held.placed]
     found = [

@@ -15,12 +15,15 @@ from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.bank import naming
 from scheduler.emergency import asking, repository, views
+from scheduler.emergency.hearing import who_heard
 from scheduler.emergency.life import Event, NotPossible, State, step
 from scheduler.emergency.models import EmergencyOrder
-from scheduler.emergency.rights import ISSUE, alone, may_see, may_withdraw, require_everywhere
-from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, CorrectOut, OrderIn, OrderOut, OrderPage
+from scheduler.emergency.reading import get, index, readable
+from scheduler.emergency.rights import ISSUE, alone, may_withdraw, require_everywhere
+from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, CorrectOut, OrderIn, OrderOut
+from scheduler.emergency.stopping import stop_all
 from scheduler.emergency.views import Held
-from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooMany
+from scheduler.errors import Conflict, Forbidden, Invalid, Stale, TooMany
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people import repository as people
@@ -32,6 +35,10 @@ from scheduler.store.types import new_id
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import SecondPerson
 
+__all__ = (
+    "ask", "cancel", "confirm", "correct", "get", "index", "may_speak", "readable", "rehearse", "stop_all", "tick",
+    "who_heard", "withdraw",
+)  # fmt: skip
 LEAST_LEAD_US = 700_000
 """From the order to its first sample: what it takes to reach the last receiver."""
 AFTER_AMPLIFIER_US = 300_000
@@ -39,51 +46,6 @@ US_PER_MS = 1000
 MAX_ASKED = 10
 WINDOW = timedelta(minutes=15)
 NAMES = {Purpose.REAL: "emergency", Purpose.DRILL: "drill", Purpose.TEST: "rehearsal"}
-_NO_SUCH = "There is no such thing, or it is not in your area."
-
-
-def get(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose | None = None) -> OrderOut:
-    """One order; with `purpose`, NotFound if it is for another."""
-    return views.shown(db, actor, now, [readable(db, actor, now, order_id, purpose=purpose).row])[0]
-
-
-def index(
-    db: Session,
-    actor: Actor,
-    now: datetime,
-    *,
-    purpose: Purpose | None = None,
-    states: Collection[State] = (),
-    before: str | None = None,
-    limit: int = 50,
-) -> OrderPage:
-    """The orders that the actor sees, newest first; `before` is the last page's `next`.
-
-    A page may hold fewer than `limit`: what is only asked for is seen by those who could let it sound.
-    """
-    own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
-    above = {zone_id for path in own for zone_id in zone_sql.ids_of(path)}
-    rows = repository.page(
-        db, own, above, actor.user_id, purpose=purpose, states=states, before=before, limit=limit + 1
-    )
-    placed = repository.targets(db, [row.id for row in rows])
-    seen = [row for row in rows[:limit] if may_see(actor, row, Held(row, placed[row.id]).paths, own, now)]
-    following = rows[limit - 1].id if len(rows) > limit else None
-    return OrderPage(items=views.shown(db, actor, now, seen), next=following)
-
-
-def readable(
-    db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose | None = None, lock: bool = False
-) -> Held:
-    """The order if the actor sees it and it is for `purpose`; else NotFound."""
-    row = repository.get(db, order_id, lock=lock)
-    if row is None or purpose not in (None, row.purpose):
-        raise NotFound("not_found", _NO_SUCH)
-    held = Held(row, repository.targets(db, [order_id])[order_id])
-    seen = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
-    if not may_see(actor, row, [zone.path for _target, zone in held.placed], seen, now):
-        raise NotFound("not_found", _NO_SUCH)
-    return held
 
 
 def ask(db: Session, actor: Actor, now: datetime, purpose: Purpose, draft: OrderIn) -> OrderOut:
