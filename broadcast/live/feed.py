@@ -114,12 +114,20 @@ class LiveFeed:
             self._sealing.end(self._encoding.rest(packets - self._sealing.packets) if self.frames else [])
         return self.frames
 
-    def pass_on(self, packets: list[bytes], frames: int) -> None:
-        """Take packets that another encoder made, all of them, `frames` long once PRE_SKIP_FRAMES are gone."""
+    def pass_on(self, packets: list[bytes], frames: int | None = None) -> None:
+        """Packets that another encoder made, instead of `write`; with `frames` they are the last, and it is so long.
+
+        Raises FeedEnded.
+        """
         self._check()
-        self.ended = True
-        self.frames = frames
-        self._sealing.end(packets)
+        if frames is not None:
+            self.ended = True
+            self.frames = frames
+            self._sealing.end(packets)
+            return
+        self.frames += len(packets) * PACKET_FRAMES
+        for packet in packets:
+            self._sealing.add(packet)
 
     def _put(self, pcm: Samples, *, heard: bool) -> None:
         self._check()
