@@ -88,7 +88,7 @@ def revise_bank_message(
     revision: IfMatch,
     tell: Tell,
 ) -> BankEntryOut:
-    """The next revision of a message and its drill (If-Match: the last one's ETag); orders that name the last keep it."""
+    """The next revision of a message and its drill (If-Match: the last one's ETag); orders keep what they name."""
     return _told(response, db, tell, service.revise(db, actor, now, name, revision=revision, change=body))
 
 
