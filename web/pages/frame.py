@@ -24,12 +24,23 @@ from web import i18n
 from web.auth import AnyKnown, MaybeKnown, Now, TheCentre, actor_of
 from web.centre import Centre
 from web.i18n import N_
-from web.pages import words
+from web.pages import alarms, words
+from web.pages.emergency_view import Alarm
 from web.pages.present import Present
 from web.problems import field_error, language_of
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
-ERROR_STATUSES = frozenset({HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED})
+ERROR_STATUSES = frozenset(
+    {
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.PRECONDITION_FAILED,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+
+# Whoever may do one of these has something to do on the page of emergencies.
+AT_THE_DESK = (Action.EMERGENCY_ISSUE, Action.EMERGENCY_CONFIRM, Action.BROADCAST_STOP)
 
 Errors = dict[str, str]
 
@@ -51,6 +62,11 @@ SAID: Mapping[str, str] = {
     "signed-out": N_("You are signed out."),
     "test-asked": N_("Asked for. The loudspeaker makes a short chirp as soon as nothing plays."),
     "uploading": N_("Received. The sound is being produced."),
+    "asked": N_("Asked for. It sounds once another person has confirmed it."),
+    "issued": N_("Sent. Below you see who hears it."),
+    "withdrawn": N_("Withdrawn. Nothing sounded."),
+    "corrected": N_("Stopped. The correction sounds now; below you see who hears it."),
+    "all-stopped": N_("Everything is stopped. The loudspeakers fall silent within seconds."),
 }
 
 
@@ -117,8 +133,10 @@ class Page:
     def render(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
         assets = self.request.app.state.assets
         said = SAID.get(self.request.query_params.get("said", ""))
+        me = _Me(self.known.actor) if self.known and not self.known.actor.must_change_password else None
         shown = {
-            "me": _Me(self.known.actor) if self.known and not self.known.actor.must_change_password else None,
+            "me": me,
+            "alarms": self._alarms(me.actor) if me else [],
             "csrf_token": self.known.csrf_token if self.known else "",
             "show": self.show,
             "static": assets.url,
@@ -143,13 +161,17 @@ class Page:
             with db.begin_nested() if db is not None else nullcontext():
                 yield errors
         except Problem as problem:
-            if problem.status not in ERROR_STATUSES:
+            if problem.status not in ERROR_STATUSES and problem.field is None:
                 raise
             errors[problem.field or ""] = self.say(problem.message, **problem.params)
         except ValidationError as problem:
             for error in problem.errors():
                 told = field_error(self.language, error)
                 errors.setdefault(told.field, told.message)
+
+    def _alarms(self, actor: Actor) -> list[Alarm]:
+        with self.centre.store.reading() as db:
+            return alarms.alarms(db, actor, self.now, self.show)
 
     def _menu(self) -> list[MenuItem]:
         items = [MenuItem("/", N_("Today"), "today")]
@@ -160,6 +182,8 @@ class Page:
             MenuItem("/announcements", N_("Announcements"), "doc"),
             MenuItem("/receivers", N_("Loudspeakers"), "horn"),
         ]
+        if any(self.can(action) for action in AT_THE_DESK):
+            items.append(MenuItem("/emergency", N_("Emergency"), "siren"))
         return [_placed(item, self.request.url.path, [other.href for other in items]) for item in items]
 
     def _office(self) -> list[MenuItem]:

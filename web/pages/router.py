@@ -8,6 +8,9 @@ from web.pages import (
     broadcasts,
     compose,
     door,
+    emergency,
+    emergency_bank,
+    emergency_desk,
     events,
     people,
     receiver_edit,
@@ -15,7 +18,13 @@ from web.pages import (
     today,
     zones,
 )
+from web.pages.emergency_words import DESKS
 
 router = APIRouter(include_in_schema=False)
 for part in (door, account, events, today, compose, broadcasts, announcements, people, receivers, receiver_edit, zones):
     router.include_router(part.router)
+for first in (emergency.only_real, emergency_bank.router):  # before what stands under the same path with an id
+    router.include_router(first)
+for desk in DESKS.values():
+    router.include_router(emergency_desk.router, prefix=desk.path)
+    router.include_router(emergency.router, prefix=desk.path)

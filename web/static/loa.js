@@ -32,10 +32,12 @@ export function swap(old, fresh) {
 }
 
 const live = () => [...document.querySelectorAll("[data-live]")];
-const concerns = (part, words) => part.dataset.live.split(" ").some((own) => words.some((word) => word.startsWith(own)));
+// A part names a thing or a kind ("airing:"), a change a thing or, where very many changed, their kind; "" is everything.
+const concerns = (part, words) => part.dataset.live.split(" ").some((own) => words.some((word) => word.startsWith(own) || own.startsWith(word)));
 
 let pending = 0;
 let missed = false;
+let changed = new Set();
 
 async function refresh() {
   pending = 0;
@@ -43,8 +45,10 @@ async function refresh() {
     missed = true;
     return;
   }
-  const sources = new Set(live().map((part) => part.dataset.from || location.href));
-  for (const source of sources) {
+  const words = [...changed];
+  changed = new Set();
+  const wanted = live().filter((part) => concerns(part, words));
+  for (const source of new Set(wanted.map((part) => part.dataset.from || location.href))) {
     try {
       const answer = await fetch(source, { credentials: "same-origin", headers: { "X-Refresh": "1" } });
       if (!answer.ok || answer.redirected) continue;
@@ -61,7 +65,8 @@ async function refresh() {
   }
 }
 
-export function refreshSoon() {
+export function refreshSoon(words = [""]) {
+  words.forEach((word) => changed.add(word));
   if (!pending) pending = setTimeout(refresh, REFRESH_MS);
 }
 
@@ -69,7 +74,7 @@ function follow() {
   const source = new EventSource("/events");
   source.addEventListener("change", (event) => {
     const words = event.data.split(" ");
-    if (live().some((part) => concerns(part, words))) refreshSoon();
+    if (live().some((part) => concerns(part, words))) refreshSoon(words);
   });
   source.addEventListener("open", () => { if (missed) refreshSoon(); missed = false; });
   source.addEventListener("error", () => {
@@ -86,7 +91,7 @@ export function startFollowing() {
   if (following || !window.EventSource) return;
   following = true;
   follow();
-  setInterval(refreshSoon, AGE_MS);
+  setInterval(() => refreshSoon(), AGE_MS);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && missed) { missed = false; refreshSoon(); }
   });

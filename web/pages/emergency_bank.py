@@ -1,0 +1,79 @@
+"""The message bank as a list to listen to: what every receiver holds ahead of time, and which ones do not yet."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from broadcast.wire.now import Purpose
+from scheduler.bank import completeness, service
+from scheduler.bank.naming import SIREN
+from scheduler.bank.schemas import BankEntryOut
+from web.auth import ReadDb
+from web.i18n import N_
+from web.pages import words
+from web.pages.frame import Page, ThePage
+from web.pages.words import Look
+
+STATE = {
+    "ready": Look(N_("ready"), "good", "check"),
+    "producing": Look(N_("being produced"), "busy", "hourglass"),
+    "failed": Look(N_("failed"), "warn", "triangle"),
+    "old": Look(N_("replaced, still in use"), "plain", "clock"),
+}
+_GROUPS = (
+    ("hazards", N_("Messages")),
+    ("corrections", N_("Taking an alarm back")),
+    ("sirens", N_("Sirens")),
+    ("tests", N_("Tests")),
+    ("drills", N_("Drills")),
+)
+
+router = APIRouter(prefix="/emergency", include_in_schema=False)
+
+
+@router.get("/bank")
+def listing(db: ReadDb, page: ThePage) -> Response:
+    found = service.index(db, page.actor, page.now)
+    held = completeness.index(db, page.actor, page.now)
+    groups: dict[str, list[BankEntryOut]] = {}
+    for entry in sorted(found.items, key=lambda one: one.title(page.language)):
+        groups.setdefault(_group(entry), []).append(entry)
+    return page.render(
+        "emergency/bank.html",
+        groups=[
+            {"id": name, "title": page.say(title), "rows": [_row(page, entry) for entry in groups[name]]}
+            for name, title in _GROUPS
+            if name in groups
+        ],
+        total_bytes=found.total_bytes,
+        producing=found.producing,
+        failed=found.failed,
+        held=held,
+    )
+
+
+def _group(entry: BankEntryOut) -> str:
+    if entry.purpose is not Purpose.REAL:
+        return "drills" if entry.purpose is Purpose.DRILL else "tests"
+    if entry.name.startswith(SIREN):
+        return "sirens"
+    return "corrections" if entry.correction else "hazards"
+
+
+def _row(page: Page, entry: BankEntryOut) -> dict[str, Any]:
+    spoken = not entry.name.startswith(SIREN)
+    return {
+        "entry": entry,
+        "title": entry.title(page.language),
+        "look": STATE[entry.state.value],
+        "sounds": [
+            {
+                "language": page.say(words.LANGUAGE.get(media.language, media.language)) if spoken else "",
+                "text": media.text if spoken else None,
+                "url": media.audio_url,
+                "size_bytes": media.size_bytes,
+                "failed": media.error_code is not None,
+            }
+            for media in entry.media
+        ],
+    }
