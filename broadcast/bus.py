@@ -5,7 +5,7 @@ import contextlib
 import logging
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 import aiomqtt
@@ -42,9 +42,23 @@ class BusDown(Exception):
 
 
 class Bus:
-    """An MQTT 5 client named `centre`. `tls` is asked anew for each connection, so that it may renew certificates."""
+    """An MQTT 5 client named as its certificate. `tls` is asked anew for each connection, as certificates are renewed.
 
-    def __init__(self, host: str, port: int, tls: Callable[[], ssl.SSLContext], clock: Clock) -> None:
+    `hears` are the topics whose messages `run` hands on.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: Callable[[], ssl.SSLContext],
+        clock: Clock,
+        *,
+        name: str = CENTRE,
+        hears: Sequence[str] = FROM_RECEIVERS,
+    ) -> None:
+        self._name = name
+        self._hears = hears
         self._host = host
         self._port = port
         self._tls = tls
@@ -115,7 +129,7 @@ class Bus:
         async with aiomqtt.Client(
             self._host,
             self._port,
-            identifier=CENTRE,
+            identifier=self._name,
             protocol=aiomqtt.ProtocolVersion.V5,
             tls_context=self._tls(),
             keepalive=KEEPALIVE_S,
@@ -124,12 +138,13 @@ class Bus:
             max_inflight_messages=200,
         ) as client:
             client.pending_calls_threshold = MANY_CALLS
-            await client.subscribe([(name, AT_LEAST_ONCE) for name in FROM_RECEIVERS])
+            if self._hears:
+                await client.subscribe([(topic, AT_LEAST_ONCE) for topic in self._hears])
             async with self._changed:
                 self._client, self.session = client, self.session + 1
                 self._lost = asyncio.get_running_loop().create_future()
                 self._changed.notify_all()
-            log.info("connected to the broker at %s:%d", self._host, self._port)
+            log.info("%s is connected to the broker at %s:%d", self._name, self._host, self._port)
             try:
                 yield client
             finally:

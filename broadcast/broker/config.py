@@ -4,11 +4,12 @@ Rules
 - Everybody shows a certificate of Loa's CA; its name is the user name and the client id, so that nobody can take
   another's session.
 - A receiver reads the zones' documents and its own; it writes its own state, reports and beats, nothing else. Only
-  `centre` writes what receivers obey, and the CA gives that name to nobody else.
+  `centre` writes what receivers obey, and `centre-urgent` what is in force now; the CA gives these names to nobody
+  else.
 - Every path is relative to the folder in which the broker runs: it need not be able to walk there.
 """
 
-from broadcast.trustroot.authority import CENTRE
+from broadcast.trustroot.authority import CENTRE, URGENT
 from broadcast.wire import topics
 from broadcast.wire.documents import MAX_DOCUMENT_BYTES
 
@@ -40,6 +41,7 @@ RECEIVER_WRITES = (topics.state("%u"), topics.reports("%u"), topics.beat("%u"))
 def acl() -> str:
     """Who may read and write which topics."""
     lines = [f"user {CENTRE}", f"topic readwrite {topics.PREFIX}/#", ""]
+    lines += [f"user {URGENT}", f"topic write {topics.now('+')}", ""]
     lines += [f"pattern read {topic}" for topic in RECEIVER_READS]
     lines += [f"pattern write {topic}" for topic in RECEIVER_WRITES]
     return "\n".join(lines) + "\n"

@@ -15,7 +15,7 @@ from broadcast.broker.config import STATE_FILE, STATE_FOLDER
 from broadcast.broker.process import Broker
 from broadcast.bus import Bus
 from broadcast.clock import Clock
-from broadcast.trustroot.authority import Authority
+from broadcast.trustroot.authority import URGENT, Authority
 from broadcast.trustroot.folder import TrustRoot, load_or_make, renew
 
 HOST = "127.0.0.1"
@@ -37,6 +37,10 @@ class LabBroker:
     def bus(self) -> Bus:
         """The centre's connection; its caller runs it."""
         return Bus(HOST, self.port, self.root.client_context, self.clock)
+
+    def urgent_bus(self) -> Bus:
+        """The centre's second connection; its caller runs it."""
+        return Bus(HOST, self.port, self.root.urgent_context, self.clock, name=URGENT, hears=())
 
     def receiver_context(self, receiver_id: str, authority: Authority | None = None) -> tuple[ssl.SSLContext, int]:
         """TLS with a new receiver certificate, by another CA if one is given, and the certificate's serial."""

@@ -3,7 +3,8 @@
 Rules
 - The subject is chosen here, never by who asks: of a request only its public key is taken, and only when the request
   proves possession of the private half and the key is P-256 or Ed25519.
-- A receiver's certificate says CN = receiver id and can only be used as a client. `centre` is nobody's id.
+- A receiver's certificate says CN = receiver id and can only be used as a client. `centre` is nobody's id, nor is
+  `centre-urgent`, the name of the centre's second connection: a broker knows each connection by its name.
 - Certificates begin a day early, so that a node whose clock is a little behind can use one at once.
 """
 
@@ -23,7 +24,8 @@ from broadcast.wire.documents import Id
 
 LeafKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 CENTRE = "centre"
-RESERVED = frozenset({CENTRE, "broker", "ca"})
+URGENT = "centre-urgent"
+RESERVED = frozenset({CENTRE, URGENT, "broker", "ca"})
 MAX_CSR_BYTES = 8 * 1024
 EARLY = timedelta(days=1)
 CA_LIFE = timedelta(days=365 * 30)
@@ -61,9 +63,9 @@ class Authority:
         builder = self._leaf("broker", key, ExtendedKeyUsageOID.SERVER_AUTH, now, SERVER_LIFE)
         return builder.add_extension(names, critical=False).sign(self.key, hashes.SHA256())
 
-    def centre(self, key: LeafKey, now: datetime) -> x509.Certificate:
-        """The client certificate to which the broker allows everything."""
-        builder = self._leaf(CENTRE, key, ExtendedKeyUsageOID.CLIENT_AUTH, now, SERVER_LIFE)
+    def centre(self, key: LeafKey, now: datetime, name: str = CENTRE) -> x509.Certificate:
+        """The client certificate to which the broker allows everything, or that of the urgent connection."""
+        builder = self._leaf(name, key, ExtendedKeyUsageOID.CLIENT_AUTH, now, SERVER_LIFE)
         return builder.sign(self.key, hashes.SHA256())
 
     def receiver(self, receiver_id: str, key: LeafKey, now: datetime) -> x509.Certificate:

@@ -3,8 +3,8 @@
 Rules
 - `ca.pem` and `order.pem` are made once, together: the folder gets its name only when all is in it.
 - What is missing or damaged afterwards is never made anew by itself: every receiver pins these keys.
-- `broker.pem` and `centre.pem` hold a key and its certificate in one file, so that the two change together; they are
-  renewed in good time.
+- `broker.pem`, `centre.pem` and `urgent.pem` hold a key and its certificate in one file, so that the two change
+  together; they are renewed in good time.
 """
 
 import logging
@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from broadcast.trustroot.authority import Authority
+from broadcast.trustroot.authority import CENTRE, URGENT, Authority
 from broadcast.wholefile import create, sync, write_whole
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,18 @@ class TrustRoot:
         """The centre's client key and certificate in one PEM file."""
         return self.folder / "centre.pem"
 
+    @property
+    def urgent_file(self) -> Path:
+        """The same for the connection that emergencies have for themselves."""
+        return self.folder / "urgent.pem"
+
     def client_context(self, ca_file: Path | None = None) -> ssl.SSLContext:
         """TLS with the centre's own certificate; trusts Loa's CA, or `ca_file` for an external broker."""
         return self._context(self.centre_file, ca_file)
+
+    def urgent_context(self, ca_file: Path | None = None) -> ssl.SSLContext:
+        """The same for the connection that emergencies have for themselves."""
+        return self._context(self.urgent_file, ca_file)
 
     def receiver_context(self, receiver_id: str, now: datetime, ca_file: Path | None = None) -> ssl.SSLContext:
         """TLS under the name of a receiver, with a key that nobody keeps."""
@@ -112,10 +121,11 @@ def renew(root: TrustRoot, broker_hosts: Iterable[str], now: datetime) -> bool:
         key = ec.generate_private_key(ec.SECP256R1())
         _store(root.broker_file, key, root.authority.broker(key.public_key(), hosts, now))
         renewed = True
-    if not _good(root.centre_file, root, now):
-        key = ec.generate_private_key(ec.SECP256R1())
-        _store(root.centre_file, key, root.authority.centre(key.public_key(), now))
-        renewed = True
+    for path, name in ((root.centre_file, CENTRE), (root.urgent_file, URGENT)):
+        if not _good(path, root, now):
+            key = ec.generate_private_key(ec.SECP256R1())
+            _store(path, key, root.authority.centre(key.public_key(), now, name))
+            renewed = True
     return renewed
 
 

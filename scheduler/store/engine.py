@@ -4,26 +4,33 @@ SQLite runs in WAL mode with `synchronous=FULL`: NORMAL would keep the file soun
 the last commits, and a document number that was signed and sent must never be given out again.
 """
 
+import logging
 import os
 import sqlite3
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from broadcast.wholefile import sync
 from scheduler.store.migrate import upgrade
+from scheduler.store.reserve import Reserve
+from scheduler.store.turns import Turns
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 BUSY_TIMEOUT_S = 15
 _ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _POOL_SIZE = 10
 _POOL_OVERFLOW = 40  # more than the 40 threads that answer requests never wait for a connection
 
@@ -45,7 +52,8 @@ class Store:
         self._engine = _engine(self.url, busy_timeout_s)
         self._reader = self._engine.execution_options(loa_writes=False, **({} if self.is_sqlite else _ONE_VIEW))
         self._writer = self._engine.execution_options(loa_writes=True)
-        self._one_writer = threading.Lock() if self.is_sqlite else None
+        self._turns = Turns() if self.is_sqlite else None
+        self._reserve = Reserve(Path(f"{self.url.database}.reserve")) if self.is_sqlite else None
 
     @property
     def is_sqlite(self) -> bool:
@@ -58,10 +66,30 @@ class Store:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """One transaction: committed at the end, or nothing of it if the block raises. Do not nest."""
-        with self._turn(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+    def writing(self, *, urgent: bool = False) -> Iterator[Session]:
+        """One transaction: committed at the end, or nothing of it if the block raises. Do not nest.
+
+        An `urgent` one goes before all that wait.
+        """
+        with self._turn(urgent), Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+
+    def urgently(self, work: Callable[[Session], T]) -> T:
+        """What `work` returns of an urgent transaction; on a full disk it has the room that was kept for it."""
+        try:
+            with self.writing(urgent=True) as db:
+                return work(db)
+        except DBAPIError as error:
+            if not _is_full(error) or self._reserve is None or not self._reserve.give_up():
+                raise
+        log.error("the disk of the database is full: what was kept for emergencies is used")
+        with self.writing(urgent=True) as db:
+            return work(db)
+
+    def keep_reserve(self) -> None:
+        """Keep room on the disk for what is urgent, or again if it was used and there is room."""
+        if self._reserve is not None:
+            self._reserve.keep()
 
     def migrate(self, progress: Callable[[str], None] | None = None) -> None:
         """Bring the tables to this program's version; interrupted at any moment, the next start does it whole."""
@@ -88,17 +116,22 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """SQLite's writers of this process queue here, in order, instead of polling each other's lock."""
-        if self._one_writer is None:
+    def _turn(self, urgent: bool) -> Iterator[None]:
+        """SQLite's writers of this process queue here instead of polling each other's lock."""
+        if self._turns is None:
             yield
             return
-        if not self._one_writer.acquire(timeout=self._busy_timeout_s):
+        if not self._turns.take(self._busy_timeout_s, urgent=urgent):
             raise StoreBusy("the database is busy with another change")
         try:
             yield
         finally:
-            self._one_writer.release()
+            self._turns.give_back()
+
+
+def _is_full(error: DBAPIError) -> bool:
+    """Whether room may help: where a file beside the database cannot grow SQLite only says that it cannot write."""
+    return isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode & 0xFF in _NO_ROOM
 
 
 def _with_driver(url: URL) -> URL:

@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> TrustRoot:
 def test_only_the_owner_can_open_them(root: TrustRoot) -> None:
     assert root.folder.stat().st_mode & 0o777 == 0o700
     modes = {path.name: path.stat().st_mode & 0o777 for path in root.folder.iterdir()}
-    assert modes == dict.fromkeys(("ca.pem", "order.pem", "broker.pem", "centre.pem"), 0o600)
+    assert modes == dict.fromkeys(("ca.pem", "order.pem", "broker.pem", "centre.pem", "urgent.pem"), 0o600)
 
 
 def test_a_lax_umask_changes_nothing(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ def _bank() -> None:
         sa.Column("id", sa.String(26), nullable=False),
         sa.Column("zone_id", sa.String, nullable=False),
         sa.Column("due_at", MOMENT, nullable=False),
+        sa.Column("began_at", MOMENT, nullable=False),
         sa.Column("silent", sa.Boolean, nullable=False),
         sa.Column("receiver_ids", JSON, nullable=False),
         sa.Column("order_id", sa.String(26)),
