@@ -31,6 +31,8 @@ from receivers.incidents import Diary, IncidentLog
 from receivers.kernel_clock import Discipline, discipline
 from receivers.life import Effect, Event, Hold, Impossible
 from receivers.link import Link, Pacing
+from receivers.live.buffer import Buffers
+from receivers.live.feeds import Feeds
 from receivers.media import MediaStore
 from receivers.node import Node
 from receivers.odometer import Odometer
@@ -52,9 +54,18 @@ SETTLED_S = 8.0  # the horn is open and the link up, or they take longer
 
 
 class Daemon:
-    """Receiver `identity` in `folder`; `run` it until `end`."""
+    """Receiver `identity` in `folder`; `run` it until `end`. Feeds come into `buffers`, where the players find them."""
 
-    def __init__(self, folder: Path, identity: Identity, config: Config, clock: Clock, make_player: MakePlayer) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: Identity,
+        config: Config,
+        clock: Clock,
+        make_player: MakePlayer,
+        *,
+        buffers: Buffers | None = None,
+    ) -> None:
         self._folder = folder
         self._identity = identity
         self._clock = clock
@@ -67,6 +78,7 @@ class Daemon:
         self._horn = Horn(make_player, self._hand_over)
         self._odometer = Odometer(folder, clock)
         self._stock = self._make_stock(config)
+        self._feeds = Feeds(buffers or Buffers(), clock, config.proxy, self._odometer.sample)
         kept = Discipline(disciplined=True)
         self._timekeeper = Timekeeper(folder, clock, (lambda: kept) if config.clock_kept_by_host else discipline)
         self._link = self._make_link(config)
@@ -134,6 +146,7 @@ class Daemon:
             "play": self._play(),
             "link": self._link.run(),
             "stock": self._stock.run(),
+            "feeds": self._feeds.run(),
             "tell": self._tell(),
             "watchdog": self._watchdog.run(self._is_moving),
             **self._board.tasks(),
@@ -329,10 +342,12 @@ class Daemon:
         return local_day(rules.timezone, self._clock.now_us())
 
 
-async def run(folder: Path, identity: Identity, config: Config, clock: Clock, make_player: MakePlayer) -> None:
+async def run(
+    folder: Path, identity: Identity, config: Config, clock: Clock, make_player: MakePlayer, *, buffers: Buffers
+) -> None:
     """Run the daemon until SIGTERM or SIGINT."""
     clear_unfinished(folder)
-    daemon = Daemon(folder, identity, config, clock, make_player)
+    daemon = Daemon(folder, identity, config, clock, make_player, buffers=buffers)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.end)

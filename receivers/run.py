@@ -13,6 +13,7 @@ from broadcast.clock import SystemClock
 from broadcast.wholefile import write_whole
 from receivers import ceilings, config, identity, status
 from receivers.exit_codes import ExitCode
+from receivers.live.buffer import Buffers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +44,10 @@ def run(state: Path, device: str | None, *, verbose: bool) -> None:
     try:
         settings = config.load(state)
         enrolled = identity.load(state)
-        player = _sound(device or settings.device, clock, settings.microphone)
+        buffers = Buffers()
+        player = _sound(device or settings.device, clock, settings.microphone, buffers)
         with status.only_one(state):
-            _run(state, enrolled, settings, clock, player)
+            _run(state, enrolled, settings, clock, player, buffers=buffers)
     except config.ConfigError as error:
         _end(ExitCode.CONFIG, str(error))
     except identity.NotEnrolled as error:
@@ -57,24 +59,32 @@ def run(state: Path, device: str | None, *, verbose: bool) -> None:
 
 
 def _run(
-    folder: Path, enrolled: identity.Identity, settings: config.Config, clock: SystemClock, player: "MakePlayer"
+    folder: Path,
+    enrolled: identity.Identity,
+    settings: config.Config,
+    clock: SystemClock,
+    player: "MakePlayer",
+    *,
+    buffers: Buffers,
 ) -> None:
     from receivers import daemon  # noqa: PLC0415 - imports what talks and listens
     from receivers.horn import SoundHangs  # noqa: PLC0415
 
     try:
-        asyncio.run(daemon.run(folder, enrolled, settings, clock, player))
+        asyncio.run(daemon.run(folder, enrolled, settings, clock, player, buffers=buffers))
     except SoundHangs as error:
         _end(ExitCode.SOUND_HANGS, f"{error}; only a new process can use it again.")
     except Exception as error:  # noqa: BLE001 - whatever it was, the supervisor is told to start again
         _end(ExitCode.BROKEN, f"The daemon ended on a mistake ({_innermost(error)!r}). {_keep_crash(folder, error)}")
 
 
-def _sound(device: str | None, clock: SystemClock, microphone: str | None = None) -> "MakePlayer":
+def _sound(device: str | None, clock: SystemClock, microphone: str | None, buffers: Buffers) -> "MakePlayer":
     from receivers.horn import sound_card  # noqa: PLC0415
 
     try:
-        return sound_card(device, clock, microphone)
+        from receivers.live.source import opener  # noqa: PLC0415
+
+        return sound_card(device, clock, microphone, opener(buffers, clock))
     except ImportError as error:
         _end(
             ExitCode.NO_SOUND, f"The sound library cannot be loaded ({error}): install loa[receiver] and libportaudio2."

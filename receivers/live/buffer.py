@@ -41,6 +41,11 @@ class ChunkBuffer:
         return packets[place] if place < len(packets) else b""
 
     @property
+    def is_heard(self) -> bool:
+        """Whether someone waits for its chunks."""
+        return bool(self._bells)
+
+    @property
     def end_frame(self) -> int | None:
         """The feed's length in samples, where it is known by now."""
         if self.growing.frames is not None:
@@ -75,8 +80,16 @@ class Buffers:
         self._buffers: dict[str, ChunkBuffer] = {}
 
     def follow(self, wanted: Mapping[str, Growing]) -> bool:
-        """Hold buffers for `wanted` and no others; whether feeds came or went. A feed with another key is another."""
-        before, kept = self._buffers, {}
+        """Hold buffers for `wanted` and no others; whether feeds came or went. A feed with another key is another.
+
+        A recording that is kept whole is held as long as it is heard: its file may have come meanwhile.
+        """
+        before = self._buffers
+        kept = {
+            feed_id: buffer
+            for feed_id, buffer in before.items()
+            if buffer.growing.said_us is None and buffer.is_heard and feed_id not in wanted
+        }
         for feed_id, growing in wanted.items():
             buffer = before.get(feed_id)
             if buffer is None or buffer.growing.feed != growing.feed:

@@ -10,21 +10,32 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from broadcast.clock import Clock
-from receivers.fetch import Client
+from receivers.fetch import open_client
 from receivers.live.buffer import Buffers, ChunkBuffer
 from receivers.live.decide import Growing
 from receivers.live.fetcher import Fetcher
 from receivers.live.places import Places
+from receivers.odometer import Connection, read
 from receivers.tasks import end
+
+TIMEOUT_S = 10.0  # of a step; the fetcher's own patience ends sooner
+THREADS = 2  # of a feed: one may be stuck in looking up a name
 
 
 class Feeds:
-    """Fills `buffers`; `open_client` makes the way out for one feed."""
+    """Fills `buffers`, by `proxy` where there is one; `count` is shown the connections as they move."""
 
-    def __init__(self, buffers: Buffers, clock: Clock, open_client: Callable[[], Client]) -> None:
+    def __init__(
+        self,
+        buffers: Buffers,
+        clock: Clock,
+        proxy: str | None = None,
+        count: Callable[[Connection], object] = read,
+    ) -> None:
         self._buffers = buffers
         self._clock = clock
-        self._open_client = open_client
+        self._proxy = proxy
+        self._count = count
         self._places = Places()
         self._refused: Counter[str] = Counter()
         self._changed = asyncio.Event()
@@ -60,7 +71,7 @@ class Feeds:
 
     def _fetch(self, buffer: ChunkBuffer) -> asyncio.Task[None]:
         async def fetch() -> None:
-            async with self._open_client() as client:
+            async with open_client(self._proxy, self._count, TIMEOUT_S, THREADS) as client:
                 await Fetcher(buffer, client, self._clock, self._places, self._refused).run()
 
         return asyncio.create_task(fetch(), name=f"feed {buffer.growing.feed.id}")

@@ -154,7 +154,7 @@ async def test_who_follows_from_before_the_first_word_has_each_chunk_before_it_i
 
 async def test_feeds_are_fetched_while_they_are_in_force_and_left_at_once() -> None:
     buffers = Buffers()
-    feeds = Feeds(buffers, CLOCK, open_client)
+    feeds = Feeds(buffers, CLOCK)
     running = asyncio.create_task(feeds.run())
     async with FeedHost(STUDIO, [first(3, stands=True)]) as host, asyncio.timeout(60):
         growing = _made(host.feed)
