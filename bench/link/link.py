@@ -5,6 +5,7 @@ but a loopback. Nothing is left behind, also where this process is killed: names
 does, and those end with their input.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from bench.link.fate import Way
 
 HOLDER = "ip link set lo up && echo ready && exec cat"
 END_S = 10
+_numbers = itertools.count()
 
 
 class NoLink(Exception):
@@ -35,8 +37,10 @@ class Link:
     def __init__(
         self, out: Way, back: Way | None = None, *, fades: float = 0.0, seed: str = "", near_here: bool = False
     ) -> None:
-        pid = os.getpid()
-        self.near_address, self.far_address = f"10.213.{pid % 250}.1", f"10.213.{pid % 250}.2"
+        pid, number = os.getpid(), next(_numbers)
+        self._device = f"loa{pid}{number % 100:02}"
+        net = f"10.213.{(pid + number) % 250}"
+        self.near_address, self.far_address = f"{net}.1", f"{net}.2"
         self._ways = out, back or out
         self._fades, self._seed = fades, seed
         self._near_here = near_here
@@ -50,10 +54,9 @@ class Link:
                 self._near_pid = _namespace(stack)
             self._far_pid = _namespace(stack)
             self._emulator = stack.enter_context(_process([sys.executable, "-m", "bench.link.emulator"]))
-            device = f"loa{os.getpid()}"
             setup = Setup(
-                near=End(pid=self._near_pid, device=f"{device}n", address=self.near_address),
-                far=End(pid=self._far_pid, device=f"{device}f", address=self.far_address),
+                near=End(pid=self._near_pid, device=f"{self._device}n", address=self.near_address),
+                far=End(pid=self._far_pid, device=f"{self._device}f", address=self.far_address),
                 out=self._ways[0],
                 back=self._ways[1],
                 fades=self._fades,
@@ -85,15 +88,6 @@ class Link:
 
     def change(self, out: Way, back: Way | None = None) -> Told:
         return self._order(Command(out=out, back=back or out))
-
-    def set_congestion(self, name: str) -> None:
-        """Have TCP send by `name` (cubic, bbr) at both ends, but not at one that is here; NoLink if it is not known."""
-        ends = [self._far_pid] if self._near_here else [self._near_pid, self._far_pid]
-        for pid in ends:
-            command = _inside(pid, ("sh", "-c", f"echo {name} > /proc/sys/net/ipv4/tcp_congestion_control"))
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise NoLink(f"congestion control {name} cannot be used here: {done.stderr.strip()}")
 
     def _order(self, order: Command) -> Told:
         return msgspec.json.decode(self._ask(msgspec.json.encode(order)), type=Told)
