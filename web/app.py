@@ -9,7 +9,19 @@ from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
 from web import assets, once, openapi, problems
-from web.api import announcements, bank, broadcasts, enrolments, health, media, people, receivers, session, zones
+from web.api import (
+    announcements,
+    bank,
+    broadcasts,
+    enrolments,
+    health,
+    media,
+    people,
+    receivers,
+    rehearsals,
+    session,
+    zones,
+)
 from web.centre import Centre
 from web.middleware import AnswerHeaders, BodyLimit
 from web.problems import ProblemPage
@@ -31,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     announcements.router,
     broadcasts.router,
     bank.router,
+    rehearsals.router,
 )
 
 

@@ -22,6 +22,7 @@ TAGS = [
     {"name": "broadcasts", "description": "Announcements placed in time and zones, and their approval."},
     {"name": "timeline", "description": "What sounds where and when, and what became of it."},
     {"name": "bank", "description": "Sirens and messages that every receiver holds ahead of time, and their drills."},
+    {"name": "rehearsals", "description": "The weekly test of the receivers, silent or heard, and its reports."},
     {"name": "zones", "description": "Places, their settings, and what holds in them."},
     {"name": "groups", "description": "Free sets of zones."},
     {"name": "holidays", "description": "Days on which broadcasts that skip them are silent."},

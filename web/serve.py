@@ -37,6 +37,7 @@ from scheduler.announcements.worker import Worker
 from scheduler.bank.maker import BankMaker
 from scheduler.broadcasts.onair import tick
 from scheduler.changes import Changes
+from scheduler.emergency.rehearsal import service as rehearsals
 from scheduler.fleet import repository
 from scheduler.fleet.builders import BUILDERS
 from scheduler.fleet.doorkeeper import Doorkeeper, Gate
@@ -287,11 +288,12 @@ async def _until_stopped(server: "_Server", stop: asyncio.Event) -> None:
 
 
 async def _tick(centre: Centre) -> None:
-    """What time does to broadcasts."""
+    """What time does to broadcasts and rehearsals."""
 
     def once() -> tuple[str, ...]:
         with centre.store.writing() as db:
-            return tick(db, centre.clock.now())
+            now = centre.clock.now()
+            return *tick(db, now), *rehearsals.tick(db, now)
 
     while True:
         centre.changes.tell(await outlast(centre.clock, "tick", once))

@@ -13,7 +13,7 @@ class Rehearsal(SQLModel, table=True):
     """When the receivers of a zone and below are tested: `weekday` (Monday 0) at `minute` of the zone's local day.
 
     `silent` asks each for the self-test that nobody hears; else the bank's test announcement sounds, in the name of
-    `set_by`. Moments up to `done_until` are past.
+    `set_by`.
     """
 
     zone_id: str = Field(foreign_key="zone.id", primary_key=True)
@@ -21,7 +21,7 @@ class Rehearsal(SQLModel, table=True):
     minute: int
     silent: bool
     set_by: str = Field(foreign_key="app_user.id")
-    done_until: datetime = Field(sa_type=UtcDateTime)
+    next_at: datetime = Field(sa_type=UtcDateTime, index=True)
     version: int = 1
 
 
@@ -35,6 +35,7 @@ class RehearsalRun(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
     due_at: datetime = Field(sa_type=UtcDateTime)
+    began_at: datetime = Field(sa_type=UtcDateTime)
     silent: bool
     receiver_ids: list[str] = Field(sa_column=Column(Json, nullable=False))
     order_id: str | None = Field(default=None, max_length=26)

@@ -16,7 +16,7 @@ from scheduler.announcements.models import RecordingState
 from scheduler.announcements.service import StoredSound
 from scheduler.bank import completeness, document, entries, naming, repository, service
 from scheduler.bank.maker import MAX_ATTEMPTS, SILENT_AFTER
-from scheduler.bank.models import BankEntry
+from scheduler.bank.models import BankEntry, BankSource
 from scheduler.bank.schemas import BankChange, BankNew, BankState, NewBankRecording
 from scheduler.bank.shipped import shipped
 from scheduler.emergency.life import State
@@ -37,8 +37,10 @@ def revise(bank: Any, name: str, *, revision: int = 1, by: Actor | None = None, 
 def told(bank: Any, zone_id: str) -> BankDocument | None:
     with bank.store.reading() as db:
         draft = document.bank(db, zone_id, bank.clock.now())
-    assert draft is None or isinstance(draft.document, BankDocument)
-    return draft.document if draft else None
+    if draft is None:
+        return None
+    assert isinstance(draft.document, BankDocument)
+    return draft.document
 
 
 def order(bank: Any, bank_id: str, state: State) -> None:
@@ -292,7 +294,7 @@ def test_real_sounds_are_made_of_everything(bank: Any, tmp_path: Any, heard_text
     heard_text("Một hai ba.", sound)
     with bank.store.writing() as db:
         now, stored = bank.clock.now(), StoredSound(bank.originals.put(sound), "x.wav")
-        tone = entries.Sound(entries.BankSource.TONE, text="steady")
+        tone = entries.Sound(BankSource.TONE, text="steady")
         entries.add(db, entries.Draft("siren-steady", {"vi": "Còi"}, {"vi": tone}), now, None)
         draft = entries.Draft("x", {"vi": "X"}, entries.texts({"vi": "Báo yên.", "en": "All clear."}))
         entries.add(db, draft, now, None)

@@ -61,12 +61,13 @@ def _bank() -> None:
         sa.Column("minute", sa.Integer, nullable=False),
         sa.Column("silent", sa.Boolean, nullable=False),
         sa.Column("set_by", sa.String, nullable=False),
-        sa.Column("done_until", MOMENT, nullable=False),
+        sa.Column("next_at", MOMENT, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(["set_by"], ["app_user.id"], name=op.f("fk_rehearsal_set_by")),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_rehearsal_zone_id")),
         sa.PrimaryKeyConstraint("zone_id", name=op.f("pk_rehearsal")),
     )
+    op.create_index(op.f("ix_rehearsal_next_at"), "rehearsal", ["next_at"])
     op.create_table(
         "rehearsal_run",
         sa.Column("id", sa.String(26), nullable=False),

@@ -1,0 +1,54 @@
+"""All SQL about rehearsals."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from scheduler.emergency.rehearsal.models import Rehearsal, RehearsalRun
+from scheduler.fleet.models import Receiver
+from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
+
+
+def rehearsal(db: Session, zone_id: str, *, lock: bool = False) -> Rehearsal | None:
+    return db.get(Rehearsal, zone_id, with_for_update=lock, populate_existing=lock)
+
+
+def due(db: Session, now: datetime) -> Sequence[tuple[Rehearsal, Zone]]:
+    """Those whose moment has come, each with its zone."""
+    query = select(Rehearsal, Zone).join(Zone, col(Zone.id) == Rehearsal.zone_id).where(Rehearsal.next_at <= now)
+    return db.exec(query.order_by(Zone.path)).all()
+
+
+def run(db: Session, run_id: str) -> RehearsalRun | None:
+    return db.get(RehearsalRun, run_id)
+
+
+def running(db: Session, zone_id: str) -> RehearsalRun | None:
+    query = select(RehearsalRun).where(RehearsalRun.zone_id == zone_id, col(RehearsalRun.closed_at).is_(None))
+    return db.exec(query.limit(1)).first()
+
+
+def to_close(db: Session, now: datetime) -> Sequence[RehearsalRun]:
+    query = select(RehearsalRun).where(col(RehearsalRun.closed_at).is_(None), RehearsalRun.closes_at <= now)
+    return db.exec(query.order_by(RehearsalRun.id)).all()
+
+
+def runs(db: Session, zone_id: str, *, before: str | None, limit: int) -> Sequence[RehearsalRun]:
+    """The tests of a zone, the newest first."""
+    query = select(RehearsalRun).where(RehearsalRun.zone_id == zone_id)
+    if before is not None:
+        query = query.where(RehearsalRun.id < before)
+    return db.exec(query.order_by(col(RehearsalRun.id).desc()).limit(limit)).all()
+
+
+def to_answer(db: Session, path: str) -> Sequence[Receiver]:
+    """The receivers of a zone and below that a machine was enrolled as."""
+    query = select(Receiver).join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below([path]))
+    enrolled = query.where(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
+    return db.exec(enrolled.order_by(Receiver.id)).all()
+
+
+def receivers(db: Session, receiver_ids: Collection[str]) -> Sequence[Receiver]:
+    return db.exec(select(Receiver).where(col(Receiver.id).in_(receiver_ids)).order_by(Receiver.id)).all()

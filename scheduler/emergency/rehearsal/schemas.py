@@ -1,0 +1,109 @@
+"""What the API and the pages send and get about rehearsals."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from scheduler.policy import BadRules, minute_of_day
+from scheduler.zones.schemas import Id, Input
+
+
+class Verdict(StrEnum):
+    """What was found of one receiver. `heard` and `faint` count as heard.
+
+    Without a microphone a test announcement is heard when the device was given sound; a silent test is only `played`.
+    """
+
+    HEARD = "heard"
+    FAINT = "faint"
+    PLAYED = "played"
+    NOT_HEARD = "not_heard"
+    FAILED = "failed"
+    NO_ANSWER = "no_answer"
+    UNREACHABLE = "unreachable"
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    CLOSED = "closed"
+    MISSED = "missed"
+
+
+class RehearsalIn(Input):
+    """Each week on `weekday` (Monday is 0) at `at` by the zone's clock. `silent`: the self-test that nobody hears."""
+
+    weekday: int = Field(ge=0, le=6, examples=[0])
+    at: str = Field(examples=["16:30"])
+    silent: bool = True
+
+    @field_validator("at")
+    @classmethod
+    def _is_time(cls, value: str) -> str:
+        try:
+            if minute_of_day(value) < 24 * 60:
+                return value
+        except BadRules:
+            pass
+        raise PydanticCustomError("bad_time", "Write a time of day as HH:MM.")
+
+
+class RunIn(Input):
+    """A test at once."""
+
+    silent: bool = True
+
+
+class RehearsalOut(BaseModel):
+    """`weekday`, `at` and `next_at` are None where none is set: then `version` is 0."""
+
+    zone_id: Id
+    weekday: int | None = None
+    at: str | None = Field(None, examples=["16:30"])
+    silent: bool = True
+    next_at: datetime | None = None
+    version: int = 0
+    may_edit: bool
+
+
+class ReceiverResult(BaseModel):
+    """`troubles` are fault codes, `bank_incomplete`, and why it did not sound."""
+
+    receiver_id: Id
+    name: str = Field(examples=["Cụm loa thôn 4"])
+    zone_id: Id
+    verdict: Verdict
+    level_dbfs: float | None = None
+    at: datetime | None = None
+    troubles: list[str] = Field(default=[], examples=[["clock_untrusted"]])
+
+
+class RunOut(BaseModel):
+    """`heard` of `total` receivers. `trouble` is why it did not take place, for example `centre_was_away`."""
+
+    id: Id
+    zone_id: Id
+    zone_name: str = Field(examples=["Xã Trà Leng"])
+    due_at: datetime
+    silent: bool
+    state: RunState
+    heard: int
+    total: int
+    order_id: Id | None = None
+    closes_at: datetime
+    closed_at: datetime | None = None
+    trouble: str | None = None
+
+
+class RunDetail(RunOut):
+    """Those with something wrong first. While it runs it is what is known so far."""
+
+    receivers: list[ReceiverResult]
+
+
+class RunPage(BaseModel):
+    """`next` is the cursor of the following page; absent on the last."""
+
+    items: list[RunOut]
+    next: str | None = None
