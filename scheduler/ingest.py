@@ -28,6 +28,7 @@ from broadcast.clock import US_PER_S, Clock
 from broadcast.wire import topics
 from broadcast.wire.documents import Ack, PlayReport
 from scheduler.changes import Changes
+from scheduler.emergency import hearing
 from scheduler.fleet import inbox, intake
 from scheduler.fleet.inbox import BeatSaid, Malformed, ReportSaid, StateSaid
 from scheduler.fleet.views import SILENT_AFTER
@@ -177,6 +178,8 @@ class Ingest:
             self._drop_unknown(batch)
             news = {key: said for key, said in batch.states.items() if self._is_news(said)}
             intake.write_states(db, {key: said.state for key, said in news.items()})
+            heard = hearing.merged(db, {key: said.state.orders for key, said in news.items()}, now)
+            batch.words |= {f"emergency:{order_id}" for order_id in heard}
             batch.acks |= intake.known(
                 db, {key for key, said in news.items() if said.state.acknowledged > batch.acks[key]}
             )

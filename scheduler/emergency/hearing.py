@@ -61,13 +61,15 @@ def hearing(receiver: Receiver, said: OrderProgressRow | None) -> ReceiverHearin
 
 def merged(db: Session, said: Mapping[str, Sequence[OrderProgress]], now: datetime) -> set[str]:
     """Keep what receivers say of orders and live sessions; the ids of those of which something new was said."""
-    ids = {progress.id for orders in said.values() for progress in orders}
+    ids = repository.known_ids(db, {progress.id for orders in said.values() for progress in orders})
     if not ids:
         return set()
     known = {(row.order_id, row.receiver_id): row for row in repository.progress_of(db, said.keys(), ids)}
     changed: set[str] = set()
     for receiver_id, orders in said.items():
         for progress in orders:
+            if progress.id not in ids:
+                continue
             values = _values(progress)
             row = known.get((progress.id, receiver_id))
             if row is None:

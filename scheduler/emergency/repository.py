@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, or_
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from broadcast.wire.now import Purpose
 from broadcast.wire.topics import now as now_topic
@@ -15,11 +16,13 @@ from scheduler.announcements.models import Announcement, Recording, RecordingSta
 from scheduler.emergency.life import State
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderSound, OrderTarget, ZoneStop
 from scheduler.fleet.models import DirtyTopic, IssuedDocument, Receiver
+from scheduler.live.models import LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
 from scheduler.zones.models import Group, Zone
 from scheduler.zones.repository import below
 
 Placed = tuple[OrderTarget, Zone]
+_LIVING = (State.ASKED, State.ISSUED)
 CHUNK = 500
 """So many ids in one statement."""
 
@@ -67,7 +70,7 @@ def unfinished(db: Session, zone_ids: Collection[str]) -> list[tuple[EmergencyOr
     found: list[tuple[EmergencyOrder, OrderTarget]] = []
     for some in _chunks(zone_ids):
         query = select(EmergencyOrder, OrderTarget).join(OrderTarget, col(OrderTarget.order_id) == EmergencyOrder.id)
-        living = col(EmergencyOrder.state).in_((State.ASKED, State.ISSUED))
+        living = col(EmergencyOrder.state).in_(_LIVING)
         found += db.exec(query.where(living, col(OrderTarget.zone_id).in_(some), col(OrderTarget.ended_at).is_(None)))
     return sorted(found, key=lambda pair: (pair[0].id, pair[1].zone_id))
 
@@ -205,16 +208,55 @@ def contacts(db: Session, zone_ids: Collection[str], now: datetime) -> dict[str,
     return {zone_id: list(people.values()) for zone_id, people in found.items()}
 
 
-def claim_sound(db: Session, most: int) -> tuple[OrderSound, EmergencyOrder] | None:
-    """The next text to speak, counted as tried: of what sounds already first. None where it was tried `most` times."""
-    query = select(OrderSound, EmergencyOrder).join(EmergencyOrder, col(EmergencyOrder.id) == OrderSound.order_id)
-    living = col(EmergencyOrder.state).in_((State.ASKED, State.ISSUED))
-    query = query.where(OrderSound.state == RecordingState.QUEUED, living, OrderSound.attempts < most)
-    issued_first = (EmergencyOrder.state == State.ISSUED).desc()  # type: ignore[attr-defined]  # a column's condition
-    found = db.exec(query.order_by(issued_first, EmergencyOrder.id, col(OrderSound.place)).limit(1)).first()
+def sound(db: Session, order_id: str, place: int) -> OrderSound | None:
+    """The row, kept from other transactions until this one ends."""
+    return db.get(OrderSound, (order_id, place), with_for_update=True, populate_existing=True)
+
+
+def speech_waits(db: Session, *, issued_only: bool) -> bool:
+    """Whether there may be a text to speak."""
+    return db.exec(_speech(issued_only=issued_only)).first() is not None
+
+
+def claim_speech(db: Session, *, issued_only: bool) -> tuple[OrderSound, EmergencyOrder] | None:
+    """The next text to speak, of what is issued first, now the caller's."""
+    found = db.exec(_speech(issued_only=issued_only).with_for_update(skip_locked=True)).first()
     if found is not None:
+        found[0].state = RecordingState.PRODUCING
         found[0].attempts += 1
     return found
+
+
+def requeue_speech(db: Session) -> None:
+    """Have made anew what a process was making when it ended, and forget the feeds that ended with it."""
+    rows = select(OrderSound).where(col(OrderSound.state) == RecordingState.PRODUCING)
+    for row in db.exec(rows):
+        row.state = RecordingState.QUEUED
+    for row in db.exec(select(OrderSound).where(col(OrderSound.feed).is_not(None))):
+        row.feed = None
+
+
+def living(db: Session, order_ids: Collection[str]) -> set[str]:
+    """Those that are asked for or in force."""
+    query = select(EmergencyOrder.id).where(col(EmergencyOrder.id).in_(order_ids))
+    return set(db.exec(query.where(col(EmergencyOrder.state).in_(_LIVING))).all())
+
+
+def known_ids(db: Session, ids: Collection[str]) -> set[str]:
+    """Those of `ids` that are an order's or a live talk's."""
+    found: set[str] = set()
+    for some in _chunks(ids):
+        for row in (EmergencyOrder.id, LiveTalk.id):
+            found |= set(db.exec(select(row).where(col(row).in_(some))).all())
+    return found
+
+
+def _speech(*, issued_only: bool) -> "Select[OrderSound, EmergencyOrder]":
+    query = select(OrderSound, EmergencyOrder).join(EmergencyOrder, col(EmergencyOrder.id) == OrderSound.order_id)
+    states = (State.ISSUED,) if issued_only else _LIVING
+    query = query.where(OrderSound.state == RecordingState.QUEUED, col(EmergencyOrder.state).in_(states))
+    issued_first = (EmergencyOrder.state == State.ISSUED).desc()  # type: ignore[attr-defined]  # a column's condition
+    return query.order_by(issued_first, EmergencyOrder.id, col(OrderSound.place)).limit(1)
 
 
 def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:

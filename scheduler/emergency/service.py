@@ -15,6 +15,7 @@ from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.bank import naming
 from scheduler.emergency import asking, repository, views
+from scheduler.emergency.document import wire
 from scheduler.emergency.hearing import who_heard
 from scheduler.emergency.life import Event, NotPossible, State, step
 from scheduler.emergency.models import EmergencyOrder
@@ -36,8 +37,8 @@ from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import SecondPerson
 
 __all__ = (
-    "ask", "cancel", "confirm", "correct", "get", "index", "may_speak", "readable", "rehearse", "stop_all", "tick",
-    "who_heard", "withdraw",
+    "ask", "cancel", "confirm", "correct", "get", "index", "may_speak", "readable",
+    "rehearse", "spoken", "stop_all", "tick", "who_heard", "withdraw",
 )  # fmt: skip
 LEAST_LEAD_US = 700_000
 """From the order to its first sample: what it takes to reach the last receiver."""
@@ -162,6 +163,24 @@ def may_speak(db: Session, actor: Actor, now: datetime, order_id: str) -> Held |
     return Held(row, repository.targets(db, [order_id])[order_id])
 
 
+def spoken(db: Session, now: datetime, order_id: str, place: int) -> list[str]:
+    """A text of the order is there: the zones that are to hear it.
+
+    Where nothing of the order could sound before, it begins now.
+    """
+    row = repository.get(db, order_id, lock=True)
+    if row is None or row.state != State.ISSUED:
+        return []
+    placed = repository.targets(db, [order_id])[order_id]
+    held = Held(row, placed)
+    sounds = repository.sounds(db, [order_id])[order_id]
+    if wire(row, {at: sound for at, sound in sounds.items() if at != place}) is None:
+        row.start_us = to_us(now) + _lead_us(db, held)
+    zone_ids = [target.zone_id for target, _zone in placed]
+    mark_dirty(db, map(topics.now, zone_ids), now)
+    return zone_ids
+
+
 def tick(db: Session, now: datetime) -> tuple[str, ...]:
     """Note what time has ended; the words for those who watch."""
     rows = repository.due(db, now)
@@ -210,11 +229,17 @@ def _step(row: EmergencyOrder, event: Event, now: datetime) -> None:
 def _issue(db: Session, now: datetime, held: Held) -> None:
     """Settle when it begins and ends."""
     row = held.row
-    lead_us = repository.largest_lead_ms(db, held.paths) * US_PER_MS + AFTER_AMPLIFIER_US
-    row.issued_at, row.start_us = now, to_us(now) + max(LEAST_LEAD_US, lead_us)
+    lead_us = _lead_us(db, held)
+    row.issued_at, row.start_us = now, to_us(now) + lead_us
     row.until_at = row.until_at or now + timedelta(minutes=row.minutes or asking.MINUTES)
     if row.until_at <= now + timedelta(microseconds=lead_us):
         raise Conflict("end_passed", "The time until which it should sound is over. Ask for it again.")
+
+
+def _lead_us(db: Session, held: Held) -> int:
+    """From the order to its first sample: documents must arrive and amplifiers be on."""
+    amplifiers_us = repository.largest_lead_ms(db, held.paths) * US_PER_MS
+    return max(LEAST_LEAD_US, amplifiers_us + AFTER_AMPLIFIER_US)
 
 
 def _end(actor: Actor, now: datetime, held: Held) -> None:

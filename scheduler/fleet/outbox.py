@@ -58,6 +58,19 @@ def settle(db: Session, topic: str, since: datetime) -> bool:
     return True
 
 
+def unmark(db: Session, topic: str) -> None:
+    """Take a topic off the list, whoever marked it: its document was made in this transaction."""
+    row = db.exec(select(DirtyTopic).where(DirtyTopic.topic == topic).with_for_update()).one_or_none()
+    if row is not None:
+        db.delete(row)
+
+
+def lacking(db: Session, topic: str) -> tuple[int, bytes] | None:
+    """Number and bytes of a topic's document if the broker does not have it."""
+    row = db.get(IssuedDocument, topic)
+    return (row.number, row.jws.encode()) if row is not None and row.published_number != row.number else None
+
+
 def last(db: Session, topic: str) -> Last | None:
     """What is kept of a topic's document."""
     row = db.get(IssuedDocument, topic, populate_existing=True)

@@ -1,0 +1,141 @@
+"""Sends `now` documents at once, past everything else that the centre does (does I/O).
+
+Rules
+- It has a connection to the broker and threads of its own, and goes first at the database: it waits behind no upload,
+  production, page, nor the publisher's backlog.
+- A document is built, numbered, signed and stored in the transaction that changed what it says, or in one of its own;
+  it is published once that is committed. What the broker did not confirm is left to the publisher, by the same rows.
+- Where its own connection is away it uses the centre's other one.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session
+
+from broadcast.bus import Bus, BusDown, Message
+from broadcast.clock import Clock
+from broadcast.wire import topics
+from scheduler.fleet import outbox
+from scheduler.fleet.documents import Draft, renewed
+from scheduler.publisher import Builder
+from scheduler.store.alone import alone
+from scheduler.store.engine import Store
+from scheduler.store.patience import is_away
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 500
+"""So many documents wait for the broker's answer together."""
+RESERVE_EVERY_S = 60.0
+
+T = TypeVar("T")
+
+
+class Document(NamedTuple):
+    """A signed document as it goes to the broker."""
+
+    topic: str
+    number: int
+    jws: bytes
+
+
+class Urgent:
+    """`buses` are the connections to use, the best first; the first is this one's own, which `run` keeps up."""
+
+    def __init__(
+        self,
+        store: Store,
+        buses: Sequence[Bus],
+        *,
+        key: Ed25519PrivateKey,
+        build: Builder,
+        clock: Clock,
+        threads: Executor,
+    ) -> None:
+        self._store = store
+        self._buses = buses
+        self._key = key
+        self._build = build
+        self._clock = clock
+        self._threads = threads
+
+    async def run(self) -> None:
+        """For ever: the connection, and room on the disk."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._buses[0].run(_unheard), name="urgent-bus")
+            while True:
+                await self._on_thread(self._store.keep_reserve)
+                await self._clock.sleep(RESERVE_EVERY_S)
+
+    async def send(self, zone_ids: Collection[str]) -> bool:
+        """Have what is in force in these zones at the broker; whether it confirmed all of it."""
+        try:
+            documents = await self._on_thread(lambda: self._store.urgently(lambda db: self.make(db, zone_ids)))
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("the database is away: the publisher sends what is in force in %d zones", len(zone_ids))
+            return False
+        return await self.publish(documents)
+
+    def make(self, db: Session, zone_ids: Collection[str]) -> list[Document]:
+        """The documents of these zones that the broker does not have, stored in this transaction."""
+        names = {topics.now(zone_id): zone_id for zone_id in sorted(zone_ids)}
+        alone(db, *names)
+        made = (self._made(db, topic, zone_id) for topic, zone_id in names.items())
+        return [document for document in made if document is not None]
+
+    async def publish(self, documents: Sequence[Document]) -> bool:
+        """Whether the broker confirmed all of them, which are committed."""
+        done: list[Document] = []
+        for start in range(0, len(documents), AT_ONCE):
+            some = documents[start : start + AT_ONCE]
+            answers = await asyncio.gather(*map(self._published, some))
+            done += [document for document, answer in zip(some, answers, strict=True) if answer]
+        if done:
+            await self._confirm(done)
+        return len(done) == len(documents)
+
+    def _made(self, db: Session, topic: str, zone_id: str) -> Document | None:
+        now = self._clock.now()
+        draft: Draft | None = self._build(db, zone_id, now)
+        if draft is None:
+            return None
+        sealed = renewed(draft, outbox.last(db, topic), self._key, now)
+        if sealed is not None:
+            outbox.issue(db, topic, sealed)
+        outbox.unmark(db, topic)
+        found = outbox.lacking(db, topic)
+        return Document(topic, *found) if found is not None else None
+
+    async def _published(self, document: Document) -> bool:
+        for bus in self._buses:
+            with contextlib.suppress(BusDown):
+                await bus.publish(document.topic, document.jws, retain=True)
+                return True
+        return False
+
+    async def _confirm(self, done: Sequence[Document]) -> None:
+        """Note that the broker has them; where that fails the publisher publishes the same bytes again."""
+        said = [(document.topic, document.number) for document in done]
+        try:
+            await self._on_thread(
+                lambda: self._store.urgently(lambda db: outbox.confirm(db, said, self._clock.now())),
+            )
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("the database is away: %d documents are published again", len(done))
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _unheard(_message: Message) -> None:
+    """Nothing is said to this connection."""
