@@ -215,8 +215,9 @@ class Daemon:
             self._take_played()
             now_us, sounding = self._clock.now_us(), self._horn.status()
             self._live_on(now_us, sounding)
-            number, jumps = self._node.outbox.number, self._node.jumps
+            number, jumps, told = self._node.outbox.number, self._node.jumps, self._node.progress.told
             cues = self._node.tick(now_us, sounding)
+            self._feeds.follow(self._node.feeds)
             playing, held = sounding.playing if sounding else None, life.hold(self._diary.life) is not Hold.NOTHING
             plan = self._board.follow(cues, now_us, playing, held=held)
             self._horn.set_plan(plan)
@@ -226,6 +227,8 @@ class Daemon:
                 self._link.reports_changed()
             if self._node.jumps != jumps:
                 self._link.ask_again()
+            if self._node.progress.told != told:
+                self._tell_now.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._rest_s(now_us)):
                     await self._wake.wait()
@@ -241,15 +244,17 @@ class Daemon:
             self.end()
 
     def _rest_s(self, now_us: int) -> float:
-        """How long nothing is to be done: until the relay moves, a second at most."""
-        change_us = self._board.change_us
-        return TICK_S if change_us is None else min(TICK_S, max(0.0, (change_us - now_us) / US_PER_S))
+        """How long nothing is to be done: until the relay moves or an order should be heard, a second at most."""
+        changes_us = (self._board.change_us, self._node.look_us(now_us))
+        return min([TICK_S, *(max(0.0, (us - now_us) / US_PER_S) for us in changes_us if us is not None)])
 
     def _live_on(self, now_us: int, sounding: PlayerStatus | None) -> None:
         """Take in what the parts look like now, do what the life's tables say, and hold what they hold."""
+        told = self._timekeeper.look(self._node.vault.issued_us)
+        self._node.standing.set_clock(trusted=told.trusted, offset_us=told.offset_us)
         seen = life.Seen(
             online=self._online,
-            clock_trusted=self._timekeeper.look(self._node.vault.issued_us).trusted,
+            clock_trusted=told.trusted,
             horn=signs.horn(sounding, self._node.resolution, self._node.outbox.over, now_us),
             stopped=self._board.is_stopped,
             faults=self._teller.fault_codes,

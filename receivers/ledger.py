@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from broadcast.wire.documents import Airing, AiringId, BroadcastClass, Heard, Hearing, Media, Outcome, PlayReport
-from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S
+from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, US_PER_S, Played
 
 SILENT_DBFS = -60.0  # below this a horn gives out nothing that a person hears
 JOIN_TOLERANCE_US = 500_000  # a start this late still counts as the beginning: the chime's first moment
@@ -31,6 +31,7 @@ CANCELLED = "cancelled"
 INTERRUPTED = "interrupted"  # the daemon ended while it sounded
 LATE = "late"
 STOPPED = "stopped_locally"  # someone at the node pressed STOP
+STOPPED_BY_CENTRE = "stopped_by_centre"  # STOP ALL
 CLOCK = "clock_untrusted"  # the node did not know the time
 UNKNOWN = "unknown"
 NOT_HEARD_BY_MICROPHONE = "not_heard_by_microphone"
@@ -95,6 +96,30 @@ def lost_piece(airing_id: str, start_us: int, offset_us: int = 0, ended_by_us: i
         rms_dbfs=None,
         peak_dbfs=None,
         finished=False,
+    )
+
+
+def piece_of(airing_id: str, anchor_us: int, played: Played) -> Piece:
+    """The sound path's record as it is kept."""
+    return Piece(
+        airing_id=airing_id,
+        offset_us=played.planned_start_us - anchor_us,
+        late_us=played.late_us,
+        start_us=played.start_us,
+        start_error_us=played.start_error_us,
+        end_us=played.end_us,
+        frames=played.frames_played,
+        gap_us=played.gap_us,
+        underruns=played.underruns,
+        rms_dbfs=played.rms_dbfs,
+        peak_dbfs=played.peak_dbfs,
+        finished=played.finished,
+        error=played.error,
+        clipped_frames=played.clipped_frames,
+        heard=played.heard,
+        chunks=played.counts.chunks,
+        late_chunks=played.counts.late_chunks,
+        concealed_us=played.counts.concealed_us,
     )
 
 

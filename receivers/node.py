@@ -5,6 +5,7 @@ Rules
 - `tick` is called after every event, and by `due_us` at the latest; it returns the sound path's whole plan. Ticks in
   between change nothing and cost next to nothing.
 - The timeline is resolved anew only when a document, a recording or a rule has changed.
+- What stands in the now documents is joined with the programmes' airings; what they stop is over at once.
 - Since when an airing could have been played is remembered for as long as the process lives, so that a change of plan
   never moves what already sounds.
 - A wall clock that moved otherwise than by itself is like a restart: what began in the part that was missed is late.
@@ -14,27 +15,30 @@ Rules
   reported never plays again, and a clock that was wrong for a moment must not cost a day's programme.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSettings, Rules
 from broadcast.wire.trust import Refused
-from receivers import ledger, past, plan, verdict
+from receivers import ledger, orders, past, plan, verdict
 from receivers.hands import message
 from receivers.known import Known
-from receivers.ledger import Ending, Piece, Planned
+from receivers.ledger import Ending, Planned, piece_of
 from receivers.life import Hold
+from receivers.live.decide import Growing
 from receivers.media import MediaStore
 from receivers.needs import Need, needs
 from receivers.outbox import Began, Outbox, Reported, Sounded
+from receivers.progress import Progress
 from receivers.sound.cue import Cue, Played, PlayerStatus
+from receivers.standing import Standing
 from receivers.vault import Vault
 from receivers.verdict import Story
-from scheduler.policy import BadRules, zone
-from scheduler.timeline import Dropped, Resolution, Segment
+from scheduler.policy import is_zone
+from scheduler.timeline import Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +73,9 @@ class Node:
         self.known = Known(now_us)
         self.airings: dict[str, Airing] = {}
         self._own: dict[str, Airing] = {}
+        self.standing = Standing(vault)
+        self.progress = Progress()
+        self._stopped: frozenset[str] = frozenset()
         self._hold = Hold.NOTHING
         self._held_us = now_us
         self.resolution = Resolution((), ())
@@ -85,27 +92,26 @@ class Node:
     @property
     def settings(self) -> ReceiverSettings | None:
         """The settings in force; a time zone that is not known here counts as the default one."""
-        settings = self.vault.settings
-        if settings is None or self.settings_good:
-            return settings
-        return replace(settings, rules=replace(settings.rules, timezone=Rules().timezone))
+        held = self.vault.settings
+        if held is None or self.settings_good:
+            return held
+        return replace(held, rules=replace(held.rules, timezone=Rules().timezone))
 
     @property
     def settings_good(self) -> bool:
         """Whether the settings' time zone is known here."""
-        try:
-            zone(self.vault.settings.rules.timezone if self.vault.settings else Rules().timezone)
-        except BadRules:
-            return False
-        return True
+        return self.vault.settings is None or is_zone(self.vault.settings.rules.timezone)
 
     def on_document(self, topic: str, raw: bytes, now_us: int) -> bool:
         """A document came; whether it is news."""
+        issued_us = self.vault.issued_us
         try:
-            return self.vault.accept(topic, raw, now_us)
+            fresh = self.vault.accept(topic, raw, now_us, self.standing.centre_us(now_us))
         except Refused as refusal:
             self.last_refusal = now_us, str(refusal)[:200]
             return False
+        self.standing.came(issued_us, now_us)
+        return fresh
 
     def on_played(self, played: Played) -> None:
         """The sound path has ended a piece."""
@@ -115,11 +121,10 @@ class Node:
             if played.start_us is not None:
                 self.known.stood_in.add(airing_id.removeprefix(plan.STAND_IN))
             return
-        if airing_id in self.outbox.over:
-            return
         planned = self.outbox.planned.get(airing_id) or self._planned(airing_id) or self._left.get(airing_id)
-        if planned is None:
+        if planned is None or airing_id in self.outbox.over:
             return
+        self.progress.ended(planned.airing.broadcast_id, played, self.standing.shift_us)
         if airing_id not in self.outbox.sounding:
             self.outbox.add(Began(planned=planned, at_us=played.planned_start_us, anchor_us=anchor_us))
         self.outbox.add(Sounded(piece=piece_of(airing_id, anchor_us, played)))
@@ -174,6 +179,7 @@ class Node:
         self._notice_gap(now_us)
         self.known.try_again(self._store.ready, now_us)
         self.look(now_us)
+        self._follow_orders(playing, status, now_us)
         self.vault.flush()
         self.outbox.flush()
         rest, settings = self._rest, self.settings
@@ -183,8 +189,12 @@ class Node:
         self.look(now_us)
         cues: tuple[Cue, ...] = ()
         if settings is not None:
-            paths, over, places = self._paths(), self.outbox.over, self.known.places
-            cues = plan.cues(self.resolution, settings, paths, now_us, over=over, hold=self._hold, places=places)
+            over, places, ready = self.outbox.over.keys() | self._stopped, self.known.places, self._store.ready
+            feeds = {key: one.feed.id for key, one in self.standing.read.feeds.items() if key not in ready}
+            paths = {key: self._store.path(key) for key in ready.keys() | feeds.keys()} | self.standing.names()
+            cues = plan.cues(
+                self.resolution, settings, paths, now_us, over=over, hold=self._hold, places=places, feeds=feeds
+            )
         self._rest = _Rest(self._next_due(now_us, playing), over=False, playing=playing, cues=cues)
         return cues
 
@@ -192,15 +202,23 @@ class Node:
         """The recordings that must be here, next needed first."""
         made_us, made = self._needs
         if not 0 <= now_us - made_us < NEEDS_LIVE_US:
-            settings = self.settings
-            made = needs(self.airings.values(), settings, now_us) if settings else ()
+            settings, bank = self.settings, self.standing.bank.values()
+            made = needs(self.airings.values(), settings, now_us, bank) if settings else ()
             self._needs = now_us, made
         return made
 
+    def look_us(self, now_us: int) -> int | None:
+        """When the player is to be looked at before its next tick."""
+        return self.progress.look_us(self.standing.read, self.resolution, now_us)
+
+    @property
+    def feeds(self) -> tuple[Growing, ...]:
+        """The feeds to follow now."""
+        return self.standing.feeds(self._store.ready, self.resolution.at(self._last_tick_us))
+
     def missing_now(self, now_us: int) -> tuple[str, ...]:
         """The airings that should be sounding and have no recording."""
-        late = (story for story in self._stories.values() if story.able_us is None)
-        return tuple(story.airing.id for story in late if story.airing.start_us <= now_us < story.end_us)
+        return verdict.missing(self._stories.values(), now_us)
 
     def _notice_gap(self, now_us: int) -> None:
         due_us = max(self._last_tick_us, self._rest.due_us)
@@ -221,6 +239,7 @@ class Node:
         inputs = (
             settings,
             tuple((programme.target, programme.number) for programme in live),
+            self.standing.look(settings, now_us),
             self._store.ready.keys(),
             self.known.broken,
         )
@@ -231,57 +250,51 @@ class Node:
         planned = self._planned(on_air.airing_id) if on_air is not None else None
         self._left = {planned.airing.id: planned} if planned is not None else {}
         self._rest.over = True
-        self.airings = plan.by_id(live) | self._own
-        usable = self._store.ready.keys()
-        self._learn(settings, now_us)
-        known = self.known
-        gone = past.gone(self.airings, self.outbox)
-        lived = past.lived([*self.airings.values(), *gone], self.outbox, self.resolution, now_us)
+        read, known = self.standing.read, self.known
+        self.airings = plan.by_id(live) | self._own | read.airings
+        stopped = orders.stopped(read, live, self._own.values())
+        if not stopped <= self._stopped:
+            self._held_us = now_us
+        self._stopped = stopped
+        usable, gone = self._store.ready.keys() | read.feeds.keys(), past.gone(self.airings, self.outbox)
+        self._learn(settings, usable, now_us)
+        whole = [*self.airings.values(), *gone]
+        lived = past.lived(whole, self.outbox, self.resolution, now_us, orders=read.airings, stopped=stopped)
         intended = plan.intend(
-            self.airings, settings, usable, known.able_us, broken=known.broken, lived=lived, gone=gone
+            self.airings,
+            settings,
+            usable,
+            known.able_us,
+            broken=known.broken,
+            lived=lived,
+            gone=gone,
+            came_us=read.begins_us,
         )
         before, self.resolution = self.resolution, past.going_on(self.resolution, intended, now_us)
         known.places = past.places(known.places, before, self.resolution, now_us)
-        self._stories = self._tell(settings, now_us)
+        since_us = self.vault.since_us() | read.since_us
+        self._stories = verdict.stories(
+            [airing for airing in self.airings.values() if airing.id not in self.outbox.over],
+            settings.languages,
+            self.resolution,
+            known,
+            lambda airing_id: max(since_us.get(airing_id, 0), now_us - LOOK_BACK_US),
+        )
         self._own = {key: own for key, own in self._own.items() if key in self._stories}
         self._needs = 0, ()
 
-    def _learn(self, settings: ReceiverSettings, now_us: int) -> None:
+    def _learn(self, settings: ReceiverSettings, usable: Collection[str], now_us: int) -> None:
         known = self.known
         for airing in self.airings.values():
             known.seen_us.setdefault(airing.id, now_us)
             media = airing.media_for(settings.languages)
-            if media.sha256 in self._store.ready and airing.id not in known.broken:
+            if media.sha256 in usable and airing.id not in known.broken:
                 able_us = now_us + self.lead_us()
                 begun_us = 0 if airing.id in self.outbox.over else self.outbox.begun.get(airing.id, able_us)
                 known.able_us.setdefault(airing.id, begun_us)
             else:
                 known.able_us.pop(airing.id, None)
         known.keep_only(self.airings)
-
-    def _tell(self, settings: ReceiverSettings, now_us: int) -> dict[str, Story]:
-        segments: dict[str, list[Segment]] = {}
-        for segment in self.resolution.segments:
-            segments.setdefault(segment.airing_id, []).append(segment)
-        dropped: dict[str, Dropped] = {drop.airing_id: drop for drop in self.resolution.dropped}
-        since_us = self.vault.since_us()
-        stories: dict[str, Story] = {}
-        for airing in self.airings.values():
-            media = airing.media_for(settings.languages)
-            end_us = airing.start_us + media.duration_us
-            if airing.id in self.outbox.over or end_us <= max(since_us.get(airing.id, 0), now_us - LOOK_BACK_US):
-                continue
-            stories[airing.id] = Story(
-                airing=airing,
-                media=media,
-                segments=tuple(segments.get(airing.id, ())),
-                dropped=dropped.get(airing.id),
-                boot_us=self.known.boot_us,
-                clock_doubted=self.known.clock_doubted,
-                seen_us=self.known.seen_us[airing.id],
-                able_us=self.known.able_us.get(airing.id),
-            )
-        return stories
 
     def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:
         if status is None or status.playing is None:
@@ -294,6 +307,17 @@ class Node:
             self.outbox.add(Began(planned=planned, at_us=begun_us, anchor_us=anchor_us))
         return airing_id
 
+    def _follow_orders(self, playing: str | None, status: PlayerStatus | None, now_us: int) -> None:
+        """Keep what is told of orders; refusals are shown as those of documents are."""
+        planned = self._planned(playing) if playing is not None else None
+        order_id, shift_us = planned.airing.broadcast_id if planned else None, self.standing.shift_us
+        if order_id is not None and status is not None and status.started_us is not None:
+            self.progress.sounds(order_id, status.started_us, status.level_dbfs, shift_us)
+        self.progress.look(self.standing.read, now_us, shift_us, playing=order_id)
+        if self.standing.fresh_refusals:
+            self.last_refusal = now_us, self.standing.fresh_refusals[-1]
+            self.standing.fresh_refusals.clear()
+
     def _planned(self, airing_id: str) -> Planned | None:
         story = self._stories.get(airing_id)
         if story is None:
@@ -304,39 +328,39 @@ class Node:
     def _close(self, now_us: int, playing: str | None, *, device_faulty: bool) -> None:
         for story in [story for story in self._stories.values() if story.airing.start_us <= now_us]:
             airing = story.airing
-            if self._is_stopped(airing) and self._is_silent(airing.id, playing, now_us):
-                self._end_lost(airing.id, now_us)
-                self._report(airing.id, Ending(Outcome.SKIPPED, ledger.STOPPED), now_us)
+            stopped = self._stopped_by(airing)
+            if stopped is not None and self._is_silent(airing.id, playing, now_us):
+                self.outbox.end_lost(airing.id, now_us)
+                self._report(airing.id, Ending(Outcome.SKIPPED, stopped), now_us)
             elif not plan.is_held(airing.cls, self._hold) and now_us >= self._over_us(story, playing):
                 told = replace(story, device_faulty=device_faulty, stood_in=airing.id in self.known.stood_in)
                 self._report(airing.id, verdict.ending(told), now_us)
         for airing_id in self._orphans(now_us, playing):
-            cancelled = not (airing_id in self.airings or message.message_of(self.outbox.planned[airing_id].airing))
-            reason = ledger.CANCELLED if cancelled else ledger.INTERRUPTED
+            gone = self.outbox.planned[airing_id].airing
+            interrupted = airing_id in self.airings or message.message_of(gone)
+            reason = ledger.INTERRUPTED if interrupted else self.standing.why_gone(gone)
             self._report(airing_id, Ending(Outcome.FAILED, reason), now_us)
 
-    def _is_stopped(self, airing: Airing) -> bool:
-        """Whether STOP ends it, now that it should sound by the clock."""
+    def _stopped_by(self, airing: Airing) -> str | None:
+        """Which STOP ends it, now that it should sound by the clock."""
         begun = airing.cls is BroadcastClass.EMERGENCY or airing.id in self.outbox.planned
-        return self._hold is Hold.EVERYTHING or (self._hold is Hold.EVERYTHING_UNTIMED and begun)
+        if self._hold is Hold.EVERYTHING or (self._hold is Hold.EVERYTHING_UNTIMED and begun):
+            return ledger.STOPPED
+        return ledger.STOPPED_BY_CENTRE if airing.id in self._stopped else None
 
     def _is_silent(self, airing_id: str, playing: str | None, now_us: int) -> bool:
         """Whether its last piece has ended; a sound path that does not tell is not waited for long once STOP holds."""
         told = airing_id not in {*self.outbox.sounding, playing}
         return told or not 0 <= now_us - self._held_us < SETTLE_US
 
-    def _end_lost(self, airing_id: str, now_us: int) -> None:
-        begun_us = self.outbox.sounding.get(airing_id)
-        if begun_us is not None:
-            offset_us = max(begun_us - self.outbox.anchors[airing_id], 0)
-            self.outbox.add(Sounded(piece=ledger.lost_piece(airing_id, begun_us, offset_us, now_us)))
-
     def _orphans(self, now_us: int, playing: str | None) -> list[str]:
         """Airings that began to sound and that no programme tells of any more."""
-        if self._hold in DOUBTED or self._resolved_for is None or now_us < self.known.boot_us + SETTLE_US:
+        if self._resolved_for is None or now_us < self.known.boot_us + SETTLE_US:
             return []
         sounding = self.outbox.sounding
         gone = [key for key in self.outbox.planned if key not in self._stories and key != playing]
+        if self._hold in DOUBTED:  # orders are not judged by this node's clock
+            gone = [key for key in gone if self.progress.knows(self.outbox.planned[key].airing.broadcast_id)]
         return [key for key in gone if key not in sounding or now_us >= sounding[key] + GIVE_UP_US]
 
     def _over_us(self, story: Story, playing: str | None) -> int:
@@ -352,6 +376,7 @@ class Node:
     def _next_due(self, now_us: int, playing: str | None) -> int:
         """When the plan changes or an airing is over by itself, or something must be looked at again."""
         times = [programme.expires_us for programme in self.vault.programmes()]
+        times += [now.expires_us - self.standing.shift_us for now in self.vault.nows()]
         for story in self._stories.values():
             start_us = story.airing.start_us
             times.append(start_us if start_us > now_us else max(self._over_us(story, playing), now_us + WATCH_US))
@@ -368,33 +393,7 @@ class Node:
         pieces = self.outbox.pieces.get(airing_id, ())
         report = ledger.report(self.outbox.number + 1, planned, pieces, ending)
         self.outbox.add(Reported(report=report))
+        self.progress.reported(report)
         story = self._stories.pop(airing_id, None)
         if story is not None and any(segment.end_us > now_us for segment in story.segments):
             self._resolved_for = None  # what it has left goes to others
-
-    def _paths(self) -> dict[str, Path]:
-        return {sha256: self._store.path(sha256) for sha256 in self._store.ready}
-
-
-def piece_of(airing_id: str, anchor_us: int, played: Played) -> Piece:
-    """The sound path's record as it is kept."""
-    return Piece(
-        airing_id=airing_id,
-        offset_us=played.planned_start_us - anchor_us,
-        late_us=played.late_us,
-        start_us=played.start_us,
-        start_error_us=played.start_error_us,
-        end_us=played.end_us,
-        frames=played.frames_played,
-        gap_us=played.gap_us,
-        underruns=played.underruns,
-        rms_dbfs=played.rms_dbfs,
-        peak_dbfs=played.peak_dbfs,
-        finished=played.finished,
-        error=played.error,
-        clipped_frames=played.clipped_frames,
-        heard=played.heard,
-        chunks=played.counts.chunks,
-        late_chunks=played.counts.late_chunks,
-        concealed_us=played.counts.concealed_us,
-    )

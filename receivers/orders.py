@@ -24,9 +24,10 @@ from itertools import accumulate
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, ReceiverSettings
+from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, Programme, ReceiverSettings
 from broadcast.wire.now import Bank, BankMessage, Feed, LiveSession, Made, Now, Order, Purpose
 from receivers.clock_trust import TOLERANCE_US
+from receivers.live.decide import Growing, of_made, of_session
 from receivers.plan import RESERVED
 
 LIVE = "live."
@@ -61,14 +62,6 @@ class Documents(Struct, frozen=True, kw_only=True):
     issued_us: int = 0
 
 
-class Follow(Struct, frozen=True):
-    """A feed whose first sample belongs at `start_us` by the node's clock; `end_us`: nothing of it from then on."""
-
-    feed: Feed
-    start_us: int
-    end_us: int
-
-
 class Read(Struct, kw_only=True):
     """Airings by id, and of each: when it counts as having come, since when it is known, whether it was stopped.
 
@@ -82,7 +75,7 @@ class Read(Struct, kw_only=True):
     stopped: set[str] = field(default_factory=set)
     stops_us: dict[str, int] = field(default_factory=dict)
     order_of: dict[str, str] = field(default_factory=dict)
-    feeds: dict[str, Follow] = field(default_factory=dict)
+    feeds: dict[str, Growing] = field(default_factory=dict)
     ends_us: dict[str, int] = field(default_factory=dict)
     received_us: dict[str, int] = field(default_factory=dict)
     against: dict[str, Against] = field(default_factory=dict)
@@ -118,10 +111,14 @@ def read(documents: Documents, settings: ReceiverSettings, now_us: int, shift_us
     return reader.found
 
 
-def missing(banks: Iterable[Bank], settings: ReceiverSettings, stored: Mapping[str, object]) -> tuple[str, ...]:
-    """The bank messages whose recording is not here."""
-    named = (message for bank in banks for message in bank.messages)
-    return tuple(sorted({one.id for one in named if media_for(one.media, settings.languages).sha256 not in stored}))
+def stopped(found: Read, programmes: Iterable[Programme], own: Iterable[Airing]) -> frozenset[str]:
+    """All airings that a STOP ALL of the centre ends: of orders, of programmes and of the node's own."""
+    if not found.stops_us:
+        return frozenset()
+    told = ((one, found.stops_us.get(programme.target, 0)) for programme in programmes for one in programme.airings)
+    here = ((one, max(found.stops_us.values())) for one in own)
+    over = {one.id for one, stop_us in (*told, *here) if one.start_us < stop_us}
+    return frozenset(found.stopped | (over - found.airings.keys()))
 
 
 def media_for(media: Sequence[Media], languages: tuple[str, ...]) -> Media:
@@ -161,7 +158,7 @@ class _Reader:
             for table in (found.airings, found.begins_us, found.since_us, found.order_of):
                 table.pop(airing_id, None)
             found.stopped.discard(airing_id)
-        found.feeds = {key: follow for key, follow in found.feeds.items() if follow.feed.id != order_id}
+        found.feeds = {key: growing for key, growing in found.feeds.items() if growing.feed.id != order_id}
         found.against.pop(order_id, None)
         found.refused -= {order_id}
 
@@ -205,7 +202,8 @@ class _Reader:
             after_cut=AfterCut.TIMELINE,
         )
         self._add(airing, _Owner(feed.id, session.start_us, zone_id), session.start_us, end_us)
-        self._follow(recording.sha256, feed, start_us, end_us)
+        moved = replace(session, start_us=session.start_us - self._shift_us, until_us=session.until_us - self._shift_us)
+        self.found.feeds[recording.sha256] = of_session(moved)
 
     def _receive(self, order_id: str, start_us: int, end_us: int) -> None:
         self.found.received_us[order_id] = self._received_us(order_id)
@@ -269,7 +267,9 @@ class _Reader:
             self._add(airing, _Owner(order.id, order.start_us, zone_id), begins_us, end_us)
             made = order.parts[part.number]
             if isinstance(made, Made) and made.feed is not None:
-                self._follow(made.media[0].sha256, made.feed, start_us, end_us)
+                self._follow(
+                    of_made(made.feed, part.media[0], start_us - self._shift_us, end_us - self._shift_us), part
+                )
             start_us = end_us
 
     def _take_late(self, order: Order, zone_id: str, parts: Sequence[_Part], received_us: int) -> int:
@@ -278,11 +278,11 @@ class _Reader:
         self._take_parts(order, zone_id, parts, LATE, start_us)
         return min(start_us + sum(part.duration_us for part in parts), order.until_us)
 
-    def _follow(self, sha256: str, feed: Feed, start_us: int, end_us: int) -> None:
-        """The first that is not over says when a feed is heard."""
-        known = self.found.feeds.get(sha256)
-        if known is None or known.end_us + self._shift_us <= self._now_us:
-            self.found.feeds[sha256] = Follow(feed, start_us - self._shift_us, end_us - self._shift_us)
+    def _follow(self, growing: Growing, part: _Part) -> None:
+        """The first that is not over says when a feed is heard. It is one in the first language."""
+        known = self.found.feeds.get(part.media[0].sha256)
+        if known is None or known.until_us + self._shift_us <= self._now_us:
+            self.found.feeds[part.media[0].sha256] = growing
 
     def _add(self, airing: Airing, owner: _Owner, begins_us: int, end_us: int) -> None:
         start_us, stop_us = airing.start_us - self._shift_us, self._stops_us.get(owner.zone_id, 0)

@@ -125,9 +125,8 @@ class Outbox:
         self._fill_holes(now_us)
         self._size_bytes = len(raw)
         if rotten or lines[-1] or self.sounding:
-            for airing_id, at_us in list(self.sounding.items()):
-                offset_us = max(at_us - self.anchors[airing_id], 0)
-                self._apply(Sounded(piece=lost_piece(airing_id, at_us, offset_us, now_us)))
+            for airing_id in list(self.sounding):
+                self._apply(self._lost(airing_id, now_us))
             self._must_compact = True
             self.flush()
 
@@ -138,6 +137,11 @@ class Outbox:
         if len(self.pending) > MAX_PENDING:
             self._let_go()
         self.flush()
+
+    def end_lost(self, airing_id: str, now_us: int) -> None:
+        """What sounded of an airing has ended by now, and nobody told how."""
+        if airing_id in self.sounding:
+            self.add(self._lost(airing_id, now_us))
 
     def acknowledge(self, number: int, now_us: int) -> None:
         """The centre has stored every report up to `number`; more than MAX_NUMBER is no centre's word."""
@@ -205,6 +209,11 @@ class Outbox:
                 self.sounding[planned.airing.id] = record.at_us
                 self.begun.setdefault(planned.airing.id, record.at_us)
                 self.anchors[planned.airing.id] = record.anchor_us or planned.airing.start_us
+
+    def _lost(self, airing_id: str, now_us: int) -> Sounded:
+        at_us = self.sounding[airing_id]
+        offset_us = max(at_us - self.anchors[airing_id], 0)
+        return Sounded(piece=lost_piece(airing_id, at_us, offset_us, now_us))
 
     def _began(self, airing_id: str, at_us: int) -> Began:
         return Began(planned=self.planned[airing_id], at_us=at_us, anchor_us=self.anchors[airing_id])

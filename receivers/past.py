@@ -7,27 +7,44 @@ Rules
   to now, or to the recording's end: a limit is rather kept too early than passed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec.structs import replace
 
-from broadcast.wire.documents import Airing, Media
+from broadcast.wire.documents import Airing, Late, Media
 from receivers import ledger
 from receivers.outbox import Outbox
 from scheduler.timeline import Lived, Resolution, Segment
 
 
-def lived(airings: Iterable[Airing], outbox: Outbox, before: Resolution, now_us: int) -> dict[str, Lived]:
-    """The past by airing id; `before` is the plan that held until now."""
+def lived(
+    airings: Iterable[Airing],
+    outbox: Outbox,
+    before: Resolution,
+    now_us: int,
+    *,
+    orders: Collection[str] = (),
+    stopped: Collection[str] = (),
+) -> dict[str, Lived]:
+    """The past by airing id; `before` is the plan that held until now.
+
+    What is `stopped` is over. The airings of `orders` keep to their place in the centre's time, though the node's clock
+    may have been set since they began.
+    """
     on_air = before.at(now_us)
     found: dict[str, Lived] = {}
     for airing in airings:
         if airing.id in outbox.over:
             known = outbox.sounded.get(airing.id)
             found[airing.id] = Lived(late_us=now_us, over_us=now_us, parts=_until(now_us, known.parts) if known else ())
-        elif airing.start_us <= now_us:
+        elif airing.start_us <= now_us or airing.id in stopped:
             mine = on_air if on_air is not None and on_air.airing_id == airing.id else None
-            found[airing.id] = _lived(airing.id, outbox, mine, now_us)
+            one = _lived(airing.id, outbox, mine, now_us)
+            if airing.id in stopped:
+                one = replace(one, over_us=now_us, goes_on=False)
+            elif airing.id in orders and airing.late is Late.JOIN and one.anchor_us not in {None, airing.start_us}:
+                one = replace(one, anchor_us=airing.start_us, goes_on=False)
+            found[airing.id] = one
     return found
 
 

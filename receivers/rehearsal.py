@@ -87,6 +87,7 @@ class VirtualPlayer:
             slips=0,
             reopens=0,
             faults=("device-silent",) if self.silent else (),
+            started_us=self._began_us if playing else None,
         )
 
     def close(self) -> None:

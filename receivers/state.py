@@ -15,6 +15,7 @@ from broadcast.wire.documents import (
     DataUse,
     Fault,
     MediaProgress,
+    OrderProgress,
     PowerState,
     ReceiverState,
     SelfTestResult,
@@ -61,6 +62,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     volume_percent: int | None
     started_us: int
     version: str
+    orders: tuple[OrderProgress, ...] = ()
 
 
 class Troubles(Struct, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class Troubles(Struct, frozen=True, kw_only=True):
     device: str | None
     disk: str | None
     disk_full: str | None
+    bank_missing: Sequence[str] = ()
 
 
 def conditions(troubles: Troubles, now_us: int) -> dict[FaultCode, str]:
@@ -84,6 +87,7 @@ def conditions(troubles: Troubles, now_us: int) -> dict[FaultCode, str]:
     found = {
         FaultCode.AUDIO_DEVICE: troubles.device,
         FaultCode.MEDIA_MISSING: _listed(troubles.missing),
+        FaultCode.BANK_MISSING: _listed(troubles.bank_missing),
         FaultCode.MEDIA_CORRUPT: _listed(troubles.corrupt),
         FaultCode.MEDIA_REFUSED: troubles.refused_media,
         FaultCode.MEDIA_UNFETCHED: troubles.unfetched,
@@ -115,8 +119,9 @@ def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> 
         player=facts.player,
         airing_id=airing_id,
         level_dbfs=round(facts.status.level_dbfs, 1) if facts.status and sounding else None,
+        orders=facts.orders,
         numbers=dict(facts.numbers),
-        media=tuple(_progress(need, facts) for need in facts.needs[:MAX_AIRINGS]),
+        media=tuple(_progress(need, facts) for need in facts.needs if need.told)[:MAX_AIRINGS],
         faults=tuple(held),
         refused=dict(facts.refused),
         pending_reports=facts.pending_reports,

@@ -96,6 +96,7 @@ class Teller:
         facts = state.Facts(
             player=life.player(lived),
             status=parts.horn.status(),
+            orders=node.progress.told,
             numbers=node.vault.numbers(),
             needs=needs,
             ready=ready,
@@ -126,6 +127,7 @@ class Teller:
             configured=node.settings is not None,
             settings_good=node.settings_good,
             missing=node.missing_now(now_us),
+            bank_missing=node.standing.bank_missing(self._parts.store.ready),
             corrupt=stock.corrupt,
             refused_media=stock.refused,
             unfetched=stock.unfetched,

@@ -7,8 +7,9 @@ Rules
   counts and progress COUNTS_S, the level LEVEL_S, slow measures SLOW_S.
 - A measure has changed when it is a step or more away from what was told last. So one that trembles at a border, or
   anywhere within a step, is told once. To be there or not to be there is a change as well.
-- However often things change, after BURST tellings there is one every MINUTE_S: a fault that comes and goes, or orders
-  that are refused in numbers, do not use up the month's data.
+- What becomes of an order is told at once, always.
+- However often other things change, after BURST tellings there is one every MINUTE_S: a fault that comes and goes, or
+  orders that are refused in numbers, do not use up the month's data.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from math import log2
 from msgspec import Struct
 from msgspec.structs import replace
 
-from broadcast.wire.documents import ClockState, PowerState, ReceiverState
+from broadcast.wire.documents import ClockState, OrderProgress, PowerState, ReceiverState
 
 REFRESH_S = 6 * 3600
 AT_ONCE_S = 0
@@ -64,7 +65,9 @@ class Pace(Struct, frozen=True):
 
 def is_due(fresh: ReceiverState, told: ReceiverState | None, waited_s: float, pace: Pace) -> bool:
     """Whether `fresh` is to be told now, `waited_s` after `told` was; `pace` is of now."""
-    return told is None or (waited_s >= wait_s(fresh, told) and pace.left >= 1)
+    if told is None or _orders(fresh) != _orders(told):
+        return True
+    return waited_s >= wait_s(fresh, told) and pace.left >= 1
 
 
 def wait_s(fresh: ReceiverState, told: ReceiverState) -> int:
@@ -89,6 +92,7 @@ def _at_once(state: ReceiverState) -> ReceiverState:
         state,
         at_us=0,
         level_dbfs=None,
+        orders=_orders(state),
         pending_reports=0,
         acknowledged=0,
         media=tuple(replace(progress, done_bytes=0) for progress in state.media),
@@ -100,6 +104,10 @@ def _at_once(state: ReceiverState) -> ReceiverState:
         temperature_c=None,
         data=None,
     )
+
+
+def _orders(state: ReceiverState) -> tuple[OrderProgress, ...]:
+    return tuple(replace(order, level_dbfs=None) for order in state.orders)
 
 
 def _counts(state: ReceiverState) -> tuple[int, int]:

@@ -7,14 +7,15 @@ Rules
   order came late, the recording came late) is a failure; what rules and other airings took away is not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
 from broadcast.wire.documents import Airing, Late, Media, Outcome
 from receivers import ledger
+from receivers.known import Known
 from receivers.ledger import Ending
-from scheduler.timeline import Dropped, Reason, Segment
+from scheduler.timeline import Dropped, Reason, Resolution, Segment
 
 HIGHER_CLASS = "higher_class"
 DEVICE = "audio_device"
@@ -43,6 +44,41 @@ class Story(Struct, frozen=True, kw_only=True):
     def end_us(self) -> int:
         """When the recording would end that begins as planned."""
         return self.airing.start_us + self.media.duration_us
+
+
+def stories(
+    airings: Iterable[Airing],
+    languages: tuple[str, ...],
+    resolution: Resolution,
+    known: Known,
+    since_us: Callable[[str], int],
+) -> dict[str, Story]:
+    """All that `resolution` tells of `airings`, by id; one that was over by its `since_us` was never ours to play."""
+    segments: dict[str, list[Segment]] = {}
+    for segment in resolution.segments:
+        segments.setdefault(segment.airing_id, []).append(segment)
+    dropped = {drop.airing_id: drop for drop in resolution.dropped}
+    found: dict[str, Story] = {}
+    for airing in airings:
+        story = Story(
+            airing=airing,
+            media=airing.media_for(languages),
+            segments=tuple(segments.get(airing.id, ())),
+            dropped=dropped.get(airing.id),
+            boot_us=known.boot_us,
+            clock_doubted=known.clock_doubted,
+            seen_us=known.seen_us[airing.id],
+            able_us=known.able_us.get(airing.id),
+        )
+        if story.end_us > since_us(airing.id):
+            found[airing.id] = story
+    return found
+
+
+def missing(held: Iterable[Story], now_us: int) -> tuple[str, ...]:
+    """The airings that should be sounding and have no recording."""
+    late = (story for story in held if story.able_us is None)
+    return tuple(story.airing.id for story in late if story.airing.start_us <= now_us < story.end_us)
 
 
 def over_us(story: Story) -> int:

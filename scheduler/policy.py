@@ -58,6 +58,15 @@ def zone(name: str) -> ZoneInfo:
         raise BadRules("timezone", f"there is no time zone called {name[:64]!r}") from error
 
 
+def is_zone(name: str) -> bool:
+    """Whether that time zone is known here."""
+    try:
+        zone(name)
+    except BadRules:
+        return False
+    return True
+
+
 def local_day(timezone: str, at_us: int) -> date:
     """The calendar day of an instant in `timezone`."""
     return from_us(at_us).astimezone(zone(timezone)).date()

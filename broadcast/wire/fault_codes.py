@@ -11,6 +11,7 @@ class FaultCode(StrEnum):
     MEDIA_CORRUPT = "media_corrupt"  # what is on the node is not what was signed
     MEDIA_REFUSED = "media_refused"  # what was fetched is not what was signed
     MEDIA_UNFETCHED = "media_unfetched"  # it cannot be fetched
+    BANK_MISSING = "bank_missing"  # a prepared message of the bank is not on the node
     ORDER_REFUSED = "order_refused"
     SETTINGS_MISSING = "settings_missing"
     SETTINGS_BAD = "settings_bad"

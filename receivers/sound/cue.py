@@ -89,7 +89,8 @@ class Played:
 class PlayerStatus:
     """The player at this moment; silence is FLOOR_DBFS; `faults` are short English codes, empty when all is well.
 
-    `microphone` says why it gives nothing; `turns` counts on as long as the player's thread moves.
+    `started_us` is when the first sample of what is `playing` was heard, by the sound card's clock. `microphone` says
+    why it gives nothing; `turns` counts on as long as the player's thread moves.
     """
 
     playing: str | None
@@ -103,6 +104,7 @@ class PlayerStatus:
     faults: tuple[str, ...]
     microphone: str | None = None
     turns: int = 0
+    started_us: int | None = None
 
 
 def check_plan(cues: Sequence[Cue]) -> tuple[Cue, ...]:

@@ -81,11 +81,11 @@ class Player:
 
     def status(self) -> PlayerStatus:
         state = self._device.state()
-        playing, level_dbfs = self._stage.sounding()
+        playing, level_dbfs, started_us = self._stage.sounding_since()
         faults = []
         if state.callback_age_us is None or state.callback_age_us > HUNG_US:
             faults.append("device-silent")
-            playing, level_dbfs = None, FLOOR_DBFS
+            playing, level_dbfs, started_us = None, FLOOR_DBFS, None
         elif state.timebase is None:
             faults.append("device-clock-not-ready")
         if state.hangs:
@@ -103,6 +103,7 @@ class Player:
             reopens=self._reopens,
             faults=tuple(faults),
             turns=self._turns,
+            started_us=started_us,
         )
 
     def close(self) -> None:

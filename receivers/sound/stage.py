@@ -101,8 +101,15 @@ class Stage:
 
     def sounding(self) -> tuple[str | None, float]:
         """Key of the piece that sounds now, and its level in dBFS."""
+        return self.sounding_since()[:2]
+
+    def sounding_since(self) -> tuple[str | None, float, int | None]:
+        """The same, and the UTC instant at which its first sample was heard, once that is known."""
         voices = self._voices
-        return (voices[-1].cue.key, voices[-1].meter.now_dbfs()) if voices else (None, FLOOR_DBFS)
+        if not voices:
+            return None, FLOOR_DBFS, None
+        last, started_us = voices[-1], voices[-1].started_us
+        return last.cue.key, last.meter.now_dbfs(), None if started_us is None else round(started_us)
 
     def _open_cues(self, now_us: int) -> list[Cue]:
         plan = self._plan

@@ -116,6 +116,9 @@ ORDER_REFUSED = MappingProxyType(
         "expired": N_("too old to count"),
         "older": N_("older than what it has"),
         "replayed": N_("sent again with other content"),
+        "wrong_purpose": N_("drill and real thing mixed"),
+        "reserved_id": N_("under a name that is the loudspeaker's own"),
+        "unknown_message": N_("names a message it does not have"),
     }
 )
 RECORDING = MappingProxyType(
@@ -200,6 +203,7 @@ FAULT = MappingProxyType(
         FaultCode.MEDIA_CORRUPT: N_("A sound file is damaged and is fetched again"),
         FaultCode.MEDIA_REFUSED: N_("A sound file that is not the centre's was refused"),
         FaultCode.MEDIA_UNFETCHED: N_("A sound file cannot be fetched"),
+        FaultCode.BANK_MISSING: N_("A prepared message is missing"),
         FaultCode.ORDER_REFUSED: N_("An order was refused"),
         FaultCode.SETTINGS_MISSING: N_("Its settings have not come yet"),
         FaultCode.SETTINGS_BAD: N_("Its settings cannot be used"),
@@ -249,6 +253,10 @@ REASON = MappingProxyType(
         "withdrawn": N_("it was stopped"),
         "cancelled": N_("it was cancelled"),
         "stopped_locally": N_("stopped by hand at the loudspeaker"),
+        "stopped_by_centre": N_("everything was stopped"),
+        "wrong_purpose": N_("drill and real thing mixed"),
+        "reserved_id": N_("under a name that is the loudspeaker's own"),
+        "unknown_message": N_("names a message it does not have"),
         "clock_untrusted": N_("the loudspeaker did not know the time"),
         "not_heard_by_microphone": N_("the microphone did not hear it"),
         "record_lost": N_("the loudspeaker lost its record of it"),

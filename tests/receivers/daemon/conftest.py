@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from broadcast.wire.documents import (
     ReceiverSettings,
     Rules,
 )
+from broadcast.wire.now import Bank, BankMessage, Now, Order, Part, Purpose
 from broadcast.wire.signed import SignedDocument
 from broadcast.wire.trust import seal
 from receivers.media import MediaStore
@@ -74,6 +75,29 @@ class Desk:
             airings=tuple(airings),
         )
 
+    def now(self, *orders: Order, zone: str = ZONE, at_us: int = NOON, **changes: object) -> Now:
+        """A now document issued at `at_us`, for a week."""
+        self.number += 1
+        now = Now(target=zone, number=self.number, issued_us=at_us, expires_us=at_us + WEEK, orders=orders)
+        return replace(now, **changes)
+
+    def order(self, name: str, *parts: Part, start_us: int = NOON, **changes: object) -> Order:
+        """A real one that begins a second after `start_us` and is in force for an hour."""
+        order = Order(
+            id=name,
+            purpose=Purpose.REAL,
+            start_us=start_us + S,
+            until_us=start_us + 3600 * S,
+            parts=parts or ("siren.1",),
+        )
+        return replace(order, **changes)
+
+    def bank(self, messages: Mapping[str, Media], purpose: Purpose = Purpose.REAL, zone: str = "province") -> Bank:
+        """A bank of messages that are all for one purpose."""
+        self.number += 1
+        told = tuple(BankMessage(id=key, purpose=purpose, media=(media,)) for key, media in messages.items())
+        return Bank(target=zone, number=self.number, issued_us=NOON, expires_us=NOON + WEEK, messages=told)
+
     def settings(self, **changes: object) -> ReceiverSettings:
         self.number += 1
         settings = ReceiverSettings(
@@ -118,8 +142,8 @@ class Rig:
         self.node.look(self.now_us)
 
     def give(self, document: SignedDocument) -> bool:
-        kind = "programme" if isinstance(document, Programme) else "settings"
-        scope = "zones" if isinstance(document, Programme) else "receivers"
+        kind = str(type(document).__struct_config__.tag)
+        scope = "receivers" if isinstance(document, ReceiverSettings) else "zones"
         topic = str(topics.Topic(scope, document.target, kind))
         return self.node.on_document(topic, self.desk.seal(document), self.now_us)
 

@@ -11,6 +11,7 @@ from broadcast.wire.trust import Reason as OrderReason
 from receivers import ledger, outbox, verdict
 from receivers.clock_trust import Doubt
 from receivers.life import Hands, Horn
+from receivers.orders import Against
 from scheduler.fleet.results import Result
 from scheduler.fleet.schemas import Condition
 from scheduler.timeline import Reason
@@ -26,6 +27,7 @@ REASONS = {
     ledger.INTERRUPTED,
     ledger.LATE,
     ledger.STOPPED,
+    ledger.STOPPED_BY_CENTRE,
     ledger.CLOCK,
     ledger.UNKNOWN,
     ledger.NOT_HEARD_BY_MICROPHONE,
@@ -33,6 +35,7 @@ REASONS = {
     verdict.DEVICE,
     outbox.LOST,
     *(reason.value for reason in Reason),
+    *(against.value for against in Against),
 }
 
 
@@ -41,6 +44,7 @@ REASONS = {
     [
         (words.FAULT, FaultCode),
         (words.ORDER_REFUSED, OrderReason),
+        (words.ORDER_REFUSED, Against),
         (words.DOUBT, Doubt),
         (words.MICROPHONE, Hearing),
         (words.AIRING, Result),

@@ -1,0 +1,90 @@
+"""What stands in the `now` documents that are in force here, read anew only when something has changed.
+
+It asks the vault and keeps no file; `receivers.orders` reads, `receivers.reckoning` tells the time by which is judged.
+"""
+
+from collections.abc import Container
+from pathlib import Path
+
+from broadcast.wire.documents import Airing, Media, ReceiverSettings
+from receivers import ledger, orders
+from receivers.live.decide import Growing
+from receivers.orders import Documents, Read
+from receivers.reckoning import Reckoning
+from receivers.vault import Vault
+from scheduler.timeline import Segment
+
+
+class Standing:
+    """`read` is what the documents make sound, in this node's time."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._reckoning = Reckoning()
+        self._read_for: object = None
+        self._number = 0
+        self.read = Read()
+        self.bank: dict[str, Media] = {}
+        """The recording of each of the banks' messages, in this node's language."""
+        self.fresh_refusals: list[str] = []
+
+    @property
+    def shift_us(self) -> int:
+        """The centre's clock less this node's, as the documents are judged."""
+        return self._reckoning.shift_us
+
+    def set_clock(self, *, trusted: bool, offset_us: int | None) -> None:
+        """Whether this node's clock is believed, and what was measured of the centre's."""
+        self._reckoning.trusted, self._reckoning.offset_us = trusted, offset_us
+
+    def centre_us(self, now_us: int) -> int:
+        """The time by which a document that comes has expired."""
+        return self._reckoning.centre_us(now_us, self._vault.issued_us)
+
+    def came(self, issued_before_us: int, now_us: int) -> None:
+        """A document was believed; the newest before it was issued at `issued_before_us`."""
+        if self._vault.issued_us > issued_before_us:
+            self._reckoning.arrived(self._vault.issued_us, now_us)
+
+    def look(self, settings: ReceiverSettings, now_us: int) -> int:
+        """Read again where something has changed; a number that is another one then."""
+        issued_us = self._vault.issued_us
+        self._reckoning.see(now_us, issued_us)
+        judged_us = max(now_us + self.shift_us, issued_us)
+        nows = tuple(now for now in self._vault.nows() if now.expires_us > judged_us)
+        banks = self._vault.banks()
+        held = tuple((one.target, one.number) for one in (*nows, *banks))
+        read_for = settings, held, self.shift_us
+        until_us = self.read.until_us
+        if read_for == self._read_for and (until_us is None or now_us < until_us):
+            return self._number
+        self._read_for = read_for
+        self._number += 1
+        documents = Documents(nows=nows, banks=banks, received_us=self._vault.received_us(), issued_us=issued_us)
+        self.bank = {one.id: orders.media_for(one.media, settings.languages) for bank in banks for one in bank.messages}
+        before, self.read = self.read, orders.read(documents, settings, now_us, self.shift_us)
+        for order_id, against in self.read.against.items():
+            if before.against.get(order_id) is not against:
+                self._vault.refused[against] += 1
+                self.fresh_refusals.append(f"{against}: order {order_id}")
+        return self._number
+
+    def names(self) -> dict[str, Path]:
+        """What stands in the plan for a live session, which has no file."""
+        feeds = self.read.feeds.items()
+        return {key: Path(one.feed.id) for key, one in feeds if key == orders.standing_in(one.feed)}
+
+    def feeds(self, ready: Container[str], on_air: Segment | None) -> tuple[Growing, ...]:
+        """The feeds to follow: sessions, and sounds made for an order until the file is `ready` and the feed silent."""
+        sounding = on_air.media.sha256 if on_air is not None else None
+        return tuple(one for key, one in self.read.feeds.items() if key not in ready or key == sounding)
+
+    def bank_missing(self, ready: Container[str]) -> tuple[str, ...]:
+        """The banks' messages whose recording is not here."""
+        return tuple(sorted(key for key, media in self.bank.items() if media.sha256 not in ready))
+
+    def why_gone(self, airing: Airing) -> str:
+        """Why no document tells of an airing that has begun to sound."""
+        if airing.start_us < max(self.read.stops_us.values(), default=0):
+            return ledger.STOPPED_BY_CENTRE
+        return ledger.INTERRUPTED if airing.broadcast_id in self.read.received_us else ledger.CANCELLED
