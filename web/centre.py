@@ -1,6 +1,7 @@
 """The running centre: what requests and jobs share."""
 
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -11,16 +12,21 @@ from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
 from broadcast.trustroot.folder import TrustRoot
 from scheduler.changes import Changes
+from scheduler.emergency.sender import Urgent
 from scheduler.errors import Conflict
 from scheduler.store.engine import Store
+from web.live.studio import Studio
 from web.settings import Settings
+
+URGENT_THREADS = 8
 
 
 @dataclass(kw_only=True)
 class Centre:
     """Reachable as `request.app.state.centre`; a part that is None is not started in this process.
 
-    `media` holds what was produced for receivers, `originals` what people sent and what was read aloud.
+    `media` holds what was produced for receivers, `originals` what people sent and what was read aloud. What is urgent
+    is done on `urgent_threads`, which nothing else fills.
     """
 
     settings: Settings
@@ -33,6 +39,9 @@ class Centre:
     trust: TrustRoot | None = None
     bus: Bus | None = None
     live: LiveDesk | None = None
+    urgent: Urgent | None = None
+    urgent_threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(URGENT_THREADS, "urgent"))
+    studio: Studio | None = None
 
     @property
     def order_key(self) -> Ed25519PublicKey:

@@ -16,7 +16,7 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,12 +32,16 @@ from broadcast.live.server import FeedServer
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
 from broadcast.speech.say import all_voices
+from broadcast.trustroot.authority import URGENT
 from broadcast.trustroot.folder import KeysDamaged, TrustRoot, load_or_make, renew
 from scheduler.announcements.worker import Worker
 from scheduler.bank.maker import BankMaker
 from scheduler.broadcasts.onair import tick
 from scheduler.changes import Changes
+from scheduler.emergency import service as emergencies
 from scheduler.emergency.rehearsal import service as rehearsals
+from scheduler.emergency.sender import Urgent
+from scheduler.emergency.speaker import Speaker
 from scheduler.fleet import repository
 from scheduler.fleet.builders import BUILDERS
 from scheduler.fleet.doorkeeper import Doorkeeper, Gate
@@ -47,6 +51,8 @@ from scheduler.store.engine import Store
 from scheduler.store.patience import outlast
 from web.app import create_app
 from web.centre import Centre
+from web.live.line import offer_addresses
+from web.live.studio import Studio
 from web.pages.errors import problem_page
 from web.pages.router import router as pages
 from web.settings import Settings
@@ -127,18 +133,23 @@ class _Parts:
     centre: Centre
     broker: Broker | None
     bus: Bus
+    urgent: Urgent
+    speaker: Speaker
     ingest: Ingest
     publisher: Publisher
     doorkeeper: Doorkeeper
     worker: Worker
     bank: BankMaker
     live: FeedServer
+    studio: Studio
 
     def running(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The parts by name, in the order in which they start; they end in the opposite one."""
         parts = {"broker": self.broker.run()} if self.broker is not None else {}
         return parts | {
+            "urgent": self.urgent.run(),
             "bus": self.bus.run(self.ingest.take),
+            "speaker": self.speaker.run(),
             "ingest": self.ingest.run(),
             "time": self.ingest.time_desk.run(),
             "publisher": self.publisher.run(),
@@ -146,6 +157,7 @@ class _Parts:
             "worker": self.worker.run(),
             "bank": self.bank.run(),
             "live": self.live.run(),
+            "studio": self.studio.run(),
             "tick": _tick(self.centre),
         }
 
@@ -166,10 +178,21 @@ def _assemble(centre: Centre) -> _Parts:
     )
     bus = Bus(gate.host, gate.port, lambda: trust.client_context(gate.ca_file), clock)
     centre.bus = bus
+    centre.urgent = urgent = Urgent(
+        centre.store,
+        (Bus(gate.host, gate.port, lambda: trust.urgent_context(gate.ca_file), clock, name=URGENT, hears=()), bus),
+        key=trust.order_key,
+        build=BUILDERS["now"],
+        clock=clock,
+        threads=centre.urgent_threads,
+    )
+    live = _live(centre)
     return _Parts(
         centre=centre,
         broker=broker,
         bus=bus,
+        urgent=urgent,
+        speaker=Speaker(centre.store, centre.producer, urgent, desk=centre.live, clock=clock, changes=centre.changes),
         ingest=Ingest(centre.store, bus, clock, centre.changes),
         publisher=Publisher(
             centre.store, bus, key=trust.order_key, builders=BUILDERS, clock=clock, changes=centre.changes
@@ -177,7 +200,8 @@ def _assemble(centre: Centre) -> _Parts:
         doorkeeper=Doorkeeper(centre.store, trust, gate, clock),
         worker=Worker(centre.store, centre.producer, clock=clock, changes=centre.changes),
         bank=BankMaker(centre.store, centre.producer, clock=clock, changes=centre.changes),
-        live=_live(centre),
+        live=live,
+        studio=_studio(centre),
     )
 
 
@@ -202,6 +226,35 @@ def _live(centre: Centre) -> FeedServer:
     desk.url = settings.live_base_url(server.port)
     centre.live = desk
     return server
+
+
+def _studio(centre: Centre) -> Studio:
+    """What carries the live talks of the desk that `_live` made."""
+    settings = centre.settings
+    if centre.live is None or centre.media is None:
+        raise ValueError("this centre has no live desk")
+    offer_addresses(settings.microphone_addresses, loopback=_is_loopback(settings.host))
+
+    async def send(zone_ids: Collection[str]) -> None:
+        if centre.urgent is not None:
+            await centre.urgent.send(zone_ids)
+
+    centre.studio = Studio(
+        centre.store,
+        centre.live,
+        centre.clock,
+        centre.changes,
+        media=centre.media,
+        folder=settings.data_dir / "live",
+        keep_days=settings.live_keep_days,
+        send=send,
+    )
+    return centre.studio
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether pages served there are opened on this machine only."""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 def _own_broker(centre: Centre, trust: TrustRoot) -> Broker:
@@ -288,12 +341,12 @@ async def _until_stopped(server: "_Server", stop: asyncio.Event) -> None:
 
 
 async def _tick(centre: Centre) -> None:
-    """What time does to broadcasts and rehearsals."""
+    """What time does to emergencies, broadcasts and rehearsals."""
 
     def once() -> tuple[str, ...]:
         with centre.store.writing() as db:
             now = centre.clock.now()
-            return *tick(db, now), *rehearsals.tick(db, now)
+            return *emergencies.tick(db, now), *tick(db, now), *rehearsals.tick(db, now)
 
     while True:
         centre.changes.tell(await outlast(centre.clock, "tick", once))

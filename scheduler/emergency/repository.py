@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, or_
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import Select
 
 from broadcast.wire.now import Purpose
 from broadcast.wire.topics import now as now_topic
@@ -20,6 +20,9 @@ from scheduler.live.models import LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
 from scheduler.zones.models import Group, Zone
 from scheduler.zones.repository import below
+
+if TYPE_CHECKING:
+    from sqlmodel.sql.expression import Select
 
 Placed = tuple[OrderTarget, Zone]
 _LIVING = (State.ASKED, State.ISSUED)
