@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 from contextlib import suppress
+from itertools import accumulate
 
 from broadcast.clock import SystemClock
 
@@ -58,9 +59,7 @@ def hear(ear: Ear) -> int:
 def follow(selector: selectors.BaseSelector, ears: list[Ear], sizes: list[int], due_us: list[int]) -> dict[str, object]:
     """Hear all chunks, or as much as comes in time."""
     clock = SystemClock()
-    ends, last_us, missing = [], [0] * len(sizes), len(sizes) * len(ears)
-    for size in sizes:
-        ends.append((ends[-1] if ends else 0) + size)
+    ends, last_us, missing = list(accumulate(sizes)), [0] * len(sizes), len(sizes) * len(ears)
     until_us = due_us[-1] + PATIENCE_US
     while missing and clock.now_us() < until_us:
         for key, _ in selector.select(0.5):

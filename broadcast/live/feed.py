@@ -43,7 +43,6 @@ class LiveFeed:
         self.bitrate_bps = bitrate_bps
         self.frames = 0
         """How long it is so far, in samples written or passed by."""
-        self.ended = False
         self._key = Ed25519PrivateKey.generate()
         self._sealing = _Sealing(feed_id, self._key, None if delay_us is None else delay_us // CHUNK_US + 1)
         self._encoding = _Encoding(bitrate_bps, leveller)
@@ -52,6 +51,11 @@ class LiveFeed:
     def public_key(self) -> str:
         """What `wire.now.Feed` calls `key`."""
         return order_key_text(self._key.public_key())
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last chunk is out."""
+        return self._sealing.ended
 
     @property
     def first_number(self) -> int:
@@ -109,7 +113,6 @@ class LiveFeed:
     def end(self) -> int:
         """Send out the rest and the last chunk; how many samples there were. A second time it changes nothing."""
         if not self.ended:
-            self.ended = True
             packets = -(-(self.frames + PRE_SKIP_FRAMES) // PACKET_FRAMES)
             self._sealing.end(self._encoding.rest(packets - self._sealing.packets) if self.frames else [])
         return self.frames
@@ -121,7 +124,6 @@ class LiveFeed:
         """
         self._check()
         if frames is not None:
-            self.ended = True
             self.frames = frames
             self._sealing.end(packets)
             return
@@ -193,6 +195,7 @@ class _Sealing:
         self.kept: deque[bytes] = deque(maxlen=keep)
         self.next = 0
         self.packets = 0
+        self.ended = False
         self.followers: list[Follower] = []
         self._feed_id = feed_id
         self._key = key
@@ -226,5 +229,6 @@ class _Sealing:
         sealed = seal(self._feed_id, chunk, self._key)
         self.kept.append(sealed)
         self.next += 1
+        self.ended = last
         for follower in tuple(self.followers):
             follower(chunk, sealed)

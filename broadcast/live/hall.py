@@ -1,61 +1,45 @@
 """Everyone who listens to one feed: each chunk goes to all of them at once, and to nobody too late (does I/O).
 
 Rules
-- A listener that keeps up costs one `write` per chunk: into the socket itself, past asyncio's transport, whose
-  buffer is empty then.
-- The kernel holds little for a listener (SO_SNDBUF). What does not fit waits in the transport, at most a chunk or a
-  batch; when that is gone the listener goes on with what it wants, or with the oldest that can still be heard in time.
-- The loop is given back after SLICE listeners, so that nothing else waits for a whole round.
+- A listener that keeps up costs one `send` per chunk and nothing else: the chunk's bytes are made once, and nothing
+  asks whether there is room.
+- The kernel holds little for a listener (SO_SNDBUF). Where a chunk finds no room, the listener is behind: what was
+  begun is sent when there is room again, and then what it wants, or the oldest that can still be heard in time.
 """
 
-import asyncio
-import os
-from collections import deque
+import ssl
+from collections.abc import Callable
 from typing import Protocol
 
 from broadcast.live.feed import LiveFeed
 from broadcast.wire.chunks import CHUNK_US, Chunk
 
-SLICE = 128
 BATCH_BYTES = 4096
-"""So much is written at once to a listener that is behind."""
-BEHIND = -1
+"""So much is sent at once to a listener that is behind."""
+NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
+
+Send = Callable[[bytes], int]
 
 
-class Line(Protocol):
-    """The way to one listener."""
+class Listener(Protocol):
+    """A connection and its place in the feed."""
 
-    descriptor: int
-    """Of the socket if it may be written to past the transport, else -1; -1 once it is closed."""
+    wanted: int
+    """The chunk to go on with, while it is not among those that have everything."""
+    send: Send
+    """Of the socket: how many bytes it took. Raises OSError, NO_ROOM among others."""
 
-    def wrap(self, data: bytes) -> bytes:
-        """`data` as it goes into the socket: encrypted where the line is."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Send what `wrap` returned, now or as soon as there is room."""
+    def send_later(self, rest: bytes) -> None:
+        """Send `rest`, which the socket did not take, as soon as there is room; then call `Hall.go_on`."""
         ...
 
     def finish(self) -> None:
-        """Close once everything is sent."""
+        """Close, as everything is sent."""
         ...
 
-    def abort(self) -> None: ...
-
-
-class Listener:
-    """A line with its place in the feed."""
-
-    __slots__ = ("held_up", "line", "next", "wanted")
-
-    def __init__(self, line: Line, wanted: int) -> None:
-        self.line = line
-        self.wanted = wanted
-        """The chunk to go on with, while it is behind."""
-        self.next = BEHIND
-        """The chunk that it is ready for."""
-        self.held_up = False
-        """The transport still holds something for it."""
+    def abort(self) -> None:
+        """Close, whatever is left."""
+        ...
 
 
 class Hall:
@@ -63,43 +47,45 @@ class Hall:
 
     def __init__(self, feed: LiveFeed) -> None:
         self._feed = feed
-        self._listeners: dict[Listener, None] = {}
-        self._rounds: deque[tuple[Chunk, bytes]] = deque()
-        self._left: list[Listener] = []
-        self._loop = asyncio.get_running_loop()
+        self._ready: dict[Listener, Send] = {}
+        self._behind: set[Listener] = set()
+        self._early: set[Listener] = set()  # what they want has not been said yet
         self._unfollow = feed.follow(self._take)
 
     def __len__(self) -> int:
-        return len(self._listeners)
+        return len(self._ready) + len(self._behind) + len(self._early)
 
     def close(self) -> None:
-        """End every line at once."""
+        """No more chunks come."""
         self._unfollow()
-        for listener in tuple(self._listeners):
-            listener.line.abort()
 
-    def enter(self, listener: Listener) -> None:
-        """Give `listener` what there is from the chunk that it wants, and then whatever comes."""
-        self._listeners[listener] = None
-        self.go_on(listener)
+    def enter(self, listener: Listener, first: bytes) -> None:
+        """Give `listener` these bytes, then what there is from the chunk that it wants, and then whatever comes."""
+        self._behind.add(listener)
+        if _sent(listener, first):
+            self.go_on(listener)
 
     def leave(self, listener: Listener) -> None:
-        self._listeners.pop(listener, None)
-        listener.next = BEHIND
+        self._ready.pop(listener, None)
+        self._behind.discard(listener)
+        self._early.discard(listener)
 
     def go_on(self, listener: Listener) -> None:
-        """The transport holds nothing more: send what is missing, as much as it takes."""
+        """There is room again: send what is missing, as much as it takes."""
         feed = self._feed
-        while not listener.held_up:
-            number = max(listener.wanted, self._oldest())
-            if number >= feed.next_number:
-                listener.next = number
-                if feed.ended:
-                    listener.line.finish()
-                return
-            batch = _batch(feed, number)
+        while (number := max(listener.wanted, self._oldest())) < feed.next_number:
+            batch = feed.sealed_from(number, max(1, BATCH_BYTES // len(feed.sealed(number))))
             listener.wanted = number + len(batch)
-            listener.line.write(listener.line.wrap(b"".join(batch)))
+            if not _sent(listener, b"".join(batch)):
+                return
+        if feed.ended:
+            listener.finish()
+            return
+        self._behind.discard(listener)
+        if number > feed.next_number:
+            self._early.add(listener)
+        else:
+            self._ready[listener] = listener.send
 
     def _oldest(self) -> int:
         """The first chunk that would not come too late, were it sent now."""
@@ -109,55 +95,40 @@ class Hall:
         return max(feed.first_number, feed.next_number - feed.delay_us // CHUNK_US)
 
     def _take(self, chunk: Chunk, sealed: bytes) -> None:
-        self._rounds.append((chunk, sealed))
-        if len(self._rounds) == 1:
-            self._begin()
-
-    def _begin(self) -> None:
-        self._left = list(self._listeners)
-        self._slice()
-
-    def _slice(self) -> None:
-        """Some of the listeners; the rest, or the next round, when the loop has done what else there was."""
-        chunk, sealed = self._rounds[0]
-        now, self._left = self._left[:SLICE], self._left[SLICE:]
-        self._send(now, chunk.number, sealed)
-        if chunk.last:
-            for listener in now:
-                if listener.next != BEHIND:
-                    listener.line.finish()
-        if self._left:
-            self._loop.call_soon(self._slice)
-            return
-        self._rounds.popleft()
-        if self._rounds:
-            self._loop.call_soon(self._begin)
-
-    def _send(self, listeners: list[Listener], number: int, sealed: bytes) -> None:
-        write = os.write
-        for listener in listeners:
-            if listener.next != number:
-                continue
-            line = listener.line
-            data = line.wrap(sealed)
+        whole = len(sealed)
+        for listener, send in tuple(self._ready.items()):
             try:
-                sent = write(line.descriptor, data) if line.descriptor >= 0 else 0
-            except BlockingIOError:
+                sent = send(sealed)
+            except NO_ROOM:
                 sent = 0
             except OSError:
-                line.abort()
+                listener.abort()
                 continue
-            if sent == len(data):
-                listener.next = number + 1
-            else:
-                self._put_off(listener, number, data[sent:])
+            if sent != whole:
+                self._put_off(listener, chunk.number + 1, sealed[sent:])
+            elif chunk.last:
+                listener.finish()
+        for listener in [early for early in self._early if chunk.last or early.wanted == chunk.number]:
+            self._early.discard(listener)
+            self._behind.add(listener)
+            self.go_on(listener)
 
-    def _put_off(self, listener: Listener, number: int, rest: bytes) -> None:
-        listener.next, listener.wanted = BEHIND, number + 1
-        listener.line.write(rest)
-        self.go_on(listener)
+    def _put_off(self, listener: Listener, wanted: int, rest: bytes) -> None:
+        del self._ready[listener]
+        self._behind.add(listener)
+        listener.wanted = wanted
+        listener.send_later(rest)
 
 
-def _batch(feed: LiveFeed, number: int) -> list[bytes]:
-    first = feed.sealed(number)
-    return feed.sealed_from(number, max(1, BATCH_BYTES // len(first)))
+def _sent(listener: Listener, data: bytes) -> bool:
+    """Whether the socket took all of `data`; it gets the rest later."""
+    try:
+        sent = listener.send(data)
+    except NO_ROOM:
+        sent = 0
+    except OSError:
+        listener.abort()
+        return False
+    if sent != len(data):
+        listener.send_later(data[sent:])
+    return sent == len(data)

@@ -1,11 +1,11 @@
 """Serves feeds to receivers over HTTP: one long answer per listener (does I/O).
 
-Raw asyncio, as the same bytes go to thousands; measured by `bench/fanout.py`. What a listener may cost is limited: the
-head of a request in bytes and seconds, connections in all and per address. A line on which nothing arrives any more is
-given up by the kernel.
+What a listener may cost is limited: the head of a request in bytes and seconds, connections in all and per address. A
+line on which nothing arrives any more is given up by the kernel.
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections import Counter
@@ -16,15 +16,20 @@ from http import HTTPStatus
 from broadcast.clock import Clock
 from broadcast.live.desk import LiveDesk
 from broadcast.live.feed import LiveFeed
-from broadcast.live.hall import Hall, Listener
-from broadcast.live.request import MAX_HEAD_BYTES, Asked, Refused, accepted, parse, refusal
+from broadcast.live.hall import Hall
+from broadcast.live.line import Line
+from broadcast.live.request import Refused, accepted, parse, refusal
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 2048
+ACCEPTED_AT_ONCE = 64
 QUEUE_S = 1.2
 MIN_QUEUE_BYTES = 4096
 """The kernel holds so much sound for a listener, which is what a link with a bad moment needs, and little more."""
 DEAD_LINE_MS = 15_000
-END_OF_HEAD = b"\r\n\r\n"
+NO_FILES_S = 0.5
+"""Nobody is let in for so long where the process has no files left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,225 +59,105 @@ class FeedServer:
         self._clock = clock
         self._tls = tls
         self._limits = limits or Limits()
-        self._lines: dict[_Line, str] = {}
+        self._lines: dict[Line, str] = {}
         self._addresses: Counter[str] = Counter()
         self._halls: dict[str, Hall] = {}
+        self._heard_by: dict[Line, str] = {}
         self._socket = _listen(host, port, congestion)
         self.port: int = self._socket.getsockname()[1]
 
     async def run(self) -> None:
         """Serve until cancelled."""
         loop = asyncio.get_running_loop()
-        # Only this loop's transports leave the socket alone while their own buffer is empty.
-        direct = isinstance(loop, asyncio.SelectorEventLoop)
-        server = await loop.create_server(lambda: _Line(self, direct=direct), sock=self._socket, backlog=BACKLOG)
+        loop.add_reader(self._socket, self._let_in)
         try:
-            await server.serve_forever()
+            await loop.create_future()
         finally:
-            server.close()
+            loop.remove_reader(self._socket)
+            self._socket.close()
             for line in tuple(self._lines):
                 line.abort()
-
-    def close(self) -> None:
-        """Give the port back, where `run` was never called."""
-        self._socket.close()
 
     def listeners(self, feed_id: str) -> int:
         """How many listen to a feed now."""
         return len(self._halls.get(feed_id, ()))
 
-    def connected(self, line: "_Line", address: str) -> "_Tls | None":
-        """A new line; how it is encrypted. Raises Refused where there are too many."""
-        self._lines[line] = address
-        self._addresses[address] += 1
-        if len(self._lines) > self._limits.connections or self._addresses[address] > self._limits.per_address:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen here at the moment.")
-        asyncio.get_running_loop().call_later(self._limits.head_s, line.hurry)
-        return None if self._tls is None else _Tls(self._tls)
-
-    def lost(self, line: "_Line") -> None:
-        address = self._lines.pop(line)
-        self._addresses[address] -= 1
-        if not self._addresses[address]:
-            del self._addresses[address]
-
-    def answer(self, head: bytes) -> tuple[bytes, Asked, LiveFeed]:
-        """How the answer to a request begins. Raises Refused."""
+    def answer(self, line: Line, head: bytes) -> None:
+        """What `line` asks for is what it hears from now on. Raises Refused."""
         asked = parse(head)
         feed = self._desk.get(asked.feed_id)
         if feed is None and self._desk.is_closed(asked.feed_id):
             raise Refused(HTTPStatus.GONE, "This feed is over.")
         if feed is None:
             raise Refused(HTTPStatus.NOT_FOUND, "There is no such feed here.")
-        return accepted(self._clock.now()), asked, feed
+        beginning = accepted(self._clock.now())
+        if not asked.body:
+            line.send_last(beginning)
+            return
+        line.answered()
+        line.wanted = asked.number
+        queue_bytes = max(MIN_QUEUE_BYTES, round(feed.bitrate_bps / 8 * QUEUE_S))
+        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, queue_bytes)
+        self._heard_by[line] = feed.id
+        self._hall(feed).enter(line, beginning)
 
-    def refuse(self, refused: Refused) -> bytes:
+    def refusal(self, refused: Refused) -> bytes:
         return refusal(refused, self._clock.now())
 
-    def enter(self, feed: LiveFeed, listener: Listener) -> None:
+    def go_on(self, line: Line) -> None:
+        self._halls[self._heard_by[line]].go_on(line)
+
+    def lost(self, line: Line) -> None:
+        address = self._lines.pop(line)
+        self._addresses[address] -= 1
+        if not self._addresses[address]:
+            del self._addresses[address]
+        feed_id = self._heard_by.pop(line, None)
+        if feed_id is not None:
+            hall = self._halls[feed_id]
+            hall.leave(line)
+            if not len(hall):
+                hall.close()
+                del self._halls[feed_id]
+
+    def _hall(self, feed: LiveFeed) -> Hall:
         if feed.id not in self._halls:
             self._halls[feed.id] = Hall(feed)
-        self._halls[feed.id].enter(listener)
+        return self._halls[feed.id]
 
-    def go_on(self, feed: LiveFeed, listener: Listener) -> None:
-        self._halls[feed.id].go_on(listener)
-
-    def leave(self, feed: LiveFeed, listener: Listener) -> None:
-        hall = self._halls[feed.id]
-        hall.leave(listener)
-        if not len(hall):
-            hall.close()
-            del self._halls[feed.id]
-
-
-class _Line(asyncio.Protocol):
-    """One connection: a request, then chunks until one side ends it."""
-
-    def __init__(self, server: FeedServer, *, direct: bool) -> None:
-        self.descriptor = -1
-        self._server = server
-        self._direct = direct
-        self._transport: asyncio.Transport | None = None
-        self._tls: _Tls | None = None
-        self._head: bytearray | None = bytearray()  # None once it was answered
-        self._listening: tuple[LiveFeed, Listener] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a feed is served over TCP")
-        transport.set_write_buffer_limits(0)
-        self._transport = transport
-        peer = transport.get_extra_info("peername")
-        try:
-            self._tls = self._server.connected(self, peer[0] if peer else "")
-        except Refused as refused:
-            self._refuse(refused)
-
-    def data_received(self, data: bytes) -> None:
-        if self._tls is not None:
+    def _let_in(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
             try:
-                data = self._tls.opened(data)
-            except ssl.SSLError:
-                self.abort()
+                connection, (address, *_rest) = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
                 return
-            self.write(self._tls.outgoing())
-        if not data:
-            return
-        if self._head is None:
-            self.abort()  # whatever else it wants, it can ask for on another connection
-            return
-        self._head += data
-        head, end, _ = self._head.partition(END_OF_HEAD)
-        if len(self._head) > MAX_HEAD_BYTES:
-            self._refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too long."))
-        elif end:
-            self._answer(bytes(head))
+            except OSError as error:
+                log.warning("live sound: nobody is let in for a moment: %s", error)
+                loop = asyncio.get_running_loop()
+                loop.remove_reader(self._socket)
+                loop.call_later(NO_FILES_S, self._open_again)
+                return
+            self._greet(connection, address)
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.descriptor = -1
-        self._head = None
-        self._server.lost(self)
-        if self._listening is not None:
-            self._server.leave(*self._listening)
-            self._listening = None
+    def _open_again(self) -> None:
+        if self._socket.fileno() >= 0:
+            asyncio.get_running_loop().add_reader(self._socket, self._let_in)
 
-    def pause_writing(self) -> None:
-        if self._listening is not None:
-            self._listening[1].held_up = True
-
-    def resume_writing(self) -> None:
-        if self._listening is not None:
-            self._listening[1].held_up = False
-            self._server.go_on(*self._listening)
-
-    def hurry(self) -> None:
-        """The time to send a request is over."""
-        if self._head is not None:
-            self._refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "The request took too long."))
-
-    def wrap(self, data: bytes) -> bytes:
-        return data if self._tls is None else self._tls.sealed(data)
-
-    def write(self, data: bytes) -> None:
-        if self._transport is not None and data:
-            self._transport.write(data)
-
-    def finish(self) -> None:
-        self.descriptor = -1
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        self.descriptor = -1
-        self._head = None
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _answer(self, head: bytes) -> None:
-        try:
-            beginning, asked, feed = self._server.answer(head)
-        except Refused as refused:
-            self._refuse(refused)
-            return
-        self._head = None
-        self.write(self.wrap(beginning))
-        if asked.body:
-            self._listen(feed, asked.number)
+    def _greet(self, connection: socket.socket, address: str) -> None:
+        line = Line(self, connection, self._tls)
+        self._lines[line] = address
+        self._addresses[address] += 1
+        if len(self._lines) > self._limits.connections or self._addresses[address] > self._limits.per_address:
+            line.refuse(Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen here at the moment."))
         else:
-            self.finish()
-
-    def _listen(self, feed: LiveFeed, number: int) -> None:
-        if self._transport is None:
-            return
-        connection = self._transport.get_extra_info("socket")
-        queue_bytes = max(MIN_QUEUE_BYTES, round(feed.bitrate_bps / 8 * QUEUE_S))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, queue_bytes)
-        self.descriptor = connection.fileno() if self._direct else -1
-        listener = Listener(self, number)
-        listener.held_up = self._transport.get_write_buffer_size() > 0
-        self._listening = feed, listener
-        self._server.enter(feed, listener)
-
-    def _refuse(self, refused: Refused) -> None:
-        self._head = None
-        if self._tls is None or self._tls.is_shaken:
-            self.write(self.wrap(self._server.refuse(refused)))
-        self.finish()
-
-
-class _Tls:
-    """TLS beside the transport, so that a listener's socket can be written to in the same way with it."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self.is_shaken = False
-
-    def opened(self, data: bytes) -> bytes:
-        """What was said in `data`. Raises ssl.SSLError."""
-        self._incoming.write(data)
-        said = bytearray()
-        with suppress(ssl.SSLWantReadError):
-            if not self.is_shaken:
-                self._object.do_handshake()
-                self.is_shaken = True
-            while part := self._object.read(MAX_HEAD_BYTES):
-                said += part
-        return bytes(said)
-
-    def outgoing(self) -> bytes:
-        """What the handshake has to answer."""
-        return self._outgoing.read()
-
-    def sealed(self, data: bytes) -> bytes:
-        self._object.write(data)
-        return self._outgoing.read()
+            asyncio.get_running_loop().call_later(self._limits.head_s, line.hurry)
 
 
 def _listen(host: str, port: int, congestion: str) -> socket.socket:
     """A listening socket whose connections inherit what it is set to."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listening.setblocking(False)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_LINE_MS)
     with suppress(OSError):  # a kernel without it uses its own

@@ -1,0 +1,149 @@
+"""One listener's connection: a request, then chunks until one side ends it (does I/O).
+
+The socket is this module's own rather than an asyncio transport's, which would cost more per chunk and hold bytes back
+where nobody sees how old they are. With TLS it is an `ssl` socket, used in the same way.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Protocol
+
+from broadcast.live.hall import NO_ROOM
+from broadcast.live.request import MAX_HEAD_BYTES, Refused
+
+END_OF_HEAD = b"\r\n\r\n"
+
+
+class Host(Protocol):
+    """What a line belongs to."""
+
+    def answer(self, line: "Line", head: bytes) -> None:
+        """The line sent the head of a request. Raises Refused."""
+        ...
+
+    def refusal(self, refused: Refused) -> bytes: ...
+
+    def go_on(self, line: "Line") -> None:
+        """What the line had to send is sent."""
+        ...
+
+    def lost(self, line: "Line") -> None:
+        """The line is closed."""
+        ...
+
+
+class Line:
+    """A `Listener` once its request is answered. With `tls` it shakes hands first."""
+
+    def __init__(self, host: Host, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+        connection.setblocking(False)
+        self.socket = connection
+        self.wanted = 0
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self._shaking = tls is not None
+        if tls is not None:
+            self.socket = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self.send: Callable[[bytes], int] = self.socket.send
+        self._head: bytearray | None = bytearray()  # None once it was answered
+        self._unsent = b""
+        self._then: Callable[[], None] | None = None
+        self._is_open = True
+        self._loop.add_reader(self.socket, self._readable)
+
+    def send_later(self, rest: bytes) -> None:
+        """Send `rest` as soon as there is room, then tell the host to go on."""
+        self._wait(rest, lambda: self._host.go_on(self))
+
+    def send_last(self, data: bytes) -> None:
+        """Send `data` and close."""
+        self._head = None
+        self._wait(data, self.finish)
+        self._writable()
+
+    def answered(self) -> None:
+        """The request was understood; whatever else is said on this line ends it."""
+        self._head = None
+
+    def refuse(self, refused: Refused) -> None:
+        """Send why, and close."""
+        if self._shaking:
+            self.abort()
+        else:
+            self.send_last(self._host.refusal(refused))
+
+    def hurry(self) -> None:
+        """The time to send a request is over."""
+        if self._head is not None:
+            self.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "The request took too long."))
+
+    def finish(self) -> None:
+        """Close, as everything is sent."""
+        if self._is_open and isinstance(self.socket, ssl.SSLSocket):
+            with suppress(OSError, ValueError):
+                self.socket.unwrap()  # says that this is the end; the answer is not waited for
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._head = None
+        self._loop.remove_reader(self.socket)
+        self._loop.remove_writer(self.socket)
+        self.socket.close()
+        self._host.lost(self)
+
+    def _readable(self) -> None:
+        try:
+            if self._shaking and isinstance(self.socket, ssl.SSLSocket):
+                self.socket.do_handshake()
+                self._shaking = False
+            data = self.socket.recv(MAX_HEAD_BYTES)
+        except ssl.SSLWantWriteError:
+            self._wait(b"", self._readable)
+        except NO_ROOM:
+            return
+        except OSError:
+            self.abort()
+        else:
+            self._heard(data)
+
+    def _heard(self, data: bytes) -> None:
+        if not data or self._head is None:
+            self.abort()
+            return
+        self._head += data
+        head, end, _ = self._head.partition(END_OF_HEAD)
+        if len(self._head) > MAX_HEAD_BYTES:
+            self.refuse(Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too long."))
+        elif end:
+            try:
+                self._host.answer(self, bytes(head))
+            except Refused as refused:
+                self.refuse(refused)
+
+    def _wait(self, unsent: bytes, then: Callable[[], None]) -> None:
+        """Call `then` when `unsent` is sent."""
+        if self._is_open:
+            self._unsent, self._then = unsent, then
+            self._loop.add_writer(self.socket, self._writable)
+
+    def _writable(self) -> None:
+        try:
+            if self._unsent:
+                self._unsent = self._unsent[self.send(self._unsent) :]
+        except NO_ROOM:
+            return
+        except OSError:
+            self.abort()
+            return
+        if not self._unsent and self._then is not None:
+            self._loop.remove_writer(self.socket)
+            then, self._then = self._then, None
+            then()
