@@ -1,10 +1,11 @@
 """A process that is nothing but a player, `python -m receivers.lab.play DEVICE [MICROPHONE]`, and the way to drive it.
 
 It reads a plan per line from standard input, as a JSON list of cues, and writes a line per event: `{"ready": …}` once
-the sound card's clock is known, `{"played": …}` for each piece, `{"status": …}` for an empty input line.
-It ends, with its last piece reported, when its input does.
+the sound card's clock is known, `{"played": …}` for each piece, `{"status": …}` for an empty input line. A line
+`{"follow": […]}` says which feeds are in force. It ends, with its last piece reported, when its input does.
 """
 
+import asyncio
 import json
 import os
 import queue
@@ -21,6 +22,10 @@ import msgspec
 
 from broadcast.clock import SystemClock
 from receivers.horn import NoDevice, sound_card
+from receivers.live.buffer import Buffers
+from receivers.live.decide import Growing
+from receivers.live.feeds import Feeds
+from receivers.live.source import opener
 from receivers.sound.cue import Cue, Played
 from receivers.sound.device import DeviceError
 
@@ -74,6 +79,10 @@ class PlayerProcess:
     def set_plan(self, cues: Sequence[Cue]) -> None:
         self._send(json.dumps([{**asdict(cue), "path": str(cue.path)} for cue in cues]))
 
+    def follow(self, growing: Sequence[Growing]) -> None:
+        """Make these the feeds in force."""
+        self._send(msgspec.json.encode({"follow": growing}).decode())
+
     def played(self, timeout_s: float) -> Played:
         """The next piece that was played; queue.Empty when there is none in time."""
         return self._played.get(timeout=timeout_s)
@@ -126,7 +135,8 @@ class PlayerProcess:
 def main() -> int:
     clock = SystemClock()
     name, microphone = [*sys.argv[1:], None][:2]
-    player = sound_card(name, clock, microphone)(lambda played: _tell(played=played))
+    buffers = Buffers()
+    player = sound_card(name, clock, microphone, opener(buffers, clock))(lambda played: _tell(played=played))
     try:
         player.start()
     except NoDevice as error:
@@ -135,13 +145,24 @@ def main() -> int:
     while not player.status().clock_ready:
         time.sleep(POLL_S)
     _tell(ready=os.getpid())
+    follow = _follower(buffers, clock)
     for line in sys.stdin:
-        if line.strip():
+        if line.startswith("{"):
+            follow(msgspec.json.decode(line, type=dict[str, list[Growing]])["follow"])
+        elif line.strip():
             player.set_plan([Cue(**{**cue, "path": Path(cue["path"])}) for cue in json.loads(line)])
         else:
             _tell(status=player.status())
     player.close()
     return 0
+
+
+def _follower(buffers: Buffers, clock: SystemClock) -> Callable[[list[Growing]], object]:
+    """Fetches feeds in a loop of its own thread; what says which."""
+    loop = asyncio.new_event_loop()
+    feeds = Feeds(buffers, clock)
+    threading.Thread(target=lambda: loop.run_until_complete(feeds.run()), name="feeds", daemon=True).start()
+    return lambda growing: loop.call_soon_threadsafe(feeds.follow, growing)
 
 
 def _tell(**event: object) -> None:

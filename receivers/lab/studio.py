@@ -47,11 +47,12 @@ def packets_in(ogg: Path) -> list[bytes]:
 
 
 class FeedHost:
-    """Async context manager: serves `studio` at `url`. Each request takes the next of `manners`, then `all_of`."""
+    """Async context manager: serves `studio` at `url`. Each request takes the next of `manners`, then `usual`."""
 
-    def __init__(self, studio: Studio, manners: Sequence[Manner] = ()) -> None:
+    def __init__(self, studio: Studio, manners: Sequence[Manner] = (), usual: Manner | None = None) -> None:
         self.studio = studio
         self.manners = list(manners)
+        self.usual = usual or all_of
         self.asked: list[int] = []
         """The numbers that were asked from."""
         self.open = 0
@@ -83,7 +84,7 @@ class FeedHost:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             number = int(head.split(" ")[1].rpartition("from=")[2])
             self.asked.append(number)
-            manner = self.manners.pop(0) if self.manners else all_of
+            manner = self.manners.pop(0) if self.manners else self.usual
             answering = asyncio.ensure_future(manner(writer, self.studio, number))
             leaving = asyncio.ensure_future(reader.read(1))
             closing = asyncio.ensure_future(self._closing.wait())
@@ -120,6 +121,18 @@ def then(raw: bytes, *, stands: bool, content_type: str = CONTENT_TYPE) -> Manne
     return answer
 
 
+def dribbled(raw: bytes, every_s: float) -> Manner:
+    """These bytes one by one."""
+
+    async def answer(writer: asyncio.StreamWriter, _studio: Studio, _number: int) -> None:
+        begin(writer)
+        for byte in raw:
+            writer.write(bytes((byte,)))
+            await asyncio.sleep(every_s)
+
+    return answer
+
+
 def first(count: int, *, stands: bool) -> Manner:
     """The first `count` chunks of what was asked for; then the connection `stands` still, or ends."""
 
@@ -129,15 +142,18 @@ def first(count: int, *, stands: bool) -> Manner:
     return answer
 
 
-def spoken(said_us: int, *, until: int | None = None) -> Manner:
-    """Each chunk as it is spoken, sample 0 at `said_us`; from chunk `until` on the connection stands still."""
+def spoken(said_us: int, *, stall: tuple[int, float] | None = None) -> Manner:
+    """Each chunk as it is spoken, sample 0 at `said_us`; `stall`: before a chunk nothing is sent for some seconds.
+
+    Who asks for that chunk or a later one notices nothing of it.
+    """
     clock = SystemClock()
 
     async def answer(writer: asyncio.StreamWriter, studio: Studio, number: int) -> None:
         begin(writer)
         for place in range(number, len(studio.sealed)):
-            if place == until:
-                await asyncio.Event().wait()
+            if stall is not None and place == stall[0] and number < place:
+                await clock.sleep(stall[1])
             await clock.sleep((said_us + (place + 1) * CHUNK_US + DELIVERY_US - clock.now_us()) / US_PER_S)
             writer.write(studio.sealed[place])
             await writer.drain()

@@ -46,6 +46,8 @@ class Fetcher:
         self._failures = 0
         self._slow = False
         self._came = False
+        self._useless = 0
+        self._fruitful_us = 0
 
     async def run(self) -> None:
         """Until all that is of use has come."""
@@ -76,11 +78,10 @@ class Fetcher:
         url = feed.urls[self._failures % len(feed.urls)]
         try:
             await self._open(line, f"{url}?from={number}")
-            reader, useless = ChunkReader(feed.id, order_key(feed.key)), 0
+            reader = ChunkReader(feed.id, order_key(feed.key))
+            self._useless, self._fruitful_us = 0, self._clock.monotonic_us()
             while block := await self._next_block(line, number):
-                useless += self._take(reader, block)
-                if useless > decide.USELESS_CHUNKS:
-                    raise NoAnswer(f"{useless} chunks that are of no use")
+                self._take(reader, block)
                 left = self._buffer.ask_from(self._clock.now_us())
                 if left is None:
                     return
@@ -115,18 +116,21 @@ class Fetcher:
         except TimeoutError:
             raise NoAnswer(f"nothing came for {quiet_us / US_PER_S:.1f} s") from None
 
-    def _take(self, reader: ChunkReader, block: bytes) -> int:
-        """Take in bytes; how many chunks in them are of no use. NoAnswer for what the feed's key has not signed."""
-        useless = 0
+    def _take(self, reader: ChunkReader, block: bytes) -> None:
+        """Take in bytes; NoAnswer for what the feed's key has not signed, and for too much that is of no use."""
+        now_us = self._clock.monotonic_us()
         try:
             for chunk in reader.feed(block):
                 became = self._buffer.put(chunk, self._clock.now_us())
                 if became is Taken.TAKEN:
-                    self._came = True
-                else:
-                    self._refused[became] += 1
-                    useless += 1
+                    self._came, self._fruitful_us = True, now_us
+                    continue
+                self._refused[became] += 1
+                self._useless += 1
+                if self._useless > decide.USELESS_CHUNKS:
+                    raise NoAnswer("it brings what is of no use")
         except BadChunk as error:
             self._refused[BAD] += 1
             raise NoAnswer(str(error)) from None
-        return useless
+        if now_us - self._fruitful_us > decide.BARREN_US:
+            raise NoAnswer("what comes becomes no sound")

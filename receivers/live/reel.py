@@ -49,7 +49,7 @@ class Reel:
         self._decoder = self._make_decoder()
         self._next = packet_at(position)
         self._decoded_to: int | None = None
-        self._gain = 1.0 if position == 0 else 0.0
+        self._gain = 1.0 if position <= 0 else 0.0
 
     @property
     def next_frame(self) -> int:

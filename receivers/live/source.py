@@ -143,18 +143,17 @@ class LiveSource:
             self._buffer.ring_no_more(self._bell)
 
     def _work(self) -> None:
-        wanted = self._place()
-        if wanted + 2 * AHEAD_FRAMES < self._reel.next_frame:  # time was set back
-            self._blocks.clear()
-            self._reel.seek(wanted)
+        if self._filled_from is not None and self._wanted + 2 * AHEAD_FRAMES < self._reel.next_frame:
+            self._blocks.clear()  # time was set back
+            self._reel.seek(self._wanted)
         while not self._closed and (block := self._reel.turn(self._place())) is not None:
             self._blocks.append(block)
             while self._filled_from is None and len(self._blocks) > WAITING_BLOCKS:
                 self._blocks.popleft()
 
     def _place(self) -> int:
-        """The position that is to be heard next."""
-        return self._wanted if self._filled_from is not None else max(self._opened_at, self._due())
+        """The position that is to be heard next; negative before the feed's first is due."""
+        return self._due() if self._filled_from is None else self._wanted
 
     def _rest_s(self) -> float:
         if self._reel.is_over:
