@@ -241,7 +241,7 @@ class _Reader:
         for index in range(first, -(-(order.until_us - order.start_us) // rhythm_us)):
             start_us = order.start_us + index * rhythm_us
             if start_us > self._now_us + LOOK_AHEAD_US:
-                self.found.until_us = self._now_us + READ_AGAIN_US - self._shift_us
+                self._read_again(self._now_us + READ_AGAIN_US - self._shift_us)
                 return
             yield index * rhythm_us // order.every_us, start_us
 
@@ -262,7 +262,6 @@ class _Reader:
                 late=Late.WHOLE if late else Late.JOIN,
                 after_cut=AfterCut.TIMELINE,
                 window_us=order.until_us - 1 - start_us if late else 0,
-                order=part.number,
             )
             self._add(airing, _Owner(order.id, order.start_us, zone_id), begins_us, end_us)
             made = order.parts[part.number]
@@ -283,6 +282,11 @@ class _Reader:
         known = self.found.feeds.get(part.media[0].sha256)
         if known is None or known.until_us + self._shift_us <= self._now_us:
             self.found.feeds[part.media[0].sha256] = growing
+            if growing.until_us + self._shift_us > self._now_us:
+                self._read_again(growing.until_us)
+
+    def _read_again(self, at_us: int) -> None:
+        self.found.until_us = at_us if self.found.until_us is None else min(at_us, self.found.until_us)
 
     def _add(self, airing: Airing, owner: _Owner, begins_us: int, end_us: int) -> None:
         start_us, stop_us = airing.start_us - self._shift_us, self._stops_us.get(owner.zone_id, 0)

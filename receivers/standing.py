@@ -3,12 +3,13 @@
 It asks the vault and keeps no file; `receivers.orders` reads, `receivers.reckoning` tells the time by which is judged.
 """
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from broadcast.wire.documents import Airing, Media, ReceiverSettings
 from receivers import ledger, orders
 from receivers.live.decide import Growing
+from receivers.needs import Stored
 from receivers.orders import Documents, Read
 from receivers.reckoning import Reckoning
 from receivers.vault import Vault
@@ -74,10 +75,15 @@ class Standing:
         feeds = self.read.feeds.items()
         return {key: Path(one.feed.id) for key, one in feeds if key == orders.standing_in(one.feed)}
 
-    def feeds(self, ready: Container[str], on_air: Segment | None) -> tuple[Growing, ...]:
-        """The feeds to follow: sessions, and sounds made for an order until the file is `ready` and the feed silent."""
+    def feeds(self, ready: Mapping[str, Stored], on_air: Segment | None) -> tuple[Growing, ...]:
+        """The feeds to follow: sessions, and sounds made for an order until no piece takes them from there any more."""
         sounding = on_air.media.sha256 if on_air is not None else None
-        return tuple(one for key, one in self.read.feeds.items() if key not in ready or key == sounding)
+
+        def is_used(key: str) -> bool:
+            since = ready.get(key)
+            return since is None or (on_air is not None and key == sounding and on_air.start_us < since.ready_us)
+
+        return tuple(one for key, one in self.read.feeds.items() if is_used(key))
 
     def bank_missing(self, ready: Container[str]) -> tuple[str, ...]:
         """The banks' messages whose recording is not here."""

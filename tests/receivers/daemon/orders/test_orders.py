@@ -1,0 +1,295 @@
+"""Orders and live sessions on a receiver in virtual time: documents and recordings in, sound, state and reports out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from broadcast.wire.documents import Amplifier, BroadcastClass, OrderProgress, Outcome
+from broadcast.wire.now import Feed, LiveSession, Made, Purpose
+from receivers.hands import message
+from receivers.life import Hold
+from receivers.progress import KEEP_US
+
+if TYPE_CHECKING:
+    from broadcast.wire.documents import Media
+    from tests.receivers.daemon.conftest import Desk, Rig
+
+S = 1_000_000
+NOON = 1_800_000_000 * S
+FEED = Feed(id="f1", key="A" * 43, urls=("http://centre/live/f1",))
+
+
+@pytest.fixture
+def siren(rig: Rig, desk: Desk) -> Media:
+    """Ten seconds, in the province's bank as siren.1 and on the node; flood.1, of 20 seconds, too."""
+    siren, flood = desk.media("siren", 10), desk.media("flood", 20)
+    rig.give(desk.bank({"siren.1": siren, "flood.1": flood}))
+    rig.fetch(siren, flood)
+    return siren
+
+
+def _told(rig: Rig) -> dict[str, OrderProgress]:
+    return {one.id: one for one in rig.node.progress.told}
+
+
+def _at(at_us: int | None) -> float | None:
+    return None if at_us is None else (at_us - NOON) / S
+
+
+@pytest.mark.usefixtures("siren")
+def test_an_order_sounds_part_by_part_and_is_told_of_and_reported(rig: Rig, desk: Desk) -> None:
+    rig.give(desk.now(desk.order("o1", "siren.1", "flood.1")))
+    rig.run(0)
+    assert _told(rig)["o1"] == OrderProgress(id="o1", received_us=NOON)
+    rig.run(5)
+    assert _told(rig)["o1"] == OrderProgress(id="o1", received_us=NOON, sounding_us=NOON + S, level_dbfs=-18.0)
+    rig.run(60)
+    assert rig.heard == [("o1.0.0", S, 11 * S), ("o1.0.1", 11 * S, 31 * S)]
+    assert _at(_told(rig)["o1"].ended_us) == 31
+    assert {key: (one.outcome, one.broadcast_id) for key, one in rig.reports.items()} == {
+        "o1.0.0": (Outcome.HEARD, "o1"),
+        "o1.0.1": (Outcome.HEARD, "o1"),
+    }
+
+
+@pytest.mark.usefixtures("siren")
+def test_the_first_sample_is_looked_for_often_until_it_is_heard(rig: Rig, desk: Desk) -> None:
+    rig.give(desk.now(desk.order("o1")))
+    rig.run(0)
+    assert rig.node.look_us(rig.now_us) == NOON + S + S // 10
+    rig.run(2)
+    assert rig.node.look_us(rig.now_us) is None
+
+
+@pytest.mark.usefixtures("siren")
+@pytest.mark.parametrize("how", ["cancelled", "expired"])
+def test_what_is_taken_back_is_silent_at_once_and_told(rig: Rig, desk: Desk, how: str) -> None:
+    order = desk.order("o1", every_us=60 * S)
+    rig.give(desk.now(order, expires_us=NOON + 5 * S if how == "expired" else NOON + 3600 * S))
+    rig.run(5)
+    if how == "cancelled":
+        rig.give(desk.now())
+    rig.run(120)
+    assert rig.heard == [("o1.0.0", S, 5 * S)]
+    assert (rig.reports["o1.0.0"].outcome, rig.reports["o1.0.0"].reason) == (Outcome.CUT, "cancelled")
+    told = _told(rig)["o1"]
+    assert (_at(told.ended_us), told.reason) == (5, "cancelled")
+    rig.run(KEEP_US / S)
+    assert _told(rig) == {}
+    assert len(rig.reports) == 1
+
+
+@pytest.mark.usefixtures("siren")
+def test_a_rhythm_sounds_until_it_is_over_and_ends_once(rig: Rig, desk: Desk) -> None:
+    rig.give(desk.now(desk.order("o1", every_us=60 * S, until_us=NOON + 150 * S)))
+    rig.run(100)
+    assert _told(rig)["o1"].ended_us is None
+    rig.run(100)
+    assert [start_us // S for _, start_us, _ in rig.heard] == [1, 61, 121]
+    assert _at(_told(rig)["o1"].ended_us) == 131
+    assert set(rig.reports) == {"o1.0.0", "o1.1.0", "o1.2.0"}
+
+
+@pytest.mark.usefixtures("siren")
+def test_a_later_order_has_the_air_over_every_part_of_an_earlier_one(rig: Rig, desk: Desk) -> None:
+    early = desk.order("early", "flood.1", "flood.1", every_us=60 * S)
+    rig.give(desk.now(early))
+    rig.run(10)
+    late = desk.order("late", "flood.1", "siren.1", start_us=NOON + 10 * S)
+    rig.give(desk.now(early, late))
+    rig.run(90)
+    assert rig.heard[:3] == [("early.0.0", S, 11 * S), ("late.0.0", 11 * S, 31 * S), ("late.0.1", 31 * S, 41 * S)]
+    assert rig.heard[3][:2] == ("early.1.0", 61 * S)
+
+
+@pytest.mark.usefixtures("siren")
+def test_what_an_order_cut_off_goes_on_as_it_says(rig: Rig, desk: Desk) -> None:
+    news = desk.media("news", 60)
+    rig.fetch(news)
+    rig.give(desk.programme([desk.airing("news", NOON, news)]))
+    rig.give(desk.now(desk.order("o1")))
+    rig.run(100)
+    assert rig.heard == [("news", 0, S), ("o1.0.0", S, 11 * S), ("news", 11 * S, 60 * S)]
+
+
+@pytest.mark.usefixtures("siren")
+def test_a_drill_is_no_emergency_and_what_came_later_does_not_part_it(rig: Rig, desk: Desk) -> None:
+    words, news = desk.media("words", 10), desk.media("news", 30)
+    rig.fetch(words, news)
+    rig.give(desk.bank({"words.1": words, "tone.1": words}, Purpose.DRILL, zone="tra-van"))
+    drill = desk.order("d1", "words.1", "tone.1", "words.1", purpose=Purpose.DRILL)
+    rig.give(desk.now(drill))
+    rig.give(desk.programme([desk.airing("news", NOON + 5 * S, news, cls=BroadcastClass.PRIORITY)]))
+    rig.run(60)
+    assert [name for name, _, _ in rig.heard] == ["d1.0.0", "d1.0.1", "d1.0.2", "news"]
+    assert {rig.node.airings[f"d1.0.{part}"].cls for part in range(3)} == {BroadcastClass.PRIORITY}
+    rig.node.set_hold(Hold.ALL_BUT_EMERGENCIES, rig.now_us)
+    again = desk.order("d2", "words.1", purpose=Purpose.DRILL, start_us=rig.now_us)
+    rig.give(desk.now(again))
+    rig.run(20)
+    assert len(rig.heard) == 4
+
+
+@pytest.mark.usefixtures("siren")
+def test_who_connects_when_all_was_over_plays_it_once_and_never_again(rig: Rig, desk: Desk) -> None:
+    order = desk.order("o1", "siren.1", "flood.1")
+    rig.now_us += 600 * S
+    rig.give(desk.now(order))
+    rig.run(60)
+    begin_us = 600 * S + S // 2
+    assert rig.heard == [
+        ("o1.late.0", begin_us, begin_us + 10 * S),
+        ("o1.late.1", begin_us + 10 * S, begin_us + 30 * S),
+    ]
+    rig.boot()
+    rig.give(desk.now(order, desk.order("o2", start_us=rig.now_us)))
+    rig.run(100)
+    assert [name for name, _, _ in rig.heard] == ["o2.0.0"]
+    assert set(rig.reports) == {"o1.late.0", "o1.late.1", "o2.0.0"}
+
+
+def test_a_late_play_waits_for_its_recording_and_for_the_amplifier(rig: Rig, desk: Desk) -> None:
+    siren = desk.media("siren", 10)
+    rig.give(desk.settings(amplifier=Amplifier(lead_us=3 * S)))
+    rig.give(desk.bank({"siren.1": siren}))
+    rig.now_us += 600 * S
+    rig.give(desk.now(desk.order("o1")))
+    rig.run(100)
+    assert rig.heard == []
+    assert rig.node.standing.bank_missing(rig.store.ready) == ("siren.1",)
+    rig.fetch(siren)
+    rig.node.lead_us = lambda: 3 * S
+    rig.run(30)
+    assert rig.heard == [("o1.late.0", 703 * S, 713 * S)]
+
+
+@pytest.mark.usefixtures("siren")
+def test_who_reboots_in_the_middle_joins_at_its_place(rig: Rig, desk: Desk) -> None:
+    rig.give(desk.now(desk.order("o1", "flood.1")))
+    rig.run(5)
+    rig.now_us += 5 * S
+    rig.boot()
+    rig.run(30)
+    assert rig.heard == [("o1.0.0", 10 * S, 21 * S)]
+    assert rig.reports["o1.0.0"].outcome is Outcome.CUT
+    assert len(rig.reports) == 1
+    assert _told(rig)["o1"].received_us == NOON
+
+
+@pytest.mark.usefixtures("siren")
+@pytest.mark.parametrize("zone", ["province", "tra-van"])
+def test_stop_all_silences_at_once_what_sounds_and_what_waits(rig: Rig, desk: Desk, zone: str) -> None:
+    news, late = desk.media("news", 60), desk.media("late", 10)
+    rig.fetch(news, late)
+    rig.give(desk.programme([desk.airing("news", NOON + 2 * S, news), desk.airing("later", NOON + 50 * S, late)]))
+    order = desk.order("o1", "flood.1", start_us=NOON + 9 * S, every_us=30 * S)
+    rig.give(desk.now(order))
+    rig.run(15)
+    rig.give(desk.now(order, zone="tra-van", stop_us=NOON + 15 * S if zone == "tra-van" else 0))
+    rig.give(desk.now(zone="province", stop_us=NOON + 15 * S if zone == "province" else 0))
+    rig.run(100)
+    assert rig.heard == [("news", 2 * S, 10 * S), ("o1.0.0", 10 * S, 15 * S), ("later", 50 * S, 60 * S)]
+    stopped = {key: (one.outcome, one.reason) for key, one in rig.reports.items() if key != "later"}
+    assert stopped == dict.fromkeys(("news", "o1.0.0"), (Outcome.CUT, "stopped_by_centre"))
+    assert _told(rig)["o1"].reason == "stopped_by_centre"
+    rig.boot()
+    rig.run(100)
+    assert rig.heard == []
+
+
+@pytest.mark.usefixtures("siren")
+def test_stop_all_that_takes_the_order_away_with_it_says_so(rig: Rig, desk: Desk) -> None:
+    rig.give(desk.now(desk.order("o1", "flood.1")))
+    rig.run(10)
+    rig.give(desk.now(stop_us=NOON + 10 * S))
+    rig.run(30)
+    assert rig.heard == [("o1.0.0", S, 10 * S)]
+    assert (rig.reports["o1.0.0"].outcome, rig.reports["o1.0.0"].reason) == (Outcome.CUT, "stopped_by_centre")
+
+
+def test_stop_all_silences_what_was_started_at_the_node(rig: Rig, desk: Desk) -> None:
+    fire = desk.media("fire", 60)
+    rig.fetch(fire)
+    own = desk.airing("local-fire-1", NOON + S, fire, broadcast_id=message.BROADCAST_ID)
+    assert rig.node.start_message(own, rig.now_us) is None
+    rig.run(10)
+    rig.give(desk.now(stop_us=NOON + 10 * S))
+    rig.run(30)
+    assert rig.heard == [("local-fire-1", S, 10 * S)]
+    assert rig.reports["local-fire-1"].reason == "stopped_by_centre"
+
+
+@pytest.mark.usefixtures("siren")
+def test_the_nodes_own_stop_is_why_an_order_does_not_sound(rig: Rig, desk: Desk) -> None:
+    rig.node.set_hold(Hold.EVERYTHING, rig.now_us)
+    rig.give(desk.now(desk.order("o1")))
+    rig.run(20)
+    assert rig.heard == []
+    assert _told(rig)["o1"].reason == "stopped_locally"
+
+
+def test_a_live_session_takes_its_feed_and_ends_when_it_is_known_to(rig: Rig, desk: Desk) -> None:
+    session = LiveSession(feed=FEED, start_us=NOON + S, until_us=NOON + 600 * S)
+    rig.durations_us[Path("f1")] = 600 * S
+    rig.give(desk.now(sessions=(session,)))
+    (cue,) = rig.node.tick(rig.now_us, rig.player.status())
+    assert (cue.path, cue.feed_id, cue.origin_us) == (Path("f1"), "f1", NOON + 3 * S)
+    assert [growing.feed for growing in rig.node.feeds] == [FEED]
+    assert rig.node.needs(rig.now_us) == ()
+    rig.run(20)
+    rig.give(desk.now(sessions=(replace(session, frames=30 * 48_000),)))
+    rig.run(30)
+    assert rig.heard == [("live.f1", 3 * S, 33 * S)]
+    told = _told(rig)["f1"]
+    assert (_at(told.sounding_us), _at(told.ended_us)) == (3, 33)
+    rig.give(desk.now())
+    rig.run(2)
+    assert rig.node.feeds == ()
+
+
+@pytest.mark.usefixtures("siren")
+def test_a_new_text_sounds_from_its_feed_and_begins_again_from_its_file(rig: Rig, desk: Desk) -> None:
+    text = desk.media("text", 20)
+    order = desk.order("o1", "siren.1", Made(media=(text,), feed=FEED), every_us=60 * S)
+    rig.give(desk.now(order))
+    path = rig.store.path(text.sha256)
+    rig.durations_us[path] = text.duration_us
+    cues = {cue.key.split("~")[0]: cue for cue in rig.node.tick(rig.now_us, rig.player.status())}
+    assert (cues["o1.0.0"].feed_id, cues["o1.0.1"].feed_id, cues["o1.0.1"].path) == (None, "f1", path)
+    assert {need.sha256: need.due_us for need in rig.node.needs(rig.now_us)}[text.sha256] == NOON + 11 * S
+    rig.run(15)
+    rig.fetch(text)
+    rig.run(5)
+    assert [growing.feed.id for growing in rig.node.feeds] == ["f1"]  # it sounds from there
+    rig.run(65)
+    assert rig.node.feeds == ()
+    assert [(name, start_us // S) for name, start_us, _ in rig.heard] == [
+        *(("o1.0.0", 1), ("o1.0.1", 11)),
+        *(("o1.1.0", 61),),
+    ]
+    assert rig.reports["o1.0.1"].outcome is Outcome.HEARD
+
+
+def test_the_bank_is_needed_at_all_times_and_nothing_makes_it_go(rig: Rig, desk: Desk) -> None:
+    siren, week, soon = desk.media("siren", 10), desk.media("week", 10), desk.media("soon", 10)
+    rig.give(desk.bank({"siren.1": siren}))
+    rig.give(desk.programme([desk.airing("w", NOON + 86_400 * S, week), desk.airing("s", NOON + 60 * S, soon)]))
+    rig.run(0)
+    wanted = rig.node.needs(rig.now_us)
+    assert [need.sha256 for need in wanted] == [soon.sha256, siren.sha256, week.sha256]
+    assert [(need.kept, need.told) for need in wanted] == [(False, True), (True, False), (False, True)]
+
+
+@pytest.mark.usefixtures("siren")
+def test_an_airing_of_the_programme_does_not_take_an_orders_name(rig: Rig, desk: Desk) -> None:
+    news = desk.media("news", 60)
+    rig.fetch(news)
+    rig.give(desk.now(desk.order("o1")))
+    rig.give(desk.programme([desk.airing("o1.0.0", NOON + 5 * S, news)]))
+    rig.run(60)
+    assert rig.heard == [("o1.0.0", S, 11 * S)]
+    assert rig.node.airings["o1.0.0"].cls is BroadcastClass.EMERGENCY
