@@ -13,8 +13,10 @@ from web.api import (
     announcements,
     bank,
     broadcasts,
+    emergencies,
     enrolments,
     health,
+    live,
     media,
     people,
     receivers,
@@ -25,6 +27,7 @@ from web.api import (
 from web.centre import Centre
 from web.middleware import AnswerHeaders, BodyLimit
 from web.problems import ProblemPage
+from web.urgent import Door
 
 API = "/api/v1"
 
@@ -42,6 +45,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     announcements.router,
     broadcasts.router,
+    emergencies.router,
+    live.router,
     bank.router,
     rehearsals.router,
 )
@@ -60,6 +65,7 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.centre = centre
+    app.state.urgent_door = Door()
     app.state.assets = assets.Assets()
     problems.install(app, page)
     once.install(app)

@@ -28,14 +28,18 @@ CSRF_FIELD = "csrf_token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-_cookie = APIKeyCookie(name=SESSION_COOKIE, scheme_name="session", description="Made by sign-in.", auto_error=False)
-_csrf = APIKeyHeader(
+session_cookie = APIKeyCookie(
+    name=SESSION_COOKIE, scheme_name="session", description="Made by sign-in.", auto_error=False
+)
+csrf_header = APIKeyHeader(
     name=CSRF_HEADER,
     scheme_name="csrf",
     description="With the cookie, for all that changes something: `csrf_token` of the session.",
     auto_error=False,
 )
-_bearer = HTTPBearer(scheme_name="token", description="For scripts: a token from /api/v1/tokens.", auto_error=False)
+bearer_token = HTTPBearer(
+    scheme_name="token", description="For scripts: a token from /api/v1/tokens.", auto_error=False
+)
 
 
 def centre_of(request: Request) -> Centre:
@@ -71,8 +75,8 @@ def known_of(
     request: Request,
     centre: TheCentre,
     now: Now,
-    cookie: Annotated[str | None, Depends(_cookie)],
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    cookie: Annotated[str | None, Depends(session_cookie)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_token)],
 ) -> Known | None:
     """Who is asking, without refusing anybody yet."""
     if bearer is None and not cookie:
@@ -94,14 +98,14 @@ async def signed_in(
     request: Request,
     centre: TheCentre,
     known: Annotated[Known | None, Depends(known_of)],
-    _documented: Annotated[str | None, Depends(_csrf)],
+    _documented: Annotated[str | None, Depends(csrf_header)],
 ) -> Known:
     """Who is asking, also with a first password that is still to be changed; else NotSignedIn."""
     if known is None:
         raise NotSignedIn("not_signed_in", i18n.N_("Sign in first."))
     if known.csrf_token is not None and request.method not in _SAFE_METHODS:
         same_origin(request, centre)
-        given = request.headers.get(CSRF_HEADER) or await _form_token(request)
+        given = request.headers.get(CSRF_HEADER) or await form_token(request)
         if not hmac.compare_digest(given.encode(), known.csrf_token.encode()):
             raise Forbidden("csrf", i18n.N_("This page is too old. Load it again and repeat what you did."))
     return known
@@ -159,7 +163,8 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-async def _form_token(request: Request) -> str:
+async def form_token(request: Request) -> str:
+    """The session's token as a page's form sends it."""
     if not request.headers.get("content-type", "").startswith(_FORM_TYPES):
         return ""
     value = (await request.form()).get(CSRF_FIELD)

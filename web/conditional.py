@@ -18,7 +18,7 @@ class PreconditionRequired(Problem):
     status: ClassVar[HTTPStatus] = HTTPStatus.PRECONDITION_REQUIRED
 
 
-def if_match(
+async def if_match(
     if_match: Annotated[str | None, Header(description="The ETag that was read.", examples=['"1"'])] = None,
 ) -> int:
     """The version that the edit was made on; services raise Stale where it is no longer that."""

@@ -20,6 +20,11 @@ TAGS = [
     {"name": "announcements", "description": "What is said: texts, uploads and recordings, and their production."},
     {"name": "speech", "description": "Voices, and how a text will be read."},
     {"name": "broadcasts", "description": "Announcements placed in time and zones, and their approval."},
+    {
+        "name": "emergencies",
+        "description": "Asked for by one, let sound by another, taken back at once.",
+    },
+    {"name": "drills", "description": "The same with messages of their own, which nothing can turn into an emergency."},
     {"name": "timeline", "description": "What sounds where and when, and what became of it."},
     {"name": "bank", "description": "Sirens and messages that every receiver holds ahead of time, and their drills."},
     {"name": "rehearsals", "description": "The weekly test of the receivers, silent or heard, and its reports."},

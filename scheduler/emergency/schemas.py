@@ -183,6 +183,7 @@ class CorrectOut(BaseModel):
 
     cancelled: OrderOut
     correction: OrderOut
+    delivered: bool = False
 
 
 class StopOut(BaseModel):
@@ -192,7 +193,7 @@ class StopOut(BaseModel):
     zone_ids: list[Id]
     cancelled: list[Id]
     above: list[Id]
-    delivered: bool = True
+    delivered: bool = False
 
 
 class Hearing(StrEnum):

@@ -14,7 +14,7 @@ from broadcast.clock import to_us
 from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.bank import naming
-from scheduler.emergency import asking, repository, views
+from scheduler.emergency import asking, proof, repository, views
 from scheduler.emergency.document import wire
 from scheduler.emergency.hearing import who_heard
 from scheduler.emergency.life import Event, NotPossible, State, step
@@ -29,7 +29,7 @@ from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
-from scheduler.people.signin import NotSignedIn, use_code
+from scheduler.people.signin import NotSignedIn
 from scheduler.rights import Action
 from scheduler.store.alone import alone as one_at_a_time
 from scheduler.store.types import new_id
@@ -216,7 +216,7 @@ def _prove(db: Session, actor: Actor, now: datetime, row: EmergencyOrder, code: 
         return
     if not code.strip():
         raise NotSignedIn("code_needed", "Type the six figures that your telephone shows.", field="code")
-    use_code(db, user, code, now)
+    proof.use(db, actor, user, code, now)
 
 
 def _step(row: EmergencyOrder, event: Event, now: datetime) -> None:

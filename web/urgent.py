@@ -1,0 +1,248 @@
+"""The way for what cannot wait: who asks, the act and its sending, on threads that nothing else fills (does I/O).
+
+Rules
+- Nothing here runs on the threads that answer pages and uploads, and its transactions go first.
+- One transaction has it all: who asks, whether they may, the change, and the signed documents of the zones it changed.
+  These are at the broker before the answer leaves.
+- Whoever sends many requests at once is refused before the database is asked: AT_ONCE of each sign-in or token.
+- What is refused is in the audit record, a flood of the same person's once in FLOOD_US.
+"""
+
+import asyncio
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Annotated, Generic, NamedTuple, TypeVar
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
+
+from broadcast.clock import US_PER_S
+from scheduler.emergency.sender import Document
+from scheduler.errors import Forbidden, Problem, TooMany
+from scheduler.people import audit, signin
+from scheduler.people import repository as people
+from scheduler.people.actor import Actor
+from scheduler.people.signin import Known, NotSignedIn
+from scheduler.store.engine import StoreBusy
+from web import auth, i18n
+from web.centre import Centre
+from web.once import Once
+
+AT_ONCE = 4
+FLOOD_US = 60 * US_PER_S
+MANY_PEOPLE = 1000
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+T = TypeVar("T")
+ViewT = TypeVar("ViewT", bound=BaseModel)
+
+
+class Done(NamedTuple, Generic[ViewT]):
+    """What came of an act: the answer, the zones whose documents it changed, and the words for who watches.
+
+    Where there are zones the answer has a field `delivered`.
+    """
+
+    view: ViewT
+    zone_ids: Collection[str] = ()
+    words: Collection[str] = ()
+
+
+class Door:
+    """What all urgent requests of a process share."""
+
+    def __init__(self) -> None:
+        self._inside: Counter[str] = Counter()
+        self._noted: dict[tuple[str, str], int] = {}
+
+    @contextmanager
+    def slot(self, key: str) -> Iterator[None]:
+        """One of those that `key` may have at once; else TooMany."""
+        if self._inside[key] >= AT_ONCE:
+            message = i18n.N_("You have asked for several things at once. Wait for the answers.")
+            raise TooMany("too_many_at_once", message, retry_after_s=1)
+        self._inside[key] += 1
+        try:
+            yield
+        finally:
+            self._inside[key] -= 1
+            self._inside += Counter()  # forgets who has none
+
+    def shall_note(self, user_id: str, code: str, now_us: int) -> bool:
+        """Whether a refusal belongs in the record: the first of its kind for a while."""
+        last = self._noted.get((user_id, code))
+        if last is not None and now_us - last < FLOOD_US:
+            return False
+        if len(self._noted) >= MANY_PEOPLE:
+            self._noted.clear()
+        self._noted[user_id, code] = now_us
+        return True
+
+
+class Lane:
+    """One urgent request. Made by `lane_of`."""
+
+    def __init__(self, centre: Centre, door: Door, asker: "Asker") -> None:
+        self._centre = centre
+        self._door = door
+        self._asker = asker
+
+    async def read(self, work: Callable[[Session, Actor, datetime], T]) -> T:
+        """What `work` reads."""
+
+        def reading() -> T:
+            now = self._centre.clock.now()
+            with self._centre.store.reading() as db:
+                return work(db, self._asker.known(db, now).actor, now)
+
+        with self._door.slot(self._asker.key):
+            return await self._on_thread(reading)
+
+    async def act(
+        self,
+        work: Callable[[Session, Actor, datetime], Done[ViewT]],
+        *,
+        first: Callable[[Session, Actor, datetime], None] | None = None,
+        once: bool = False,
+        subject: str = "",
+    ) -> ViewT:
+        """What `work` makes, its documents sent; with `once` a repeated Idempotency-Key repeats the answer.
+
+        `first` stays done whatever becomes of it, such as counting a try. `subject` is what a refusal is about in the
+        record.
+        """
+        with self._door.slot(self._asker.key):
+            try:
+                await self._on_thread(lambda: self._let_in(first))
+                done, documents = await self._on_thread(lambda: self._done(work, once=once))
+            except Problem as refusal:
+                said = refusal
+                await self._on_thread(lambda: self._note(said, subject))
+                raise
+            urgent = self._centre.urgent
+            delivered = urgent is not None and await urgent.publish(documents)
+        self._centre.changes.tell(done.words)
+        if not done.zone_ids:
+            return done.view
+        return done.view.model_copy(update={"delivered": delivered})
+
+    def _let_in(self, first: Callable[[Session, Actor, datetime], None] | None) -> None:
+        """Who is unknown takes no turn at the database."""
+        now = self._centre.clock.now()
+        with self._centre.store.reading() as db:
+            actor = self._asker.known(db, now).actor
+        if first is not None:
+            self._centre.store.urgently(lambda db: first(db, actor, now))
+
+    def _done(
+        self, work: Callable[[Session, Actor, datetime], Done[ViewT]], *, once: bool
+    ) -> tuple[Done[ViewT], list[Document]]:
+        def inside(db: Session) -> tuple[Done[ViewT], list[Document]]:
+            now = self._centre.clock.now()
+            known = self._asker.known(db, now)
+            if known.touch:
+                signin.touch(db, now, known.token_sha256)
+            made: list[Done[ViewT]] = []
+
+            def make() -> ViewT:
+                made.append(work(db, known.actor, now))
+                return made[0].view
+
+            if once:
+                self._asker.once(known)(db, now, make)
+            else:
+                make()
+            db.flush()
+            urgent = self._centre.urgent
+            return made[0], urgent.make(db, made[0].zone_ids) if urgent is not None else []
+
+        return self._centre.store.urgently(inside)
+
+    def _note(self, refusal: Problem, subject: str) -> None:
+        """Keep who was refused what; the refusal stands without it."""
+        now = self._centre.clock.now()
+        with suppress(SQLAlchemyError, StoreBusy, Problem):
+            with self._centre.store.reading() as db:
+                actor = self._asker.known(db, now, checked=False).actor
+                user = people.user(db, actor.user_id)
+                path = people.zone_path(db, user.zone_id) if user is not None and user.zone_id else None
+            if not self._door.shall_note(actor.user_id, refusal.code, self._centre.clock.monotonic_us()):
+                return
+            detail = {"code": refusal.code, "request": self._asker.request, "token": actor.scope is not None}
+            self._centre.store.urgently(
+                lambda db: audit.record(db, actor, now, "urgent.refused", subject, zone_path=path, **detail)
+            )
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._centre.urgent_threads, work)
+
+
+class Asker:
+    """What a request shows of who makes it."""
+
+    def __init__(
+        self, request: Request, *, cookie: str, bearer: str, csrf: str, idempotency: tuple[str | None, str]
+    ) -> None:
+        self._state = request.state
+        self._changes = request.method not in _SAFE_METHODS
+        self._cookie = cookie
+        self._bearer = bearer
+        self._csrf = csrf
+        self._idempotency = idempotency
+        self.request = f"{request.method} {request.url.path}"[:200]
+        self.key = hashlib.sha256((bearer or cookie).encode()).hexdigest()
+
+    def known(self, db: Session, now: datetime, *, checked: bool = True) -> Known:
+        """Who asks; else NotSignedIn or Forbidden."""
+        find = signin.known_by_token if self._bearer else signin.known_by_cookie
+        known = find(db, now, self._bearer or self._cookie) if self._bearer or self._cookie else None
+        if known is None:
+            raise NotSignedIn("not_signed_in", i18n.N_("Sign in first."))
+        self._state.language = known.actor.language
+        if not checked:
+            return known
+        token = known.csrf_token if self._changes else None
+        if token is not None and not hmac.compare_digest(self._csrf.encode(), token.encode()):
+            raise Forbidden("csrf", i18n.N_("This page is too old. Load it again and repeat what you did."))
+        if known.actor.must_change_password:
+            raise Forbidden("password_change_needed", i18n.N_("Choose a password of your own first."))
+        return known
+
+    def once(self, known: Known) -> Once:
+        return Once(known.actor.user_id, *self._idempotency)
+
+
+async def lane_of(
+    request: Request,
+    cookie: Annotated[str | None, Depends(auth.session_cookie)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(auth.bearer_token)],
+    _documented: Annotated[str | None, Depends(auth.csrf_header)],
+    idempotency_key: Annotated[
+        str | None, Header(description="Any text of your own, kept two days: repeating it repeats the answer.")
+    ] = None,
+) -> Lane:
+    """All of it asynchronous: a dependency that is not would wait for a thread of the pages."""
+    centre: Centre = request.app.state.centre
+    if bearer is None and cookie and request.method not in _SAFE_METHODS:
+        auth.same_origin(request, centre)
+    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
+    if request.headers.get("content-type", "").startswith("application/json"):
+        digest.update(await request.body())
+    asker = Asker(
+        request,
+        cookie=cookie or "",
+        bearer=bearer.credentials if bearer is not None else "",
+        csrf=request.headers.get(auth.CSRF_HEADER) or await auth.form_token(request),
+        idempotency=(idempotency_key, digest.hexdigest()),
+    )
+    return Lane(centre, request.app.state.urgent_door, asker)
+
+
+TheLane = Annotated[Lane, Depends(lane_of)]
