@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     live_tls_key: Path | None = Field(None, description="PEM file of the key to live_tls_certificate.")
     live_congestion: str = Field("bbr", description="Congestion control of live sound, where the kernel has it.")
 
+    live_addresses: str = Field(
+        "", description="Of this machine's addresses those that microphones connect to, with commas; all when empty."
+    )
+    live_keep_days: int = Field(30, ge=0, description="How long what was said live is kept; 0: not recorded.")
+    live_relay_hosts: str = Field("", description="Hosts whose streams may be relayed, with commas.")
+
     voice_model_dir: Path | None = Field(None, description="Folder of a Piper/VITS voice (*.onnx, *.onnx.json).")
     session_hours: float = Field(12, gt=0, description="How long a sign-in lasts at most.")
     cookie_secure: bool | None = Field(None, description="Defaults to whether public_url is https.")
@@ -68,5 +74,17 @@ class Settings(BaseSettings):
         return (self.live_url or f"{scheme}://{host}:{port}").rstrip("/")
 
     @property
+    def microphone_addresses(self) -> frozenset[str]:
+        return _listed(self.live_addresses)
+
+    @property
+    def relay_hosts(self) -> frozenset[str]:
+        return frozenset(host.lower() for host in _listed(self.live_relay_hosts))
+
+    @property
     def secure_cookies(self) -> bool:
         return self.base_url.startswith("https://") if self.cookie_secure is None else self.cookie_secure
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(part for part in (part.strip() for part in text.split(",")) if part)

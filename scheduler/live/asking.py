@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 from sqlmodel import Session
 
 from broadcast.wire.documents import BroadcastClass
+from broadcast.wire.now import Purpose
 from scheduler.announcements import naming
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.broadcasts.repository import Target, chosen
+from scheduler.emergency import service as emergencies
 from scheduler.errors import Conflict, Invalid, TooMany
 from scheduler.live import delay, repository, service, turns, views
 from scheduler.live.models import LiveKind, LiveState, LiveTalk
@@ -53,7 +55,7 @@ def ask(db: Session, actor: Actor, now: datetime, asked: LiveIn, terms: Terms) -
     )  # fmt: skip
     talk.cls = asked.cls
     _check_source(db, actor, now, talk, asked=asked, terms=terms)
-    _check_class(db, asked)
+    _check_class(db, actor, now, asked, [zone.path for zone in zones.values()])
     db.add(talk)
     db.flush()
     repository.add_targets(db, talk.id, _placed(targets, now))
@@ -150,16 +152,20 @@ def _ready(recording: Recording) -> Recording:
     return recording
 
 
-def _check_class(_db: Session, asked: LiveIn) -> None:
+def _check_class(db: Session, actor: Actor, now: datetime, asked: LiveIn, paths: list[str]) -> None:
+    """Return if the class is one that may be asked for here; else Invalid or Conflict."""
     if asked.cls is not BroadcastClass.EMERGENCY:
         if asked.order_id is not None:
             raise Invalid("order_id", "Only an emergency belongs to an order.", field="order_id")
         return
     if asked.order_id is None:
         raise Invalid("order_needed", "An emergency in one's own voice needs an issued order.", field="order_id")
-    raise Conflict(
-        "no_such_order", "There is no emergency order in force that this voice belongs to.", field="order_id"
-    )
+    held = emergencies.may_speak(db, actor, now, asked.order_id)
+    ordered = [zone.path for target, zone in held.placed if target.ended_at is None] if held is not None else []
+    if held is None or held.row.purpose is not Purpose.REAL:
+        raise Conflict("no_such_order", "No emergency order of yours in force lets you speak.", field="order_id")
+    if not all(any(path.startswith(place) for place in ordered) for path in paths):
+        raise Conflict("outside_order", "The emergency order is not for all of these places.", field="zone_ids")
 
 
 def _refuse(talk: LiveTalk, standing: Standing, now: datetime) -> None:

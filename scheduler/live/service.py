@@ -5,7 +5,6 @@ Rules
   order besides: two people stand behind it, or one with a second factor.
 - Whatever changes what receivers are told marks their `now` documents; the caller has them sent at once (`Change`).
 - A talk that ends stays announced with its length until its last words were heard; one that is stopped does not.
-- A talk whose process has given no sign of life for LOST_US is over, and says so.
 """
 
 from dataclasses import dataclass, field
@@ -29,9 +28,6 @@ from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
-LOST = timedelta(seconds=10)
-OVERDUE = timedelta(seconds=10)
-"""How long past its limit whoever carries a talk may take to end it well."""
 HEARD_OUT = timedelta(seconds=5)
 """Receivers that join late, or are late, still hear the last words so long after they were due."""
 AT_ONCE = frozenset({LiveEnd.STOPPED, LiveEnd.TAKEN_OVER})
@@ -99,6 +95,22 @@ def speakable(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTal
     return talk
 
 
+def heard_in(db: Session, actor: Actor, now: datetime, zone_id: str) -> LiveTalk:
+    """What is said live in a zone at this moment, by its own document or one above; Conflict where nothing is."""
+    zone = zone_sql.zone(db, zone_id)
+    if zone is None:
+        raise NotFound("not_found", _NO_SUCH)
+    if not actor.may(Action.BROADCAST_READ, zone.path, now):
+        raise NotFound("not_found", _NO_SUCH)
+    require(actor, Action.LIVE_LISTEN, zone.path, now)
+    ids = set(zone_sql.ids_of(zone.path))
+    standing = Standing(db, now)
+    found = [t for t in standing.rows.values() if t.state is LiveState.ON_AIR and standing.zone_ids(t) & ids]
+    if not found:
+        raise Conflict("nothing_live", "Nobody speaks there live. Listen to the recording of what is on the air.")
+    return max(found, key=lambda talk: (talk.cls.rank, talk.start_us or 0))
+
+
 def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
     """Put a talk on the air whose turn it is; lower ones that it meets end. Conflict where it is not its turn."""
     talk = _locked(db, talk_id)
@@ -112,12 +124,12 @@ def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
         raise Conflict("too_many_talks", "Too many talks are heard there at once.")
     change = Change()
     for lower in turns.displaced(mine, standing.talks):
-        change |= _over(db, now, standing.rows[lower.id], LiveEnd.TAKEN_OVER, detail=talk.title)
+        change |= over(db, now, standing.rows[lower.id], LiveEnd.TAKEN_OVER, detail=talk.title)
     talk.state, talk.began_at, talk.seen_at, talk.turn_at = LiveState.ON_AIR, now, now, None
     talk.start_us, talk.key, talk.urls = air.start_us, air.key, list(air.urls)
     talk.opening_ms, talk.frames = air.opening_ms, air.frames
     note(db, now, talk, "begin", delay_ms=talk.delay_ms, bitrate_bps=talk.bitrate_bps)
-    return change | _told(db, now, talk)
+    return change | told(db, now, talk)
 
 
 def alive(db: Session, now: datetime, talk_ids: list[str]) -> frozenset[str]:
@@ -148,7 +160,7 @@ def end(
         if frames is not None and talk.frames is None:
             talk.frames = frames  # it was ended over the head of whoever carried it
         return Change()
-    return _over(db, now, talk, reason, frames=frames, detail=detail) | give_turns(db, now)
+    return over(db, now, talk, reason, frames=frames, detail=detail) | give_turns(db, now)
 
 
 def may_end(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTalk:
@@ -175,20 +187,7 @@ def stop_below(db: Session, now: datetime, paths: list[str]) -> Change:
     zones = repository.zones_of(db, [talk.id for talk in rows])
     for talk in rows:
         if any(zone.path.startswith(path) for zone in zones[talk.id] for path in paths):
-            change |= _over(db, now, talk, LiveEnd.STOPPED)
-    return change | give_turns(db, now)
-
-
-def tick(db: Session, now: datetime) -> Change:
-    """What time does to talks: turns come and go, the lost and the overdue end, the heard are taken from documents."""
-    change = Change()
-    for talk in repository.not_over(db):
-        reason = _due_end(talk, now)
-        if reason is not None:
-            change |= _over(db, now, talk, reason)
-    for talk in repository.to_withdraw(db, now):
-        talk.withdrawn = True
-        change |= _told(db, now, talk)
+            change |= over(db, now, talk, LiveEnd.STOPPED)
     return change | give_turns(db, now)
 
 
@@ -213,21 +212,10 @@ def note(db: Session, now: datetime, talk: LiveTalk, what: str, *, by: str | Non
     audit.record(db, who, now, f"live.{what}", f"live:{talk.id}", zone_path=_path(db, talk), **detail)
 
 
-def _due_end(talk: LiveTalk, now: datetime) -> LiveEnd | None:
-    if talk.state is LiveState.ON_AIR:
-        limit = timedelta(seconds=talk.limit_s) + OVERDUE + timedelta(milliseconds=talk.delay_ms + talk.opening_ms)
-        if talk.seen_at is not None and now - talk.seen_at > LOST:
-            return LiveEnd.CENTRE_LEFT
-        return LiveEnd.LIMIT if talk.began_at is not None and now > talk.began_at + limit else None
-    if talk.kind is LiveKind.MICROPHONE:
-        turn_over = talk.turn_at is not None and now - talk.turn_at > timedelta(microseconds=turns.TURN_US)
-        return LiveEnd.TURN_MISSED if turn_over else None
-    return LiveEnd.TURN_MISSED if now > talk.starts_at + timedelta(seconds=talk.limit_s) else None
-
-
-def _over(
+def over(
     db: Session, now: datetime, talk: LiveTalk, reason: LiveEnd, *, frames: int | None = None, detail: str | None = None
 ) -> Change:
+    """Note that a talk is over; what is to be told of it."""
     was_on_air = talk.state is LiveState.ON_AIR
     talk.state, talk.ended_at, talk.end_reason, talk.end_detail = LiveState.ENDED, now, reason, detail
     talk.turn_at, talk.silent = None, False
@@ -239,7 +227,7 @@ def _over(
     machine = reason not in (LiveEnd.SPEAKER, LiveEnd.GONE)
     note(db, now, talk, "end", by="" if machine else None, reason=reason.value, seconds=_seconds(talk))
     db.flush()
-    return _told(db, now, talk) if was_on_air else Change(words=frozenset({f"live:{talk.id}"}))
+    return told(db, now, talk) if was_on_air else Change(words=frozenset({f"live:{talk.id}"}))
 
 
 def _heard_us(talk: LiveTalk) -> datetime:
@@ -255,7 +243,7 @@ def _seconds(talk: LiveTalk) -> float:
     return round((talk.ended_at - talk.began_at).total_seconds(), 1)
 
 
-def _told(db: Session, now: datetime, talk: LiveTalk) -> Change:
+def told(db: Session, now: datetime, talk: LiveTalk) -> Change:
     """Its zones' documents are to be made anew."""
     talk.version += 1
     db.add(talk)

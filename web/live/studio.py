@@ -1,0 +1,335 @@
+"""The live talks that this process carries, from the first packet to the file that is kept (does I/O).
+
+Rules
+- A talk goes on the air with its first packet, when it is its turn; who was on the air below it then falls silent.
+- What the database says counts: a talk that was ended there, by whomever, ends here within a moment.
+- One talk's fault ends that talk and no other.
+- Receivers are told by `send`, at once; what it cannot do the publisher does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlmodel import Session
+
+from broadcast.clock import US_PER_S, Clock
+from broadcast.live.desk import LiveDesk
+from broadcast.live.recording import UnfitRecording
+from broadcast.media import MediaStore
+from scheduler.announcements.models import Recording
+from scheduler.changes import Changes
+from scheduler.errors import Conflict, Problem, TooMany
+from scheduler.live import keeping, passing, repository, service
+from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
+from scheduler.live.service import Air, Change
+from scheduler.store.engine import Store
+from scheduler.store.patience import outlast
+from web import i18n
+from web.live.booth import Booth
+from web.live.line import Line
+from web.live.listening import FeedTrack, ListeningLine
+from web.live.offair import OffAirRecorder
+from web.live.stage import Stage
+
+log = logging.getLogger(__name__)
+
+WHO = "studio"
+ROUND_S = 1.0
+MAX_LINES = 16
+"""Connections at once: each costs two sockets and a decoder."""
+CONNECT_S = 15.0
+"""For a connection to bring its first packet."""
+SERVED_ON_S = 15.0
+"""How long a feed can still be fetched once its last words are due."""
+RATE_HZ = 48_000
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Send = Callable[[Collection[str]], Awaitable[None]]
+
+
+class Studio:
+    """`folder` is for recordings in the making, which are kept for `keep_days` (0: not made)."""
+
+    def __init__(
+        self,
+        store: Store,
+        desk: LiveDesk,
+        clock: Clock,
+        changes: Changes,
+        *,
+        media: MediaStore,
+        folder: Path,
+        keep_days: int,
+        send: Send,
+    ) -> None:
+        self.desk = desk
+        self.lines: dict[str, Line | ListeningLine] = {}
+        self._store = store
+        self._clock = clock
+        self._changes = changes
+        self._media = media
+        self._recorders = OffAirRecorder(media, folder, keep_days)
+        self._send = send
+        self._stages: dict[str, Stage] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+
+    def stage(self, talk_id: str) -> Stage | None:
+        """What is on the air here."""
+        return self._stages.get(talk_id)
+
+    async def run(self) -> None:
+        """For ever: let time do to talks what it does, and end here what has ended elsewhere."""
+        watching = asyncio.create_task(self._watch(), name="studio-watch")
+        try:
+            while True:
+                self._wake.clear()
+                await self._round()
+                await self._a_while()
+        finally:
+            watching.cancel()
+            for task in (*self._tasks, watching):
+                task.cancel()
+            await asyncio.gather(*self._tasks, watching, return_exceptions=True)
+            await asyncio.gather(*(line.close() for line in self.lines.values()), return_exceptions=True)
+
+    async def connect(self, talk: LiveTalk, offer_sdp: str) -> tuple[Line, str]:
+        """A microphone's connection and our answer to its offer; an earlier one of the same talk is closed.
+
+        Raises TooMany, BadOffer.
+        """
+        self._check_room()
+        line, stage = Line(), self._stages.setdefault(talk.id, Stage(talk))
+        self.lines[line.id] = line
+        try:
+            answer = await line.answer(offer_sdp, stage.seat(line, lambda: self._start(self._speak(stage))))
+        except BaseException:
+            await self.hang_up(line.id)
+            raise
+        await self._replace(stage, line)
+        self._start(self._expect(stage, line))
+        return line, answer
+
+    async def listen(self, talk_id: str, offer_sdp: str) -> tuple[ListeningLine, str]:
+        """A connection that listens in, and our answer to its offer. Raises Conflict, TooMany, BadOffer."""
+        stage = self._stages.get(talk_id)
+        if stage is None or stage.feed is None or not stage.on_air or stage.booth is None:
+            raise Conflict("not_here", "This talk cannot be listened in to here.")
+        self._check_room()
+        ahead_us = stage.booth.start_us + stage.talk.delay_ms * 1000 - self._clock.now_us()
+        line = ListeningLine()
+        self.lines[line.id] = line
+        try:
+            track = FeedTrack(stage.feed, self._clock, self._clock.monotonic_us() + ahead_us)
+            answer = await line.answer(offer_sdp, track)
+        except BaseException:
+            await self.hang_up(line.id)
+            raise
+        self._start(self._until_lost(line))
+        return line, answer
+
+    async def hang_up(self, line_id: str) -> None:
+        """End a connection; its talk goes on for as long as a page may take to come back."""
+        line = self.lines.pop(line_id, None)
+        if line is None:
+            return
+        await line.close()
+        for stage in tuple(self._stages.values()):
+            if stage.line is line and stage.booth is None:
+                self._stages.pop(stage.talk.id, None)
+
+    async def end(self, talk_id: str, reason: LiveEnd) -> bool:
+        """End a talk that is carried here, well; False where it is not."""
+        stage = self._stages.get(talk_id)
+        if stage is None or not stage.on_air:
+            return False
+        stage.end(reason)
+        return True
+
+    async def tell(self, change: Change) -> None:
+        """Have receivers and pages know; then let those begin that no person begins."""
+        if change.zone_ids:
+            await self._send(change.zone_ids)
+        self._changes.tell(change.words)
+        for talk_id in change.begins:
+            if talk_id not in self._stages:
+                self._start(self._carry(talk_id))
+
+    async def _round(self) -> None:
+        ids = list(self._stages)
+        kept = await self._write(service.alive, ids) if ids else frozenset()
+        for talk_id in ids:
+            stage = self._stages.get(talk_id)
+            if stage is not None and stage.on_air and talk_id not in kept:
+                stage.end(LiveEnd.STOPPED)
+        if await self._read(passing.due):
+            await self.tell(await self._write(passing.tick))
+            for sha256 in await self._write(keeping.forget):
+                await asyncio.to_thread(self._media.delete, sha256)
+
+    async def _watch(self) -> None:
+        async for _words in self._changes.watch():
+            if self._stages:
+                self._wake.set()
+
+    async def _a_while(self) -> None:
+        rest = asyncio.create_task(self._clock.sleep(ROUND_S))
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait((rest, woken), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (rest, woken):
+                task.cancel()
+
+    def _check_room(self) -> None:
+        if len(self.lines) >= MAX_LINES:
+            message = i18n.N_("Too many are connected. Try again in a moment.")
+            raise TooMany("too_many_lines", message, retry_after_s=5)
+
+    async def _until_lost(self, line: ListeningLine) -> None:
+        await line.lost.wait()
+        await self.hang_up(line.id)
+
+    async def _replace(self, stage: Stage, line: Line) -> None:
+        before, stage.line = stage.line, line
+        if before is not None:
+            await self.hang_up(before.id)
+
+    async def _expect(self, stage: Stage, line: Line) -> None:
+        """Close a connection that brings nothing in time, or that is lost."""
+        patience = asyncio.create_task(self._clock.sleep(CONNECT_S))
+        lost = asyncio.create_task(line.lost.wait())
+        await asyncio.wait((patience, lost), return_when=asyncio.FIRST_COMPLETED)
+        if not lost.done() and stage.has_come(line):
+            await lost
+        patience.cancel()
+        lost.cancel()
+        await self.hang_up(line.id)
+
+    async def _speak(self, stage: Stage) -> None:
+        """A talk by microphone: on the air from its first packet on."""
+        talk = stage.talk
+        feed = self.desk.open(talk.id, delay_us=talk.delay_ms * 1000, bitrate_bps=talk.bitrate_bps)
+        stage.booth = booth = Booth(feed, self._clock, cls=talk.cls, limit_s=talk.limit_s)
+        stage.feed = feed
+        recorder = self._recorders.record(feed)
+        air = Air(booth.start_us, feed.public_key, self.desk.announced(feed).urls, booth.opening_ms)
+        reason, frames = LiveEnd.FAILED, None
+        try:
+            if await self._begin(stage, air):
+                reason = await booth.run(lambda silent: self._warn(talk.id, silent=silent))
+                frames = feed.end() if reason in service.AT_ONCE else await booth.close()
+        except asyncio.CancelledError:
+            reason, frames = LiveEnd.CENTRE_LEFT, feed.end()
+            raise
+        finally:
+            feed.end()
+            await self._end(stage, reason, frames)
+            await self._keep(talk.id, await recorder.finish())
+
+    async def _carry(self, talk_id: str) -> None:
+        """A talk that no person begins."""
+        talk, sha256 = await self._read(_facts, talk_id)
+        if talk is None or talk.state is not LiveState.WAITING or talk.id in self._stages:
+            return
+        stage = self._stages[talk.id] = Stage(talk)
+        if talk.kind is LiveKind.RECORDED and sha256 is not None:
+            await self._play(stage, self._media.path(sha256))
+        else:
+            await self._end(stage, LiveEnd.FAILED, None)
+
+    async def _play(self, stage: Stage, ogg: Path) -> None:
+        """A recording as if it were spoken now."""
+        talk = stage.talk
+        try:
+            stage.feed = feed = await asyncio.to_thread(self.desk.from_recording, talk.id, ogg)
+        except UnfitRecording as unfit:
+            log.warning("talk %s: %s", talk.id, unfit)
+            await self._end(stage, LiveEnd.FAILED, None)
+            return
+        start_us, until_us = self._clock.now_us(), self._clock.monotonic_us()
+        until_us += talk.delay_ms * 1000 + feed.frames * US_PER_S // RATE_HZ
+        air = Air(start_us, feed.public_key, self.desk.announced(feed).urls, frames=feed.frames)
+        reason = LiveEnd.FAILED
+        try:
+            if await self._begin(stage, air):
+                reason = await stage.wait(self._clock, until_us)
+        except asyncio.CancelledError:
+            reason = LiveEnd.CENTRE_LEFT
+            raise
+        finally:
+            await self._end(stage, reason, feed.frames)
+
+    async def _begin(self, stage: Stage, air: Air) -> bool:
+        """Put it on the air; False, with the talk ended, where that is refused."""
+        try:
+            change = await self._write(service.begin, stage.talk.id, air)
+        except Problem as refused:
+            log.info("talk %s does not begin: %s", stage.talk.id, refused)
+            stage.refused = str(refused)
+            return False
+        stage.on_air = True
+        await self.tell(change)
+        return True
+
+    async def _end(self, stage: Stage, reason: LiveEnd, frames: int | None) -> None:
+        self._stages.pop(stage.talk.id, None)
+        if stage.line is not None:
+            await self.hang_up(stage.line.id)
+        change = await self._write(service.end, stage.talk.id, reason, frames=frames, detail=stage.refused)
+        if reason in service.AT_ONCE or not stage.on_air:
+            self.desk.close(stage.talk.id)
+        else:
+            self._start(self._close_later(stage.talk))
+        await self.tell(change)
+
+    async def _close_later(self, talk: LiveTalk) -> None:
+        await self._clock.sleep(talk.delay_ms / 1000 + SERVED_ON_S)
+        self.desk.close(talk.id)
+
+    async def _warn(self, talk_id: str, *, silent: bool) -> None:
+        await self.tell(await self._write(service.warn, talk_id, silent=silent))
+
+    async def _keep(self, talk_id: str, made: keeping.OffAir | None) -> None:
+        if made is not None:
+            await self._write(keeping.keep, talk_id, made, self._recorders.keep_days)
+            self._changes.tell([f"live:{talk_id}"])
+
+    async def _write(
+        self, work: Callable[Concatenate[Session, datetime, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        def once() -> T:
+            with self._store.writing() as db:
+                return work(db, self._clock.now(), *args, **kwargs)
+
+        return await outlast(self._clock, WHO, once)
+
+    async def _read(self, work: Callable[Concatenate[Session, datetime, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def once() -> T:
+            with self._store.reading() as db:
+                return work(db, self._clock.now(), *args, **kwargs)
+
+        return await outlast(self._clock, WHO, once)
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(_guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _guarded(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("a live talk failed")
+
+
+def _facts(db: Session, _now: datetime, talk_id: str) -> tuple[LiveTalk | None, str | None]:
+    talk = repository.get(db, talk_id)
+    recording = db.get(Recording, talk.recording_id) if talk is not None and talk.recording_id else None
+    return talk, recording.sha256 if recording is not None else None
