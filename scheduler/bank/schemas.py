@@ -123,7 +123,7 @@ class BankList(BaseModel):
 
 
 class BankAtReceiver(BaseModel):
-    """`missing` counts the messages' sounds that the receiver says it has not, None where it says nothing of them."""
+    """`missing` counts the messages that the receiver lacks, at least; None where it said nothing of them yet."""
 
     receiver_id: Id
     name: str = Field(examples=["Cụm loa thôn 4"])

@@ -11,12 +11,12 @@ from datetime import datetime
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Hearing, ReceiverState
+from broadcast.wire.fault_codes import FaultCode
 from scheduler.emergency.models import OrderProgressRow
 from scheduler.emergency.rehearsal.schemas import ReceiverResult, Verdict
 from scheduler.fleet.models import Receiver
 
 HEARD = frozenset({Verdict.HEARD, Verdict.FAINT})
-BANK_INCOMPLETE = "bank_incomplete"
 _BY_MICROPHONE = {
     Hearing.HEARD: Verdict.HEARD,
     Hearing.FAINT: Verdict.FAINT,
@@ -24,28 +24,28 @@ _BY_MICROPHONE = {
 }
 
 
-def silent(receiver: Receiver, state: ReceiverState | None, asked_at: datetime, missing: int | None) -> ReceiverResult:
+def silent(receiver: Receiver, state: ReceiverState | None, asked_at: datetime, lacks: int | None) -> ReceiverResult:
     """Of the self-test asked for at `asked_at`."""
     test = state.self_test if state is not None else None
     if test is None or test.at_us < to_us(asked_at):
-        return _result(receiver, state, _no_answer(receiver), missing)
+        return _result(receiver, state, _no_answer(receiver), lacks)
     verdict = _BY_MICROPHONE[test.heard.verdict] if test.heard is not None else Verdict.PLAYED
     level_dbfs = test.heard.level_dbfs if test.heard is not None else None
-    return _result(receiver, state, verdict, missing, level_dbfs=level_dbfs, at=from_us(test.at_us))
+    return _result(receiver, state, verdict, lacks, level_dbfs=level_dbfs, at=from_us(test.at_us))
 
 
 def audible(
-    receiver: Receiver, state: ReceiverState | None, said: OrderProgressRow | None, missing: int | None
+    receiver: Receiver, state: ReceiverState | None, said: OrderProgressRow | None, lacks: int | None
 ) -> ReceiverResult:
     """Of the test announcement, of which the receiver `said` this."""
     if said is None:
-        return _result(receiver, state, _no_answer(receiver), missing)
+        return _result(receiver, state, _no_answer(receiver), lacks)
     if said.microphone in {hearing.value for hearing in Hearing}:
         verdict = _BY_MICROPHONE[Hearing(said.microphone)]
     else:
         verdict = Verdict.HEARD if said.sounding_at is not None else Verdict.FAILED
     reason = [said.reason] if said.reason else []
-    return _result(receiver, state, verdict, missing, level_dbfs=said.level_dbfs, at=said.sounding_at, troubles=reason)
+    return _result(receiver, state, verdict, lacks, level_dbfs=said.level_dbfs, at=said.sounding_at, troubles=reason)
 
 
 def in_order(results: Sequence[ReceiverResult]) -> list[ReceiverResult]:
@@ -61,14 +61,14 @@ def _result(
     receiver: Receiver,
     state: ReceiverState | None,
     verdict: Verdict,
-    missing: int | None,
+    lacks: int | None,
     *,
     level_dbfs: float | None = None,
     at: datetime | None = None,
     troubles: Sequence[str] = (),
 ) -> ReceiverResult:
     found = [fault.code for fault in state.faults] if state is not None else []
-    bank = [BANK_INCOMPLETE] if missing else []
+    bank = [FaultCode.BANK_MISSING.value] if lacks and FaultCode.BANK_MISSING not in found else []
     return ReceiverResult(
         receiver_id=receiver.id,
         name=receiver.name,

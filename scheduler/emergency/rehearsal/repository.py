@@ -50,5 +50,7 @@ def to_answer(db: Session, path: str) -> Sequence[Receiver]:
     return db.exec(enrolled.order_by(Receiver.id)).all()
 
 
-def receivers(db: Session, receiver_ids: Collection[str]) -> Sequence[Receiver]:
-    return db.exec(select(Receiver).where(col(Receiver.id).in_(receiver_ids)).order_by(Receiver.id)).all()
+def receivers(db: Session, receiver_ids: Collection[str]) -> Sequence[tuple[Receiver, Zone]]:
+    """Each with its zone."""
+    query = select(Receiver, Zone).join(Zone, col(Zone.id) == Receiver.zone_id)
+    return db.exec(query.where(col(Receiver.id).in_(receiver_ids)).order_by(Receiver.id)).all()

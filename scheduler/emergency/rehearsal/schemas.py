@@ -68,7 +68,7 @@ class RehearsalOut(BaseModel):
 
 
 class ReceiverResult(BaseModel):
-    """`troubles` are fault codes, `bank_incomplete`, and why it did not sound."""
+    """`troubles` are fault codes, and why it did not sound."""
 
     receiver_id: Id
     name: str = Field(examples=["Cụm loa thôn 4"])

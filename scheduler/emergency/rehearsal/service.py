@@ -15,7 +15,7 @@ from broadcast.clock import to_us
 from broadcast.wire import topics
 from scheduler.bank import naming
 from scheduler.bank import service as bank
-from scheduler.bank.completeness import missing_at
+from scheduler.bank.completeness import missing
 from scheduler.emergency import repository as orders
 from scheduler.emergency.rehearsal import report, repository
 from scheduler.emergency.rehearsal.models import Rehearsal, RehearsalRun
@@ -201,11 +201,11 @@ def _run(zone: Zone, due: datetime, now: datetime, *, silent: bool, closes_at: d
 
 def _results(db: Session, run: RehearsalRun) -> list[ReceiverResult]:
     """What is known of each receiver now."""
-    missing = missing_at(db, run.receiver_ids)
     progress = orders.progress(db, run.order_id) if run.order_id is not None else {}
     found = []
-    for receiver in repository.receivers(db, run.receiver_ids):
-        state, lacks = said(receiver), missing.get(receiver.id)
+    for receiver, zone in repository.receivers(db, run.receiver_ids):
+        state = said(receiver)
+        lacks = missing(state, zone.path, 1)
         if run.silent:
             found.append(report.silent(receiver, state, run.began_at, lacks))
         else:

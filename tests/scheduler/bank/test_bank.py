@@ -5,11 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broadcast.wire import topics
-from broadcast.wire.documents import MAX_DOCUMENT_BYTES, MediaProgress, ReceiverState
+from broadcast.wire.documents import MAX_DOCUMENT_BYTES, Fault, ReceiverState
+from broadcast.wire.fault_codes import FaultCode
 from broadcast.wire.now import Bank as BankDocument
 from broadcast.wire.now import Purpose
 from scheduler.announcements.models import RecordingState
@@ -23,6 +25,7 @@ from scheduler.emergency.life import State
 from scheduler.emergency.models import EmergencyOrder
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.fleet.documents import renewed
+from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 
 DRILL_FRAME = shipped().drill_frame["vi"]
@@ -265,27 +268,36 @@ def test_the_size_of_the_bank_counts_each_sound_once(filled: Any) -> None:
     assert (shown.producing, shown.failed) == (0, 0)
 
 
-def state(bank: Any, **said: Any) -> ReceiverState:
-    numbers = {topics.bank(bank.places.province): 7}
-    return ReceiverState(online=True, at_us=1, **{"numbers": numbers} | said)
+def test_a_receiver_is_complete_when_it_has_the_document_and_lacks_nothing_of_it(places: Any, now: Any) -> None:
+    path = f"/{places.province}/{places.leng}/"
+    numbers = {topics.bank(places.province): 7, topics.programme(places.leng): 9}
+
+    def missing(numbers: dict[str, int], *faults: Fault) -> int | None:
+        state = ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults)
+        return completeness.missing(state, path, 28)
+
+    assert completeness.missing(None, path, 28) is None
+    assert missing({}) is None
+    assert missing({"x": 1}) == 28
+    assert missing(numbers) == 0
+    assert missing(numbers, Fault(code="disk")) == 0
+    assert missing(numbers, Fault(code=FaultCode.BANK_MISSING, detail="storm.2, drill-storm.2")) == 2
 
 
-def test_a_receiver_is_complete_when_it_has_each_message_in_its_own_language(filled: Any) -> None:
+def test_who_holds_the_bank_whole_is_counted_where_one_sees_receivers(filled: Any) -> None:
+    numbers = {topics.bank(filled.places.province): 7}
+    with filled.store.writing() as db:
+        for receiver_id, faults in (("R1", ()), ("R2", (Fault(code=FaultCode.BANK_MISSING, detail="storm.1"),))):
+            said = ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults)
+            row = Receiver(id=receiver_id, zone_id=filled.places.leng_1, name="Loa", enrolled_at=filled.clock.now())
+            row.state = msgspec.to_builtins(said)
+            db.add(row)
     with filled.store.reading() as db:
-        messages = [held.sounds for held in repository.held(db) if held.ready]
-    root, spoken = filled.places.province, ("en", "vi")
-    wanted = {next((s for s in m if s.language == "en"), m[0]).sha256 or "" for m in messages}
-    here = tuple(MediaProgress(sha256=sha256, done_bytes=1, size_bytes=1, ready_us=1) for sha256 in sorted(wanted))
-
-    def missing(state: ReceiverState | None) -> int | None:
-        return completeness.missing(state, root, messages, spoken)
-
-    assert missing(None) is None
-    assert missing(state(filled, numbers={})) == len(wanted)
-    assert missing(state(filled, media=here)) == 0
-    assert missing(state(filled, media=here[2:])) == 2
-    half = MediaProgress(sha256=here[0].sha256, done_bytes=1, size_bytes=2)
-    assert missing(state(filled, media=(half, *here[1:]))) == 1
+        found = completeness.index(db, filled.official, filled.clock.now())
+        assert (found.complete, found.total) == (1, 2)
+        assert [(one.receiver_id, one.missing) for one in found.incomplete] == [("R2", 1)]
+        with pytest.raises(NotFound):
+            completeness.index(db, filled.official, filled.clock.now(), filled.places.van)
 
 
 def test_real_sounds_are_made_of_everything(bank: Any, tmp_path: Any, heard_text: Callable[..., Any]) -> None:
