@@ -38,7 +38,8 @@ class Reckoning:
 
     def arrived(self, issued_us: int, now_us: int) -> None:
         """A document has come that is newer than all before."""
-        if not self.trusted and self.offset_us is None:
+        ahead = now_us + self.shift_us > issued_us  # where it is behind `see` puts it right
+        if ahead and not self.trusted and self.offset_us is None:
             self._arrived = issued_us, now_us
 
     def centre_us(self, now_us: int, issued_us: int) -> int:
