@@ -1,8 +1,8 @@
 """Everyone who listens to one feed: each chunk goes to all of them at once, and to nobody too late (does I/O).
 
 Rules
-- A listener that keeps up costs one `send` per chunk and nothing else: the chunk's bytes are made once, and nothing
-  asks whether there is room.
+- A listener that keeps up costs one `send` for each two chunks and nothing else: their bytes are made once, and nothing
+  asks whether there is room. The send is most of what a listener costs; where the delay is short, each chunk has one.
 - The kernel holds little for a listener (SO_SNDBUF). Where a chunk finds no room, the listener is behind: what was
   begun is sent when there is room again, and then what it wants, or the oldest that can still be heard in time.
 """
@@ -16,6 +16,8 @@ from broadcast.wire.chunks import CHUNK_US, Chunk
 
 BATCH_BYTES = 4096
 """So much is sent at once to a listener that is behind."""
+PAIRS_FROM_US = 2_000_000
+"""With this delay or more, what is sent may be another 240 ms old."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 Send = Callable[[bytes], int]
@@ -50,6 +52,8 @@ class Hall:
         self._ready: dict[Listener, Send] = {}
         self._behind: set[Listener] = set()
         self._early: set[Listener] = set()  # what they want has not been said yet
+        self._in_pairs = feed.delay_us is not None and feed.delay_us >= PAIRS_FROM_US
+        self._held = b""  # the first of a pair
         self._unfollow = feed.follow(self._take)
 
     def __len__(self) -> int:
@@ -82,7 +86,7 @@ class Hall:
             listener.finish()
             return
         self._behind.discard(listener)
-        if number > feed.next_number:
+        if number > feed.next_number or self._held:
             self._early.add(listener)
         else:
             self._ready[listener] = listener.send
@@ -95,20 +99,24 @@ class Hall:
         return max(feed.first_number, feed.next_number - feed.delay_us // CHUNK_US)
 
     def _take(self, chunk: Chunk, sealed: bytes) -> None:
-        whole = len(sealed)
+        if self._in_pairs and not self._held and not chunk.last:
+            self._held = sealed
+            return
+        data, self._held = self._held + sealed, b""
+        whole = len(data)
         for listener, send in tuple(self._ready.items()):
             try:
-                sent = send(sealed)
+                sent = send(data)
             except NO_ROOM:
                 sent = 0
             except OSError:
                 listener.abort()
                 continue
             if sent != whole:
-                self._put_off(listener, chunk.number + 1, sealed[sent:])
+                self._put_off(listener, chunk.number + 1, data[sent:])
             elif chunk.last:
                 listener.finish()
-        for listener in [early for early in self._early if chunk.last or early.wanted == chunk.number]:
+        for listener in [early for early in self._early if chunk.last or early.wanted <= chunk.number]:
             self._early.discard(listener)
             self._behind.add(listener)
             self.go_on(listener)
