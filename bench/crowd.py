@@ -27,6 +27,7 @@ from broadcast.clock import Clock, SystemClock
 from receivers import identity
 from receivers.config import Config
 from receivers.daemon import Daemon
+from receivers.live.buffer import Buffers
 from receivers.plan import key_parts
 from receivers.sound.cue import Played
 from receivers.tasks import end
@@ -58,15 +59,20 @@ class Member:
         self._clock = clock
         self._ended = ended
         self._sinks: list[Sink] = []
-        self.daemon = Daemon(folder, me, Config(clock_kept_by_host=True, free_min_bytes=0), clock, self._horn)
+        self._buffers = Buffers()
+        config = Config(clock_kept_by_host=True, free_min_bytes=0)
+        self.daemon = Daemon(folder, me, config, clock, self._horn, buffers=self._buffers)
 
     def sounding(self) -> list[Piece]:
         """What has begun and not ended."""
         return [self._piece(one, over=False) for sink in self._sinks for one in sink.sounding()]
 
     def _horn(self, on_played: Callable[[Played], None]) -> Sink:
-        self._sinks.append(Sink(on_played, self._clock, lambda one: self._ended.append(self._piece(one, over=True))))
+        self._sinks.append(Sink(on_played, self._clock, self._buffers, self._note))
         return self._sinks[-1]
+
+    def _note(self, one: Sounded) -> None:
+        self._ended.append(self._piece(one, over=True))
 
     def _piece(self, one: Sounded, *, over: bool) -> Piece:
         return Piece(self._id, key_parts(one.key)[0], one.told_us, one.due_us, one.first_us, one.end_us, over)

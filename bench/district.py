@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,13 @@ from sqlmodel import Session, col, select
 
 from broadcast.broker.lab import HOST
 from broadcast.clock import US_PER_S, Clock
+from broadcast.media import MediaStore
 from broadcast.trustroot.authority import serial_text
 from broadcast.wire import topics
 from broadcast.wire.enrolment import BrokerAddress, order_key_text
 from receivers import identity
+from scheduler.announcements.models import RecordingState
+from scheduler.bank.models import BankMedia
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import service as people
@@ -176,6 +179,25 @@ class District:
             if ended or self._clock.monotonic_us() > deadline_us:
                 raise DistrictError(f"{what}: not within {limit_s:.0f} s ({self._folder / 'centre.log'})")
             time.sleep(POLL_S)
+
+    def has_bank(self) -> bool:
+        """Whether every message of the bank is produced."""
+        with self.store.reading() as db:
+            states = set(db.exec(select(BankMedia.state)))
+        if RecordingState.FAILED in states:
+            raise DistrictError("a message of the bank cannot be produced")
+        return states == {RecordingState.READY}
+
+    def stock(self, receivers: Sequence[Enrolled], where: Path) -> None:
+        """Put all that the centre has produced on the disks of `receivers`, as one copy under `where`."""
+        media = MediaStore(self._folder / "centre" / "media")
+        for sha256 in media:
+            copy = where / sha256
+            copy.write_bytes(media.path(sha256).read_bytes())
+            for receiver in receivers:
+                folder = receiver.folder / "media"
+                folder.mkdir(exist_ok=True)
+                (folder / f"{sha256}.opus").hardlink_to(copy)
 
     def online(self) -> int:
         """How many receivers are connected, as the centre has it."""

@@ -2,19 +2,24 @@
 
 Rules
 - A piece begins when Loa's own sound path would begin it: at its instant when it is known early enough, and else as
-  late as opening a file and joining in the middle takes there (`JOIN_LEAD_US`).
+  late as opening a file and joining in the middle takes there (`JOIN_LEAD_US`). A piece from a feed begins at the first
+  place from which its packets are there, LEAD_FRAMES after they came at the soonest.
 - What it says of itself follows from the clock alone, so a machine that is busy with a thousand others does not move a
   first sample; it moves when the plan that has it came, as it should.
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from broadcast.clock import US_PER_S, Clock
+from receivers.live.buffer import Buffers
+from receivers.live.reel import LEAD_FRAMES, packet_at
 from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, Cue, Played, PlayerStatus, check_plan
 from receivers.sound.stage import JOIN_LEAD_US
 
+LEAD_US = LEAD_FRAMES * US_PER_S // RATE_HZ
 LEVEL_DBFS, PEAK_DBFS = -18.0, -6.0
 
 
@@ -28,17 +33,33 @@ class Sounded(NamedTuple):
     end_us: int
 
 
+class _Bell(threading.Event):
+    """Rings through to a function, in whose thread it is set."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def set(self) -> None:
+        self._act()
+
+
 class Sink:
     """A `receivers.horn.Player`, to be used in the loop that it was made in; `note` gets each piece once it ended."""
 
-    def __init__(self, on_played: Callable[[Played], None], clock: Clock, note: Callable[[Sounded], None]) -> None:
+    def __init__(
+        self, on_played: Callable[[Played], None], clock: Clock, buffers: Buffers, note: Callable[[Sounded], None]
+    ) -> None:
         self._on_played = on_played
         self._clock = clock
+        self._buffers = buffers
         self._note = note
         self._loop = asyncio.get_running_loop()
         self._plan: tuple[Cue, ...] = ()
+        self._told_us: dict[str, int] = {}
         self._began: dict[str, tuple[Cue, Sounded]] = {}
         self._ends: dict[str, asyncio.TimerHandle] = {}
+        self._bell = _Bell(self._look)
         self._turns = 0
 
     def start(self) -> None:
@@ -49,16 +70,39 @@ class Sink:
         now_us = self._clock.now_us()
         self._plan = check_plan(cues)
         kept = {cue.key: cue for cue in self._plan}
-        for key, (cue, _) in list(self._began.items()):
+        self._told_us = {key: self._told_us.get(key, now_us) for key in kept}
+        for key, (cue, sounded) in list(self._began.items()):
             if key not in kept or not kept[key].same_piece(cue):
                 self._end(key, now_us)
             elif kept[key].end_us != cue.end_us:
-                self._follow(kept[key], self._began[key][1], now_us)
+                self._follow(kept[key], sounded, now_us)
+        for cue in self._plan:
+            buffer = self._buffers.get(cue.feed_id) if cue.feed_id is not None else None
+            if buffer is not None:
+                buffer.ring_no_more(self._bell)
+                buffer.ring(self._bell)
+        self._look()
+
+    def _look(self) -> None:
+        """Begin what can be begun."""
+        now_us = self._clock.now_us()
         for cue in self._plan:
             if cue.key not in self._began and cue.end_us > now_us:
-                in_time = cue.start_us >= now_us + JOIN_LEAD_US
-                first_us = cue.start_us if in_time else max(cue.start_us, now_us + JOIN_LEAD_US)
-                self._follow(cue, Sounded(cue.key, now_us, cue.start_us, first_us, cue.end_us), now_us)
+                first_us = self._first_us(cue, now_us)
+                if first_us is not None and first_us < cue.end_us:
+                    sounded = Sounded(cue.key, self._told_us[cue.key], cue.start_us, first_us, cue.end_us)
+                    self._follow(cue, sounded, now_us)
+
+    def _first_us(self, cue: Cue, now_us: int) -> int | None:
+        """When the first sample would sound; None while it is not known."""
+        told_us = self._told_us[cue.key]
+        ready_us = max(cue.start_us, told_us + JOIN_LEAD_US)
+        if cue.feed_id is None:
+            return ready_us
+        buffer = self._buffers.get(cue.feed_id)
+        first_us = max(ready_us, now_us + LEAD_US)
+        place = (first_us - cue.origin_us) * RATE_HZ // US_PER_S
+        return None if buffer is None or buffer.packet(packet_at(place)) is None else first_us
 
     def status(self) -> PlayerStatus:
         now_us = self._clock.now_us()

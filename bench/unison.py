@@ -70,8 +70,8 @@ def main() -> int:
     report.table("spread of Loa by spread of Snapcast", [ratio])
     report.table(f"spread of the horns in ms, {run_s} s with crystals of 0, +100, -100 ppm", rows)
     checks = [
-        _row("two recordings of one horn", _apart_ms([heard["true"][0], heard["again"][0]])),
-        *(_row(f"{name} horn off its instant", _errors_ms(onsets, start_us)) for name, onsets in loa.items()),
+        row("two recordings of one horn", apart_ms([heard["true"][0], heard["again"][0]])),
+        *(row(f"{name} horn off its instant", _errors_ms(onsets, start_us)) for name, onsets in loa.items()),
     ]
     report.table("how exact, in ms", checks)
     reached = _judge(rows[0], rows[-1])
@@ -104,18 +104,18 @@ def _told(reached: bool) -> str:
 
 def _rows(loa: dict[str, Onsets], snapcast: dict[str, Onsets]) -> tuple[list[dict[str, object]], dict[str, Onsets]]:
     joined = -(-(LATE_S + 1) // EVERY_S)
-    spread, before = _apart_ms(list(loa.values())), _apart_ms([loa["true"], loa["fast"]])
+    spread, before = apart_ms(list(loa.values())), apart_ms([loa["true"], loa["fast"]])
     spread[:joined] = before[:joined]  # the third horn knew of nothing yet
-    peer = _apart_ms(list(snapcast.values()))
+    peer = apart_ms(list(snapcast.values()))
     cut, back = -(-CUT_S // EVERY_S), -(-BACK_S // EVERY_S)
     rows = [
-        _row("loa", spread),
-        _row("  steady", spread[joined + 1 : cut] + spread[back + 1 :]),
-        _row("  start of the file", spread[:1]),
-        _row("  first after a late join", spread[joined : joined + 1]),
-        _row("  in the interruption", spread[cut:back]),
-        _row("  first after it", spread[back : back + 1]),
-        _row("snapcast", peer),
+        row("loa", spread),
+        row("  steady", spread[joined + 1 : cut] + spread[back + 1 :]),
+        row("  start of the file", spread[:1]),
+        row("  first after a late join", spread[joined : joined + 1]),
+        row("  in the interruption", spread[cut:back]),
+        row("  first after it", spread[back : back + 1]),
+        row("snapcast", peer),
     ]
     return rows, {"loa": spread, "snapcast": peer}
 
@@ -123,7 +123,7 @@ def _rows(loa: dict[str, Onsets], snapcast: dict[str, Onsets]) -> tuple[list[dic
 def _run(folder: Path, run_s: int, clock: Clock) -> tuple[dict[str, tuple[Onsets, Onsets]], int]:
     """Play it all; for each recording the onsets of Loa's and of Snapcast's chirps, and when the first was due."""
     file = write_opus(
-        folder / "chirps.opus", _every(UP, run_s) + np.tile(murmur(EVERY_S, seed=1, level=MURMUR), run_s // EVERY_S)
+        folder / "chirps.opus", every(UP, run_s) + np.tile(murmur(EVERY_S, seed=1, level=MURMUR), run_s // EVERY_S)
     )
     with ExitStack() as stack:
         horns = stack.enter_context(VirtualHorns(list(SKEW_PPM), folder / "horns", SKEW_PPM))
@@ -137,9 +137,9 @@ def _run(folder: Path, run_s: int, clock: Clock) -> tuple[dict[str, tuple[Onsets
         plan = _plan(file, start_us, run_s)
         for name, player in players.items():
             player.set_plan(plan if name != "slow" else [])
-        _sleep_until(start_us + LATE_S * US_PER_S, clock)
+        sleep_until(start_us + LATE_S * US_PER_S, clock)
         players["slow"].set_plan(plan)
-        _sleep_until(start_us + (run_s + 2) * US_PER_S, clock)
+        sleep_until(start_us + (run_s + 2) * US_PER_S, clock)
         heard = {}
         for name, listener in listeners.items():
             heard[name] = _onsets(listener.stop(), start_us, run_s)
@@ -158,23 +158,23 @@ def _plan(file: Path, start_us: int, run_s: int) -> list[Cue]:
     ]
 
 
-def _every(sound: Sound, seconds: int) -> Sound:
+def every(sound: Sound, seconds: int) -> Sound:
     period = np.zeros(EVERY_S * RATE_HZ, dtype=np.float32)
     period[: len(sound)] = sound
     return np.tile(period, seconds // EVERY_S)
 
 
-def _sleep_until(us: int, clock: Clock) -> None:
+def sleep_until(us: int, clock: Clock) -> None:
     time.sleep(max(0, us - clock.now_us()) / US_PER_S)
 
 
 def _onsets(recording: Recording, start_us: int, run_s: int) -> tuple[Onsets, Onsets]:
     due = [start_us + at_s * US_PER_S for at_s in range(0, run_s, EVERY_S)]
     half_us = EVERY_S * US_PER_S // 2
-    return [_onset(recording, UP, us) for us in due], [_onset(recording, DOWN, us + half_us) for us in due]
+    return [onset(recording, UP, us) for us in due], [onset(recording, DOWN, us + half_us) for us in due]
 
 
-def _onset(recording: Recording, sound: Sound, due_us: int) -> float:
+def onset(recording: Recording, sound: Sound, due_us: int) -> float:
     low = max(0, recording.frame_at(due_us - MARGIN_S * US_PER_S))
     heard = recording.samples[low : low + round((2 * MARGIN_S + CHIRP_S) * RATE_HZ)]
     found = align(sound, heard, RATE_HZ) if heard.any() else None
@@ -183,7 +183,7 @@ def _onset(recording: Recording, sound: Sound, due_us: int) -> float:
     return recording.utc_us_at(low + found.offset_frames)
 
 
-def _apart_ms(onsets: Sequence[Onsets]) -> Onsets:
+def apart_ms(onsets: Sequence[Onsets]) -> Onsets:
     """The time between the first and the last of each chirp; not a number where one did not hear it."""
     return [
         (max(chirps) - min(chirps)) / 1_000 if not np.isnan(chirps).any() else float("nan")
@@ -195,7 +195,7 @@ def _errors_ms(onsets: Onsets, start_us: int) -> Onsets:
     return [(us - start_us) / 1_000 - number * EVERY_S * 1_000 for number, us in enumerate(onsets)]
 
 
-def _row(name: str, values_ms: Sequence[float]) -> dict[str, object]:
+def row(name: str, values_ms: Sequence[float]) -> dict[str, object]:
     heard = np.array([value for value in values_ms if not np.isnan(value)])
     row: dict[str, object] = {"what": name, "chirps": len(values_ms), "heard": len(heard)}
     if not len(heard):
@@ -248,7 +248,7 @@ class Snapcast:
 
     def _feed(self) -> None:
         """Write to the server's pipe: silence, then a chirp each period. The server takes it at its own pace."""
-        period = np.repeat(np.rint(_every(DOWN, EVERY_S) * 32_767).astype(np.int16), 2).tobytes()
+        period = np.repeat(np.rint(every(DOWN, EVERY_S) * 32_767).astype(np.int16), 2).tobytes()
         with suppress(BrokenPipeError), (self._folder / "fifo").open("wb") as pipe:
             silent_us = self._first_us - self._clock.now_us() - SNAP_BUFFER_S * US_PER_S
             pipe.write(bytes(4 * round(silent_us * RATE_HZ / US_PER_S)))

@@ -24,6 +24,11 @@ END_S = 10
 _numbers = itertools.count()
 
 
+def near_address() -> str:
+    """Of the near end of every link of this process."""
+    return f"10.213.{os.getpid() % 250}.1"
+
+
 class NoLink(Exception):
     """Links cannot be emulated here; the message says why."""
 
@@ -39,8 +44,7 @@ class Link:
     ) -> None:
         pid, number = os.getpid(), next(_numbers)
         self._device = f"loa{pid}{number % 100:02}"
-        net = f"10.213.{(pid + number) % 250}"
-        self.near_address, self.far_address = f"{net}.1", f"{net}.2"
+        self.near_address, self.far_address = near_address(), f"10.213.{pid % 250}.{2 + number % 250}"
         self._ways = out, back or out
         self._fades, self._seed = fades, seed
         self._near_here = near_here

@@ -1,0 +1,257 @@
+"""How soon an emergency is heard: `python -m bench.emergency`. The part with the emulated links needs root.
+
+A whole centre (`loa serve`, its Mosquitto, TLS) and real receiver daemons in a few processes, whose horns note when
+the first sample would sound (`bench.crowd`). A click is the request by which the second person confirms an order, or by
+which one is taken back, or everything stopped; its time is taken before the request leaves. 5,000 are SOUNDING daemons
+and for the rest connections that take in and answer what the broker sends (`bench.audience`). The receivers share this
+machine's processors with the centre: each row also says by when the plan with the order stood at the receivers.
+
+The links of the last part, one for each of its receivers: 150 ms +/- 50 ms each way, 2 % loss, 64 kbit/s.
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import report
+from bench.crowd import Crowd, Piece
+from bench.district import District, Enrolled
+from bench.link.fate import Way
+from bench.link.link import Link, NoLink, near_address
+from broadcast.clock import US_PER_S, SystemClock
+from scheduler.rights import Role
+from web.demo.main_job import Person
+
+GOAL_P99_S = 1.0
+COUNT, QUICK_COUNT = 1_000, 100
+LINKS, QUICK_LINKS = 20, 4
+ROUNDS, QUICK_ROUNDS = 5, 2
+MOBILE = Way(delay_us=150_000, jitter_us=50_000, loss=0.02, rate_bps=64_000)
+PROCESSES = 2
+SIREN, MESSAGE = "siren-rise-fall", "flash-flood"
+TEXT = "Nước sông Tranh lên nhanh. Bà con thôn một, thôn hai di chuyển ngay lên nhà văn hoá. Không đi qua ngầm tràn."
+WORD = "KHẨN CẤP"
+READY_S = 600.0
+HEARD_S = 20.0  # who has not heard by then has not heard
+CALM_S = 40.0  # until the receivers have settled
+REST_S = 3.0  # between two clicks
+FAST_FOLDER = "/dev/shm"  # noqa: S108 - the receivers' disks: a thousand cards are not one card
+CLOCK = SystemClock()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of click: seconds to the first sample (or the silence) at each receiver, and how many never had it."""
+
+    what: str
+    receivers: int
+    heard_s: Sequence[float]
+    told_s: Sequence[float]
+    missing: int
+
+    def cells(self) -> dict[str, object]:
+        heard, told = np.array(self.heard_s or [np.inf]), np.array(self.told_s or [np.inf])
+        return {
+            "what": self.what,
+            "receivers": self.receivers,
+            "p50": float(np.percentile(heard, 50)),
+            "p99": float(np.percentile(heard, 99)),
+            "last": float(heard.max()),
+            "never": self.missing,
+            "plan p99": float(np.percentile(told, 99)),
+            "plan last": float(told.max()),
+        }
+
+    @property
+    def is_good(self) -> bool:
+        return not self.missing and float(np.percentile(self.heard_s, 99)) <= GOAL_P99_S
+
+
+class Desk:
+    """Two people at the centre, and the receivers they speak to."""
+
+    def __init__(self, district: District, passwords: Sequence[str], crowds: Sequence[Crowd], count: int) -> None:
+        self._district = district
+        self._author, self._other = (
+            Person(district.url, login, password) for login, password in zip(PEOPLE, passwords, strict=True)
+        )
+        self._crowds = crowds
+        self._count = count
+        bank = {entry["name"]: entry["id"] for entry in self._author.get("/bank")["items"]}
+        self.prepared = [{"kind": "bank", "id": bank[SIREN]}, {"kind": "bank", "id": bank[MESSAGE]}]
+
+    def sound(self, what: str, parts: Sequence[dict[str, Any]]) -> tuple[Row, str]:
+        """Ask for an order and confirm it; what came of it, and the order."""
+        asked = self._author.post(
+            "/emergencies", {"zone_ids": [self._district.zone_id], "parts": parts, "reason": what, "minutes": 5}
+        )
+        time.sleep(REST_S)
+        at_us = CLOCK.now_us()
+        self._other.post(f"/emergencies/{asked['id']}/confirm", {"word": WORD}, version=asked["version"])
+        begun = self._collect(lambda piece: piece.airing_id.startswith(asked["id"]))
+        heard_s = [(piece.first_us - at_us) / US_PER_S for piece in begun.values()]
+        told_s = [(piece.told_us - at_us) / US_PER_S for piece in begun.values()]
+        return Row(what, self._count, heard_s, told_s, self._count - len(begun)), asked["id"]
+
+    def silence(self, what: str, order_id: str) -> Row:
+        """Take the order back, or stop all; when it was silent."""
+        time.sleep(REST_S)
+        at_us = CLOCK.now_us()
+        if what == "cancel":
+            self._author.post(f"/emergencies/{order_id}/cancel")
+        else:
+            self._author.post("/stop", {"zone_ids": [self._district.zone_id]})
+        ended = self._collect(lambda piece: piece.over and piece.airing_id.startswith(order_id))
+        silent_s = [(piece.end_us - at_us) / US_PER_S for piece in ended.values()]
+        return Row(what, self._count, silent_s, silent_s, self._count - len(ended))
+
+    def _collect(self, wanted: Callable[[Piece], bool]) -> dict[str, Piece]:
+        """The first piece of each receiver that is `wanted`; returns when all have one, or after HEARD_S."""
+        found: dict[str, Piece] = {}
+        deadline_us = CLOCK.monotonic_us() + round(HEARD_S * US_PER_S)
+        while len(found) < self._count and CLOCK.monotonic_us() < deadline_us:
+            time.sleep(REST_S / 2)  # asking takes the receivers' time: not while they hear of it
+            for piece in (piece for crowd in self._crowds for piece in crowd.pieces()):
+                if wanted(piece):
+                    found.setdefault(piece.receiver_id, piece)
+        return found
+
+
+PEOPLE = ("nguoi-hoi", "nguoi-duyet")
+
+
+def main() -> int:
+    print(report.machine())
+    count = QUICK_COUNT if report.is_quick() else COUNT
+    rows, used = _near(count)
+    report.table(f"click to first sample in s, {count:,} receivers", [row.cells() for row in rows])
+    report.table("what the centre and its broker take", used)
+    far = _far(QUICK_LINKS if report.is_quick() else LINKS)
+    report.table("the same over mobile links", [row.cells() for row in far])
+    goals = {
+        f"p99 of {row.what} <= {GOAL_P99_S:.0f} s and none missing": row.is_good
+        for row in rows
+        if row.what != "new text"
+    }
+    for goal, reached in goals.items():
+        print(f"goal: {goal}: {'reached' if reached else 'MISSED'}")
+    report.write("emergency", {"goals": goals, "near": _plain(rows), "far": _plain(far), "used": used})
+    return 0 if all(goals.values()) else 1
+
+
+def _plain(rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [{**row.cells(), "heard_s": sorted(row.heard_s)} for row in rows]
+
+
+def _near(count: int) -> tuple[list[Row], list[dict[str, object]]]:
+    """All receivers on this machine."""
+    with _folders() as (folder, fast):
+        district = District(folder, CLOCK)
+        passwords = [district.person(login, Role.OPERATOR) for login in PEOPLE]
+        enrolled = district.enrol(count, fast / "receivers")
+        with district:
+            _stocked(district, enrolled, fast)
+            with Crowd([one.folder for one in enrolled], PROCESSES, folder / "crowd.log") as crowd:
+                desk = _settled(district, passwords, [crowd], count)
+                before = district.used()
+                began_us = CLOCK.monotonic_us()
+                rows = _clicks(desk)
+                return rows, _used(district, before, CLOCK.monotonic_us() - began_us)
+
+
+def _far(count: int) -> list[Row]:
+    """Each receiver behind a link of its own; nothing where links cannot be emulated."""
+    with _folders() as (folder, fast), ExitStack() as stack:
+        try:
+            links = [stack.enter_context(Link(MOBILE, seed=str(number), near_here=True)) for number in range(count)]
+        except NoLink as why:
+            print(f"no links: {why}")
+            return []
+        district = District(folder, CLOCK, near_address())
+        passwords = [district.person(login, Role.OPERATOR) for login in PEOPLE]
+        enrolled = district.enrol(count, fast / "receivers", far=True)
+        with district:
+            _stocked(district, enrolled, fast)
+            crowds = [
+                stack.enter_context(Crowd([one.folder], 1, folder / "crowd.log", link.far()))
+                for one, link in zip(enrolled, links, strict=True)
+            ]
+            return _clicks(_settled(district, passwords, crowds, count))
+
+
+def _stocked(district: District, enrolled: Sequence[Enrolled], fast: Path) -> None:
+    district.until("the bank is produced", district.has_bank, READY_S)
+    stock = fast / "stock"
+    stock.mkdir()
+    district.stock(enrolled, stock)
+
+
+def _settled(district: District, passwords: Sequence[str], crowds: Sequence[Crowd], count: int) -> Desk:
+    district.until("all receivers are on line", lambda: district.online() == count, READY_S)
+    desk = Desk(district, passwords, crowds, count)
+    time.sleep(CALM_S)
+    return desk
+
+
+def _clicks(desk: Desk) -> list[Row]:
+    """Every kind of click, several times; the figures of one kind together."""
+    rows: dict[str, list[Row]] = {}
+
+    def note(row: Row) -> None:
+        rows.setdefault(row.what, []).append(row)
+
+    for number in range(QUICK_ROUNDS if report.is_quick() else ROUNDS):
+        row, order_id = desk.sound("prepared message", desk.prepared)
+        note(row)
+        note(desk.silence("cancel" if number % 2 == 0 else "stop all", order_id))
+        text = f"{TEXT} Lần {number + 1}."
+        row, order_id = desk.sound("new text", [{"kind": "text", "text": text}])
+        note(row)
+        note(desk.silence("cancel", order_id))
+    return [_together(same) for same in rows.values()]
+
+
+def _together(rows: Sequence[Row]) -> Row:
+    return Row(
+        rows[0].what,
+        rows[0].receivers,
+        [s for row in rows for s in row.heard_s],
+        [s for row in rows for s in row.told_s],
+        sum(row.missing for row in rows),
+    )
+
+
+def _used(district: District, before: Any, took_us: int) -> list[dict[str, object]]:
+    after = district.used()
+    return [
+        {
+            "what": name,
+            "% of a core": 100 * (after[name].processor_s - before[name].processor_s) * US_PER_S / took_us,
+            "processor s": after[name].processor_s - before[name].processor_s,
+            "resident MB": after[name].resident_mb,
+        }
+        for name in after
+    ]
+
+
+@contextmanager
+def _folders() -> Iterator[tuple[Path, Path]]:
+    """Where the centre's data lie, and where the receivers' do."""
+    fast_root = FAST_FOLDER if Path(FAST_FOLDER).is_dir() and shutil.disk_usage(FAST_FOLDER).free > 2**30 else None
+    with (
+        tempfile.TemporaryDirectory(prefix="loa-bench-") as folder,
+        tempfile.TemporaryDirectory(prefix="loa-bench-", dir=fast_root) as fast,
+    ):
+        yield Path(folder), Path(fast)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
