@@ -161,11 +161,11 @@ class Studio:
                 self._start(self._carry(talk_id))
 
     async def _round(self) -> None:
-        ids = list(self._stages)
+        ids = [talk_id for talk_id, stage in self._stages.items() if stage.on_air]
         kept = await self._write(service.alive, ids) if ids else frozenset()
         for talk_id in ids:
             stage = self._stages.get(talk_id)
-            if stage is not None and stage.on_air and talk_id not in kept:
+            if stage is not None and talk_id not in kept:
                 stage.end(LiveEnd.STOPPED)
         if await self._read(passing.due):
             await self.tell(await self._write(passing.tick))

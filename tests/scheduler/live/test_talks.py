@@ -1,0 +1,299 @@
+"""Talks from asking to the last word, on both databases."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from broadcast.clock import to_us
+from broadcast.wire.documents import BroadcastClass
+from broadcast.wire.now import LiveSession
+from scheduler.announcements.models import Announcement, Recording
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
+from scheduler.fleet.models import StoredReport
+from scheduler.live import asking, keeping, passing, repository, service
+from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
+from scheduler.live.schemas import LiveIn, LiveOut
+from scheduler.live.service import Air, Change
+from scheduler.people.actor import Actor
+from scheduler.people.models import AuditEntry
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+
+TERMS = asking.Terms(frozenset({"stream.example"}))
+KEY = "A" * 43
+
+
+class Microphones:
+    """What people do at this commune's microphones."""
+
+    def __init__(self, commune: Any) -> None:
+        self.commune: Any = commune
+        self.store: Store = commune.store
+        self.now: datetime = commune.now
+
+    def ask(self, *, by: Actor | None = None, at: datetime | None = None, **other: Any) -> LiveOut:
+        places = self.commune.places
+        values = {"zone_id": places.leng, "zone_ids": [places.leng], "title": "Xã nói chuyện"} | other
+        with self.store.writing() as db:
+            return asking.ask(db, by or self.commune.operator, at or self.now, LiveIn.model_validate(values), TERMS)
+
+    def begin(self, talk_id: str, *, at: datetime | None = None, frames: int | None = None) -> Change:
+        moment = at or self.now
+        air = Air(to_us(moment), KEY, (f"http://centre:8001/live/{talk_id}",), 3000, frames)
+        with self.store.writing() as db:
+            return service.begin(db, moment, talk_id, air)
+
+    def end(self, talk_id: str, reason: LiveEnd, *, at: datetime, frames: int | None = None) -> Change:
+        with self.store.writing() as db:
+            return service.end(db, at, talk_id, reason, frames=frames)
+
+    def tick(self, at: datetime) -> Change:
+        with self.store.writing() as db:
+            return passing.tick(db, at)
+
+    def view(self, talk_id: str, *, by: Actor | None = None, at: datetime | None = None) -> LiveOut:
+        with self.store.reading() as db:
+            return service.view(db, by or self.commune.operator, at or self.now, talk_id)
+
+    def in_force(self, zone_id: str | None = None) -> tuple[LiveSession, ...]:
+        with self.store.reading() as db:
+            return repository.in_force(db, zone_id or self.commune.places.leng, self.now)
+
+    def later(self, seconds: float) -> datetime:
+        return self.now + timedelta(seconds=seconds)
+
+    def audited(self) -> list[str]:
+        with self.store.reading() as db:
+            return [
+                row.action
+                for row in db.exec(select(AuditEntry).order_by(col(AuditEntry.id))).all()
+                if "live" in row.action
+            ]
+
+
+@pytest.fixture
+def air(commune: Any) -> Microphones:
+    return Microphones(commune)
+
+
+def test_from_asking_to_the_last_word(air: Microphones) -> None:
+    talk = air.ask(delay_ms=1500, limit_min=2)
+    assert (talk.state, talk.may_begin, talk.ahead) == (LiveState.WAITING, True, [])
+    assert air.in_force() == ()
+    air.commune.dirty()
+    begun = air.begin(talk.id)
+    assert begun.zone_ids == {air.commune.places.leng}
+    assert air.commune.dirty() == {f"loa/v1/zones/{air.commune.places.leng}/now"}
+    (session,) = air.in_force()
+    assert (session.feed.id, session.feed.key, session.start_us) == (talk.id, KEY, to_us(air.now))
+    assert (session.delay_us, session.frames, session.cls) == (1_500_000, None, BroadcastClass.PRIORITY)
+    assert session.until_us >= session.start_us + session.delay_us + 123_000_000
+    assert air.view(talk.id).speak_at == air.later(3)
+
+    ended = air.end(talk.id, LiveEnd.SPEAKER, at=air.later(60), frames=60 * 48_000)
+    assert ended.zone_ids
+    (session,) = air.in_force()  # its last words are still to be heard
+    assert session.frames == 60 * 48_000
+    assert air.tick(air.later(62)) == Change()
+    assert air.tick(air.later(67)).zone_ids == {air.commune.places.leng}
+    assert air.in_force() == ()
+    assert air.audited() == ["live.ask", "live.begin", "live.end"]
+
+
+def test_who_may_speak(air: Microphones) -> None:
+    places = air.commune.places
+    with pytest.raises(Forbidden):
+        air.ask(by=air.commune.official)
+    with pytest.raises(Forbidden):
+        air.ask(by=air.commune.leader)
+    with pytest.raises(Invalid, match="at least one place"):
+        air.ask(zone_ids=[])
+    with pytest.raises(Invalid, match="not there"):
+        air.ask(zone_ids=["nowhere"])
+    talk = air.ask(zone_ids=[places.leng_1])
+    with pytest.raises(NotFound):
+        air.view(talk.id, by=air.commune.stranger)
+    with air.store.reading() as db, pytest.raises(Conflict, match="Somebody else"):
+        service.speakable(db, air.commune.official, air.now, talk.id)
+
+
+def test_equals_wait_and_see_who_is_ahead(air: Microphones, add_person: Any) -> None:
+    other = add_person("other", air.commune.places.province, Role.OPERATOR)
+    first = air.ask()
+    air.begin(first.id)
+    second = air.ask(by=other, at=air.later(1), zone_ids=[air.commune.places.leng_2], title="Họp thôn")
+    third = air.ask(at=air.later(2), title="Nhắc lại")
+    beside = air.ask(at=air.later(3), zone_ids=[air.commune.places.van])
+    assert [one.id for one in second.ahead] == [first.id]
+    assert [one.id for one in third.ahead] == [first.id, second.id]
+    assert beside.may_begin
+    with pytest.raises(Conflict, match="Others speak"):
+        air.begin(second.id)
+    change = air.end(first.id, LiveEnd.SPEAKER, at=air.later(30), frames=1000)
+    assert f"live:{second.id}" in change.words
+    assert air.view(second.id, at=air.later(30)).may_begin
+    assert not air.view(third.id, at=air.later(30)).may_begin
+    air.tick(air.later(30 + 61))  # the turn was not taken
+    assert air.view(second.id).end_reason is LiveEnd.TURN_MISSED
+    assert air.view(third.id, at=air.later(91)).may_begin
+
+
+def test_a_lower_class_is_refused_and_a_higher_one_takes_over(air: Microphones) -> None:
+    low = air.ask(cls="normal")
+    air.begin(low.id)
+    high = air.ask(at=air.later(1))
+    assert high.may_begin
+    assert air.view(low.id).state is LiveState.ON_AIR  # until the other begins
+    air.begin(high.id, at=air.later(2))
+    ended = air.view(low.id)
+    assert (ended.state, ended.end_reason, ended.end_detail) == (LiveState.ENDED, LiveEnd.TAKEN_OVER, "Xã nói chuyện")
+    assert [session.feed.id for session in air.in_force()] == [high.id]
+    with pytest.raises(Conflict, match="more important"):
+        air.ask(at=air.later(3), cls="normal")
+
+
+def test_an_emergency_in_ones_own_voice_takes_an_order(air: Microphones) -> None:
+    with pytest.raises(Invalid, match="issued order"):
+        air.ask(cls="emergency")
+    with pytest.raises(Conflict, match="No emergency order"):
+        air.ask(cls="emergency", order_id="01KB3CWZ5M4Q7R8S9TAVBXCYDZ")
+    with pytest.raises(Invalid, match="Only an emergency"):
+        air.ask(order_id="01KB3CWZ5M4Q7R8S9TAVBXCYDZ")
+
+
+def test_stop_all_silences_at_once_what_is_heard_there(air: Microphones) -> None:
+    places = air.commune.places
+    leng, van = air.ask(zone_ids=[places.leng_1]), air.ask(zone_ids=[places.van])
+    waiting = air.ask(at=air.later(1), zone_ids=[places.leng_1])
+    air.begin(leng.id)
+    air.begin(van.id)
+    with air.store.writing() as db:
+        change = service.stop_below(db, air.later(5), [f"/{places.province}/{places.leng}/"])
+    assert change.zone_ids == {places.leng_1}
+    assert air.in_force(places.leng_1) == ()
+    assert len(air.in_force(places.van)) == 1
+    assert {air.view(one.id).end_reason for one in (leng, waiting)} == {LiveEnd.STOPPED}
+
+
+def test_what_a_process_that_died_carried_is_over_and_says_so(air: Microphones) -> None:
+    talk = air.ask()
+    air.begin(talk.id)
+    with air.store.writing() as db:
+        assert service.alive(db, air.later(8), [talk.id, "another"]) == {talk.id}
+    assert air.tick(air.later(15)) == Change()
+    change = air.tick(air.later(19))
+    assert change.zone_ids
+    assert air.view(talk.id).end_reason is LiveEnd.CENTRE_LEFT
+
+
+def test_the_limit_holds_also_where_whoever_carries_it_forgets(air: Microphones) -> None:
+    talk = air.ask(limit_min=1)
+    air.begin(talk.id)
+    for second in (20, 40, 60, 75):
+        with air.store.writing() as db:
+            service.alive(db, air.later(second), [talk.id])
+    assert not air.tick(air.later(74)).zone_ids
+    assert air.tick(air.later(76)).zone_ids
+    assert air.view(talk.id).end_reason is LiveEnd.LIMIT
+
+
+def test_a_recording_plays_at_once_as_a_talk_of_its_own_kind(air: Microphones) -> None:
+    with air.store.reading() as db:
+        recording = db.exec(select(Recording)).one()
+    with pytest.raises(Invalid, match="which recording"):
+        air.ask(kind="recorded")
+    talk = air.ask(kind="recorded", recording_id=recording.id)
+    assert talk.announcement_id == recording.announcement_id
+    assert air.tick(air.now).begins == (talk.id,)  # nobody has to press anything
+    air.begin(talk.id, frames=960)
+    assert air.in_force()[0].frames == 960
+
+
+def test_a_relay_begins_at_its_time_from_an_allowed_host(air: Microphones) -> None:
+    url = "https://stream.example/vov1.mp3"
+    for wrong in ("ftp://stream.example/", "https://u:p@stream.example/", "https://[", "nonsense"):
+        with pytest.raises(Invalid, match="address"):
+            air.ask(kind="relay", source_url=wrong)
+    with pytest.raises(Invalid, match="not among them"):
+        air.ask(kind="relay", source_url="https://other.example/")
+    with pytest.raises(Invalid, match="Only a relay"):
+        air.ask(starts_at=air.later(60))
+    talk = air.ask(kind="relay", cls="normal", source_url=url, starts_at=air.later(600), limit_min=30)
+    assert not talk.may_begin
+    assert air.tick(air.later(599)).begins == ()
+    assert air.tick(air.later(600)).begins == (talk.id,)
+    assert air.tick(air.later(600 + 1801)).begins == ()
+    assert air.view(talk.id).end_reason is LiveEnd.TURN_MISSED
+
+
+def test_silence_is_told_once(air: Microphones) -> None:
+    talk = air.ask()
+    air.begin(talk.id)
+    with air.store.writing() as db:
+        assert service.warn(db, air.now, talk.id, silent=True).words == {f"live:{talk.id}"}
+        assert service.warn(db, air.now, talk.id, silent=True) == Change()
+    assert air.view(talk.id).silent
+
+
+def test_the_delay_follows_what_receivers_reported(air: Microphones) -> None:
+    talk = air.ask(zone_ids=[air.commune.places.leng])
+    air.begin(talk.id)
+    with air.store.writing() as db:
+        db.add(
+            StoredReport(
+                receiver_id=f"R{air.commune.places.leng_1[1:]}", number=1, airing_id=f"live.{talk.id}",
+                broadcast_id=talk.id, outcome="heard", planned_start_at=air.now, planned_duration_us=60_000_000,
+                played_us=60_000_000, gap_us=0, underruns=0, chunks=250, late_chunks=25, received_at=air.now,
+            )
+        )  # fmt: skip
+    air.end(talk.id, LiveEnd.SPEAKER, at=air.later(60))
+    assert (talk.delay_ms, talk.bitrate_bps) == (2000, 24_000)
+    assert air.ask(at=air.later(90)).delay_ms == 3000
+    assert air.ask(at=air.later(90), zone_ids=[air.commune.places.van]).delay_ms == 2000
+    with air.store.reading() as db:
+        told = asking.advice(db, air.later(90), [f"/{air.commune.places.province}/"])
+    assert (told.delay_ms, told.late_ratio, told.receivers) == (3000, 0.1, 1)
+
+
+def test_what_went_on_the_air_is_kept_for_a_time_unless_it_is_used(air: Microphones) -> None:
+    made = keeping.OffAir("ab" * 32, 1000, 60_000_000)
+    used = keeping.OffAir("cd" * 32, 1000, 60_000_000)
+    talks = [air.ask(), air.ask()]
+    kept = []
+    for talk, recording in zip(talks, (made, used), strict=True):
+        air.begin(talk.id)
+        air.end(talk.id, LiveEnd.SPEAKER, at=air.later(60), frames=100)
+        with air.store.writing() as db:
+            announcement = keeping.keep(db, air.later(61), talk.id, recording, 30)
+            assert announcement is not None
+            assert keeping.keep(db, air.later(61), talk.id, recording, 30) is None
+            kept.append(announcement.id)
+    air.commune.saved(air.commune.draft(kept[1]))
+    with air.store.writing() as db:
+        assert keeping.forget(db, air.later(61) + timedelta(days=29)) == []
+    with air.store.writing() as db:
+        assert keeping.forget(db, air.later(61) + timedelta(days=30)) == [made.sha256]
+    with air.store.reading() as db:
+        gone, stays = db.get_one(Announcement, kept[0]), db.get_one(Announcement, kept[1])
+        assert gone.deleted_at is not None
+        assert stays.deleted_at is None
+        assert [row.sha256 for row in db.exec(select(Recording).where(Recording.announcement_id == kept[1]))] == [
+            used.sha256
+        ]
+    assert air.view(talks[0].id).kind is LiveKind.MICROPHONE
+
+
+def test_only_a_talk_in_its_own_time_can_begin(air: Microphones) -> None:
+    talk = air.ask()
+    air.begin(talk.id)
+    with pytest.raises(Conflict, match="begun already"):
+        air.begin(talk.id)
+    air.end(talk.id, LiveEnd.SPEAKER, at=air.later(5))
+    with pytest.raises(Conflict, match="begun already"):
+        air.begin(talk.id)
+    assert air.end(talk.id, LiveEnd.GONE, at=air.later(9)) == Change()  # the first end counts
+    assert air.view(talk.id).end_reason is LiveEnd.SPEAKER
+    with air.store.reading() as db:
+        assert repository.get(db, talk.id, lock=False) == db.get(LiveTalk, talk.id)
