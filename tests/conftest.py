@@ -19,12 +19,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
+import pyotp
 import pytest
 from hypothesis import settings as hypothesis_settings
 from psycopg.sql import SQL, Identifier
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlmodel import select
 
 from broadcast.clock import ManualClock
+from scheduler.announcements.models import RecordingState
+from scheduler.bank import entries
+from scheduler.bank.models import BankMedia
 from scheduler.people import signin
 from scheduler.people.actor import Actor
 from scheduler.people.models import RoleGrant, User
@@ -289,3 +294,30 @@ def add_person(store: Store, now: datetime, password_hash: str) -> AddPerson:
             return signin.actor_of(db, user)
 
     return add
+
+
+@pytest.fixture
+def message_bank(store: Store, now: datetime) -> None:
+    """What comes with Loa is in the bank, as if it were produced: five seconds each."""
+    with store.writing() as db:
+        entries.seed(db, now)
+        for number, media in enumerate(db.exec(select(BankMedia)).all()):
+            media.state, media.size_bytes, media.duration_us = RecordingState.READY, 1000, 5_000_000
+            media.sha256 = f"{number:064x}"
+
+
+Code = Callable[[], str]
+
+
+@pytest.fixture
+def second_factor(store: Store, clock: ManualClock) -> Callable[[Actor], Code]:
+    """Gives a person a second factor; what it gives back is what their telephone shows."""
+
+    def give(actor: Actor) -> Code:
+        secret = pyotp.random_base32()
+        with store.writing() as db:
+            user = db.get_one(User, actor.user_id)
+            user.totp_secret, user.totp_confirmed = secret, True
+        return lambda: pyotp.TOTP(secret).at(clock.now())
+
+    return give

@@ -18,7 +18,7 @@ from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderSo
 from scheduler.fleet.models import DirtyTopic, IssuedDocument, Receiver
 from scheduler.live.models import LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
-from scheduler.zones.models import Group, Zone
+from scheduler.zones.models import Zone
 from scheduler.zones.repository import below
 
 if TYPE_CHECKING:
@@ -140,14 +140,10 @@ def largest_lead_ms(db: Session, paths: Collection[str]) -> int:
 
 def recording(db: Session, recording_id: str) -> tuple[Recording, Announcement, str] | None:
     """The recording, its announcement, and the path of the zone that this belongs to."""
-    query = (
-        select(Recording, Announcement, Zone.path).join(Announcement).join(Zone, col(Zone.id) == Announcement.zone_id)
-    )
+    query = select(Recording, Announcement, Zone.path).select_from(Recording)
+    query = query.join(Announcement, col(Announcement.id) == Recording.announcement_id)
+    query = query.join(Zone, col(Zone.id) == Announcement.zone_id)
     return db.exec(query.where(Recording.id == recording_id)).one_or_none()
-
-
-def groups(db: Session, group_ids: Collection[str]) -> Sequence[Group]:
-    return db.exec(select(Group).where(col(Group.id).in_(group_ids))).all()
 
 
 def stop_us(db: Session, zone_id: str) -> int:

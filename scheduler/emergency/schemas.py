@@ -100,10 +100,10 @@ class CorrectIn(Input):
     reason: Reason = Field(examples=["Báo nhầm: cảm biến mưa hỏng."])
 
 
-class StopIn(Input):
+class StopAllIn(Input):
     """Everything that sounds in these zones and below falls silent, and does not come back by itself."""
 
-    zone_ids: list[Id] = Field(min_length=1, max_length=MAX_TARGETS)
+    zone_ids: list[Id] = Field(min_length=1, max_length=MAX_TARGETS, examples=[["01KB3CWZ5M4Q7R8S9TAVBXCYDZ"]])
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
 
@@ -186,7 +186,7 @@ class CorrectOut(BaseModel):
     delivered: bool = False
 
 
-class StopOut(BaseModel):
+class StopAllOut(BaseModel):
     """`zone_ids` fell silent; `above` are orders of zones above that still sound there."""
 
     stopped_at: datetime

@@ -10,7 +10,7 @@ from broadcast.wire import topics
 from scheduler.emergency import repository
 from scheduler.emergency.life import Event, State, step
 from scheduler.emergency.rights import require_everywhere
-from scheduler.emergency.schemas import StopIn, StopOut
+from scheduler.emergency.schemas import StopAllIn, StopAllOut
 from scheduler.errors import NotFound, TooMany
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.live.service import stop_below
@@ -25,7 +25,7 @@ MAX_STOPS = 60
 WINDOW = timedelta(minutes=15)
 
 
-def stop_all(db: Session, actor: Actor, now: datetime, asked: StopIn) -> StopOut:
+def stop_all(db: Session, actor: Actor, now: datetime, asked: StopAllIn) -> StopAllOut:
     """Silence whatever documents of the zones and of all below them let sound.
 
     What a zone above sends them goes on; the answer names it.
@@ -44,7 +44,7 @@ def stop_all(db: Session, actor: Actor, now: datetime, asked: StopIn) -> StopOut
         audit.record(db, actor, now, ACTION, subject, zone_path=zone.path, where=[zone.name], **detail)
     above = {zone_id for path in paths for zone_id in zone_sql.ids_of(path)} - silent
     goes_on = {order.id for zone_id in sorted(above) for order in repository.in_force(db, zone_id, now)}
-    return StopOut(stopped_at=now, zone_ids=sorted(told), cancelled=cancelled, above=sorted(goes_on))
+    return StopAllOut(stopped_at=now, zone_ids=sorted(told), cancelled=cancelled, above=sorted(goes_on))
 
 
 def _zones(db: Session, actor: Actor, now: datetime, zone_ids: Collection[str]) -> list[Zone]:

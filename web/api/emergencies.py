@@ -18,8 +18,8 @@ from scheduler.emergency.schemas import (
     OrderIn,
     OrderOut,
     OrderPage,
-    StopIn,
-    StopOut,
+    StopAllIn,
+    StopAllOut,
     WhoHeard,
 )
 from scheduler.people.actor import Actor
@@ -138,10 +138,10 @@ router.include_router(_routes(Purpose.DRILL, "/drills"))
 
 
 @router.post("/stop", tags=["emergencies"])
-async def stop_all(body: StopIn, lane: TheLane) -> StopOut:
+async def stop_all(body: StopAllIn, lane: TheLane) -> StopAllOut:
     """STOP ALL: whatever sounds in these zones and below falls silent, in one act of one person."""
 
-    def work(db: Session, actor: Actor, now: datetime) -> Done[StopOut]:
+    def work(db: Session, actor: Actor, now: datetime) -> Done[StopAllOut]:
         made = service.stop_all(db, actor, now, body)
         return Done(made, made.zone_ids, _stopped(made.cancelled))
 

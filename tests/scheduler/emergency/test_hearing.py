@@ -1,0 +1,89 @@
+"""What receivers say of an order, and what is shown of it."""
+
+from typing import Any
+
+import pytest
+
+from broadcast.clock import to_us
+from broadcast.wire.documents import Heard, OrderProgress
+from broadcast.wire.documents import Hearing as Microphone
+from scheduler.emergency import service
+from scheduler.emergency.hearing import merged
+from scheduler.emergency.schemas import Hearing, WhoHeard
+from scheduler.errors import NotFound
+from scheduler.fleet.models import Receiver
+from scheduler.people.models import User
+from scheduler.rights import Role
+
+
+def says(desk: Any, receiver_id: str, order_id: str, **said: Any) -> set[str]:
+    now = desk.clock.now()
+    progress = OrderProgress(id=order_id, received_us=to_us(now), **said)
+    with desk.store.writing() as db:
+        return merged(db, {receiver_id: [progress]}, now)
+
+
+def who(desk: Any, order_id: str, actor: Any = None) -> WhoHeard:
+    with desk.store.reading() as db:
+        return service.who_heard(db, actor or desk.operator, desk.clock.now(), order_id)
+
+
+def receiver(desk: Any, village: str) -> str:
+    return f"R{getattr(desk.places, village)[1:]}"
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ({}, Hearing.RECEIVED),
+        ({"sounding_us": 5}, Hearing.PLAYING),
+        ({"sounding_us": 5, "ended_us": 9}, Hearing.HEARD),
+        ({"reason": "no_device"}, Hearing.FAILED),
+        ({"sounding_us": 5, "heard": Heard(verdict=Microphone.NOT_HEARD, correlation=0.1)}, Hearing.FAILED),
+        ({"sounding_us": 5, "heard": Heard(verdict=Microphone.FAINT, correlation=0.4)}, Hearing.PLAYING),
+    ],
+)
+def test_what_is_said_is_shown(desk: Any, said: Any, state: Hearing) -> None:
+    order = desk.issued()
+    assert says(desk, receiver(desk, "leng_1"), order.id, **said) == {order.id}
+    found = {one.receiver_id: one for village in who(desk, order.id).villages for one in village.receivers}
+    assert found[receiver(desk, "leng_1")].state is state
+
+
+def test_the_same_again_is_no_news(desk: Any) -> None:
+    order = desk.issued()
+    assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0) == {order.id}
+    assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0) == set()
+    assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0, ended_us=9) == {order.id}
+
+
+def test_orders_that_nobody_gave_leave_no_row(desk: Any) -> None:
+    assert says(desk, receiver(desk, "leng_1"), "invented") == set()
+
+
+def test_villages_are_counted_and_those_that_did_not_hear_are_to_be_called(desk: Any, add_person: Any) -> None:
+    head = add_person("head", desk.places.leng_2, Role.VIEWER)
+    with desk.store.writing() as db:
+        db.get_one(User, head.user_id).phone = "0905 123 456"
+        db.get_one(Receiver, receiver(desk, "leng_2")).online = False
+    order = desk.issued()
+    says(desk, receiver(desk, "leng_1"), order.id, sounding_us=5)
+    heard = who(desk, order.id)
+    villages = {village.zone_id: village for village in heard.villages}
+    assert (heard.counts[Hearing.PLAYING], heard.counts[Hearing.UNREACHABLE]) == (1, 1)
+    near, far = villages[desk.places.leng_1], villages[desk.places.leng_2]
+    assert (near.heard, near.total, near.call, near.contacts) == (1, 1, False, [])
+    assert (far.heard, far.total, far.call) == (0, 1, True)
+    assert [(contact.name, contact.phone) for contact in far.contacts] == [("Head", "0905 123 456")]
+
+
+def test_each_sees_the_receivers_of_their_own_zones(desk: Any, add_person: Any) -> None:
+    order = desk.issued(desk.draft(zones=[desk.places.province]))
+    assert len(who(desk, order.id).villages) == 3
+    assert {village.zone_id for village in who(desk, order.id, desk.official).villages} == {
+        desk.places.leng_1,
+        desk.places.leng_2,
+    }
+    elsewhere = desk.issued(desk.draft(zones=[desk.places.van]))
+    with pytest.raises(NotFound):
+        who(desk, elsewhere.id, desk.official)

@@ -1,0 +1,277 @@
+"""An order from asking to its end, on both databases."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from broadcast.clock import to_us
+from broadcast.wire import topics
+from broadcast.wire.now import Purpose
+from scheduler.emergency import service
+from scheduler.emergency.life import TABLE, Event, NotPossible, State, possible, step
+from scheduler.emergency.schemas import OrderIn
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooMany
+from scheduler.fleet.models import Receiver
+from scheduler.people.actor import Actor
+from scheduler.people.signin import NotSignedIn
+from scheduler.rights import Role
+from scheduler.zones.groups import create_group
+from scheduler.zones.models import SecondPerson
+from scheduler.zones.schemas import GroupNew
+
+
+def test_an_order_is_silent_until_another_person_has_confirmed_it(desk: Any) -> None:
+    asked = desk.asked()
+    assert (asked.state, desk.sounding(desk.places.leng), desk.dirty()) == (State.ASKED, [], set())
+    done = desk.confirmed(asked, by=desk.leader)
+    assert done.state is State.ISSUED
+    (order,) = desk.says(desk.places.leng).orders
+    assert (order.id, order.purpose, order.parts) == (asked.id, Purpose.REAL, ("siren-rise-fall.1", "flash-flood.1"))
+    assert desk.dirty() == {topics.now(desk.places.leng)}
+    assert desk.audit() == [("emergency.ask", desk.operator.user_id), ("emergency.confirm", desk.leader.user_id)]
+
+
+def test_it_starts_when_the_slowest_amplifier_is_on_and_ends_when_it_was_said(desk: Any) -> None:
+    now_us = to_us(desk.clock.now())
+    desk.issued(desk.draft(minutes=5, every_s=60))
+    (order,) = desk.says(desk.places.leng).orders
+    assert (order.start_us - now_us, order.until_us - now_us, order.every_us) == (700_000, 300_000_000, 60_000_000)
+    with desk.store.writing() as db:
+        db.get_one(Receiver, f"R{desk.places.leng_2[1:]}").amplifier_lead_ms = 1500
+        db.get_one(Receiver, f"R{desk.places.van_1[1:]}").amplifier_lead_ms = 9000
+    second = desk.issued()
+    assert desk.says(desk.places.leng).orders[0].start_us - now_us == 1_800_000
+    assert desk.sounding(desk.places.leng)[0] == second.id
+
+
+def test_time_ends_it_and_what_nobody_confirms_lapses(desk: Any) -> None:
+    sounding, asked = desk.issued(desk.draft(minutes=10)), desk.asked()
+    desk.dirty()
+    desk.later(minutes=10)
+    assert desk.sounding(desk.places.leng) == []
+    assert desk.tick() == (f"emergency:{sounding.id}",)
+    assert (desk.shown(sounding.id).state, desk.dirty()) == (State.OVER, {topics.now(desk.places.leng)})
+    desk.later(minutes=5)
+    assert desk.shown(asked.id).state is State.EXPIRED
+    with pytest.raises(NotPossible) as lapsed:
+        desk.confirmed(asked)
+    assert lapsed.value.code == "lapsed"
+    desk.tick()
+    assert desk.tick() == ()
+
+
+def test_nobody_confirms_their_own(desk: Any) -> None:
+    asked = desk.asked()
+    with pytest.raises(Forbidden) as refused:
+        desk.confirmed(asked, by=desk.operator)
+    assert refused.value.code == "own_order"
+    assert Event.CONFIRM not in desk.shown(asked.id).possible
+    assert Event.CONFIRM in desk.shown(asked.id, to=desk.second).possible
+
+
+def test_where_the_zone_lets_one_person_do_they_type_a_code(desk: Any, second_factor: Any) -> None:
+    desk.zone_lets(desk.places.province, SecondPerson.SECOND_FACTOR)
+    asked = desk.asked()
+    with pytest.raises(Forbidden) as without:
+        desk.confirmed(asked, by=desk.operator)
+    assert without.value.code == "second_factor_needed"
+    code = second_factor(desk.operator)
+    for typed, why in (("", "code_needed"), ("000000", "wrong_code")):
+        with pytest.raises(NotSignedIn) as refused:
+            desk.confirmed(asked, by=desk.operator, code=typed)
+        assert refused.value.code == why
+    assert desk.shown(asked.id).code_needed
+    used = code()
+    assert desk.confirmed(asked, by=desk.operator, code=used).state is State.ISSUED
+    with pytest.raises(NotSignedIn, match="used already"):
+        desk.confirmed(desk.asked(), by=desk.operator, code=used)
+
+
+@pytest.mark.parametrize("strict", ["leng", "leng_1"])
+def test_the_strictest_of_its_zones_says_who_must_confirm(desk: Any, second_factor: Any, strict: str) -> None:
+    desk.zone_lets(desk.places.province, SecondPerson.SECOND_FACTOR)
+    desk.zone_lets(getattr(desk.places, strict), SecondPerson.TWO_PEOPLE)
+    code = second_factor(desk.operator)
+    asked = desk.asked(desk.draft(zones=[desk.places.leng_1, desk.places.van]))
+    assert asked.second_person is SecondPerson.TWO_PEOPLE
+    with pytest.raises(Forbidden):
+        desk.confirmed(asked, by=desk.operator, code=code())
+
+
+def test_who_has_a_second_factor_shows_it_also_as_the_second_person(desk: Any, second_factor: Any) -> None:
+    code, asked = second_factor(desk.second), desk.asked()
+    with pytest.raises(NotSignedIn):
+        desk.confirmed(asked)
+    assert desk.confirmed(asked, code=code()).state is State.ISSUED
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [({"word": "DIỄN TẬP"}, Invalid), ({"word": ""}, Invalid), ({"word": "khẩn"}, Invalid), ({"version": 2}, Stale)],
+)
+def test_what_is_confirmed_is_what_was_seen_with_the_word_for_it(desk: Any, change: Any, refusal: Any) -> None:
+    asked = desk.asked()
+    with pytest.raises(refusal):
+        desk.confirmed(asked, **change)
+    assert desk.sounding(desk.places.leng) == []
+    assert desk.confirmed(asked, word="  khẩn   cấp ").state is State.ISSUED
+
+
+@pytest.mark.parametrize(
+    ("who", "where", "may"),
+    [
+        ("operator", "province", True),
+        ("local", "leng", True),
+        ("local", "van", False),
+        ("local", "province", False),
+        ("leader", "leng", False),
+        ("official", "leng", False),
+    ],
+)
+def test_who_may_ask_where(desk: Any, who: str, where: str, may: bool) -> None:
+    draft = desk.draft(zones=[getattr(desk.places, where)])
+    if may:
+        assert desk.asked(draft, by=getattr(desk, who)).state is State.ASKED
+    else:
+        with pytest.raises(Forbidden):
+            desk.asked(draft, by=getattr(desk, who))
+
+
+@pytest.mark.parametrize(("who", "refusal"), [("leader", Forbidden), ("local", Forbidden), ("official", NotFound)])
+def test_who_confirms_has_the_right_in_every_place(desk: Any, who: str, refusal: Any) -> None:
+    asked = desk.asked(desk.draft(zones=[desk.places.leng, desk.places.van]))
+    with pytest.raises(refusal):
+        desk.confirmed(asked, by=getattr(desk, who))
+
+
+def test_a_place_within_another_is_not_told_twice_and_groups_are_as_they_were(desk: Any, add_person: Any) -> None:
+    places = desk.places
+    draft = desk.draft(zones=[places.leng_1, places.leng, places.van_2])
+    assert [target.zone_id for target in desk.asked(draft).targets] == sorted([places.leng, places.van_2])
+    admin = add_person("admin", places.province, Role.ADMINISTRATOR)
+    with desk.store.writing() as db:
+        members = [places.leng_1, places.van_1]
+        new = GroupNew(zone_id=places.province, name="Lưu vực", member_ids=members)
+        group_id = create_group(db, admin, desk.clock.now(), new).id
+    asked = desk.asked(desk.draft(zones=[], group_ids=[group_id]))
+    assert {target.zone_id: target.group_id for target in asked.targets} == dict.fromkeys(members, group_id)
+
+
+def test_one_person_takes_it_back(desk: Any) -> None:
+    order = desk.issued()
+    desk.dirty()
+    assert desk.cancelled(order, by=desk.local).state is State.CANCELLED
+    assert (desk.sounding(desk.places.leng), desk.dirty()) == ([], {topics.now(desk.places.leng)})
+    with pytest.raises(NotPossible):
+        desk.cancelled(order)
+    assert desk.audit()[-1] == ("emergency.cancel", desk.local.user_id)
+
+
+def test_a_correction_silences_and_says_so_in_one_act(desk: Any) -> None:
+    order = desk.issued(desk.draft(zones=[desk.places.leng, desk.places.van_1]))
+    done = desk.corrected(order)
+    assert (done.cancelled.state, done.correction.corrects_id) == (State.CANCELLED, order.id)
+    for zone_id in (desk.places.leng, desk.places.van_1):
+        (said,) = desk.says(zone_id).orders
+        assert (said.id, said.parts) == (done.correction.id, ("false-alarm.1",))
+    assert done.cancelled.corrected_by == [done.correction.id]
+
+
+def test_also_what_is_over_is_corrected_but_only_with_a_correction_and_soon(desk: Any) -> None:
+    order = desk.issued(desk.draft(minutes=1))
+    desk.later(minutes=2)
+    for bank_id in ("flash-flood.1", "drill-false-alarm.1"):
+        with pytest.raises(Invalid):
+            desk.corrected(order, bank_id)
+    with pytest.raises(Forbidden):
+        desk.corrected(order, by=desk.leader)
+    assert desk.corrected(order, "all-clear.1").correction.state is State.ISSUED
+    desk.later(hours=25)
+    with pytest.raises(Conflict):
+        desk.corrected(order)
+
+
+def test_asked_for_it_is_withdrawn_by_its_author_or_refused_by_the_second_person(desk: Any) -> None:
+    def withdraw(order_id: str, actor: Actor) -> State:
+        with desk.store.writing() as db:
+            return service.withdraw(db, actor, desk.clock.now(), order_id, purpose=Purpose.REAL).state
+
+    assert withdraw(desk.asked().id, desk.operator) is State.WITHDRAWN
+    asked = desk.asked()
+    with pytest.raises(NotFound):
+        withdraw(asked.id, desk.official)
+    assert withdraw(asked.id, desk.leader) is State.WITHDRAWN
+    with pytest.raises(NotPossible):
+        desk.confirmed(asked, version=2)
+
+
+def test_what_is_only_asked_for_is_seen_by_those_who_could_let_it_sound(desk: Any) -> None:
+    def seen(actor: Actor) -> set[str]:
+        with desk.store.reading() as db:
+            return {order.id for order in service.index(db, actor, desk.clock.now()).items}
+
+    asked, sounding = desk.asked(), desk.issued()
+    assert seen(desk.leader) == seen(desk.second) == {asked.id, sounding.id}
+    assert seen(desk.official) == {sounding.id}
+
+
+def test_ten_in_a_quarter_of_an_hour_is_what_one_person_asks_for(desk: Any) -> None:
+    for _one in range(service.MAX_ASKED):
+        desk.asked()
+    with pytest.raises(TooMany) as refused:
+        desk.asked()
+    assert refused.value.retry_after_s == 900
+    assert desk.asked(by=desk.second).state is State.ASKED
+    desk.later(minutes=15)
+    assert desk.asked().state is State.ASKED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"parts": []},
+        {"parts": [{"kind": "bank", "id": "Siren.1"}]},
+        {"parts": [{"kind": "text", "text": " "}]},
+        {"parts": [{"kind": "bank", "id": "siren-steady.1"}] * 9},
+        {"every_s": 9},
+        {"every_s": 3601},
+        {"minutes": 0},
+        {"minutes": 5, "until": "2026-11-23T02:00:00Z"},
+        {"reason": " "},
+        {"zone_ids": ["x"] * 501},
+        {"sound": "siren"},
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_the_door(desk: Any, wrong: Any) -> None:
+    good = {"parts": [{"kind": "bank", "id": "siren-steady.1"}], "zone_ids": [desk.places.leng], "reason": "Lũ"}
+    OrderIn.model_validate(good)
+    with pytest.raises(ValueError, match="validation error"):
+        OrderIn.model_validate(good | wrong)
+
+
+def test_what_is_not_there_or_has_no_end_is_refused(desk: Any) -> None:
+    now = desk.clock.now()
+    for draft, code in (
+        (desk.draft("nothing.1"), "no_such_message"),
+        (desk.draft(zones=["nowhere"]), "unknown_zone"),
+        (desk.draft(zones=[]), "no_targets"),
+        (desk.draft(until=now), "bad_end"),
+        (desk.draft(until=now + timedelta(hours=25)), "bad_end"),
+        (desk.draft({"kind": "recording", "id": "none"}), "no_such_recording"),
+        (desk.draft({"kind": "text", "text": "x", "language": "zz"}), "no_voice"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            desk.asked(draft)
+        assert refused.value.code == code
+
+
+def test_what_the_table_does_not_list_changes_nothing() -> None:
+    for state in State:
+        for event in Event:
+            if (state, event) in TABLE:
+                assert event in possible(state)
+                assert step(state, event) is TABLE[state, event]
+            else:
+                with pytest.raises(NotPossible):
+                    step(state, event)

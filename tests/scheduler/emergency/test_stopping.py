@@ -1,0 +1,98 @@
+"""STOP ALL: what it silences, what it leaves, who may."""
+
+from typing import Any
+
+import pytest
+
+from broadcast.clock import to_us
+from broadcast.wire import topics
+from broadcast.wire.documents import BroadcastClass
+from scheduler.emergency.life import State
+from scheduler.emergency.stopping import MAX_STOPS
+from scheduler.errors import Forbidden, NotFound, TooMany
+from scheduler.live.models import LiveKind, LiveState, LiveTalk, LiveTarget
+
+
+def test_everything_at_and_below_the_place_is_over(desk: Any) -> None:
+    places = desk.places
+    orders = [desk.issued(desk.draft(zones=[zone_id])) for zone_id in (places.leng, places.leng_1)]
+    elsewhere = desk.issued(desk.draft(zones=[places.van]))
+    desk.dirty()
+    done = desk.stopped(places.leng)
+    below = {places.leng, places.leng_1, places.leng_2}
+    assert (set(done.zone_ids), set(done.cancelled)) == (below, {order.id for order in orders})
+    assert desk.dirty() == {topics.now(zone_id) for zone_id in below}
+    for zone_id in below:
+        assert (desk.says(zone_id).stop_us, desk.sounding(zone_id)) == (to_us(desk.clock.now()), [])
+    assert (desk.says(places.van).stop_us, desk.sounding(places.van)) == (0, [elsewhere.id])
+    assert desk.audit()[-1] == ("stop_all", desk.official.user_id)
+
+
+def test_what_sounds_elsewhere_too_goes_on_there(desk: Any) -> None:
+    places = desk.places
+    order = desk.issued(desk.draft(zones=[places.leng_1, places.van_1]))
+    desk.stopped(places.leng)
+    assert (desk.sounding(places.leng_1), desk.sounding(places.van_1)) == ([], [order.id])
+    shown = desk.shown(order.id)
+    assert (shown.state, [target.ended_at is not None for target in shown.targets].count(True)) == (State.ISSUED, 1)
+    desk.stopped(places.province, by=desk.operator)
+    assert desk.shown(order.id).state is State.CANCELLED
+
+
+def test_what_a_zone_above_sends_goes_on_and_is_named(desk: Any) -> None:
+    order = desk.issued(desk.draft(zones=[desk.places.province]))
+    done = desk.stopped(desk.places.leng)
+    assert (done.above, done.cancelled, desk.sounding(desk.places.province)) == ([order.id], [], [order.id])
+
+
+def test_what_is_only_asked_for_waits_on_and_can_sound_after(desk: Any) -> None:
+    asked = desk.asked()
+    desk.stopped(desk.places.leng)
+    desk.later(milliseconds=1)
+    desk.confirmed(asked)
+    said = desk.says(desk.places.leng)
+    assert said.orders[0].start_us > said.stop_us
+
+
+def test_an_instant_of_silence_never_goes_back(desk: Any) -> None:
+    desk.stopped(desk.places.leng)
+    later_us = desk.says(desk.places.leng).stop_us
+    desk.later(minutes=-1)
+    desk.stopped(desk.places.leng)
+    assert desk.says(desk.places.leng).stop_us == later_us
+
+
+def test_live_talks_are_over_too(desk: Any) -> None:
+    with desk.store.writing() as db:
+        talk = LiveTalk(
+            id="T1", zone_id=desk.places.leng, kind=LiveKind.MICROPHONE, state=LiveState.ON_AIR, title="Chủ tịch nói",
+            speaker_id=desk.official.user_id, delay_ms=2000, bitrate_bps=24_000, limit_s=600, start_us=1, key="k" * 43,
+            asked_at=desk.clock.now(), starts_at=desk.clock.now(), began_at=desk.clock.now(),
+            urls=["http://127.0.0.1/live/T1"],
+        )  # fmt: skip
+        talk.cls = BroadcastClass.PRIORITY
+        db.add(talk)
+        db.flush()
+        db.add(LiveTarget(talk_id="T1", zone_id=desk.places.leng_1))
+    assert len(desk.says(desk.places.leng_1).sessions) == 1
+    desk.stopped(desk.places.leng)
+    with desk.store.reading() as db:
+        assert db.get_one(LiveTalk, "T1").state is LiveState.ENDED
+
+
+def test_who_may_stop_where(desk: Any) -> None:
+    for zone_id in (desk.places.van, desk.places.province):
+        with pytest.raises(Forbidden):
+            desk.stopped(desk.places.leng, zone_id)
+    with pytest.raises(NotFound):
+        desk.stopped("nowhere")
+    assert desk.says(desk.places.leng).stop_us == 0
+
+
+def test_a_flood_of_stops_is_refused_and_one_with_many_zones_is_one_act(desk: Any) -> None:
+    for _one in range(MAX_STOPS):
+        desk.stopped(desk.places.leng_1, desk.places.leng_2)
+        desk.later(milliseconds=1)
+    with pytest.raises(TooMany):
+        desk.stopped(desk.places.leng_1)
+    assert desk.stopped(desk.places.leng_1, by=desk.operator).zone_ids == [desk.places.leng_1]
