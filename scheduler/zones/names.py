@@ -16,8 +16,8 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 def clean(typed: str, field: str = "name") -> str:
     """One line of 1 to 120 characters that can be seen, composed (NFC); else Invalid."""
-    line = " ".join(unicodedata.normalize("NFC", typed).split())
-    line = "".join(c for c in line if unicodedata.category(c) not in _UNSEEN).strip()
+    seen = "".join(c for c in typed if c.isspace() or unicodedata.category(c) not in _UNSEEN)
+    line = " ".join(unicodedata.normalize("NFC", seen).split())
     if not line:
         raise Invalid("name_empty", "Write a name.", field=field)
     if len(line) > MAX_LETTERS:

@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scheduler.errors import Invalid
@@ -60,6 +60,8 @@ def test_a_name_is_one_visible_line_and_html_is_text() -> None:
 
 
 @given(st.text(max_size=100))
+@example("0 \ud7fc 0")  # a letter that is none, between two spaces
+@example("e\u200d\u0301")  # and one that kept an accent from its letter
 def test_a_clean_name_stays_as_it_is(text: str) -> None:
     try:
         once = clean(text)
