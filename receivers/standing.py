@@ -23,6 +23,7 @@ class Standing:
         self._vault = vault
         self._reckoning = Reckoning()
         self._read_for: object = None
+        self._read_us = 0
         self._number = 0
         self.read = Read()
         self.bank: dict[str, Media] = {}
@@ -56,10 +57,10 @@ class Standing:
         banks = self._vault.banks()
         held = tuple((one.target, one.number) for one in (*nows, *banks))
         read_for = settings, held, self.shift_us
-        until_us = self.read.until_us
-        if read_for == self._read_for and (until_us is None or now_us < until_us):
+        until_us, since_us = self.read.until_us, self._read_us - orders.LOOK_BACK_US // 2  # the clock may be set back
+        if read_for == self._read_for and since_us <= now_us and (until_us is None or now_us < until_us):
             return self._number
-        self._read_for = read_for
+        self._read_for, self._read_us = read_for, now_us
         self._number += 1
         documents = Documents(nows=nows, banks=banks, received_us=self._vault.received_us(), issued_us=issued_us)
         self.bank = {one.id: orders.media_for(one.media, settings.languages) for bank in banks for one in bank.messages}

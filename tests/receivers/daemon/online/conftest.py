@@ -18,7 +18,7 @@ from broadcast.broker.lab import HOST, LabBroker, running
 from broadcast.clock import SystemClock
 from broadcast.trustroot.authority import Authority, public_key_of
 from broadcast.wire import enrolment, enrolment_code, topics
-from broadcast.wire.documents import Ack, Beat, PlayReport, Programme, ReceiverState, TimeTold
+from broadcast.wire.documents import Ack, Beat, PlayReport, ReceiverState, TimeTold
 from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest, order_key_text
 from broadcast.wire.trust import seal
 from receivers import identity
@@ -155,8 +155,10 @@ class Centre:
         await self.bus.publish(topics.ack(receiver_id), msgspec.json.encode(Ack(number=number)), retain=True)
 
     async def publish(self, document: SignedDocument) -> None:
-        name = topics.programme if isinstance(document, Programme) else topics.settings
-        await self.bus.publish(name(document.target), seal(document, self.lab.root.order_key), retain=True)
+        kind = str(type(document).__struct_config__.tag)
+        scope = "receivers" if kind == "settings" else "zones"
+        topic = str(topics.Topic(scope, document.target, kind))
+        await self.bus.publish(topic, seal(document, self.lab.root.order_key), retain=True)
 
     def enrolment(
         self,

@@ -88,6 +88,18 @@ def test_an_order_that_sounds_goes_on_at_its_place_once_the_clock_is_set_right(r
 
 
 @pytest.mark.usefixtures("siren")
+def test_a_clock_that_was_wrong_for_a_moment_costs_no_repetition(rig: Rig, desk: Desk) -> None:
+    rig.give(desk.now(desk.order("o1", every_us=120 * S, until_us=NOON + 7200 * S), expires_us=NOON + 86_400 * S))
+    rig.run(20)
+    rig.now_us += 36_000 * S
+    rig.run(5)
+    rig.now_us -= 36_000 * S
+    rig.player.advance(rig.now_us)
+    rig.run(120)
+    assert [(name, start_us // S) for name, start_us, _ in rig.heard] == [("o1.0.0", 1), ("o1.1.0", 121)]
+
+
+@pytest.mark.usefixtures("siren")
 def test_what_is_cancelled_while_the_clock_is_doubted_is_reported_at_once(rig: Rig, desk: Desk) -> None:
     _set(rig, 10 * YEAR, measured=True)
     rig.give(desk.now(desk.order("o1")))
