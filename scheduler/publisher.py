@@ -36,7 +36,7 @@ from scheduler.store.patience import is_away, outlast
 log = logging.getLogger(__name__)
 
 WHO = "publisher"
-MARK = f"{topics.PREFIX}/centre/mark"
+MARK = topics.MARK
 POLL_S = 0.2
 """How soon a change made by another process is seen; this process' own are told at once."""
 SWEEP_US = 60 * US_PER_S

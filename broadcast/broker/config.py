@@ -41,7 +41,7 @@ RECEIVER_WRITES = (topics.state("%u"), topics.reports("%u"), topics.beat("%u"))
 def acl() -> str:
     """Who may read and write which topics."""
     lines = [f"user {CENTRE}", f"topic readwrite {topics.PREFIX}/#", ""]
-    lines += [f"user {URGENT}", f"topic write {topics.now('+')}", ""]
+    lines += [f"user {URGENT}", f"topic write {topics.now('+')}", f"topic write {topics.MARK}", ""]
     lines += [f"pattern read {topic}" for topic in RECEIVER_READS]
     lines += [f"pattern write {topic}" for topic in RECEIVER_WRITES]
     return "\n".join(lines) + "\n"

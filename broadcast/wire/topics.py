@@ -4,6 +4,8 @@ import re
 from typing import NamedTuple
 
 PREFIX = "loa/v1"
+MARK = f"{PREFIX}/centre/mark"
+"""The centre's own note of what the broker holds."""
 ZONE_KINDS = ("programme", "now", "bank")
 RECEIVER_KINDS = ("settings", "state", "reports", "ack", "beat", "time")
 _TARGET = re.compile(r"[A-Za-z0-9_-]{1,64}")  # documents.Id: no wildcard, level or NUL can hide in it

@@ -15,15 +15,16 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple, TypeVar
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session
 
 from broadcast.bus import Bus, BusDown, Message
-from broadcast.clock import Clock
+from broadcast.clock import Clock, to_us
 from broadcast.wire import topics
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import Draft, renewed
-from scheduler.publisher import Builder
+from scheduler.publisher import MARK, Builder, Mark
 from scheduler.store.alone import alone
 from scheduler.store.engine import Store
 from scheduler.store.patience import is_away
@@ -96,7 +97,7 @@ class Urgent:
         done: list[Document] = []
         for start in range(0, len(documents), AT_ONCE):
             some = documents[start : start + AT_ONCE]
-            answers = await asyncio.gather(*map(self._published, some))
+            answers = await asyncio.gather(*(self._said(one.topic, one.jws) for one in some))
             done += [document for document, answer in zip(some, answers, strict=True) if answer]
         if done:
             await self._confirm(done)
@@ -114,24 +115,26 @@ class Urgent:
         found = outbox.lacking(db, topic)
         return Document(topic, *found) if found is not None else None
 
-    async def _published(self, document: Document) -> bool:
+    async def _said(self, topic: str, payload: bytes) -> bool:
         for bus in self._buses:
             with contextlib.suppress(BusDown):
-                await bus.publish(document.topic, document.jws, retain=True)
+                await bus.publish(topic, payload, retain=True)
                 return True
         return False
 
     async def _confirm(self, done: Sequence[Document]) -> None:
-        """Note that the broker has them; where that fails the publisher publishes the same bytes again."""
+        """Note that the broker has them, as the publisher does; where that fails it publishes the same bytes again."""
         said = [(document.topic, document.number) for document in done]
         try:
-            await self._on_thread(
+            at = await self._on_thread(
                 lambda: self._store.urgently(lambda db: outbox.confirm(db, said, self._clock.now())),
             )
         except Exception as error:
             if not is_away(error):
                 raise
             log.warning("the database is away: %d documents are published again", len(done))
+        else:
+            await self._said(MARK, msgspec.json.encode(Mark(to_us(at))))
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,0 +1,247 @@
+"""What is urgent on its way to a real broker, beside the publisher."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session
+
+from broadcast.broker.lab import LabBroker, running
+from broadcast.bus import Bus, Message
+from broadcast.clock import Clock, SystemClock, to_us
+from broadcast.wire import topics
+from broadcast.wire.jws import key_id
+from broadcast.wire.now import SMALL_BYTES, Now
+from broadcast.wire.trust import TrustedDocuments
+from scheduler.changes import Changes
+from scheduler.emergency.document import now_document
+from scheduler.emergency.sender import Urgent
+from scheduler.fleet import outbox
+from scheduler.fleet.documents import SOON, Draft
+from scheduler.fleet.models import IssuedDocument
+from scheduler.publisher import Publisher
+from scheduler.store.engine import Store
+
+KEY = Ed25519PrivateKey.generate()
+LIMIT_S = 60
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[LabBroker]:
+    async with running(tmp_path, SystemClock()) as lab:
+        yield lab
+
+
+@pytest.fixture
+async def own(lab: LabBroker) -> AsyncIterator[Bus]:
+    async for bus in connected(lab.urgent_bus()):
+        yield bus
+
+
+@pytest.fixture
+async def main(lab: LabBroker) -> AsyncIterator[Bus]:
+    async for bus in connected(lab.bus()):
+        yield bus
+
+
+async def connected(bus: Bus) -> AsyncIterator[Bus]:
+    task = asyncio.create_task(bus.run(ignore))
+    await bus.next_session(0)
+    yield bus
+    task.cancel()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as made:
+        yield made
+
+
+def ignore(_message: Message) -> None:
+    pass
+
+
+def no_bus(clock: Clock) -> Bus:
+    """One that was never connected."""
+    return Bus("127.0.0.1", 1, ssl.create_default_context, clock)
+
+
+class Office:
+    """Both who make `now` documents, on one store."""
+
+    def __init__(self, desk: Any, threads: ThreadPoolExecutor, own: Bus, main: Bus, store: Store | None = None) -> None:
+        self.desk = desk
+        self.store: Store = store or desk.store
+        self.own, self.main = own, main
+        self.urgent = Urgent(self.store, (own, main), key=KEY, build=now_document, clock=desk.clock, threads=threads)
+        self.publisher = Publisher(
+            self.store, main, key=KEY, builders={"now": now_document}, clock=desk.clock, changes=Changes()
+        )
+
+    async def publishes(self) -> None:
+        """The publisher's whole round, until it has nothing left to do."""
+        while self.publisher.issue() or await self.publisher.send():
+            pass
+
+    def kept(self, zone_id: str) -> IssuedDocument:
+        with self.store.reading() as db:
+            return db.get_one(IssuedDocument, topics.now(zone_id))
+
+    async def at_broker(self, zone_id: str) -> Now:
+        raw = await self.main.retained(topics.now(zone_id))
+        return believed(raw or b"", zone_id, self.desk.clock.now())
+
+
+def believed(raw: bytes, zone_id: str, now: datetime) -> Now:
+    trusted = TrustedDocuments({key_id(KEY.public_key()): KEY.public_key()})
+    document = trusted.accept(topics.now(zone_id), raw, to_us(now))
+    assert isinstance(document, Now)
+    return document
+
+
+@pytest.fixture
+def office(desk: Any, threads: ThreadPoolExecutor, own: Bus, main: Bus) -> Office:
+    return Office(desk, threads, own, main)
+
+
+async def test_the_broker_has_it_when_sending_returns_and_nothing_is_left_to_do(office: Office) -> None:
+    desk, zone_id = office.desk, office.desk.places.leng
+    order = desk.issued()
+    assert await office.urgent.send([zone_id])
+    assert [said.id for said in (await office.at_broker(zone_id)).orders] == [order.id]
+    assert office.kept(zone_id).published_number == office.kept(zone_id).number
+    assert desk.shown(order.id).delivered
+    assert desk.dirty() == set()
+
+
+async def test_an_order_of_the_bank_is_small_when_signed(office: Office) -> None:
+    office.desk.issued(office.desk.draft("siren-rise-fall.1", "flash-flood.1", every_s=60))
+    await office.urgent.send([office.desk.places.leng])
+    assert len(office.kept(office.desk.places.leng).jws) < SMALL_BYTES
+
+
+async def test_numbers_grow_also_within_one_second_and_whoever_makes_them(office: Office) -> None:
+    desk, zone_id = office.desk, office.desk.places.leng
+    numbers, orders = [], [desk.asked() for _one in range(8)]
+    for turn in range(8):  # the clock stands still
+        desk.confirmed(orders[turn])
+        if turn % 4 < 2:
+            await office.urgent.send([zone_id])
+        else:
+            await office.publishes()
+        numbers.append((await office.at_broker(zone_id)).number)
+    assert numbers == list(range(numbers[0], numbers[0] + 8))
+
+
+async def test_what_was_built_before_an_urgent_one_is_not_kept_after_it(
+    desk: Any, threads: ThreadPoolExecutor, own: Bus, main: Bus
+) -> None:
+    office, zone_id = Office(desk, threads, own, main), desk.places.leng
+    first = desk.issued()
+    built: list[Any] = []
+
+    def slowly(db: Session, target: str, now: datetime) -> Draft | None:
+        draft = now_document(db, target, now)
+        if not built:
+            built.append(desk.issued())  # while the publisher is at work
+            office.store.urgently(lambda other: office.urgent.make(other, [zone_id]))
+        return draft
+
+    publisher = Publisher(desk.store, main, key=KEY, builders={"now": slowly}, clock=desk.clock, changes=Changes())
+    publisher.issue()
+    await publisher.send()
+    assert {order.id for order in (await office.at_broker(zone_id)).orders} == {first.id, built[0].id}
+
+
+class Slow(Bus):
+    """Its first publication of a document in force waits to be let go."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool, qos: int = 1) -> None:
+        if topic.endswith("/now") and not self.asked.is_set():
+            self.asked.set()
+            await self.go.wait()
+        await super().publish(topic, payload, retain=retain, qos=qos)
+
+
+async def test_an_older_document_that_comes_to_the_broker_last_does_not_stay_there(
+    desk: Any, threads: ThreadPoolExecutor, own: Bus, lab: LabBroker
+) -> None:
+    zone_id = desk.places.leng
+    slow = Slow("127.0.0.1", lab.port, lab.root.client_context, SystemClock())
+    async for main in connected(slow):
+        office = Office(desk, threads, own, main)
+        desk.issued()
+        office.publisher.issue()
+        late = asyncio.create_task(office.publisher.send())
+        await asyncio.wait_for(slow.asked.wait(), LIMIT_S)
+        second = desk.issued()
+        assert await office.urgent.send([zone_id])
+        slow.go.set()
+        await late
+        assert second.id not in {order.id for order in (await office.at_broker(zone_id)).orders}
+        await office.publishes()
+        assert second.id in {order.id for order in (await office.at_broker(zone_id)).orders}
+
+
+async def test_without_its_own_connection_it_takes_the_other_and_without_any_the_publisher_sends(
+    desk: Any, threads: ThreadPoolExecutor, main: Bus
+) -> None:
+    zone_id, away = desk.places.leng, no_bus(desk.clock)
+    order = desk.issued()
+    alone = Office(desk, threads, away, away)
+    assert not await alone.urgent.send([zone_id])
+    assert not desk.shown(order.id).delivered
+    other = Office(desk, threads, away, main)
+    assert await other.urgent.send([zone_id])
+    desk.cancelled(order)
+    assert not await alone.urgent.send([zone_id])
+    await other.publishes()
+    assert (await other.at_broker(zone_id)).orders == ()
+
+
+async def test_a_database_that_is_away_leaves_it_to_the_publisher(
+    office: Office, impatient_store: Store, threads: ThreadPoolExecutor, away: Any
+) -> None:
+    desk = office.desk
+    order = desk.issued()
+    office = Office(desk, threads, office.own, office.main, impatient_store)
+    with away():
+        assert not await office.urgent.send([desk.places.leng])
+    await office.publishes()
+    assert [said.id for said in (await office.at_broker(desk.places.leng)).orders] == [order.id]
+
+
+async def test_what_is_in_force_expires_soon_after_its_end_and_is_not_made_anew_before(office: Office) -> None:
+    desk, zone_id = office.desk, office.desk.places.leng
+    desk.issued(desk.draft(minutes=30))
+    await office.urgent.send([zone_id])
+    first = office.kept(zone_id)
+    assert first.expires_at == desk.clock.now() + timedelta(minutes=30) + SOON
+    desk.later(minutes=20)
+    with desk.store.writing() as db:
+        outbox.mark_dirty(db, [topics.now(zone_id)], desk.clock.now())
+    office.publisher.issue()
+    assert office.kept(zone_id).number == first.number
+    desk.later(minutes=10)
+    desk.tick()
+    office.publisher.issue()
+    empty = office.kept(zone_id)
+    assert empty.number > first.number
+    assert empty.expires_at > desk.clock.now() + timedelta(days=7)
+
+
+async def test_a_zone_that_is_no_more_keeps_no_other_waiting(office: Office) -> None:
+    desk = office.desk
+    desk.issued()
+    assert await office.urgent.send(["gone", desk.places.leng])
+    assert len((await office.at_broker(desk.places.leng)).orders) == 1
