@@ -92,7 +92,7 @@ class Daemon:
         self._watchdog, self._pulse = Watchdog(clock), Pulse()
         self._board = self._make_board(config)
         self._node.lead_us = lambda: self._board.lead_us
-        parts = Parts(self._node, self._horn, self._stock, self._store, self._link, self._senses)
+        parts = Parts(self._node, self._horn, self._feeds, self._stock, self._store, self._link, self._senses)
         self._teller = Teller(folder, identity, clock, parts)
         self._acts: Mapping[Effect, Callable[[], None]] = {
             Effect.TELL: self._tell_now.set,

@@ -18,6 +18,7 @@ from receivers import life, state, status, thrift
 from receivers.horn import Horn
 from receivers.identity import Identity
 from receivers.link import Link
+from receivers.live.feeds import Feeds
 from receivers.media import MediaStore
 from receivers.node import Node
 from receivers.plan import volume_percent
@@ -37,6 +38,7 @@ class Parts:
 
     node: Node
     horn: Horn
+    feeds: Feeds
     stock: Stock
     store: MediaStore
     link: Link
@@ -101,7 +103,7 @@ class Teller:
             needs=needs,
             ready=ready,
             done_bytes={need.sha256: parts.store.done_bytes(need.sha256) for need in needs if need.sha256 not in ready},
-            refused=node.vault.refused,
+            refused={**node.vault.refused, **parts.feeds.refused},
             pending_reports=len(node.outbox.pending),
             acknowledged=node.outbox.acknowledged,
             cache_bytes=cache_bytes,

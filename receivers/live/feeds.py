@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from broadcast.clock import Clock
 from receivers.fetch import open_client
 from receivers.live.buffer import Buffers, ChunkBuffer
-from receivers.live.decide import Growing
+from receivers.live.decide import Growing, Taken
 from receivers.live.fetcher import Fetcher
 from receivers.live.places import Places
 from receivers.odometer import Connection, read
@@ -42,8 +42,8 @@ class Feeds:
 
     @property
     def refused(self) -> Mapping[str, int]:
-        """How much came and was not taken, by reason."""
-        return self._refused
+        """How many chunks and pages came that the centre cannot have sent so, by reason; what is late is no offence."""
+        return {reason: count for reason, count in self._refused.items() if reason != Taken.PAST}
 
     def follow(self, growing: Iterable[Growing]) -> None:
         """These feeds are in force now, and no others. The same again changes nothing."""

@@ -392,3 +392,14 @@ def test_a_file_is_opened_two_seconds_ahead_and_closed_when_its_cue_goes() -> No
 def test_a_plan_that_contradicts_itself_is_refused(cues: list[Cue]) -> None:
     with pytest.raises(ValueError, match=r"cue|key"):
         check_plan(cues)
+
+
+def test_a_piece_that_sounds_from_a_feed_goes_on_when_its_file_has_come_and_the_next_takes_the_file() -> None:
+    horn = Horn()
+    once, again = _cue("once", 14_400, 24_000), _cue("again", 48_000, 24_000)
+    horn.plan(replace(once, feed_id="f1"), replace(again, feed_id="f1"))
+    horn.run(24_000)
+    horn.plan(once, again)
+    horn.run(60_000)
+    assert [piece.key for piece in horn.played if piece.frames_played] == ["once", "again"]
+    assert [cue.key for cue, _ in horn.opened] == ["once", "again"]
