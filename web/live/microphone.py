@@ -13,6 +13,7 @@ from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtp import RtpPacket as AiortcPacket
 from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
 from av.packet import Packet
 from numpy.typing import NDArray
 
@@ -56,7 +57,6 @@ class OpusDecoder:
         codec = AudioCodecContext.create("libopus", "r")
         codec.sample_rate = RATE_HZ
         codec.layout = "mono"
-        codec.format = "flt"
         self._codec = codec
         self._first_byte = 0xF8  # 20 ms, full band
 
@@ -85,7 +85,7 @@ class OpusDecoder:
             frames = self._codec.decode(Packet(payload))
         except av.FFmpegError:
             return _nothing()
-        return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames]) if frames else _nothing()
+        return np.concatenate([_full_scale_1(frame) for frame in frames]) if frames else _nothing()
 
 
 class Microphone:
@@ -111,6 +111,13 @@ class Microphone:
         if placed.payload is None:
             return self._decoder.conceal(placed.frames)
         return self._decoder.decode(placed.payload)
+
+
+def _full_scale_1(frame: AudioFrame) -> Samples:
+    """Whichever the decoder chose, 16 bits or floating point."""
+    samples = frame.to_ndarray().reshape(-1)
+    scale = 32768 if samples.dtype == np.int16 else 1
+    return samples.astype(np.float32) / np.float32(scale)
 
 
 def _nothing() -> Samples:

@@ -93,10 +93,14 @@ class Studio:
                 await self._a_while()
         finally:
             watching.cancel()
-            for task in (*self._tasks, watching):
-                task.cancel()
-            await asyncio.gather(*self._tasks, watching, return_exceptions=True)
-            await asyncio.gather(*(line.close() for line in self.lines.values()), return_exceptions=True)
+            await self.close()
+
+    async def close(self) -> None:
+        """End whatever is carried here: the centre stops."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(line.close() for line in self.lines.values()), return_exceptions=True)
 
     async def connect(self, talk: LiveTalk, offer_sdp: str) -> tuple[Line, str]:
         """A microphone's connection and our answer to its offer; an earlier one of the same talk is closed.

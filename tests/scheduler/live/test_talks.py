@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from broadcast.clock import to_us
+from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import BroadcastClass
 from broadcast.wire.now import LiveSession
 from scheduler.announcements.models import Announcement, Recording
@@ -28,10 +28,8 @@ KEY = "A" * 43
 class Microphones:
     """What people do at this commune's microphones."""
 
-    def __init__(self, commune: Any) -> None:
-        self.commune: Any = commune
-        self.store: Store = commune.store
-        self.now: datetime = commune.now
+    def __init__(self, commune: Any, store: Store) -> None:
+        self.commune, self.store, self.now = commune, store, from_us(to_us(commune.now))
 
     def ask(self, *, by: Actor | None = None, at: datetime | None = None, **other: Any) -> LiveOut:
         places = self.commune.places
@@ -74,8 +72,8 @@ class Microphones:
 
 
 @pytest.fixture
-def air(commune: Any) -> Microphones:
-    return Microphones(commune)
+def air(commune: Any, store: Store) -> Microphones:
+    return Microphones(commune, store)
 
 
 def test_from_asking_to_the_last_word(air: Microphones) -> None:

@@ -144,3 +144,9 @@ def test_what_is_no_opus_is_passed_over() -> None:
     assert len(decoder.decode(b"")) == 0
     assert len(decoder.decode(b"\xff\xff\xff\xff")) == 0
     assert len(decoder.decode(encoded(sweep(3))[1])) == PACKET_FRAMES
+
+
+def test_a_decoded_sound_is_as_loud_as_it_was() -> None:
+    decoder, said = OpusDecoder(), sweep(50)
+    heard = np.concatenate([decoder.decode(packet) for packet in encoded(said)])
+    assert np.sqrt(np.mean(heard[RATE_HZ // 4 :] ** 2)) == pytest.approx(np.sqrt(np.mean(said**2)), rel=0.1)

@@ -1,0 +1,137 @@
+"""A centre whose studio runs, people's clients of it, and a microphone that is no browser's: aiortc driven by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from broadcast.clock import SystemClock
+from broadcast.live.desk import LiveDesk
+from broadcast.media import MediaStore
+from broadcast.wire.chunks import Chunk
+from scheduler.changes import Changes
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+from web.auth import CSRF_HEADER
+from web.centre import Centre
+from web.live.lab import HandMicrophone, voice
+from web.live.line import offer_addresses
+from web.live.microphone import Samples
+from web.live.studio import Studio
+
+PASSWORD = "một mật khẩu đủ dài"
+
+
+@pytest.fixture
+def clock() -> SystemClock:
+    """Connections take real time."""
+    return SystemClock()
+
+
+@dataclass
+class Air:
+    """The centre, where its receivers were sent documents, and a client for the operator."""
+
+    centre: Centre
+    studio: Studio
+    places: Any
+    operator: httpx.AsyncClient
+    browser: Callable[[], httpx.AsyncClient]
+    sent: list[frozenset[str]] = field(default_factory=list)
+
+    async def ask(self, **other: Any) -> dict[str, Any]:
+        body = {"zone_id": self.places.leng, "zone_ids": [self.places.leng], "title": "Xã nói chuyện", "cls": "normal"}
+        answer = await self.operator.post("/api/v1/live", json=body | other)
+        assert answer.status_code == 201, answer.text
+        asked: dict[str, Any] = answer.json()
+        return asked
+
+    async def talk(self, talk_id: str) -> dict[str, Any]:
+        answer = await self.operator.get(f"/api/v1/live/{talk_id}")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def until(self, holds: Callable[[], Any]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(20):
+            while not holds():  # noqa: ASYNC110 -- whatever it is
+                await asyncio.sleep(0.02)
+
+    async def until_ended(self, talk_id: str) -> dict[str, Any]:
+        return await self.until_talk(talk_id, lambda talk: talk["state"] == "ended")
+
+    async def until_talk(self, talk_id: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The talk once this holds of it."""
+        async with asyncio.timeout(20):
+            while not holds(found := await self.talk(talk_id)):  # noqa: ASYNC110 -- asked as a page asks
+                await asyncio.sleep(0.05)
+            return found
+
+    async def sign_in(self, client: httpx.AsyncClient, login: str) -> None:
+        answer = await client.post("/api/v1/session", json={"login": login, "password": PASSWORD})
+        client.headers[CSRF_HEADER] = answer.json()["csrf_token"]
+
+    def record(self, talk_id: str) -> list[Chunk]:
+        """The chunks of a talk that is on the air, from now on."""
+        feed, chunks = self.studio.desk.get(talk_id), list[Chunk]()
+        assert feed is not None
+        feed.follow(lambda chunk, _sealed: chunks.append(chunk))
+        return chunks
+
+
+@pytest.fixture
+async def studio(
+    store: Store, clock: SystemClock, tmp_path: Path
+) -> AsyncIterator[tuple[Studio, list[frozenset[str]]]]:
+    """A studio that runs, and the zones that it had sent documents to."""
+    sent: list[frozenset[str]] = []
+
+    async def send(zone_ids: Collection[str]) -> None:
+        sent.append(frozenset(zone_ids))
+
+    changes = Changes()
+    changes.attach(asyncio.get_running_loop())
+    made = Studio(
+        store, LiveDesk("http://centre"), clock, changes,
+        media=MediaStore(tmp_path / "media"), folder=tmp_path / "live", keep_days=30, send=send,
+    )  # fmt: skip
+    offer_addresses(frozenset({"127.0.0.1"}), loopback=True)
+    running = asyncio.create_task(made.run())
+    yield made, sent
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+async def air(
+    centre: Centre, app: FastAPI, studio: tuple[Studio, list[frozenset[str]]], places: Any, add_person: Any
+) -> AsyncIterator[Air]:
+    add_person("operator", places.province, Role.OPERATOR)
+    add_person("official", places.leng, Role.EDITOR)
+    centre.studio, sent = studio
+
+    def browser() -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://testserver")
+
+    async with browser() as operator:
+        air = Air(centre, centre.studio, places, operator, browser, sent)
+        await air.sign_in(operator, "operator")
+        yield air
+
+
+@pytest.fixture
+async def microphone(air: Air) -> AsyncIterator[Callable[..., HandMicrophone]]:
+    made: list[HandMicrophone] = []
+
+    def make(samples: Samples | None = None, client: httpx.AsyncClient | None = None) -> HandMicrophone:
+        made.append(HandMicrophone(client or air.operator, voice(30) if samples is None else samples))
+        return made[-1]
+
+    yield make
+    await asyncio.gather(*(one.close() for one in made))
