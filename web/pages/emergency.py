@@ -1,34 +1,59 @@
 """Orders: the second person's page, what is in force with who heard it, and what ends it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
+from msgspec import Struct
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from scheduler.emergency import service
 from scheduler.emergency.life import Event, State
-from scheduler.emergency.schemas import ConfirmIn, CorrectIn, OrderOut, StopIn
+from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, OrderOut, StopAllIn, StopAllOut
+from scheduler.errors import Problem
+from scheduler.people.actor import Actor
 from web.auth import ReadDb
-from web.i18n import N_
 from web.pages import emergency_view as view
 from web.pages import emergency_words as said
 from web.pages import words
 from web.pages.alarms import alarms, corrections
-from web.pages.emergency_acts import send_now, told_after
+from web.pages.emergency_acts import go, page_of, told, tried, zones_of
 from web.pages.emergency_desk import TheDesk
 from web.pages.emergency_form import typed
 from web.pages.emergency_words import DESKS, Desk
 from web.pages.frame import Errors, Page, ThePage
-from web.telling import tell_after
+from web.urgent import Done, Lane, TheLane
 
 HISTORY = 30
+
+Work = Callable[[Session, Actor, datetime], Done[OrderOut]]
 
 router = APIRouter(include_in_schema=False)  # under each desk's path
 only_real = APIRouter(prefix="/emergency", include_in_schema=False)
 
-Act = Callable[[Session], OrderOut]
+
+class Act(Struct, frozen=True):
+    """What somebody does with one order."""
+
+    request: Request
+    lane: Lane
+    desk: Desk
+
+    async def through(self, order_id: str, work: Work, said: str, *, code: str = "") -> Response:
+        """The page of the order that came of it; or the one it was done on, with why not beside it."""
+        made = await tried(self.lane, work, subject=f"order:{order_id}", code=code)
+        if isinstance(made, Problem):
+            return await run_in_threadpool(_refused, self.request, self.desk, order_id, made)
+        return go(view.path_of(made), said)
+
+
+async def act_of(request: Request, lane: TheLane, desk: TheDesk) -> Act:
+    return Act(request, lane, desk)
+
+
+TheAct = Annotated[Act, Depends(act_of)]
 
 
 @only_real.get("/banner")
@@ -56,17 +81,16 @@ def history(db: ReadDb, page: ThePage, before: str = "") -> Response:
 
 
 @only_real.post("/stop")
-async def stop_all(page: ThePage, zone: Annotated[list[str] | None, Form()] = None) -> Response:
+async def stop_all(lane: TheLane, zone: Annotated[list[str] | None, Form()] = None) -> Response:
     """Silence everything in these places, in one act."""
+    asked = StopAllIn(zone_ids=zone or [])
 
-    def act() -> list[str]:
-        with page.centre.store.writing() as db:
-            done = service.stop_all(db, page.actor, page.now, StopIn(zone_ids=zone or []))
-            tell_after(db, page.centre.changes, "airing:", *(f"emergency:{order_id}" for order_id in done.cancelled))
-        return done.zone_ids
+    def work(db: Session, actor: Actor, now: datetime) -> Done[StopAllOut]:
+        done = service.stop_all(db, actor, now, asked)
+        return Done(done, done.zone_ids, ["airing:", *(f"emergency:{order_id}" for order_id in done.cancelled)])
 
-    await send_now(page.centre, await run_in_threadpool(act))
-    return page.go("/emergency", "all-stopped")
+    await lane.act(work, subject=f"zone:{asked.zone_ids[0]}")
+    return go("/emergency", "all-stopped")
 
 
 @router.get("/{order_id}")
@@ -76,8 +100,7 @@ def detail(page: ThePage, desk: TheDesk, order_id: str) -> Response:
 
 @router.post("/{order_id}/confirm")
 async def confirm(
-    page: ThePage,
-    desk: TheDesk,
+    acting: TheAct,
     order_id: str,
     *,
     word: Annotated[str, Form(max_length=40)] = "",
@@ -85,65 +108,57 @@ async def confirm(
     version: Annotated[int, Form()] = 0,
 ) -> Response:
     """Let it sound: another person's act, or the same one's with a code, as the places want it."""
+    purpose, plain = acting.desk.purpose, "".join(code.split())
+    given = ConfirmIn(word=typed(word, WORDS.get(purpose, "")), code=plain)
 
-    def act(db: Session) -> OrderOut:
-        order = service.get(db, page.actor, page.now, order_id, purpose=desk.purpose)
-        given = ConfirmIn(word=typed(word, order.word), code="".join(code.split()))
-        return service.confirm(db, page.actor, page.now, order_id, given, purpose=desk.purpose, version=version)
+    def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
+        return done(service.confirm(db, actor, now, order_id, given, purpose=purpose, version=version))
 
-    return await _acted(page, desk, order_id, act, "issued")
+    return await acting.through(order_id, work, "issued", code=plain)
 
 
 @router.post("/{order_id}/withdraw")
-async def withdraw(page: ThePage, desk: TheDesk, order_id: str) -> Response:
+async def withdraw(acting: TheAct, order_id: str) -> Response:
     """Take it back before it sounds: by who asked, or by the second person who does not agree."""
 
-    def act(db: Session) -> OrderOut:
-        return service.withdraw(db, page.actor, page.now, order_id, purpose=desk.purpose)
+    def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
+        return done(service.withdraw(db, actor, now, order_id, purpose=acting.desk.purpose))
 
-    return await _acted(page, desk, order_id, act, "withdrawn")
+    return await acting.through(order_id, work, "withdrawn")
 
 
 @router.post("/{order_id}/stop")
-async def stop(page: ThePage, desk: TheDesk, order_id: str) -> Response:
-    def act(db: Session) -> OrderOut:
-        return service.cancel(db, page.actor, page.now, order_id, purpose=desk.purpose)
+async def stop(acting: TheAct, order_id: str) -> Response:
+    """Silence it everywhere, in one act."""
 
-    return await _acted(page, desk, order_id, act, "stopped")
+    def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
+        return done(service.cancel(db, actor, now, order_id, purpose=acting.desk.purpose))
+
+    return await acting.through(order_id, work, "stopped")
 
 
 @router.post("/{order_id}/correct")
-async def correct(
-    page: ThePage, desk: TheDesk, order_id: str, message: Annotated[str, Form(max_length=48)] = ""
-) -> Response:
+async def correct(acting: TheAct, order_id: str, message: Annotated[str, Form(max_length=48)] = "") -> Response:
     """Silence it and say so, in one act; the page of the correction is shown."""
+    asked = CorrectIn(bank_id=message, reason=message)
 
-    def act(db: Session) -> OrderOut:
-        offered = corrections(db, page.language, desk.purpose)
-        title = next((one.title for one in offered if one.id == message), message)
-        asked = CorrectIn(bank_id=message, reason=page.say(N_("Correction: %(title)s"), title=title))
-        done = service.correct(db, page.actor, page.now, order_id, asked, purpose=desk.purpose)
-        told_after(db, page.centre, done.cancelled)
-        return done.correction
+    def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
+        made = service.correct(db, actor, now, order_id, asked, purpose=acting.desk.purpose)
+        return done(made.correction, made.cancelled)
 
-    return await _acted(page, desk, order_id, act, "corrected")
+    return await acting.through(order_id, work, "corrected")
 
 
-async def _acted(page: Page, desk: Desk, order_id: str, act: Act, told: str) -> Response:
-    """Does it, has the receivers told before the answer leaves, and shows the order; or says beside it why not."""
+def done(*orders: OrderOut) -> Done[OrderOut]:
+    """The first of `orders`, with the zones of all of them sent."""
+    return Done(orders[0], zones_of(*orders), told(*orders))
 
-    def work() -> tuple[OrderOut | None, Errors]:
-        done: OrderOut | None = None
-        with page.centre.store.writing() as db, page.attempt(db) as errors:
-            done = act(db)
-            told_after(db, page.centre, done)
-        return done, errors
 
-    done, errors = await run_in_threadpool(work)
-    if done is None or errors:
-        return await run_in_threadpool(_shown, page, desk, order_id, errors)
-    await send_now(page.centre, [target.zone_id for target in done.targets])
-    return page.go(view.path_of(done), told)
+def _refused(request: Request, desk: Desk, order_id: str, problem: Problem) -> Response:
+    page = page_of(request)
+    with page.attempt() as errors:
+        raise problem
+    return _shown(page, desk, order_id, errors)
 
 
 def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) -> Response:
@@ -153,6 +168,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         heard = service.who_heard(db, page.actor, page.now, order_id) if begun else None
         offered = corrections(db, page.language, desk.purpose) if "correct" in order.possible else []
     show = page.show
+    villages = view.villages(show, order, heard) if heard else []
     return page.render(
         "emergency/order.html",
         422 if errors else 200,
@@ -171,7 +187,8 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         in_force=order.state is State.ISSUED,
         corrections=offered,
         tallies=view.tallies(heard) if heard else [],
-        villages=view.villages(show, order, heard) if heard else [],
+        villages=villages,
+        unlisted=len(heard.villages) - len(villages) if heard else 0,
         calls=view.to_call(show, heard) if heard else [],
         errors=errors or {},
     )

@@ -1,21 +1,65 @@
-"""What every act on an order ends with: those who look are told, and the receivers get it before the answer leaves."""
+"""Acts on orders from a page: on the urgent lane, so that they wait behind no page, and told in words if refused."""
 
-from collections.abc import Collection
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import urlencode
 
+from fastapi import Request
+from pydantic import BaseModel
 from sqlmodel import Session
+from starlette.responses import RedirectResponse
 
+from scheduler.emergency import proof
 from scheduler.emergency.schemas import OrderOut
-from web.centre import Centre
-from web.telling import tell_after
+from scheduler.errors import Problem
+from scheduler.people import signin
+from scheduler.people.actor import Actor
+from scheduler.people.signin import NotSignedIn
+from web.auth import SESSION_COOKIE, centre_of
+from web.i18n import N_
+from web.pages.frame import Page, mendable
+from web.urgent import Done, Lane
+
+ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
-def told_after(db: Session, centre: Centre, *orders: OrderOut) -> None:
-    """Have open pages show it once it is committed."""
-    tell_after(db, centre.changes, *(f"emergency:{order.id}" for order in orders))
+async def tried(
+    lane: Lane, work: Callable[[Session, Actor, datetime], Done[ViewT]], *, subject: str, code: str = ""
+) -> ViewT | Problem:
+    """What came of it, or what the person can put right. A `code` counts as wrong until it has proved right."""
+
+    def first(db: Session, actor: Actor, now: datetime) -> None:
+        proof.count(db, actor, now)
+
+    try:
+        return await lane.act(work, first=first if code else None, subject=subject)
+    except Problem as problem:
+        if not mendable(problem):
+            raise
+        return problem
 
 
-async def send_now(centre: Centre, zone_ids: Collection[str]) -> None:
-    """Let the receivers of these zones have what is in force; the publisher does it where this process cannot."""
-    urgent = getattr(centre, "urgent", None)
-    if urgent is not None and zone_ids:
-        await urgent.send(zone_ids)
+def told(*orders: OrderOut) -> list[str]:
+    """What open pages are told."""
+    return [f"emergency:{order.id}" for order in orders]
+
+
+def zones_of(*orders: OrderOut) -> set[str]:
+    return {target.zone_id for order in orders for target in order.targets}
+
+
+def go(path: str, said: str) -> RedirectResponse:
+    return RedirectResponse(f"{path}?{urlencode({'said': said})}", HTTPStatus.SEE_OTHER)
+
+
+def page_of(request: Request) -> Page:
+    """A page for whoever asked on the lane, who has not been looked up for it yet."""
+    centre = centre_of(request)
+    now = centre.clock.now()
+    with centre.store.reading() as db:
+        known = signin.known_by_cookie(db, now, request.cookies.get(SESSION_COOKIE, ""))
+    if known is None:
+        raise NotSignedIn("not_signed_in", N_("Sign in first."))
+    return Page(request, centre, now, known)

@@ -5,10 +5,13 @@ emergency, and neither desk knows the messages of the other.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import Struct
+from pydantic import BaseModel, ValidationError
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -18,8 +21,9 @@ from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut, BankState
 from scheduler.emergency import service
 from scheduler.emergency.life import Event, State
-from scheduler.emergency.schemas import MAX_TEXT, ConfirmIn, OrderOut
-from scheduler.errors import Forbidden
+from scheduler.emergency.schemas import MAX_TEXT, ConfirmIn, OrderIn, OrderOut
+from scheduler.errors import Forbidden, Problem
+from scheduler.people.actor import Actor
 from scheduler.rights import Action
 from scheduler.zones import groups as group_service
 from scheduler.zones import service as zone_service
@@ -30,12 +34,13 @@ from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import emergency_map, emergency_view, places
 from web.pages import emergency_words as said
-from web.pages.emergency_acts import send_now, told_after
+from web.pages.emergency_acts import go, page_of, told, tried, zones_of
 from web.pages.emergency_form import DRILL_MINUTES, EVERY_S, MINUTES, OrderForm, asked, from_request, missing, typed
-from web.pages.emergency_words import DESKS, Desk
+from web.pages.emergency_words import Desk
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.voices import voice_choices
+from web.urgent import Done, Lane, TheLane
 
 OPEN_UP_TO = 16
 """A tree of at most so many places is shown open."""
@@ -43,14 +48,22 @@ LIVE_DESK = "/live"
 CHANGED = N_("What would sound has changed since it was read to you. Read it again before you send it.")
 _ISSUE = {Purpose.REAL: Action.EMERGENCY_ISSUE, Purpose.DRILL: Action.DRILL_ISSUE}
 _FIELDS = {"zone_ids": "zones", "group_ids": "zones", "parts": "message"}
-_DESK_AT = {desk.path.strip("/"): desk for desk in DESKS.values()}
 _READ_LETTERS = 24
 _SENDS = ("send", "ask")
 
 
-def desk_of(request: Request) -> Desk:
-    """The desk whose address was asked for."""
-    return _DESK_AT[request.scope["route"].path.split("/")[1]]
+def at(desk: Desk) -> Callable[[Request], Awaitable[None]]:
+    """What the routes under the desk's address depend on, so that they know which one it is."""
+
+    async def remember(request: Request) -> None:
+        request.state.desk = desk
+
+    return remember
+
+
+async def desk_of(request: Request) -> Desk:
+    desk: Desk = request.state.desk
+    return desk
 
 
 TheDesk = Annotated[Desk, Depends(desk_of)]
@@ -63,11 +76,6 @@ class Area(Struct, frozen=True):
     zones: list[ZoneView]
     groups: list[GroupView]
 
-    def chosen(self, form: OrderForm) -> tuple[list[str], list[str]]:
-        """What is ticked; a place below another ticked one is in it already."""
-        picked = places.outermost(self.zones, set(form.zones))
-        return [zone.id for zone in picked], [group.id for group in self.groups if group.id in form.groups]
-
 
 class Choice(Struct, frozen=True, kw_only=True):
     """A prepared message; `value` names it and the siren before it, each in its revision."""
@@ -79,24 +87,16 @@ class Choice(Struct, frozen=True, kw_only=True):
     duration_us: int | None
 
 
-class Read(Struct, frozen=True, kw_only=True):
-    """What would be asked for, as it is read back."""
+class Asked(BaseModel):
+    """What was asked for; if not `sent`, what would be, which is taken back already."""
 
     order: OrderOut
-    sentence: str
-    mark: str
+    sent: bool
+    delivered: bool = False
 
     @property
-    def alone(self) -> bool:
-        """Whether whoever asks may let it sound without another person."""
-        return Event.CONFIRM in self.order.possible
-
-    @property
-    def fingerprint(self) -> str:
-        order = self.order
-        parts = [(part.kind, part.bank_id, part.text) for part in order.parts]
-        whole = repr([self.sentence, parts, sorted(target.zone_id for target in order.targets)])
-        return hashlib.sha256(whole.encode()).hexdigest()[:_READ_LETTERS]
+    def issued(self) -> bool:
+        return self.sent and self.order.state is State.ISSUED
 
 
 @router.get("")
@@ -105,63 +105,91 @@ def desk_page(db: ReadDb, page: ThePage, desk: TheDesk) -> Response:
 
 
 @router.post("")
-async def use(page: ThePage, desk: TheDesk, data: TheForm) -> Response:
+async def use(request: Request, lane: TheLane, desk: TheDesk, data: TheForm) -> Response:
     """Reads back what was chosen, goes back to choosing, or asks for it."""
     form, intent = from_request(data), str(data.get("intent") or "read")
-    answer, issued = await run_in_threadpool(_use, page, desk, form, intent)
-    if issued is not None:
-        await send_now(page.centre, [target.zone_id for target in issued.targets])
-    return answer
+    if intent == "edit" or missing(form):
+        return await run_in_threadpool(_again, request, desk, form, intent)
+    try:
+        draft = asked(form)
+    except ValidationError as wrong:
+        return await run_in_threadpool(_again, request, desk, form, intent, wrong)
+    done = await _through(lane, desk, form, draft, intent)
+    problem = done if isinstance(done, Problem) else None
+    if problem is not None and intent in _SENDS:
+        done = await _through(lane, desk, form, draft, "read")
+    if isinstance(done, Problem):
+        return await run_in_threadpool(_again, request, desk, form, intent, done)
+    if done.sent:
+        return go(emergency_view.path_of(done.order), "issued" if done.issued else "asked")
+    return await run_in_threadpool(_check, request, desk, form, done.order, problem)
 
 
-def _use(page: Page, desk: Desk, form: OrderForm, intent: str) -> tuple[Response, OrderOut | None]:
-    """The answer, and the order if it sounds now."""
-    with page.centre.store.reading() as db:
-        area = _area(db, page, desk)
-        found = {field: page.say(message) for field, message in missing(form).items()}
-        if found or intent == "edit":
-            return _page(db, page, desk, form, errors={} if intent == "edit" else found), None
-    with page.centre.store.writing() as db:
-        read, made, errors = _asked(db, page, desk, form, area, intent=intent)
-        if made is not None:
-            told_after(db, page.centre, made)
-    if made is not None:
-        path = emergency_view.path_of(made)
-        return page.go(path, "asked" if made.state is State.ASKED else "issued"), made
-    with page.centre.store.reading() as db:
-        if read is None:
-            return _page(db, page, desk, form, errors=errors), None
-        return _check(page, desk, form, read, errors), None
+async def _through(lane: Lane, desk: Desk, form: OrderForm, draft: OrderIn, intent: str) -> Asked | Problem:
+    """`send` lets it sound if the reader may do so alone, `ask` leaves that to another person, `read` takes it back."""
+
+    def work(db: Session, actor: Actor, now: datetime) -> Done[Asked]:
+        point = db.begin_nested()
+        order = service.ask(db, actor, now, desk.purpose, draft)
+        sent = intent in _SENDS and form.read == fingerprint(order)
+        if not sent:
+            point.rollback()
+        elif intent == "send" and Event.CONFIRM in order.possible:
+            given = ConfirmIn(word=typed(form.word, order.word), code=form.code)
+            order = service.confirm(db, actor, now, order.id, given, purpose=order.purpose, version=order.version)
+        done = Asked(order=order, sent=sent)
+        return Done(done, zones_of(order) if done.issued else (), told(order) if sent else ())
+
+    return await tried(lane, work, subject=desk.path.strip("/"), code=form.code if intent == "send" else "")
 
 
-def _asked(
-    db: Session, page: Page, desk: Desk, form: OrderForm, area: Area, *, intent: str
-) -> tuple[Read | None, OrderOut | None, Errors]:
-    """What is asked for and, if it is only to be read back or cannot be, taken back at once.
+def fingerprint(order: OrderOut) -> str:
+    """Of what would sound, where and how often: only what was read back is sent."""
+    parts = [(part.kind, part.bank_id, part.text, part.duration_us) for part in order.parts]
+    targets = sorted((target.zone_id, target.receivers) for target in order.targets)
+    whole = repr([order.purpose.value, parts, targets, order.every_s, order.minutes])
+    return hashlib.sha256(whole.encode()).hexdigest()[:_READ_LETTERS]
 
-    `send` lets it sound if the reader may do so alone, `ask` leaves that to another person in any case.
-    """
-    read: Read | None = None
-    made: OrderOut | None = None
-    point = db.begin_nested()
+
+def _again(
+    request: Request, desk: Desk, form: OrderForm, intent: str, wrong: Problem | ValidationError | None = None
+) -> Response:
+    """The desk with what was chosen, and what is to be put right."""
+    page = page_of(request)
     with page.attempt() as errors:
-        zones, groups = area.chosen(form)
-        draft = asked(form, zones=zones, groups=groups, title=page.say(desk.title))
-        order = service.ask(db, page.actor, page.now, desk.purpose, draft)
-        read = Read(order=order, sentence=said.sentence(page.show, order), mark=said.mark(page.translations, desk))
-        if intent in _SENDS and form.read == read.fingerprint:
-            made = _confirmed(db, page, form, read) if read.alone and intent == "send" else order
-    if made is None:
-        point.rollback()
-    if intent in _SENDS and read is not None and not errors and made is None:
+        if wrong is not None:
+            raise wrong
+    lacking = {} if intent == "edit" else missing(form)
+    told = {field: page.say(message) for field, message in lacking.items()} | _own_fields(errors)
+    with page.centre.store.reading() as db:
+        return _page(db, page, desk, form, errors=told)
+
+
+def _check(request: Request, desk: Desk, form: OrderForm, order: OrderOut, problem: Problem | None) -> Response:
+    """What would be asked for, read back; with why it was not sent, if it should have been."""
+    page = page_of(request)
+    with page.attempt() as errors:
+        if problem is not None:
+            raise problem
+    if form.read and form.read != fingerprint(order):
         errors["read"] = page.say(CHANGED)
-    return read, made, {_FIELDS.get(field.split(".")[0], field): message for field, message in errors.items()}
+    return page.render(
+        "emergency/check.html",
+        422 if errors else 200,
+        desk=desk,
+        mark=said.mark(page.translations, desk),
+        form=form,
+        order=order,
+        sentence=said.sentence(page.show, order),
+        fingerprint=fingerprint(order),
+        alone=Event.CONFIRM in order.possible,
+        sounds=emergency_view.sounds(page.show, order.parts),
+        errors=_own_fields(errors),
+    )
 
 
-def _confirmed(db: Session, page: Page, form: OrderForm, read: Read) -> OrderOut:
-    order = read.order
-    given = ConfirmIn(word=typed(form.word, order.word), code=form.code)
-    return service.confirm(db, page.actor, page.now, order.id, given, purpose=order.purpose, version=order.version)
+def _own_fields(errors: Errors) -> Errors:
+    return {_FIELDS.get(field.split(".")[0], field): message for field, message in errors.items()}
 
 
 def _area(db: Session, page: Page, desk: Desk) -> Area:
@@ -243,12 +271,6 @@ def _messages(page: Page, ready: list[BankEntryOut], sirens: list[BankEntryOut])
             )
         )
     return found
-
-
-def _check(page: Page, desk: Desk, form: OrderForm, read: Read, errors: Errors) -> Response:
-    sounds = emergency_view.sounds(page.show, read.order.parts)
-    shown = {"desk": desk, "mark": read.mark, "form": form, "read": read, "order": read.order, "sounds": sounds}
-    return page.render("emergency/check.html", 422 if errors else 200, errors=errors, **shown)
 
 
 def _stops(db: Session, page: Page) -> list[dict[str, str]]:

@@ -1,10 +1,9 @@
 """What was filled in on the desk for emergencies or the one for drills, and what it asks for (pure).
 
 - Which of the two desks it came from is never a field of the form: it is the address.
-- What was read back has a fingerprint. What differs from it is read back anew and not sent.
+- `read` is the fingerprint of what was read back. What differs from it is read back anew and not sent.
 """
 
-import hashlib
 import unicodedata
 
 from msgspec import Struct
@@ -22,7 +21,7 @@ DEFAULT_EVERY_S, DEFAULT_MINUTES = 120, 30
 NO_PLACE = N_("Choose at least one place.")
 NO_MESSAGE = N_("Choose what is to be heard.")
 NO_TEXT = N_("Type what is to be said.")
-_FINGERPRINT_LETTERS = 16
+NO_REASON = "–"
 
 
 class OrderForm(Struct, kw_only=True):
@@ -40,15 +39,6 @@ class OrderForm(Struct, kw_only=True):
     word: str = ""
     code: str = ""
     read: str = ""
-
-    @property
-    def fingerprint(self) -> str:
-        """Of what would sound, where and how often."""
-        parts = [sorted(self.zones), sorted(self.groups), self.message]
-        if self.message == TEXT:
-            parts += [self.siren, " ".join(self.text.split()), self.voice]
-        whole = repr([*parts, self.every_s, self.minutes]).encode()
-        return hashlib.sha256(whole).hexdigest()[:_FINGERPRINT_LETTERS]
 
 
 def from_request(data: FormData) -> OrderForm:
@@ -78,15 +68,15 @@ def missing(form: OrderForm) -> dict[str, str]:
     return found
 
 
-def asked(form: OrderForm, *, zones: list[str], groups: list[str], title: str) -> OrderIn:
-    """The order that the form asks for; `title` stands in for a reason that was not typed. Raises ValidationError."""
+def asked(form: OrderForm) -> OrderIn:
+    """The order that the form asks for. Raises ValidationError."""
     return OrderIn(
-        zone_ids=zones,
-        group_ids=groups,
+        zone_ids=form.zones,
+        group_ids=form.groups,
         parts=_parts(form),
         every_s=form.every_s,
         minutes=form.minutes,
-        reason=form.reason or title,
+        reason=form.reason or NO_REASON,
     )
 
 

@@ -2,6 +2,7 @@
 
 - Drawn from the zones' own coordinates, north up, no tiles: nothing is loaded for it.
 - A map of one place says nothing, and one of very many cannot be touched: then there is none.
+- A name stands to the right of its dot, or where it covers nothing that was drawn before it.
 """
 
 import math
@@ -11,21 +12,28 @@ from msgspec import Struct
 
 from scheduler.zones.schemas import ZoneView
 
-WIDTH = 320
-MARGIN = 40
-DOT = 12
+WIDTH = 360
+MARGIN = 48
+RADIUS = 12
 MIN_DOTS, MAX_DOTS = 2, 60
 _LEAST_DEGREES = 1e-4
+_LETTER, _LINE = 6.2, 12.0
+"""About how wide a letter and how high a line of a name is."""
+_SIDES = ((RADIUS + 4, 4, "start"), (-RADIUS - 4, 4, "end"), (0, RADIUS + 13, "middle"), (0, -RADIUS - 5, "middle"))
+
+Box = tuple[float, float, float, float]
 
 
 class Dot(Struct, frozen=True):
-    """A zone at `x`, `y` of the drawing; `left` says that its name stands to the left of it."""
+    """A zone at `x`, `y` of the drawing; its name stands at (`label_x`, `label_y`) from there."""
 
     id: str
     name: str
     x: float
     y: float
-    left: bool
+    label_x: float
+    label_y: float
+    anchor: str
 
 
 class Map(Struct, frozen=True):
@@ -44,9 +52,33 @@ def drawn(zones: Sequence[ZoneView]) -> Map | None:
     shrink = math.cos(math.radians((south + north) / 2))
     scale = (WIDTH - 2 * MARGIN) / max((east - west) * shrink, north - south, _LEAST_DEGREES)
     inset = (WIDTH - (east - west) * shrink * scale) / 2
+    points = [
+        (zone, round(inset + (longitude - west) * shrink * scale, 1), round(MARGIN + (north - latitude) * scale, 1))
+        for zone, latitude, longitude in placed
+    ]
+    height = round(2 * MARGIN + (north - south) * scale)
+    return Map(WIDTH, height, tuple(_named(points, height)))
+
+
+def _named(points: Sequence[tuple[ZoneView, float, float]], height: int) -> list[Dot]:
+    taken: list[Box] = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for _zone, x, y in points]
     dots = []
-    for zone, latitude, longitude in placed:
-        x = inset + (longitude - west) * shrink * scale
-        y = MARGIN + (north - latitude) * scale
-        dots.append(Dot(zone.id, zone.name, round(x, 1), round(y, 1), x > WIDTH * 0.6))
-    return Map(WIDTH, round(2 * MARGIN + (north - south) * scale), tuple(dots))
+    for zone, x, y in points:
+        boxes = {side: _box(zone.name, x, y, side) for side in _SIDES}
+        side = next((s for s, box in boxes.items() if _free(box, taken, height)), _SIDES[0])
+        taken.append(boxes[side])
+        dots.append(Dot(zone.id, zone.name, x, y, *side))
+    return dots
+
+
+def _box(name: str, x: float, y: float, side: tuple[int, int, str]) -> Box:
+    offset_x, offset_y, anchor = side
+    width = len(name) * _LETTER
+    left = x + offset_x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+    return left, y + offset_y - _LINE + 2, left + width, y + offset_y + 2
+
+
+def _free(box: Box, taken: Sequence[Box], height: int) -> bool:
+    left, top, right, bottom = box
+    inside = left >= 0 and top >= 0 and right <= WIDTH and bottom <= height
+    return inside and not any(left < b[2] and right > b[0] and top < b[3] and bottom > b[1] for b in taken)

@@ -1,5 +1,6 @@
 """Orders as the pages show them: the banner, one order with what it says, and who heard it (pure)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -16,6 +17,8 @@ from web.pages.present import Present
 
 FRESH = timedelta(minutes=2)
 """What a receiver said longer ago is shown as old."""
+ROWS = 400
+"""So many receivers are listed one by one; past that the page would be too heavy for a telephone."""
 _QUIET = (Hearing.FAILED, Hearing.UNREACHABLE, Hearing.SENT, Hearing.RECEIVED, Hearing.PLAYING, Hearing.HEARD)
 
 
@@ -81,6 +84,7 @@ class Village(Struct, frozen=True, kw_only=True):
     place: str
     heard: int
     total: int
+    tallies: Sequence["Tally"]
     rows: Sequence[Row]
 
 
@@ -180,19 +184,30 @@ def tallies(heard: WhoHeard) -> list[Tally]:
 
 
 def villages(show: Present, order: OrderOut, heard: WhoHeard) -> list[Village]:
-    """Those with something wrong first, and in each village the receivers with something wrong first."""
-    shown = [
-        Village(
-            id=village.zone_id,
-            name=village.name,
-            place=", ".join(reversed(village.place)),
-            heard=village.heard,
-            total=village.total,
-            rows=[_row(show, order, one) for one in sorted(village.receivers, key=_by_trouble)],
-        )
-        for village in heard.villages
-    ]
-    return sorted(shown, key=lambda village: (village.heard >= village.total, village.place, village.name))
+    """Those with something wrong first, and in each the receivers with something wrong first, up to ROWS in all."""
+    found = sorted(heard.villages, key=lambda one: (one.heard >= one.total, *reversed(one.place), one.name))
+    shown: list[Village] = []
+    listed = 0
+    for village in found:
+        listed += len(village.receivers)
+        if shown and listed > ROWS:
+            break
+        shown.append(_village(show, order, village))
+    return shown
+
+
+def _village(show: Present, order: OrderOut, village: VillageHearing) -> Village:
+    receivers = sorted(village.receivers, key=_by_trouble)
+    counts = Counter(one.state for one in receivers)
+    return Village(
+        id=village.zone_id,
+        name=village.name,
+        place=", ".join(reversed(village.place)),
+        heard=village.heard,
+        total=village.total,
+        tallies=[Tally(words.look(said.HEARING, state.value), counts[state]) for state in _QUIET if counts[state]],
+        rows=[_row(show, order, one) for one in receivers],
+    )
 
 
 def to_call(show: Present, heard: WhoHeard) -> list[Call]:

@@ -66,6 +66,7 @@ SAID: Mapping[str, str] = {
     "issued": N_("Sent. Below you see who hears it."),
     "withdrawn": N_("Withdrawn. Nothing sounded."),
     "corrected": N_("Stopped. The correction sounds now; below you see who hears it."),
+    "rehearsing": N_("The test has begun. What comes of it shows here within minutes."),
     "all-stopped": N_("Everything is stopped. The loudspeakers fall silent within seconds."),
 }
 
@@ -161,7 +162,7 @@ class Page:
             with db.begin_nested() if db is not None else nullcontext():
                 yield errors
         except Problem as problem:
-            if problem.status not in ERROR_STATUSES and problem.field is None:
+            if not mendable(problem):
                 raise
             errors[problem.field or ""] = self.say(problem.message, **problem.params)
         except ValidationError as problem:
@@ -193,6 +194,11 @@ class Page:
         if self.can(Action.ZONE_EDIT):
             items.append(MenuItem("/zones", N_("Zones"), "tree"))
         return items
+
+
+def mendable(problem: Problem) -> bool:
+    """Whether the person can put it right where they are, so that it is said there."""
+    return problem.status in ERROR_STATUSES or problem.field is not None
 
 
 class _Me(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """All pages."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from web.pages import (
     account,
@@ -15,16 +15,20 @@ from web.pages import (
     people,
     receiver_edit,
     receivers,
+    rehearsals,
     today,
     zones,
 )
 from web.pages.emergency_words import DESKS
 
 router = APIRouter(include_in_schema=False)
-for part in (door, account, events, today, compose, broadcasts, announcements, people, receivers, receiver_edit, zones):
+for part in (
+    *(door, account, events, today, compose, broadcasts, announcements),
+    *(people, receivers, receiver_edit, zones, rehearsals),
+):
     router.include_router(part.router)
 for first in (emergency.only_real, emergency_bank.router):  # before what stands under the same path with an id
     router.include_router(first)
 for desk in DESKS.values():
-    router.include_router(emergency_desk.router, prefix=desk.path)
-    router.include_router(emergency.router, prefix=desk.path)
+    for of_a_desk in (emergency_desk.router, emergency.router):
+        router.include_router(of_a_desk, prefix=desk.path, dependencies=[Depends(emergency_desk.at(desk))])

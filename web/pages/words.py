@@ -146,6 +146,12 @@ ROLE = MappingProxyType(
         "administrator": (N_("Administrator"), N_("Looks after zones, people and loudspeakers. Does not broadcast.")),
     }
 )
+SECOND_PERSON = MappingProxyType(
+    {
+        "two_people": N_("A second person confirms it"),
+        "second_factor": N_("A second person, or the same one with a code from their phone"),
+    }
+)
 ZONE_KIND = MappingProxyType(
     {
         "province": N_("Province"),

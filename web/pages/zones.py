@@ -212,6 +212,7 @@ def _settings_values(form: FormData) -> dict[str, Any]:
     quiet = [{"start": start, "end": end} for start, end in pairs if start or end]
     sessions, minutes = form.get("quota_sessions"), form.get("quota_minutes")
     approval = APPROVAL.get(str(form.get("approval")))
+    second_person = form.get("second_person")
     languages = [word for word in str(form.get("languages") or "").replace(",", " ").split() if word]
     return {
         "timezone": form.get("timezone") or None,
@@ -219,6 +220,7 @@ def _settings_values(form: FormData) -> dict[str, Any]:
         "quota": {"sessions_per_day": sessions, "session_minutes": minutes} if sessions or minutes else None,
         "approval_classes": None if approval is None else sorted(approval),
         "languages": languages or None,
+        "second_person": None if second_person in (None, "inherit") else second_person,
     }
 
 
@@ -249,13 +251,14 @@ def _form(zone: ZoneDetail) -> dict[str, Any]:
         "approval": offered[0] if offered else "inherit",
         "timezone": own.timezone or "",
         "languages": ", ".join(own.languages or ()),
+        "second_person": own.second_person.value if own.second_person else "inherit",
     }
 
 
 def _typed(form: FormData) -> dict[str, Any]:
     names = ("name", "kind", "code", "valid_from", "valid_until", "quota_sessions", "quota_minutes", "approval")
     quiet = list(zip(form.getlist("quiet_from"), form.getlist("quiet_to"), strict=False))
-    rest = {name: form.get(name, "") for name in (*names, "timezone", "languages")}
+    rest = {name: form.get(name, "") for name in (*names, "timezone", "languages", "second_person")}
     return rest | {"quiet": quiet or [("", "")] * QUIET_ROWS}
 
 
@@ -275,6 +278,7 @@ def _effective(page: Page, rules: RulesView) -> dict[str, str]:
         "approval": ", ".join(classes) or page.say(N_("Nothing needs approval")),
         "timezone": rules.timezone,
         "languages": ", ".join(rules.languages),
+        "second_person": page.say(words.SECOND_PERSON[rules.second_person.value]),
     }
 
 

@@ -1,0 +1,146 @@
+"""The weekly test of the loudspeakers: when it is where, what came of it, and one at once."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response
+from sqlmodel import Session
+
+from broadcast.wire.fault_codes import FaultCode
+from scheduler.emergency.rehearsal import service
+from scheduler.emergency.rehearsal.schemas import RehearsalIn, RunIn, RunOut, RunState
+from scheduler.rights import Action
+from scheduler.zones import service as zone_service
+from scheduler.zones.models import Zone, ZoneKind
+from web.auth import ReadDb, WriteDb
+from web.i18n import N_
+from web.pages import repeating, words
+from web.pages.frame import Errors, Page, ThePage
+from web.pages.words import Look
+from web.telling import tell_after
+
+RUNS = 20
+PLACES = 60
+_SMALL = (ZoneKind.VILLAGE, ZoneKind.HAMLET)
+STATE = {
+    RunState.RUNNING: Look(N_("running"), "busy", "hourglass"),
+    RunState.CLOSED: Look(N_("done"), "good", "check"),
+    RunState.MISSED: Look(N_("did not take place"), "warn", "triangle"),
+}
+VERDICT = {
+    "heard": Look(N_("heard"), "good", "check"),
+    "faint": Look(N_("heard faintly"), "warn", "triangle"),
+    "played": Look(N_("played, nobody listened"), "good", "check"),
+    "not_heard": Look(N_("not heard by the microphone"), "warn", "triangle"),
+    "failed": Look(N_("failed"), "warn", "triangle"),
+    "no_answer": Look(N_("no answer"), "warn", "hourglass"),
+    "unreachable": Look(N_("cannot be reached"), "lost", "lost"),
+}
+TROUBLE = {
+    "centre_was_away": N_("the centre was not running"),
+    "no_receivers": N_("there is no loudspeaker"),
+    "quiet_hours": N_("quiet hours"),
+}
+
+router = APIRouter(prefix="/rehearsals", include_in_schema=False)
+
+
+@router.get("")
+def listing(db: ReadDb, page: ThePage) -> Response:
+    """Every larger place with its weekly test and the last outcome."""
+    rows: list[dict[str, Any]] = []
+    for zone in zone_service.tree(db, page.actor, page.now, Action.REPORT_READ):
+        if zone.kind not in _SMALL and len(rows) < PLACES:
+            last = service.runs(db, page.actor, page.now, zone.id, limit=1).items
+            rows.append({"zone": zone, "when": _when(db, page, zone), "last": _run(page, last[0]) if last else None})
+    return page.render("emergency/rehearsals.html", rows=rows)
+
+
+@router.get("/runs/{run_id}")
+def report(db: ReadDb, page: ThePage, run_id: str) -> Response:
+    found = service.run_report(db, page.actor, page.now, run_id)
+    receivers = [
+        {
+            "id": one.receiver_id,
+            "name": one.name,
+            "look": VERDICT[one.verdict.value],
+            "troubles": [_trouble(page, code) for code in one.troubles],
+            "level_dbfs": one.level_dbfs,
+            "at": one.at,
+        }
+        for one in found.receivers
+    ]
+    return page.render("emergency/rehearsal_run.html", run=_run(page, found), receivers=receivers)
+
+
+@router.get("/{zone_id}")
+def place(db: ReadDb, page: ThePage, zone_id: str) -> Response:
+    return _place(db, page, zone_id)
+
+
+@router.post("/{zone_id}")
+def change(
+    db: WriteDb,
+    page: ThePage,
+    zone_id: str,
+    *,
+    weekday: Annotated[str, Form(max_length=1)] = "",
+    at: Annotated[str, Form(max_length=5)] = "",
+    silent: Annotated[bool, Form()] = False,
+    version: Annotated[int, Form()] = 0,
+) -> Response:
+    """Set the weekly test; with no day chosen there is none."""
+    with page.attempt(db) as errors:
+        if weekday:
+            asked = RehearsalIn.model_validate({"weekday": weekday, "at": at, "silent": silent})
+            service.change(db, page.actor, page.now, zone_id, asked, version=version)
+        elif version:
+            service.remove(db, page.actor, page.now, zone_id, version=version)
+    return _place(db, page, zone_id, errors) if errors else page.go(f"/rehearsals/{zone_id}", "saved")
+
+
+@router.post("/{zone_id}/run")
+def run_now(db: WriteDb, page: ThePage, zone_id: str, *, silent: Annotated[bool, Form()] = False) -> Response:
+    run_id = ""
+    with page.attempt(db) as errors:
+        run_id = service.run_now(db, page.actor, page.now, zone_id, RunIn(silent=silent)).id
+        tell_after(db, page.centre.changes, f"rehearsal:{run_id}")
+    return _place(db, page, zone_id, errors) if errors else page.go(f"/rehearsals/runs/{run_id}", "rehearsing")
+
+
+def _place(db: Session, page: Page, zone_id: str, errors: Errors | None = None) -> Response:
+    held = service.view(db, page.actor, page.now, zone_id)
+    zone = zone_service.zone_for(db, page.actor, page.now, zone_id)
+    return page.render(
+        "emergency/rehearsal.html",
+        422 if errors else 200,
+        zone=zone,
+        held=held,
+        next_said=_when(db, page, zone),
+        weekdays=repeating.weekdays(page.show),
+        runs=[_run(page, run) for run in service.runs(db, page.actor, page.now, zone_id, limit=RUNS).items],
+        errors=errors or {},
+    )
+
+
+def _when(db: Session, page: Page, zone: Zone) -> str:
+    """The next test in words; empty where none is set."""
+    held = service.view(db, page.actor, page.now, zone.id)
+    return f"{page.show.moment(held.next_at)} ({page.show.from_now(held.next_at)})" if held.next_at else ""
+
+
+def _run(page: Page, run: RunOut) -> dict[str, Any]:
+    return {
+        "run": run,
+        "look": STATE[run.state],
+        "heard": page.say(N_("%(heard)s of %(total)s heard"), heard=run.heard, total=run.total),
+        "kind": page.say(N_("silent test") if run.silent else N_("test announcement")),
+        "trouble": _trouble(page, run.trouble) if run.trouble else "",
+    }
+
+
+def _trouble(page: Page, code: str) -> str:
+    if code in TROUBLE:
+        return page.say(TROUBLE[code])
+    if code in words.FAULT:
+        return page.say(words.FAULT[FaultCode(code)])
+    return words.reason(page.translations, code)
