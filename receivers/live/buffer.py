@@ -32,6 +32,11 @@ class ChunkBuffer:
         """The chunk to ask from; None when all that is of use has come."""
         return ask_from(self.growing, self._chunks, self._last, now_us)
 
+    @property
+    def may_grow(self) -> bool:
+        """Whether more may come than there is room for now: someone still speaks."""
+        return self._last is None and self.growing.said_us is not None
+
     def packet(self, number: int) -> bytes | None:
         """The feed's packet `number`; empty where the feed has none there, None when its chunk has not come."""
         packets = self._chunks.get(number // PACKETS)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 BAD = "chunk_bad_signature"
 PAGE = "chunk_web_page"
+LOOK_S = 0.25
 
 
 class Fetcher:
@@ -51,10 +52,13 @@ class Fetcher:
 
     async def run(self) -> None:
         """Until all that is of use has come."""
-        while (number := self._buffer.ask_from(self._clock.now_us())) is not None:
+        while True:
+            number = self._buffer.ask_from(self._clock.now_us())
+            if number is None and not self._buffer.may_grow:
+                return
             early_us = decide.opens_us(self._buffer.growing) - self._clock.now_us()
-            if early_us > 0:
-                await self._clock.sleep(min(early_us / US_PER_S, 1.0))  # it may be moved meanwhile
+            if number is None or early_us > 0:
+                await self._clock.sleep(LOOK_S)  # its times may be changed meanwhile
                 continue
             begun_us, self._came = self._clock.monotonic_us(), False
             try:

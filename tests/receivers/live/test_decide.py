@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from broadcast.wire.chunks import CHUNK_US
 from broadcast.wire.documents import Media
-from broadcast.wire.now import Feed, LiveSession
+from broadcast.wire.now import LiveSession
 from receivers.lab.saying import NOON, URL, saying, spoken_at_noon
 from receivers.live import decide
 from receivers.live.decide import Taken
@@ -96,7 +96,3 @@ def test_attempts_keep_apart_and_never_long(random: float, took_us: int) -> None
 
 def test_a_slow_link_is_given_more_time() -> None:
     assert decide.open_us(slow=True) > decide.open_us(slow=False)
-
-
-def test_a_feed_says_its_place() -> None:
-    assert Feed(id="f1", key=FEED.key, urls=FEED.urls) == FEED

@@ -152,6 +152,15 @@ async def test_who_follows_from_before_the_first_word_has_each_chunk_before_it_i
     assert (host.asked, refused) == ([0], {})
 
 
+async def test_a_node_whose_clock_is_behind_goes_on_when_it_has_room_again() -> None:
+    """By this node's clock what was spoken lies further ahead than there is room for."""
+    async with FeedHost(saying(21 * PACKETS)) as host:
+        buffer, refused = await _fetch(_live(host.feed, CLOCK.now_us() - 600_000, delay_us=600_000))
+    assert len(host.asked) > 1
+    assert refused[Taken.AHEAD] > 0
+    assert buffer.packet(21 * PACKETS - 1) == packet_saying(21 * PACKETS)
+
+
 async def test_feeds_are_fetched_while_they_are_in_force_and_left_at_once() -> None:
     buffers = Buffers()
     feeds = Feeds(buffers, CLOCK)
