@@ -7,7 +7,8 @@ Rules
   slowly, so that a pause is not filled with noise and a quieter speaker is yet brought up.
 - Loudness is ITU-R BS.1770's for one channel, but that its filter is applied to the spectrum of each block of 20 ms:
   less than 0.5 LU from the standard's for anything that a horn can play.
-- The limiter sees a true peak (four times oversampled) 5 ms before it comes and has the gain down by then.
+- The limiter sees a true peak (four times oversampled, right for what is below 16 kHz) 5 ms before it comes and has the
+  gain down by then.
 """
 
 import math
@@ -23,7 +24,7 @@ RISE_DB_PER_S, FALL_DB_PER_S = 6.0, 15.0
 GATE_LUFS = -50.0
 GATE_DB = 12.0
 """So far below the speech before, a sound is a pause."""
-GATE_OPENS_DB_PER_S = 0.5
+GATE_MOVES_DB_PER_S = 0.5
 MEMORY_S = 3.0
 RELEASE_DB_PER_S = 30.0
 LOOKAHEAD_FRAMES = 240
@@ -89,9 +90,9 @@ class _Loudness:
         if moment_lufs < GATE_LUFS:
             return False
         if self._heard_blocks and moment_lufs < self.lufs - self._gate_db:
-            self._gate_db += GATE_OPENS_DB_PER_S * BLOCK_S
+            self._gate_db += GATE_MOVES_DB_PER_S * BLOCK_S
             return False
-        self._gate_db = GATE_DB
+        self._gate_db = max(GATE_DB, self._gate_db - GATE_MOVES_DB_PER_S * BLOCK_S)
         self._heard_blocks += 1
         self._power += (power - self._power) * max(1 / self._heard_blocks, BLOCK_S / MEMORY_S)
         self.lufs = _lufs(self._power)

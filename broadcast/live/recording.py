@@ -5,6 +5,7 @@ A packet that is missing in the sound is in the file a packet without content, w
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -79,7 +80,7 @@ class Recorder:
         """Make the file whole, with what came until now; its length in samples. Raises RecordingFailed."""
         frames = await asyncio.to_thread(self._close)
         if self._failure is not None:
-            self._unfinished.unlink(missing_ok=True)
+            self._remove()
             raise RecordingFailed(f"{self._path.name} could not be written: {self._failure}") from self._failure
         return frames
 
@@ -87,7 +88,11 @@ class Recorder:
         """Leave nothing."""
         self._failure = self._failure or RecordingFailed("it was discarded")
         await asyncio.to_thread(self._close)
-        self._unfinished.unlink(missing_ok=True)
+        self._remove()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            self._unfinished.unlink(missing_ok=True)
 
     def _close(self) -> int:
         self._unfollow()
