@@ -248,6 +248,7 @@ def _studio(centre: Centre) -> Studio:
         folder=settings.data_dir / "live",
         keep_days=settings.live_keep_days,
         send=send,
+        relay_hosts=settings.relay_hosts,
     )
     return centre.studio
 

@@ -32,6 +32,7 @@ HEARD_OUT = timedelta(seconds=5)
 """Receivers that join late, or are late, still hear the last words so long after they were due."""
 AT_ONCE = frozenset({LiveEnd.STOPPED, LiveEnd.TAKEN_OVER})
 """Ends that silence the horns instead of letting the last words out."""
+NOT_WAITING = "not_waiting"
 _NO_SUCH = "There is no such thing, or it is not in your area."
 RATE_HZ = 48_000
 
@@ -115,7 +116,7 @@ def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
     """Put a talk on the air whose turn it is; lower ones that it meets end. Conflict where it is not its turn."""
     talk = _locked(db, talk_id)
     if talk.state is not LiveState.WAITING:
-        raise Conflict("not_waiting", "This talk has begun already, or is over.")
+        raise Conflict(NOT_WAITING, "This talk has begun already, or is over.")
     standing = Standing(db, now)
     mine = standing.of(talk)
     if standing.waits_for(talk):

@@ -8,9 +8,7 @@ Rules
 - However it ends, the end is written: but for talks that are silenced, with the closing chime.
 """
 
-import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from broadcast.produce.chimes import chime
 from broadcast.produce.request import Chime
 from broadcast.wire.documents import BroadcastClass
 from scheduler.live.models import LiveEnd
+from web.live.acts import Ending, Warn
 from web.live.microphone import Samples
 from web.live.placing import RATE_HZ
 from web.live.vigil import Verdict, Vigil, level_dbfs
@@ -30,9 +29,6 @@ WAITED_FRAMES = RATE_HZ // 2
 """What has not come by then is passed by; a delay of 0.6 s has room for it."""
 _ENDS = {Verdict.GONE: LiveEnd.GONE, Verdict.SILENCE: LiveEnd.SILENCE, Verdict.LIMIT: LiveEnd.LIMIT}
 _CHIMES = {BroadcastClass.EMERGENCY: Chime.EMERGENCY, BroadcastClass.PRIORITY: Chime.PRIORITY}
-
-Warn = Callable[[bool], Awaitable[None]]
-Listener = Callable[[Samples, int], None]
 
 
 class Booth:
@@ -47,8 +43,7 @@ class Booth:
         self._opening, self._closing = _samples(kind), _samples(kind, closing=True)
         self._chimed = 0
         self._vigil = Vigil(limit_s * US_PER_S, self._began_us + len(self._opening) * US_PER_S // RATE_HZ)
-        self._end: LiveEnd | None = None
-        self._ended = asyncio.Event()
+        self._ending = Ending(clock)
 
     @property
     def opening_ms(self) -> int:
@@ -62,19 +57,18 @@ class Booth:
         """Sound from the speaker, whose first sample belongs at `at_frame`."""
         self._vigil.came(self._clock.monotonic_us(), level_dbfs(samples))
         skipped = max(0, len(self._opening) - at_frame)
-        if self._end is None and skipped < len(samples) and self._chimed == len(self._opening):
+        if self._ending.reason is None and skipped < len(samples) and self._chimed == len(self._opening):
             with contextlib.suppress(FeedEnded, ValueError):
                 self.feed.write(samples[skipped:], at_frame + skipped)
 
     def end(self, reason: LiveEnd) -> None:
         """End it as soon as what is left is said; the first reason counts."""
-        self._end = self._end or reason
-        self._ended.set()
+        self._ending.end(reason)
 
     async def run(self, warn: Warn) -> LiveEnd:
         """For as long as it is on the air."""
         silent = False
-        while self._end is None:
+        while (reason := self._ending.reason) is None:
             self._chime_on()
             self._pass_by()
             now_us = self._clock.monotonic_us()
@@ -84,20 +78,14 @@ class Booth:
             elif self._vigil.silent(now_us) is not silent:
                 silent = not silent
                 await warn(silent)
-            await self._a_while()
-        return self._end
+            await self._ending.within(ROUND_S)
+        return reason
 
     async def close(self) -> int:
-        """Say that it is over; how many frames there are."""
-        await self._chime_off()
+        """Say that it is over, where that was not cut off; how many frames there are."""
+        if not self.feed.ended:
+            await self._chime_off()
         return self.feed.end()
-
-    async def _a_while(self) -> None:
-        rest = asyncio.create_task(self._clock.sleep(ROUND_S))
-        ended = asyncio.create_task(self._ended.wait())
-        await asyncio.wait((rest, ended), return_when=asyncio.FIRST_COMPLETED)
-        for task in (rest, ended):
-            task.cancel()
 
     def _chime_on(self) -> None:
         upto = min(len(self._opening), self.timeline() + AHEAD_FRAMES)

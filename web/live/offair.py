@@ -24,8 +24,9 @@ class OffAirRecorder:
         self._media = media
         self._folder = folder
 
-    def record(self, feed: LiveFeed) -> "OffAirRecording":
-        recorder = Recorder(feed, self._folder / f"{feed.id}.ogg") if self.keep_days else None
+    def record(self, feed: LiveFeed, *, kept: bool) -> "OffAirRecording":
+        """What keeps a feed from now on; with `kept` false it keeps nothing."""
+        recorder = Recorder(feed, self._folder / f"{feed.id}.ogg") if self.keep_days and kept else None
         return OffAirRecording(recorder, self._media, self._folder / f"{feed.id}.ogg")
 
 

@@ -16,9 +16,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlmodel import Session
 
-from broadcast.clock import US_PER_S, Clock
+from broadcast.clock import Clock
 from broadcast.live.desk import LiveDesk
+from broadcast.live.feed import LiveFeed
 from broadcast.live.recording import UnfitRecording
+from broadcast.live.relay import Relay
 from broadcast.media import MediaStore
 from scheduler.announcements.models import Recording
 from scheduler.changes import Changes
@@ -29,6 +31,7 @@ from scheduler.live.service import Air, Change
 from scheduler.store.engine import Store
 from scheduler.store.patience import outlast
 from web import i18n
+from web.live.acts import Act, Playing, Relaying, either
 from web.live.booth import Booth
 from web.live.line import Line
 from web.live.listening import FeedTrack, ListeningLine
@@ -45,7 +48,7 @@ CONNECT_S = 15.0
 """For a connection to bring its first packet."""
 SERVED_ON_S = 15.0
 """How long a feed can still be fetched once its last words are due."""
-RATE_HZ = 48_000
+US_PER_MS = 1000
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,6 +69,7 @@ class Studio:
         folder: Path,
         keep_days: int,
         send: Send,
+        relay_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self.desk = desk
         self.lines: dict[str, Line | ListeningLine] = {}
@@ -75,6 +79,7 @@ class Studio:
         self._media = media
         self._recorders = OffAirRecorder(media, folder, keep_days)
         self._send = send
+        self._relay_hosts = relay_hosts
         self._stages: dict[str, Stage] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -90,7 +95,7 @@ class Studio:
             while True:
                 self._wake.clear()
                 await self._round()
-                await self._a_while()
+                await either(self._clock, ROUND_S, self._wake)
         finally:
             watching.cancel()
             await self.close()
@@ -122,14 +127,15 @@ class Studio:
     async def listen(self, talk_id: str, offer_sdp: str) -> tuple[ListeningLine, str]:
         """A connection that listens in, and our answer to its offer. Raises Conflict, TooMany, BadOffer."""
         stage = self._stages.get(talk_id)
-        if stage is None or stage.feed is None or not stage.on_air or stage.booth is None:
+        act = stage.act if stage is not None and stage.on_air else None
+        if stage is None or act is None or act.feed.ended:
             raise Conflict("not_here", "This talk cannot be listened in to here.")
         self._check_room()
-        ahead_us = stage.booth.start_us + stage.talk.delay_ms * 1000 - self._clock.now_us()
+        ahead_us = act.start_us + stage.talk.delay_ms * US_PER_MS - self._clock.now_us()
         line = ListeningLine()
         self.lines[line.id] = line
         try:
-            track = FeedTrack(stage.feed, self._clock, self._clock.monotonic_us() + ahead_us)
+            track = FeedTrack(act.feed, self._clock, self._clock.monotonic_us() + ahead_us)
             answer = await line.answer(offer_sdp, track)
         except BaseException:
             await self.hang_up(line.id)
@@ -144,15 +150,15 @@ class Studio:
             return
         await line.close()
         for stage in tuple(self._stages.values()):
-            if stage.line is line and stage.booth is None:
+            if stage.line is line and stage.act is None:
                 self._stages.pop(stage.talk.id, None)
 
     async def end(self, talk_id: str, reason: LiveEnd) -> bool:
         """End a talk that is carried here, well; False where it is not."""
         stage = self._stages.get(talk_id)
-        if stage is None or not stage.on_air:
+        if stage is None or stage.act is None or not stage.on_air:
             return False
-        stage.end(reason)
+        stage.act.end(reason)
         return True
 
     async def tell(self, change: Change) -> None:
@@ -162,15 +168,15 @@ class Studio:
         self._changes.tell(change.words)
         for talk_id in change.begins:
             if talk_id not in self._stages:
-                self._start(self._carry(talk_id))
+                self._start(self._begin_alone(talk_id))
 
     async def _round(self) -> None:
         ids = [talk_id for talk_id, stage in self._stages.items() if stage.on_air]
         kept = await self._write(service.alive, ids) if ids else frozenset()
         for talk_id in ids:
             stage = self._stages.get(talk_id)
-            if stage is not None and talk_id not in kept:
-                stage.end(LiveEnd.STOPPED)
+            if stage is not None and stage.act is not None and talk_id not in kept:
+                stage.act.end(LiveEnd.STOPPED)
         if await self._read(passing.due):
             await self.tell(await self._write(passing.tick))
             for sha256 in await self._write(keeping.forget):
@@ -180,15 +186,6 @@ class Studio:
         async for _words in self._changes.watch():
             if self._stages:
                 self._wake.set()
-
-    async def _a_while(self) -> None:
-        rest = asyncio.create_task(self._clock.sleep(ROUND_S))
-        woken = asyncio.create_task(self._wake.wait())
-        try:
-            await asyncio.wait((rest, woken), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (rest, woken):
-                task.cancel()
 
     def _check_room(self) -> None:
         if len(self.lines) >= MAX_LINES:
@@ -218,79 +215,84 @@ class Studio:
     async def _speak(self, stage: Stage) -> None:
         """A talk by microphone: on the air from its first packet on."""
         talk = stage.talk
-        feed = self.desk.open(talk.id, delay_us=talk.delay_ms * 1000, bitrate_bps=talk.bitrate_bps)
-        stage.booth = booth = Booth(feed, self._clock, cls=talk.cls, limit_s=talk.limit_s)
-        stage.feed = feed
-        recorder = self._recorders.record(feed)
-        air = Air(booth.start_us, feed.public_key, self.desk.announced(feed).urls, booth.opening_ms)
-        reason, frames = LiveEnd.FAILED, None
-        try:
-            if await self._begin(stage, air):
-                reason = await booth.run(lambda silent: self._warn(talk.id, silent=silent))
-                frames = feed.end() if reason in service.AT_ONCE else await booth.close()
-        except asyncio.CancelledError:
-            reason, frames = LiveEnd.CENTRE_LEFT, feed.end()
-            raise
-        finally:
-            feed.end()
-            await self._end(stage, reason, frames)
-            await self._keep(talk.id, await recorder.finish())
+        booth = Booth(self._open(talk), self._clock, cls=talk.cls, limit_s=talk.limit_s)
+        stage.booth = booth
+        await self._carry(stage, booth)
 
-    async def _carry(self, talk_id: str) -> None:
+    async def _begin_alone(self, talk_id: str) -> None:
         """A talk that no person begins."""
         talk, sha256 = await self._read(_facts, talk_id)
         if talk is None or talk.state is not LiveState.WAITING or talk.id in self._stages:
             return
         stage = self._stages[talk.id] = Stage(talk)
-        if talk.kind is LiveKind.RECORDED and sha256 is not None:
-            await self._play(stage, self._media.path(sha256))
-        else:
-            await self._end(stage, LiveEnd.FAILED, None)
-
-    async def _play(self, stage: Stage, ogg: Path) -> None:
-        """A recording as if it were spoken now."""
-        talk = stage.talk
         try:
-            stage.feed = feed = await asyncio.to_thread(self.desk.from_recording, talk.id, ogg)
+            act = await self._act(talk, sha256)
         except UnfitRecording as unfit:
-            log.warning("talk %s: %s", talk.id, unfit)
+            stage.refused = str(unfit)
             await self._end(stage, LiveEnd.FAILED, None)
             return
-        start_us, until_us = self._clock.now_us(), self._clock.monotonic_us()
-        until_us += talk.delay_ms * 1000 + feed.frames * US_PER_S // RATE_HZ
-        air = Air(start_us, feed.public_key, self.desk.announced(feed).urls, frames=feed.frames)
-        reason = LiveEnd.FAILED
+        await self._carry(stage, act)
+
+    async def _act(self, talk: LiveTalk, sha256: str | None) -> Act:
+        if talk.source_url is not None:
+            feed = self._open(talk)
+            relay = Relay(talk.source_url, feed, self._clock, hosts=self._relay_hosts)
+            return Relaying(relay, feed, self._clock, limit_s=talk.limit_s)
+        if sha256 is None:
+            raise UnfitRecording("the recording is no more")
+        feed = await asyncio.to_thread(self.desk.from_recording, talk.id, self._media.path(sha256))
+        return Playing(feed, self._clock, delay_us=talk.delay_ms * US_PER_MS)
+
+    def _open(self, talk: LiveTalk) -> LiveFeed:
+        return self.desk.open(talk.id, delay_us=talk.delay_ms * US_PER_MS, bitrate_bps=talk.bitrate_bps)
+
+    async def _carry(self, stage: Stage, act: Act) -> None:
+        """From its beginning to the file that is kept."""
+        talk, feed = stage.talk, act.feed
+        stage.act = act
+        recorder = self._recorders.record(feed, kept=talk.kind is not LiveKind.RECORDED)
+        reason, frames = LiveEnd.FAILED, None
         try:
-            if await self._begin(stage, air):
-                reason = await stage.wait(self._clock, until_us)
+            if await self._begin(stage, act):
+                reason = await act.run(lambda silent: self._warn(talk.id, silent=silent))
+                frames = feed.end() if reason in service.AT_ONCE else await act.close()
         except asyncio.CancelledError:
             reason = LiveEnd.CENTRE_LEFT
             raise
         finally:
-            await self._end(stage, reason, feed.frames)
+            feed.end()
+            await act.close()
+            await self._end(stage, reason, frames if frames is not None else feed.frames)
+            await self._keep(talk.id, await recorder.finish())
 
-    async def _begin(self, stage: Stage, air: Air) -> bool:
-        """Put it on the air; False, with the talk ended, where that is refused."""
+    async def _begin(self, stage: Stage, act: Act) -> bool:
+        """Put it on the air; False where that is refused."""
+        feed = act.feed
+        urls = self.desk.announced(feed).urls
+        air = Air(act.start_us, feed.public_key, urls, act.opening_ms, feed.frames if feed.ended else None)
         try:
             change = await self._write(service.begin, stage.talk.id, air)
         except Problem as refused:
             log.info("talk %s does not begin: %s", stage.talk.id, refused)
             stage.refused = str(refused)
+            stage.elsewhere = refused.code == service.NOT_WAITING
             return False
         stage.on_air = True
         await self.tell(change)
         return True
 
     async def _end(self, stage: Stage, reason: LiveEnd, frames: int | None) -> None:
+        """Have it noted and told that it is over, unless another process carries it."""
         self._stages.pop(stage.talk.id, None)
         if stage.line is not None:
             await self.hang_up(stage.line.id)
-        change = await self._write(service.end, stage.talk.id, reason, frames=frames, detail=stage.refused)
         if reason in service.AT_ONCE or not stage.on_air:
             self.desk.close(stage.talk.id)
         else:
             self._start(self._close_later(stage.talk))
-        await self.tell(change)
+        if not stage.elsewhere:
+            end = await self._write(service.end, stage.talk.id, reason, frames=frames, detail=stage.refused)
+            await self.tell(end)
 
     async def _close_later(self, talk: LiveTalk) -> None:
         await self._clock.sleep(talk.delay_ms / 1000 + SERVED_ON_S)

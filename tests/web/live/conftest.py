@@ -99,6 +99,7 @@ async def studio(
     made = Studio(
         store, LiveDesk("http://centre"), clock, changes,
         media=MediaStore(tmp_path / "media"), folder=tmp_path / "live", keep_days=30, send=send,
+        relay_hosts=frozenset({"127.0.0.1"}),
     )  # fmt: skip
     offer_addresses(frozenset({"127.0.0.1"}), loopback=True)
     running = asyncio.create_task(made.run())

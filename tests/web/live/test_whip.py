@@ -36,10 +36,9 @@ async def test_a_voice_goes_on_the_air_and_is_kept(air: Any, microphone: Make) -
     assert air.sent[0] == {air.places.leng}
     stage = air.studio.stage(asked["id"])
     assert stage is not None
-    assert stage.feed is not None
-    assert stage.booth is not None
-    opening = stage.booth.opening_ms * RATE_HZ // 1000
-    feed, listener = stage.feed, await listening(air)
+    assert stage.act is not None
+    opening = stage.act.opening_ms * RATE_HZ // 1000
+    feed, listener = stage.act.feed, await listening(air)
     await air.until(lambda: feed.frames > opening + 3 * RATE_HZ)
     listened = await listener
     await air.operator.delete(hand.location)
@@ -101,8 +100,8 @@ async def test_a_page_that_is_closed_ends_its_talk_with_the_closing_chime(air: A
     await air.until(lambda: air.sent)
     stage = air.studio.stage(asked["id"])
     assert stage is not None
-    assert stage.feed is not None
-    feed = stage.feed
+    assert stage.act is not None
+    feed = stage.act.feed
     await air.until(lambda: feed.frames > 4 * RATE_HZ)
     said = feed.frames
     await hand.close()
@@ -121,8 +120,8 @@ async def test_a_second_connection_takes_the_place_of_the_first(air: Any, microp
     await second.connect(asked["id"])
     stage = air.studio.stage(asked["id"])
     assert stage is not None
-    feed = stage.feed
-    assert feed is not None
+    assert stage.act is not None
+    feed = stage.act.feed
     await air.until(lambda: feed.frames > 6 * RATE_HZ)
     assert (await air.talk(asked["id"]))["state"] == "on_air"
     assert len(air.studio.lines) == 1

@@ -1,0 +1,114 @@
+"""Talks that no person begins: a recording that was listened to, and another station's stream."""
+
+import functools
+import http.server
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broadcast.clock import SystemClock
+from broadcast.live.desk import LiveDesk
+from broadcast.live.recording import Recorder
+from broadcast.media import MediaStore
+from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
+from scheduler.live import repository
+from scheduler.store.types import new_id
+from web.live.lab import alignment, decoded, voice
+from web.live.placing import RATE_HZ
+
+SECONDS = 3
+moment = datetime.fromisoformat
+
+
+@pytest.fixture
+async def recording_id(air: Any, tmp_path: Path) -> str:
+    """Of a produced recording of SECONDS."""
+    feed = LiveDesk("http://centre").open("source", levelled=False)
+    recorder = Recorder(feed, tmp_path / "source.ogg")
+    feed.write(voice(SECONDS), 0)
+    feed.end()
+    await recorder.finish()
+    media, now = MediaStore(tmp_path / "media"), air.centre.clock.now()
+    sha256 = media.put(tmp_path / "source.ogg")
+    with air.centre.store.writing() as db:
+        author = (await air.operator.get("/api/v1/me")).json()["id"]
+        announcement = Announcement(
+            id=new_id(now), zone_id=air.places.leng, title="Lời của Chủ tịch", author_id=author, created_at=now
+        )
+        db.add(announcement)
+        db.flush()
+        made = Recording(
+            id=new_id(now), announcement_id=announcement.id, language="vi", source=Source.MICROPHONE, sha256=sha256,
+            state=RecordingState.READY, size_bytes=1, duration_us=SECONDS * 1_000_000, created_at=now,
+        )  # fmt: skip
+        db.add(made)
+        return made.id
+
+
+async def test_a_recording_that_was_listened_to_is_played_at_once_and_ends(air: Any, recording_id: str) -> None:
+    asked = await air.ask(kind="recorded", recording_id=recording_id, delay_ms=600)
+    await air.until(lambda: air.sent)
+    feed = air.studio.desk.get(asked["id"])
+    assert feed.frames == SECONDS * RATE_HZ
+    with air.centre.store.reading() as db:
+        (session,) = repository.in_force(db, air.places.leng, air.centre.clock.now())
+    assert (session.frames, session.feed.key) == (feed.frames, feed.public_key)
+    ended = await air.until_ended(asked["id"])
+    assert ended["end_reason"] == "finished"
+    on_air = moment(ended["ended_at"]) - moment(ended["began_at"])
+    assert on_air >= timedelta(seconds=SECONDS)
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[str]:
+    """The address of a stream: an MP3 of our own voice, from a host on this machine."""
+    folder = tmp_path / "station"
+    folder.mkdir()
+    raw = folder / "voice.f32"
+    raw.write_bytes(voice(20).tobytes())
+    made = ("ffmpeg", "-v", "error", "-f", "f32le", "-ar", "48000", "-ac", "1", "-i", raw, folder / "voice.mp3")
+    subprocess.run(made, check=True)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/voice.mp3"
+        server.shutdown()
+    shutil.rmtree(folder)
+
+
+async def test_a_relay_begins_at_its_time_and_is_kept(air: Any, station: str) -> None:
+    air.centre.settings = air.centre.settings.model_copy(update={"live_relay_hosts": "127.0.0.1"})
+    starts_at = SystemClock().now() + timedelta(seconds=1)
+    asked = await air.ask(kind="relay", source_url=station, starts_at=starts_at.isoformat(), limit_min=1)
+    assert not asked["may_begin"]
+    await air.until(lambda: air.sent)
+    chunks = air.record(asked["id"])
+    feed = air.studio.desk.get(asked["id"])
+    await air.until(lambda: feed.frames > 5 * RATE_HZ)
+    answer = await air.operator.post(f"/api/v1/live/{asked['id']}/end")
+    assert answer.status_code == 200, answer.text
+    ended = await air.until_ended(asked["id"])
+    assert ended["end_reason"] == "speaker"
+    assert moment(ended["began_at"]) >= starts_at
+    assert alignment(decoded(chunks)[3 * RATE_HZ : 5 * RATE_HZ], voice(20))[0] > 0.8
+    await air.until_talk(asked["id"], lambda talk: talk["announcement_id"] is not None)
+
+
+async def test_a_relay_without_sound_is_told(air: Any, station: str) -> None:
+    air.centre.settings = air.centre.settings.model_copy(update={"live_relay_hosts": "127.0.0.1"})
+    asked = await air.ask(kind="relay", source_url=station.replace("voice", "nothing"), limit_min=1)
+    await air.until_talk(asked["id"], lambda talk: talk["silent"])
+    await air.operator.post(f"/api/v1/live/{asked['id']}/end")
+    await air.until_ended(asked["id"])
+
+
+async def test_a_host_that_is_not_allowed_is_refused(air: Any, station: str) -> None:
+    body = {"zone_id": air.places.leng, "zone_ids": [air.places.leng], "title": "VOV", "kind": "relay"}
+    answer = await air.operator.post("/api/v1/live", json=body | {"source_url": station})
+    assert (answer.status_code, answer.json()["code"]) == (422, "host_not_allowed")
