@@ -1,18 +1,25 @@
 """The pages on an application of their own, and every English sentence that they may show."""
 
 import ast
+import gzip
+import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 import web
 from broadcast.clock import SystemClock
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
+from scheduler.announcements.models import RecordingState
+from scheduler.bank import entries
+from scheduler.bank.models import BankMedia
 from scheduler.changes import Changes
 from scheduler.store.engine import Store
 from web.app import create_app
@@ -65,6 +72,41 @@ def browser(centre: Centre, sign_in: Callable[[str], TestClient], tmp_path: Path
         return client
 
     return open_as
+
+
+@pytest.fixture
+def full_bank(store: Store, now: datetime) -> None:
+    """The message bank as if all of it were produced."""
+    with store.writing() as db:
+        entries.seed(db, now)
+        for number, media in enumerate(db.exec(select(BankMedia)).all()):
+            media.state, media.sha256 = RecordingState.READY, f"{number:064x}"
+            media.size_bytes, media.duration_us = 48_000, 14_000_000
+
+
+@pytest.fixture(scope="session")
+def weight() -> Callable[[TestClient, str], int]:
+    """How many bytes a page is with all it loads, compressed."""
+
+    def of(client: TestClient, path: str) -> int:
+        page = client.get(path, headers={"accept-encoding": "gzip"})
+        assert page.headers["content-encoding"] == "gzip"
+        waiting = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
+        total, seen = len(gzip.compress(page.content, 6)), set[str]()
+        while waiting:
+            address = waiting.pop()
+            if address in seen:
+                continue
+            seen.add(address)
+            asset = client.get(address, headers={"accept-encoding": "gzip"})
+            assert asset.status_code == 200
+            total += min(len(asset.content), len(gzip.compress(asset.content, 6)))
+            folder = address.rsplit("/", 1)[0]
+            waiting += [f"{folder}/{name}" for name in re.findall(r'from "\./([^"]+)"', asset.text)]
+        assert len(seen) >= 4
+        return total
+
+    return of
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The pages as a browser without script meets them."""
 
-import gzip
 import re
 from collections.abc import Callable
 from typing import Any
@@ -241,20 +240,7 @@ def test_the_language_is_kept_with_the_person(official: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/broadcasts/new"])
-def test_the_first_page_with_all_it_loads_is_light(official: TestClient, path: str) -> None:
-    page = official.get(path, headers={"accept-encoding": "gzip"})
-    assert page.headers["content-encoding"] == "gzip"
-    waiting = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
-    total, seen = len(gzip.compress(page.content, 6)), set[str]()
-    while waiting:
-        address = waiting.pop()
-        if address in seen:
-            continue
-        seen.add(address)
-        asset = official.get(address, headers={"accept-encoding": "gzip"})
-        assert asset.status_code == 200
-        total += min(len(asset.content), len(gzip.compress(asset.content, 6)))
-        folder = address.rsplit("/", 1)[0]
-        waiting += [f"{folder}/{name}" for name in re.findall(r'from "\./([^"]+)"', asset.text)]
-    assert len(seen) >= 4
-    assert total <= FIRST_PAGE_BYTES
+def test_the_first_page_with_all_it_loads_is_light(
+    official: TestClient, path: str, weight: Callable[[TestClient, str], int]
+) -> None:
+    assert weight(official, path) <= FIRST_PAGE_BYTES
