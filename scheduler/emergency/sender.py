@@ -6,6 +6,7 @@ Rules
 - A document is built, numbered, signed and stored in the transaction that changed what it says, or in one of its own;
   it is published once that is committed. What the broker did not confirm is left to the publisher, by the same rows.
 - Where its own connection is away it uses the centre's other one.
+- A zone whose document cannot be built is said, left to the publisher, and keeps no other waiting.
 """
 
 import asyncio
@@ -89,7 +90,7 @@ class Urgent:
         """The documents of these zones that the broker does not have, stored in this transaction."""
         names = {topics.now(zone_id): zone_id for zone_id in sorted(zone_ids)}
         alone(db, *names)
-        made = (self._made(db, topic, zone_id) for topic, zone_id in names.items())
+        made = (self._tried(db, topic, zone_id) for topic, zone_id in names.items())
         return [document for document in made if document is not None]
 
     async def publish(self, documents: Sequence[Document]) -> bool:
@@ -102,6 +103,18 @@ class Urgent:
         if done:
             await self._confirm(done)
         return len(done) == len(documents)
+
+    def _tried(self, db: Session, topic: str, zone_id: str) -> Document | None:
+        """The document, or None where there is none to send; what failed is marked for the publisher."""
+        try:
+            with db.begin_nested():
+                return self._made(db, topic, zone_id)
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("no document for %s", topic)
+        outbox.mark_dirty(db, [topic], self._clock.now())
+        return None
 
     def _made(self, db: Session, topic: str, zone_id: str) -> Document | None:
         now = self._clock.now()

@@ -81,13 +81,10 @@ def _routes(purpose: Purpose, path: str) -> APIRouter:
     async def confirm(order_id: str, body: ConfirmIn, response: Response, lane: TheLane, version: IfMatch) -> OrderOut:
         """Let it sound. If-Match says what you looked at; receivers have it before this answers."""
 
-        def first(db: Session, actor: Actor, now: datetime) -> None:
-            if body.code:
-                proof.count(db, actor, now)
-
         def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
             return told(service.confirm(db, actor, now, order_id, body, purpose=purpose, version=version))
 
+        first = proof.count if body.code else None
         made = await lane.act(work, first=first, subject=f"order:{order_id}")
         return _tagged(response, made)
 

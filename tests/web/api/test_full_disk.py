@@ -1,0 +1,42 @@
+"""The disk of the centre's database is full: nothing can be written but emergencies."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from receivers.lab.smalldisk import CannotMount, SmallDisk
+from scheduler.people import audit
+from scheduler.people.signin import machine
+from scheduler.store.engine import Store
+
+MB = 1024 * 1024
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    try:
+        with SmallDisk(tmp_path / "disk", 48 * MB) as disk:
+            yield disk
+    except CannotMount as why:
+        pytest.skip(f"needs the right to mount: {why}")
+
+
+@pytest.fixture
+def sqlite_store(disk: SmallDisk, empty_sqlite: Path) -> Iterator[Store]:
+    shutil.copyfile(empty_sqlite, disk.path / "loa.sqlite3")
+    store = Store(f"sqlite:///{disk.path / 'loa.sqlite3'}")
+    yield store
+    store.close()
+
+
+async def test_an_emergency_passes_a_full_disk(alarm: Any, browsers: Any, disk: SmallDisk) -> None:
+    alarm.store.keep_reserve()
+    disk.fill()
+    with pytest.raises(OperationalError), alarm.store.writing() as db:
+        audit.record(db, machine(db), alarm.app.state.centre.clock.now(), "page", "x", text="x" * 500_000)
+    await alarm.passes(browsers)
+    assert not (disk.path / "loa.sqlite3.reserve").exists()
