@@ -1,0 +1,104 @@
+"""A voice from a real browser's microphone to the chunks that receivers fetch."""
+
+import asyncio
+import socket
+import wave
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import Page, async_playwright
+
+from web.live.lab import alignment, decoded, voice
+from web.live.placing import RATE_HZ
+
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "một mật khẩu đủ dài"
+SIGN_IN = """
+  async (credentials) => {
+    const answer = await fetch("/api/v1/session", { method: "POST", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(credentials) });
+    return (await answer.json()).csrf_token;
+  }"""
+SPEAK = """
+  async ([csrf, talk]) => {
+    const { LiveMicrophone } = await import("/static/x/whip.js");
+    window.told = [];
+    window.loudest = -100;
+    window.microphone = new LiveMicrophone({ csrf, on: (word, why) => told.push(why || word),
+      level: (db) => { loudest = Math.max(loudest, db); } });
+    await microphone.open({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+    await microphone.start(talk);
+  }"""
+
+
+@pytest.fixture
+async def address(app: FastAPI, air: Any) -> AsyncIterator[str]:
+    """Where the pages of the centre are served."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Path:
+    """What the browser's microphone hears, over and over."""
+    path = tmp_path / "spoken.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        file.writeframes((voice(20) * 32767).astype(np.int16).tobytes())
+    return path
+
+
+@pytest.fixture
+async def page(address: str, spoken: Path) -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+                *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
+                f"--use-file-for-fake-audio-capture={spoken}",
+                "--allow-loopback-in-peer-connection",
+            ],
+        )
+        opened = await browser.new_page()
+        await opened.goto(f"{address}/static/x/icon.svg")
+        yield opened
+        await browser.close()
+
+
+async def test_what_is_said_into_a_browser_is_what_receivers_fetch(air: Any, page: Page) -> None:
+    csrf = await page.evaluate(SIGN_IN, {"login": "operator", "password": PASSWORD})
+    asked = await air.ask(delay_ms=600)
+    await page.evaluate(SPEAK, [csrf, asked["id"]])
+    await air.until(lambda: air.sent)
+    chunks = air.record(asked["id"])
+    act = air.studio.stage(asked["id"]).act
+    await air.until(lambda: act.feed.frames > act.opening_ms * RATE_HZ // 1000 + 4 * RATE_HZ)
+    assert await page.evaluate("told") == ["connecting", "connected"]
+    assert await page.evaluate("loudest") > -40
+    await page.close()  # without a word: pagehide tells the centre
+    ended = await air.until_ended(asked["id"])
+    assert ended["end_reason"] in ("speaker", "gone")
+    sound = decoded(chunks)
+    heard = sound[act.opening_ms * RATE_HZ // 1000 + RATE_HZ :][: 2 * RATE_HZ]
+    twice = np.concatenate((voice(20), voice(20)))
+    assert alignment(heard, twice)[0] > 0.8
+
+
+async def test_a_browser_whose_turn_it_is_not_is_told_why(air: Any, page: Page) -> None:
+    csrf = await page.evaluate(SIGN_IN, {"login": "operator", "password": PASSWORD})
+    await page.evaluate(SPEAK, [csrf, "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"])
+    told = await page.evaluate("told")
+    assert told[0] == "connecting"
+    assert len(told) == 2
+    assert "không" in told[1].lower() or "no such" in told[1]
+    assert air.studio.lines == {}
