@@ -1,7 +1,6 @@
 """A real Icecast in a folder of its own, for tests and benches (does I/O)."""
 
 import os
-import pwd
 import resource
 import shutil
 import socket
@@ -55,9 +54,6 @@ class Icecast:
         """Run until `stop`, at the same port each time. Raises TimeoutError."""
         config = self._folder / "icecast.xml"
         config.write_text(self._config())
-        if os.geteuid() == 0:  # it refuses to run as root
-            account = pwd.getpwnam(ACCOUNT)
-            os.chown(self._folder, account.pw_uid, account.pw_gid)
         self._process = subprocess.Popen(
             [shutil.which("icecast2", path=SEARCHED) or "icecast2", "-c", str(config)],
             stdout=subprocess.DEVNULL,
@@ -81,6 +77,7 @@ class Icecast:
             self._process = None
 
     def _config(self) -> str:
+        # It refuses to run as root.
         owner = f"<changeowner><user>{ACCOUNT}</user><group>icecast</group></changeowner>" if os.geteuid() == 0 else ""
         tls = certificate = ""
         if self._certificate is not None:
@@ -94,9 +91,9 @@ class Icecast:
   <hostname>{HOST}</hostname>
   <listen-socket><port>{self.port}</port><bind-address>{HOST}</bind-address>{tls}</listen-socket>
   <fileserve>0</fileserve>
-  <paths><basedir>/usr/share/icecast2</basedir><logdir>{self._folder}</logdir><webroot>/usr/share/icecast2/web</webroot>
+  <paths><basedir>/usr/share/icecast2</basedir><logdir>/tmp</logdir><webroot>/usr/share/icecast2/web</webroot>
     <adminroot>/usr/share/icecast2/admin</adminroot>{certificate}</paths>
-  <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>2</loglevel></logging>
+  <logging><accesslog>-</accesslog><errorlog>-</errorlog><loglevel>2</loglevel></logging>
   <security><chroot>0</chroot>{owner}</security>
 </icecast>
 """
