@@ -1,0 +1,191 @@
+"""Texts of orders, spoken by the real voice and made by the real producer."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from broadcast.bus import Bus
+from broadcast.clock import to_us
+from broadcast.live.desk import LiveDesk
+from broadcast.media import MediaStore
+from broadcast.produce.producer import Producer
+from broadcast.speech.say import all_voices
+from broadcast.speech.voice import Voice
+from broadcast.trustroot.authority import URGENT
+from broadcast.wire.now import Made
+from scheduler.announcements.models import RecordingState
+from scheduler.changes import Changes
+from scheduler.emergency import repository
+from scheduler.emergency.document import now_document
+from scheduler.emergency.models import OrderSound
+from scheduler.emergency.sender import Urgent
+from scheduler.emergency.speaker import TRIES, Speaker
+from scheduler.store.engine import Store
+
+LIMIT_S = 120
+TEXT = {"kind": "text", "text": "Nước sông lên nhanh."}
+URL = "http://127.0.0.1:8001"
+
+
+@pytest.fixture
+def store(sqlite_store: Store) -> Store:
+    """What is said to a database is tried on both elsewhere."""
+    return sqlite_store
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as made:
+        yield made
+
+
+@pytest.fixture
+def live() -> LiveDesk:
+    return LiveDesk(URL)
+
+
+@pytest.fixture
+def voices() -> tuple[Voice, ...]:
+    return all_voices()
+
+
+@pytest.fixture
+def speaker(
+    desk: Any, live: LiveDesk, threads: ThreadPoolExecutor, tmp_path: Path, voices: tuple[Voice, ...]
+) -> Speaker:
+    away = Bus("127.0.0.1", 1, ssl.create_default_context, desk.clock, name=URGENT)
+    urgent = Urgent(
+        desk.store, (away,), key=Ed25519PrivateKey.generate(), build=now_document, clock=desk.clock, threads=threads
+    )
+    producer = Producer(MediaStore(tmp_path / "media"), MediaStore(tmp_path / "originals"), voices)
+    return Speaker(desk.store, producer, urgent, desk=live, clock=desk.clock, changes=Changes())
+
+
+def sound(desk: Any, order_id: str, place: int = 0) -> OrderSound:
+    with desk.store.reading() as db:
+        found = repository.sounds(db, [order_id])[order_id][place]
+        db.expunge(found)
+        return found
+
+
+async def test_a_text_is_spoken_while_the_order_waits_for_the_second_person(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor, live: LiveDesk
+) -> None:
+    asked = desk.asked(desk.draft("siren-rise-fall.1", TEXT))
+    assert [part.state for part in asked.parts] == ["ready", "making"]
+    assert await speaker.once(threads)
+    assert not await speaker.once(threads)
+    shown = desk.shown(asked.id)
+    assert [part.state for part in shown.parts] == ["ready", "ready"]
+    assert shown.version == asked.version
+    desk.confirmed(asked)
+    siren, made = desk.says(desk.places.leng).orders[0].parts
+    assert siren == "siren-rise-fall.1"
+    assert isinstance(made, Made)
+    assert made.media[0].duration_us == shown.parts[1].duration_us
+    assert made.feed is not None
+    feed = live.get(made.feed.id)
+    assert feed is not None
+    assert (made.feed.key, made.feed.urls) == (feed.public_key, (f"{URL}/live/{asked.id}-1",))
+
+
+async def test_the_siren_goes_out_at_once_and_the_text_joins_the_same_order(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    order = desk.issued(desk.draft("siren-rise-fall.1", TEXT))
+    (before,) = desk.says(desk.places.leng).orders
+    assert before.parts == ("siren-rise-fall.1",)
+    desk.later(seconds=4)
+    assert await speaker.once(threads, issued_only=True)
+    (after,) = desk.says(desk.places.leng).orders
+    assert (after.id, after.start_us, len(after.parts)) == (order.id, before.start_us, 2)
+
+
+async def test_an_order_of_one_text_begins_when_it_is_there(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    desk.issued(desk.draft(TEXT))
+    assert desk.sounding(desk.places.leng) == []
+    desk.later(seconds=4)
+    assert await speaker.once(threads)
+    assert desk.says(desk.places.leng).orders[0].start_us == to_us(desk.clock.now()) + 700_000
+
+
+async def test_what_is_issued_goes_before_what_is_asked_for(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    asked, issued = desk.asked(desk.draft(TEXT)), desk.issued(desk.draft(TEXT))
+    assert await speaker.once(threads, issued_only=True)
+    assert not await speaker.once(threads, issued_only=True)
+    assert sound(desk, issued.id).state is RecordingState.READY
+    assert sound(desk, asked.id).state is RecordingState.QUEUED
+
+
+@pytest.mark.parametrize("voices", [()])
+async def test_a_text_that_no_voice_speaks_is_tried_again_and_then_said_to_be_lost(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    order = desk.issued(desk.draft("siren-rise-fall.1", TEXT))
+    for _time in range(TRIES):
+        assert await speaker.once(threads)
+    part = desk.shown(order.id).parts[1]
+    assert (part.state, part.error) == ("failed", "unknown_voice")
+    assert desk.says(desk.places.leng).orders[0].parts == ("siren-rise-fall.1",)
+    assert not await speaker.once(threads)
+
+
+async def test_nothing_is_spoken_for_what_was_withdrawn(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    order = desk.issued(desk.draft(TEXT))
+    desk.cancelled(order)
+    assert not await speaker.once(threads)
+
+
+@pytest.fixture
+async def busy() -> AsyncIterator[None]:
+    """Every thread that jobs share is taken."""
+    let_go = threading.Event()
+    loop = asyncio.get_running_loop()
+    jobs = [loop.run_in_executor(None, let_go.wait, LIMIT_S) for _one in range(64)]
+    yield
+    let_go.set()
+    await asyncio.gather(*jobs)
+
+
+async def test_a_text_waits_behind_no_other_job_and_feeds_end_with_their_order(
+    desk: Any, speaker: Speaker, live: LiveDesk, busy: None
+) -> None:
+    order = desk.issued(desk.draft(TEXT))
+    running = asyncio.create_task(speaker.run())
+    async with asyncio.timeout(LIMIT_S):
+        while sound(desk, order.id).feed is None:  # noqa: ASYNC110 - it tells the database alone
+            await asyncio.sleep(0.05)
+        assert live.get(f"{order.id}-0") is not None
+        desk.cancelled(order)
+        while live.get(f"{order.id}-0") is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_what_a_process_was_making_when_it_ended_is_made_by_the_next(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    order = desk.issued(desk.draft(TEXT))
+    with desk.store.writing() as db:
+        assert repository.claim_speech(db, issued_only=False) is not None
+    assert not await speaker.once(threads)
+    running = asyncio.create_task(speaker.run())
+    async with asyncio.timeout(LIMIT_S):
+        while sound(desk, order.id).state is not RecordingState.READY:  # noqa: ASYNC110 - it tells the database alone
+            await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.wait({running})
