@@ -313,7 +313,8 @@ class Node:
         order_id, shift_us = planned.airing.broadcast_id if planned else None, self.standing.shift_us
         if order_id is not None and status is not None and status.started_us is not None:
             self.progress.sounds(order_id, status.started_us, status.level_dbfs, shift_us)
-        self.progress.look(self.standing.read, now_us, shift_us, playing=order_id)
+        waits = self.standing.waits(self._hold)
+        self.progress.look(self.standing.read, now_us, shift_us, playing=order_id, waits=waits)
         if self.standing.fresh_refusals:
             self.last_refusal = now_us, self.standing.fresh_refusals[-1]
             self.standing.fresh_refusals.clear()

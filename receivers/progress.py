@@ -51,16 +51,14 @@ class Progress:
         """Whether it is told of."""
         return order_id in self._of
 
-    def look(
-        self, read: Read, now_us: int, shift_us: int, *, playing: str | None, waits: Mapping[str, str] | None = None
-    ) -> None:
+    def look(self, read: Read, now_us: int, shift_us: int, *, playing: str | None, waits: Mapping[str, str]) -> None:
         """Take in what is in force at `now_us`; `playing` is the order that sounds, `waits` says why others may not."""
         for order_id, received_us in read.received_us.items():
             known = self._of.get(order_id)
             if known is None or (self._past[order_id].gone_us is not None and known.received_us != received_us):
                 self._of[order_id] = OrderProgress(id=order_id, received_us=received_us)
                 self._past[order_id] = _Past()
-            reason = read.against.get(order_id) or (waits or {}).get(order_id)
+            reason = read.against.get(order_id) or waits.get(order_id)
             if reason is not None:
                 self._change(order_id, reason=reason)
         for order_id, past in list(self._past.items()):

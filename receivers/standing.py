@@ -8,9 +8,11 @@ from pathlib import Path
 
 from broadcast.wire.documents import Airing, Media, ReceiverSettings
 from receivers import ledger, orders
+from receivers.life import Hold
 from receivers.live.decide import Growing
 from receivers.needs import Stored
 from receivers.orders import Documents, Read
+from receivers.plan import is_held
 from receivers.reckoning import Reckoning
 from receivers.vault import Vault
 from scheduler.timeline import Segment
@@ -89,6 +91,13 @@ class Standing:
     def bank_missing(self, ready: Container[str]) -> tuple[str, ...]:
         """The banks' messages whose recording is not here."""
         return tuple(sorted(key for key, media in self.bank.items() if media.sha256 not in ready))
+
+    def waits(self, hold: Hold) -> dict[str, str]:
+        """Why orders do not sound that are no emergencies while the clock is doubted."""
+        if hold is not Hold.ALL_BUT_EMERGENCIES:
+            return {}
+        held = (key for key, airing in self.read.airings.items() if is_held(airing.cls, hold))
+        return dict.fromkeys((self.read.order_of[key] for key in held), ledger.CLOCK)
 
     def why_gone(self, airing: Airing) -> str:
         """Why no document tells of an airing that has begun to sound."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from broadcast.wire.documents import LocalMessage
 from receivers.needs import (
     BACKOFF_MAX_US,
+    BANK_DUE_US,
     FALLBACK_DUE_US,
     RECHECK_US,
     Need,
@@ -104,6 +105,24 @@ def test_a_file_that_plays_soon_and_was_not_read_for_a_day_is_read_again() -> No
     assert next_recheck([soon, later], held, NOON) == soon
     assert next_recheck([later], held, NOON) is None
     assert next_recheck([soon], {"soon": Stored(1, 0, NOON - S)}, NOON) is None
+
+
+def test_what_a_bank_names_is_read_again_each_day_and_never_let_go(desk: Desk) -> None:
+    siren, news = desk.media("siren", 10), desk.media("news", 10)
+    wanted = needs([desk.airing("1", NOON + S, news)], desk.settings(), NOON, [siren])
+    held = {media.sha256: Stored(100, 0, NOON - RECHECK_US) for media in (siren, news)}
+    assert [need.sha256 for need in wanted] == [news.sha256, siren.sha256]
+    assert next_recheck(wanted[1:], held, NOON) == wanted[1]
+    coming = Need("coming", 100, NOON)
+    assert to_let_go(held, wanted, coming, 100) == (news.sha256,)
+    assert to_let_go(held, wanted, coming, 200) == ()
+    assert overtakes(wanted[1], Need("bulk", 1, NOON + 86_400 * S), NOON)
+
+
+def test_what_bank_and_programme_share_is_told_of_and_kept(desk: Desk) -> None:
+    siren = desk.media("siren", 10)
+    (need,) = needs([desk.airing("1", NOON + 9000 * S, siren)], desk.settings(), NOON, [siren])
+    assert (need.kept, need.told, need.due_us) == (True, True, NOON + BANK_DUE_US)
 
 
 def test_only_what_is_due_within_minutes_makes_a_fetch_step_aside() -> None:

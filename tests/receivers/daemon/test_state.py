@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from broadcast.wire.documents import ReceiverState
+from broadcast.wire.fault_codes import FaultCode
 from receivers import state
 from receivers.needs import Need, Stored
 from receivers.sound.cue import FLOOR_DBFS, PlayerStatus
@@ -112,3 +113,11 @@ async def test_a_failing_task_ends_the_others_and_is_told() -> None:
     with pytest.raises(ZeroDivisionError):
         await run_until(asyncio.Event(), tasks)
     assert tasks[0].cancelled()
+
+
+def test_what_of_the_bank_is_missing_is_a_fault_and_its_recordings_are_not_listed() -> None:
+    held = state.conditions(replace(WELL, bank_missing=("flood.1", "siren.1")), NOON)
+    assert held == {FaultCode.BANK_MISSING: "flood.1, siren.1"}
+    bank = Need("c" * 64, 100, 5, kept=True, told=False)
+    made = state.state(replace(FACTS, needs=(*FACTS.needs, bank)), (), NOON, online=True)
+    assert [media.sha256[0] for media in made.media] == ["a", "b"]

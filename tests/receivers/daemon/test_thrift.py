@@ -14,6 +14,7 @@ from broadcast.wire.documents import (
     DataUse,
     Fault,
     MediaProgress,
+    OrderProgress,
     PowerState,
     ReceiverState,
     SignalState,
@@ -150,3 +151,12 @@ def test_however_often_things_change_there_is_a_bound_and_the_last_word_is_told(
     told = _tellings([*states, *((now_s + later, end) for later in range(1, 2 * thrift.MINUTE_S))])
     assert len(told) <= thrift.BURST + (now_s - start_s) / thrift.MINUTE_S + 3
     assert told[-1][1].player == end.player
+
+
+def test_what_becomes_of_an_order_is_told_at_once_however_much_was_told_before() -> None:
+    sounding = replace(CALM, orders=(OrderProgress(id="o1", received_us=1, sounding_us=2),))
+    louder = replace(CALM, orders=(OrderProgress(id="o1", received_us=1, sounding_us=2, level_dbfs=-12.0),))
+    spent = thrift.Pace(left=0.0)
+    assert thrift.is_due(sounding, CALM, 0.0, spent)
+    assert thrift.is_due(CALM, sounding, 0.0, spent)
+    assert not thrift.is_due(louder, sounding, 0.0, thrift.Pace())

@@ -24,6 +24,7 @@ ORDER_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 KEYS = {jws.key_id(ORDER_KEY.public_key()): ORDER_KEY.public_key()}
 SETTINGS = topics.settings("rx1")
 PROGRAMME = topics.programme("tra-van")
+NOW = topics.now("tra-van")
 
 
 def _vault(folder: Path) -> Vault:
@@ -167,3 +168,34 @@ def test_what_cannot_be_written_is_held_and_written_later(tmp_path: Path, desk: 
     vault.flush()
     assert vault.disk_error is None
     assert _vault(folder).settings == vault.settings
+
+
+def test_now_documents_and_banks_are_kept_with_when_each_order_first_came(
+    vault: Vault, tmp_path: Path, desk: Desk
+) -> None:
+    siren = desk.media("siren", 10)
+    assert vault.accept(topics.bank("province"), desk.seal(desk.bank({"siren.1": siren})), NOON)
+    assert vault.accept(NOW, desk.seal(desk.now(desk.order("o1"))), NOON + 5)
+    assert vault.accept(NOW, desk.seal(desk.now(desk.order("o1"), desk.order("o2"))), NOON + 9)
+    for held in (vault, _vault(tmp_path)):
+        assert [now.target for now in held.nows()] == ["tra-van"]
+        assert [bank.messages[0].id for bank in held.banks()] == ["siren.1"]
+        assert held.received_us() == {"o1": NOON + 5, "o2": NOON + 9}
+    assert vault.accept(NOW, desk.seal(desk.now(desk.order("o2"))), NOON + 10)
+    assert _vault(tmp_path).received_us() == {"o2": NOON + 9}
+
+
+def test_an_order_whose_file_was_lost_is_no_news_when_it_comes_back(vault: Vault, tmp_path: Path, desk: Desk) -> None:
+    raw = desk.seal(desk.now(desk.order("o1")))
+    assert vault.accept(NOW, raw, NOON)
+    (tmp_path / "zones.tra-van.now.jws").unlink()
+    again = _vault(tmp_path)
+    assert again.nows() == ()
+    assert again.accept(NOW, raw, NOON + 3600 * 1_000_000)
+    assert again.received_us() == {"o1": NOON}
+
+
+def test_the_centres_time_says_what_has_expired(vault: Vault, desk: Desk) -> None:
+    now = desk.now(expires_us=NOON + 60)
+    _refused(vault, NOW, desk.seal(now), Reason.EXPIRED, NOON + 60)
+    assert vault.accept(NOW, desk.seal(now), NOON * 2, NOON)

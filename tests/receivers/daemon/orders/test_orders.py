@@ -132,6 +132,7 @@ def test_a_drill_is_no_emergency_and_what_came_later_does_not_part_it(rig: Rig, 
     rig.give(desk.now(again))
     rig.run(20)
     assert len(rig.heard) == 4
+    assert _told(rig)["d2"].reason == "clock_untrusted"
 
 
 @pytest.mark.usefixtures("siren")
