@@ -25,6 +25,7 @@ TAGS = [
         "description": "Asked for by one, let sound by another, taken back at once.",
     },
     {"name": "drills", "description": "The same with messages of their own, which nothing can turn into an emergency."},
+    {"name": "live", "description": "Who speaks live, the microphone's way in (WHIP), and listening in (WHEP)."},
     {"name": "timeline", "description": "What sounds where and when, and what became of it."},
     {"name": "bank", "description": "Sirens and messages that every receiver holds ahead of time, and their drills."},
     {"name": "rehearsals", "description": "The weekly test of the receivers, silent or heard, and its reports."},
