@@ -8,8 +8,10 @@ from sqlmodel import col, select
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import BroadcastClass
-from broadcast.wire.now import LiveSession
+from broadcast.wire.now import LiveSession, Purpose
 from scheduler.announcements.models import Announcement, Recording
+from scheduler.emergency import service as emergencies
+from scheduler.emergency.schemas import ConfirmIn, OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.fleet.models import StoredReport
 from scheduler.live import asking, keeping, passing, repository, service
@@ -159,6 +161,33 @@ def test_an_emergency_in_ones_own_voice_takes_an_order(air: Microphones) -> None
         air.ask(cls="emergency", order_id="01KB3CWZ5M4Q7R8S9TAVBXCYDZ")
     with pytest.raises(Invalid, match="Only an emergency"):
         air.ask(order_id="01KB3CWZ5M4Q7R8S9TAVBXCYDZ")
+
+
+def test_with_an_order_it_takes_over_and_ends_with_it(air: Microphones, add_person: Any) -> None:
+    places, second = air.commune.places, add_person("second", air.commune.places.province, Role.OPERATOR)
+    draft = OrderIn.model_validate({"parts": [{"kind": "live"}], "zone_ids": [places.leng], "reason": "Lũ quét"})
+    with air.store.writing() as db:
+        order = emergencies.ask(db, air.commune.operator, air.now, Purpose.REAL, draft)
+    with pytest.raises(Conflict, match="No emergency order"):  # nobody has confirmed it
+        air.ask(cls="emergency", order_id=order.id)
+    with air.store.writing() as db:
+        typed = ConfirmIn(word="KHẨN CẤP")
+        emergencies.confirm(db, second, air.now, order.id, typed, purpose=Purpose.REAL, version=1)
+    with pytest.raises(Conflict, match="No emergency order"):
+        air.ask(cls="emergency", order_id=order.id, by=second)
+    with pytest.raises(Conflict, match="not for all"):
+        air.ask(cls="emergency", order_id=order.id, zone_ids=[places.leng_1, places.van])
+    usual = air.ask()
+    air.begin(usual.id)
+    talk = air.ask(cls="emergency", order_id=order.id, zone_ids=[places.leng_1], at=air.later(5))
+    air.begin(talk.id, at=air.later(6))
+    assert air.view(usual.id).end_reason is LiveEnd.TAKEN_OVER
+    assert [session.cls for session in air.in_force(places.leng_1)] == [BroadcastClass.EMERGENCY]
+    with air.store.writing() as db:
+        emergencies.cancel(db, air.commune.operator, air.later(8), order.id, purpose=Purpose.REAL)
+    assert air.tick(air.later(8)).zone_ids == {places.leng_1}
+    assert air.view(talk.id).end_reason is LiveEnd.STOPPED
+    assert air.in_force(places.leng_1) == ()
 
 
 def test_stop_all_silences_at_once_what_is_heard_there(air: Microphones) -> None:
