@@ -31,7 +31,7 @@ def centre_app(name: str, help_text: str) -> None:
     @app.command(name, help=help_text, context_settings=context)
     def run(ctx: typer.Context) -> None:
         try:
-            module = importlib.import_module(f"web.cli.{name}")
+            module = importlib.import_module(f"web.cli.{name.replace('-', '_')}")
         except ModuleNotFoundError as missing:
             if missing.name and missing.name.split(".")[0] in {"web", "broadcast", "scheduler", "receivers"}:
                 raise
@@ -46,6 +46,9 @@ centre_app("serve", "Run the centre: pages, API, scheduler, broker.")
 centre_app("demo", "The main job on this machine: a centre and three receivers on virtual horns.")
 centre_app("user", "Add people, list them, give a new one-time password.")
 centre_app("zone", "Show the zone tree, add zones, fill it with the district of Nam Trà My, add holidays.")
+centre_app("emergency", "Ask for an emergency, confirm one, take it back, see who heard it.")
+centre_app("drill", "The same for drills, with messages of their own.")
+centre_app("stop-all", "Silence everything, everywhere or in some zones.")
 centre_app("backup", "Copy the database and the keys while the centre runs.")
 
 
