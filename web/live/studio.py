@@ -178,8 +178,8 @@ class Studio:
             if stage is not None and stage.act is not None and talk_id not in kept:
                 stage.act.end(LiveEnd.STOPPED)
         if await self._read(passing.due):
-            await self.tell(await self._write(passing.tick))
-            for sha256 in await self._write(keeping.forget):
+            await self.tell(await self._save(passing.tick))
+            for sha256 in await self._save(keeping.forget):
                 await asyncio.to_thread(self._media.delete, sha256)
 
     async def _watch(self) -> None:
@@ -303,12 +303,20 @@ class Studio:
 
     async def _keep(self, talk_id: str, made: keeping.OffAir | None) -> None:
         if made is not None:
-            await self._write(keeping.keep, talk_id, made, self._recorders.keep_days)
+            await self._save(keeping.keep, talk_id, made, self._recorders.keep_days)
             self._changes.tell([f"live:{talk_id}"])
 
     async def _write(
         self, work: Callable[Concatenate[Session, datetime, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        """What is on the air goes before all other changes."""
+
+        def once() -> T:
+            return self._store.urgently(lambda db: work(db, self._clock.now(), *args, **kwargs))
+
+        return await outlast(self._clock, WHO, once)
+
+    async def _save(self, work: Callable[Concatenate[Session, datetime, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         def once() -> T:
             with self._store.writing() as db:
                 return work(db, self._clock.now(), *args, **kwargs)
