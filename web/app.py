@@ -32,7 +32,7 @@ from web.urgent import Door
 API = "/api/v1"
 
 # What is sent here may be as long as the settings allow an upload to be.
-UPLOAD_PATHS = (f"{API}/uploads", "/broadcasts/new", "/announcements/")
+UPLOAD_PATHS = (f"{API}/uploads", "/broadcasts/new", "/announcements/", "/live/recordings")
 
 # Each has its own prefix, /api/v1/… or a page's path, and its tag.
 ROUTERS: tuple[APIRouter, ...] = (

@@ -67,6 +67,7 @@ SAID: Mapping[str, str] = {
     "withdrawn": N_("Withdrawn. Nothing sounded."),
     "corrected": N_("Stopped. The correction sounds now; below you see who hears it."),
     "rehearsing": N_("The test has begun. What comes of it shows here within minutes."),
+    "live-ended": N_("Ended. The loudspeakers fall silent once the last words are out."),
     "all-stopped": N_("Everything is stopped. The loudspeakers fall silent within seconds."),
 }
 
@@ -183,6 +184,8 @@ class Page:
             MenuItem("/announcements", N_("Announcements"), "doc"),
             MenuItem("/receivers", N_("Loudspeakers"), "horn"),
         ]
+        if self.can(Action.LIVE_LISTEN):
+            items.append(MenuItem("/live", N_("Live"), "mic"))
         if any(self.can(action) for action in AT_THE_DESK):
             items.append(MenuItem("/emergency", N_("Emergency"), "siren"))
         return [_placed(item, self.request.url.path, [other.href for other in items]) for item in items]

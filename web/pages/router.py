@@ -12,6 +12,8 @@ from web.pages import (
     emergency_bank,
     emergency_desk,
     events,
+    live,
+    live_desk,
     people,
     receiver_edit,
     receivers,
@@ -24,7 +26,7 @@ from web.pages.emergency_words import DESKS
 router = APIRouter(include_in_schema=False)
 for part in (
     *(door, account, events, today, compose, broadcasts, announcements),
-    *(people, receivers, receiver_edit, zones, rehearsals),
+    *(people, receivers, receiver_edit, zones, rehearsals, live_desk, live),
 ):
     router.include_router(part.router)
 for first in (emergency.only_real, emergency_bank.router):  # before what stands under the same path with an id

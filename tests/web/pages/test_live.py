@@ -1,0 +1,182 @@
+"""The live pages as a browser without script meets them."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.live import service
+from scheduler.live.models import LiveEnd
+from scheduler.live.repository import AIRING_PREFIX
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+from web.centre import Centre
+
+Browser = Callable[[str], TestClient]
+PAGE_BYTES = 60_000
+STREAM = "https://vov.example/vov1.mp3"
+
+
+@pytest.fixture
+def operator(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+    add_person("hoa", places.province, Role.OPERATOR)
+    return browser("hoa")
+
+
+@pytest.fixture
+def other(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+    add_person("nam", places.province, Role.OPERATOR)
+    return browser("nam")
+
+
+@pytest.fixture
+def helper(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+    add_person("bo", places.leng_1, Role.VIEWER)
+    return browser("bo")
+
+
+def ask(client: TestClient, place: str, **fields: object) -> Response:
+    csrf = client.headers["x-csrf-token"]
+    answer: Response = client.post("/live", data={"csrf_token": csrf, "zone": [place], "mode": "microphone", **fields})
+    return answer
+
+
+def asked_for(answer: Response) -> str:
+    """The id of the talk whose page this is."""
+    found = re.search(r"/live/([0-9A-Z]{26})$", str(answer.url))
+    assert found, answer.text
+    return found[1]
+
+
+def test_the_desk_is_one_small_page_and_binds_no_script_to_itself(operator: TestClient) -> None:
+    answer = operator.get("/live")
+    assert answer.status_code == 200
+    assert len(answer.content) < PAGE_BYTES
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", answer.text)
+    assert "Gợi ý: 2 giây." in answer.text
+    assert "Tiếp sóng" not in answer.text  # no host is allowed, so there is no form that could never be sent
+
+
+def test_who_may_not_speak_sees_who_does_and_no_form(operator: TestClient, helper: TestClient, places: Any) -> None:
+    assert "Hiện không ai phát trực tiếp" in helper.get("/live").text
+    ask(operator, places.leng, title="Họp thôn")
+    page = helper.get("/live").text
+    assert "Họp thôn" in page
+    assert 'id="speak"' not in page
+    assert "/end" not in page
+    assert ask(helper, places.leng_1).status_code == 403
+
+
+def test_nothing_chosen_is_said_beside_the_field_and_nothing_is_lost(operator: TestClient, places: Any) -> None:
+    answer = ask(operator, places.leng, zone=[], title="Lũ về", minutes="30", cls="priority", delay="3000")
+    assert answer.status_code == 422
+    assert 'href="#zones"' in answer.text
+    assert 'value="Lũ về"' in answer.text
+    for chosen in ('value="30" selected', 'value="priority" selected', 'value="3000" selected'):
+        assert chosen in answer.text
+
+
+def test_what_was_asked_for_has_its_booth_and_the_next_one_waits_as_number_two(
+    operator: TestClient, other: TestClient, places: Any
+) -> None:
+    first = ask(operator, places.leng, title="Họp thôn")
+    assert 'data-state="turn"' in first.text
+    assert 'id="booth"' in first.text
+    ask(other, places.leng_1, title="Mất điện")
+    third = ask(other, places.leng_1, title="Có điện")
+    assert 'data-state="waiting"' in third.text
+    assert "Thứ 3 trong hàng đợi" in third.text
+    assert "Họp thôn" in third.text
+    assert 'id="booth"' not in operator.get(f"/live/{asked_for(third)}").text  # somebody else's
+
+
+def test_one_s_own_is_withdrawn_and_another_s_stopped_on_the_page(
+    operator: TestClient, other: TestClient, helper: TestClient, places: Any
+) -> None:
+    talk_id = asked_for(ask(operator, places.leng))
+    assert "Rút lại" in operator.get("/live").text
+    page = other.get("/live").text
+    assert "DỪNG" in page
+    assert f'action="/live/{talk_id}/end"' in page
+    assert f'action="/live/{talk_id}/end"' not in helper.get("/live").text
+
+
+def test_a_turn_that_was_missed_is_asked_for_again_with_the_same_places(
+    operator: TestClient, places: Any, centre: Centre, store: Store
+) -> None:
+    talk_id = asked_for(ask(operator, places.leng_2, minutes="30"))
+    with store.writing() as db:
+        service.end(db, centre.clock.now(), talk_id, LiveEnd.TURN_MISSED)
+    again = re.search(r'href="(/live\?zone=[^"]*)"', operator.get(f"/live/{talk_id}").text)
+    assert again
+    page = operator.get(again[1].replace("&amp;", "&")).text
+    assert f'value="{places.leng_2}" checked' in page
+    assert 'value="30" selected' in page
+
+
+def test_afterwards_the_page_tells_what_receivers_heard_and_what_delay_suits(
+    operator: TestClient, places: Any, store: Store, now: datetime
+) -> None:
+    talk_id = asked_for(ask(operator, places.leng))
+    with store.writing() as db:
+        service.begin(db, now, talk_id, service.Air(1, "k", ("http://centre/live/x",)))
+        service.end(db, now, talk_id, LiveEnd.SPEAKER, frames=48_000)
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Nhà văn hóa", enrolled_at=now, online=True, seen_at=now))
+        db.add(_report(talk_id, now))
+    page = operator.get(f"/live/{talk_id}").text
+    assert "Nhà văn hóa" in page
+    assert "10,0% âm thanh đến muộn" in page
+    assert "Gợi ý cho lần sau ở đó: 3 giây" in page
+    assert "Gợi ý: 3 giây." in operator.get(f"/live/advice?zone={places.leng_1}").text
+    assert "Gợi ý: 2 giây." in operator.get(f"/live/advice?zone={places.van}").text
+
+
+def test_a_relay_names_the_hosts_and_says_which_address_is_none_of_them(
+    operator: TestClient, places: Any, centre: Centre
+) -> None:
+    centre.settings.live_relay_hosts = "vov.example"
+    assert "Được phép: vov.example." in operator.get("/live").text
+    refused = ask(operator, places.leng, mode="relay", source_url="https://elsewhere.example/x")
+    assert refused.status_code == 422
+    assert "elsewhere.example" in refused.text
+    assert 'href="#source_url"' in refused.text
+    later = centre.clock.now() + timedelta(days=1)
+    taken = ask(
+        operator, places.leng, mode="relay", source_url=STREAM, when="at", date=f"{later:%Y-%m-%d}", time="17:00"
+    )
+    assert 'data-state="planned"' in taken.text
+    assert "17:00" in taken.text
+
+
+def test_a_recording_is_listened_to_before_it_can_be_played(operator: TestClient, places: Any) -> None:
+    csrf = operator.headers["x-csrf-token"]
+    fields = {"csrf_token": csrf, "zone": places.leng, "minutes": "15", "title": "Nhắc họp"}
+    nothing = operator.post("/live/recordings", data=fields)
+    assert nothing.status_code == 422
+    assert 'href="#recording"' in nothing.text
+    page = operator.post("/live/recordings", data=fields, files={"file": ("a.webm", b"sound", "audio/webm")})
+    assert "/live/play/" in str(page.url)
+    assert "Nhắc họp" in page.text
+    hidden = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text.split('id="recording_id"')[1]))
+    early = operator.post("/live", data=hidden)
+    assert early.status_code == 422
+    assert "Nhắc họp" in early.text
+
+
+def test_an_emergency_needs_its_order(operator: TestClient, places: Any) -> None:
+    assert operator.get("/live?order=01KB3CWZ5M4Q7R8S9TAVBXCYDZ").status_code == 409
+    talk = ask(operator, places.leng, cls="emergency")
+    assert "tag emergency" not in talk.text
+
+
+def _report(talk_id: str, now: datetime) -> StoredReport:
+    return StoredReport(
+        receiver_id="R1", number=1, airing_id=AIRING_PREFIX + talk_id, broadcast_id=talk_id, outcome="heard",
+        planned_start_at=now, planned_duration_us=60_000_000, played_us=60_000_000, gap_us=0, underruns=0,
+        chunks=250, late_chunks=25, concealed_us=1_500_000, received_at=now,
+    )  # fmt: skip

@@ -1,0 +1,264 @@
+// The live desk and a talk's page: the microphone's booth, what is recorded to be played, listening in (WHEP).
+import { refreshSoon, say } from "./loa.js";
+import { Recorder } from "./recorder.js";
+import { LiveMicrophone, constraints } from "./whip.js";
+import { ZonePicker } from "./zones.js";
+
+const FLOOR_DB = -60;
+const LOW_DB = -45;
+const LOUD_DB = -8;
+const TICK_MS = 250;
+const ADVICE_MS = 400;
+const DEVICE_KEY = "loa-microphone";
+const csrf = document.querySelector("[name=csrf_token]")?.value ?? "";
+const lacking = () => (!isSecureContext ? "insecure" : !window.RTCPeerConnection || !navigator.mediaDevices ? "unsupported" : "");
+
+const desk = document.getElementById("speak");
+if (desk) openDesk();
+const booth = document.getElementById("booth");
+if (booth) openBooth();
+openListening();
+followSound();
+
+function openDesk() {
+  desk.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
+  let timer = 0;
+  new ZonePicker(desk.querySelector("[data-zones]"), () => { clearTimeout(timer); timer = setTimeout(advise, ADVICE_MS); });
+  const told = desk.querySelector("[data-lacking]");
+  told.hidden = !lacking();
+  if (lacking()) told.lastElementChild.textContent = told.dataset[lacking()];
+  const root = desk.querySelector("[data-recorder]");
+  if (!root) return;
+  const recorder = new Recorder(root);
+  desk.addEventListener("submit", () => {
+    const file = desk.elements.file;
+    if (!recorder.blob || file.files.length) return;
+    const carried = new DataTransfer();
+    carried.items.add(new File([recorder.blob], "recording", { type: recorder.blob.type }));
+    file.files = carried.files;
+  });
+}
+
+async function advise() {
+  const chosen = [...desk.querySelectorAll("[name=zone]:checked:not(:disabled), [name=group]:checked")];
+  const query = new URLSearchParams(chosen.map((box) => [box.name, box.value]));
+  const answer = await fetch(`${desk.dataset.advice}?${query}`, { credentials: "same-origin" }).catch(() => null);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("advice");
+  const old = document.getElementById("advice");
+  if (fresh && fresh.textContent !== old.textContent) old.textContent = fresh.textContent;
+}
+
+// A recording is played only once it has been produced.
+function followSound() {
+  const form = document.getElementById("recording_id");
+  if (!form) return;
+  const button = form.querySelector("button");
+  const look = () => { button.disabled = document.querySelector("[id^=recording-]")?.dataset.state !== "ready"; };
+  new MutationObserver(look).observe(document.getElementById("main"), { childList: true, subtree: true });
+  look();
+}
+
+// What the centre says of the talk is in #talk, made anew whenever it changes; what the microphone does is `phase`.
+function openBooth() {
+  const find = (name) => booth.querySelector(`[data-${name}]`);
+  const [now, trouble, retry, speak, stop, withdraw] = ["now", "trouble", "retry", "speak", "stop", "withdraw"].map(find);
+  const devices = document.getElementById("device");
+  let phase = "opening";
+  let fault = "";
+  let offset = 0;
+  let seen = null;
+  const microphone = new LiveMicrophone({ csrf, on: changed, level: showLevel });
+
+  const facts = () => document.getElementById("talk").dataset;
+  const seconds = (moment) => Math.ceil((Date.parse(moment) - Date.now() - offset) / 1000);
+
+  function changed(word, why) {
+    phase = { connecting: "connecting", connected: "connected", again: "again", ended: "ended", refused: "ready" }[word];
+    if (word === "refused") fail("", why);
+    if (word === "connected") navigator.wakeLock?.request("screen").catch(() => {});
+    refreshSoon(["live:"]);
+    show();
+  }
+
+  function fail(name, text = booth.dataset[name]) {
+    fault = text;
+    trouble.hidden = !text;
+    trouble.lastElementChild.textContent = text;
+    retry.hidden = !["denied", "none", "other"].includes(name);
+  }
+
+  function showLevel(db) {
+    const meter = booth.querySelector(".level");
+    meter.firstElementChild.style.transform = `scaleX(${1 - Math.min(0, db) / FLOOR_DB})`;
+    meter.classList.toggle("loud", db > LOUD_DB);
+    const word = find("level");
+    const text = word.dataset[db < LOW_DB ? "low" : db > LOUD_DB ? "loud" : "good"];
+    if (performance.now() - (word.since ?? 0) < 500 || word.textContent === text) return;
+    word.textContent = text;
+    word.since = performance.now();
+  }
+
+  function says() {
+    const { state, speakAt, endsAt, turnUntil, waiting, end } = facts();
+    if (state === "ended") return ["", end];
+    if (phase === "ended") return ["", booth.dataset[navigator.onLine ? "ending" : "gone"]];
+    if (phase === "again") return ["bad", booth.dataset.again];
+    if (phase === "connected" && speakAt) {
+      if (state === "silent") return ["bad", booth.dataset.silent];
+      if (seconds(speakAt) > 0) return ["", booth.dataset.chime.replace("{seconds}", seconds(speakAt))];
+      const left = Math.max(0, seconds(endsAt));
+      return ["air", booth.dataset.air.replace("{time}", `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`)];
+    }
+    if (phase === "connecting" || phase === "connected") return ["", booth.dataset.connecting];
+    if (fault) return ["", waiting];
+    if (phase === "opening") return ["", booth.dataset.opening];
+    if (state !== "turn") return ["", waiting];
+    const left = turnUntil ? Math.max(0, seconds(turnUntil)) : 60;
+    return ["", `${booth.dataset.ready} ${booth.dataset.turn.replace("{seconds}", left)}`];
+  }
+
+  function show() {
+    const talk = document.getElementById("talk");
+    if (talk !== seen) {
+      seen = talk;
+      offset = Date.parse(talk.dataset.now) - Date.now();
+    }
+    const { state } = facts();
+    const over = state === "ended";
+    const busy = ["connecting", "connected", "again"].includes(phase) && !over;
+    if (over && microphone.wanted) microphone.close();
+    if (over) microphone.stream?.getTracks().forEach((track) => track.stop());
+    const [tone, text] = says();
+    now.className = `saybox ${tone}`;
+    if (now.textContent !== text) {
+      now.setAttribute("aria-live", /\d$|\d:\d/.test(text) && now.dataset.tone === tone ? "off" : "polite");
+      now.textContent = text;
+      now.dataset.tone = tone;
+    }
+    const focused = document.activeElement === speak || document.activeElement === stop;
+    speak.hidden = busy || over || phase === "ended";
+    speak.disabled = phase !== "ready" || state !== "turn";
+    stop.hidden = !busy;
+    if (focused && busy) stop.focus();
+    devices.disabled = busy;
+    withdraw.hidden = busy || over || phase === "ended";
+    for (const part of booth.querySelectorAll(".meter, .field, details")) part.hidden = over || phase === "ended";
+    booth.hidden = over;
+  }
+
+  async function open() {
+    fail("");
+    retry.hidden = true;
+    if (lacking()) return fail(lacking());
+    let chosen = "";
+    try { chosen = devices.value || localStorage.getItem(DEVICE_KEY) || ""; } catch { /* private mode: the usual one */ }
+    try {
+      microphone.close();
+      phase = "opening";
+      await microphone.open(constraints(chosen)).catch((error) => {
+        if (error.name !== "OverconstrainedError") throw error;
+        return microphone.open(constraints());
+      });
+      phase = "ready";
+      await list();
+    } catch (error) {
+      fail({ NotAllowedError: "denied", NotFoundError: "none" }[error.name] ?? "other");
+    }
+    show();
+  }
+
+  async function list() {
+    const found = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "audioinput");
+    const used = microphone.stream.getAudioTracks()[0].getSettings().deviceId;
+    devices.replaceChildren(...found.map((device) => new Option(device.label || device.deviceId, device.deviceId, false, device.deviceId === used)));
+  }
+
+  devices.addEventListener("change", () => {
+    try { localStorage.setItem(DEVICE_KEY, devices.value); } catch { /* as above */ }
+    open();
+  });
+  retry.addEventListener("click", open);
+  speak.addEventListener("click", () => {
+    fail("");
+    microphone.start(booth.dataset.talk).catch(() => { phase = "ready"; microphone.wanted = false; fail("other", booth.dataset.gone); show(); });
+  });
+  stop.addEventListener("click", () => microphone.stop());
+  addEventListener("beforeunload", (event) => { if (microphone.wanted) event.preventDefault(); });
+  new MutationObserver(show).observe(document.getElementById("main"), { childList: true });
+  setInterval(show, TICK_MS);
+  show();
+  open();
+}
+
+// One zone at a time; the sound's place on the page stays while the list around it changes.
+function openListening() {
+  const bar = document.getElementById("listening");
+  if (!bar) return;
+  const [text, audio] = [bar.querySelector("p"), bar.querySelector("audio")];
+  let peer = null;
+  let talk = "";
+  let address = "";
+
+  const tell = (name) => { bar.hidden = false; text.textContent = bar.dataset[name]; };
+  const mark = () => document.querySelectorAll("[data-listen]").forEach((button) => button.setAttribute("aria-pressed", String(!!peer && button.dataset.talk === talk)));
+  const send = (method, url, body) => fetch(url, { method, body, keepalive: method === "DELETE", credentials: "same-origin",
+    headers: { "X-CSRF-Token": csrf, ...(body && { "Content-Type": "application/sdp" }) } });
+
+  function close(name) {
+    if (address) send("DELETE", address).catch(() => {});
+    peer?.close();
+    peer = null;
+    address = "";
+    audio.srcObject = null;
+    bar.hidden = !name;
+    if (name) tell(name);
+    mark();
+  }
+
+  async function open(zone) {
+    if (!window.RTCPeerConnection) return tell("unsupported");
+    tell("connecting");
+    const mine = new RTCPeerConnection({ iceServers: [] });
+    peer = mine;
+    mark();
+    mine.addTransceiver("audio", { direction: "recvonly" });
+    mine.addEventListener("track", (event) => { audio.srcObject = new MediaStream([event.track]); audio.play().catch(() => {}); });
+    mine.addEventListener("connectionstatechange", () => {
+      if (mine !== peer) return;
+      if (mine.connectionState === "connected") tell("on");
+      if (mine.connectionState === "failed") close("lost");
+    });
+    await mine.setLocalDescription(await mine.createOffer());
+    await new Promise((done) => {
+      if (mine.iceGatheringState === "complete") return done();
+      mine.addEventListener("icegatheringstatechange", () => { if (mine.iceGatheringState === "complete") done(); });
+      setTimeout(done, 1000);
+    });
+    const answer = await send("POST", `/api/v1/zones/${zone}/whep`, mine.localDescription.sdp);
+    if (mine !== peer) return;
+    if (!answer.ok) {
+      const why = (await answer.json().catch(() => ({}))).detail;
+      close("lost");
+      if (why) text.textContent = why;
+      return;
+    }
+    address = answer.headers.get("Location");
+    await mine.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-listen], [data-unlisten]");
+    if (!button) return;
+    const again = button.dataset.listen && !(peer && button.dataset.talk === talk);
+    close();
+    if (!again) return;
+    talk = button.dataset.talk;
+    open(button.dataset.listen).catch(() => close("lost"));
+  });
+  new MutationObserver(() => {
+    if (peer && !document.querySelector(`[data-listen][data-talk="${CSS.escape(talk)}"]`)) { close("over"); say(bar.dataset.over); }
+    else mark();
+  }).observe(document.getElementById("main"), { childList: true });
+  addEventListener("pagehide", () => close());
+}
