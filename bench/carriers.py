@@ -239,7 +239,7 @@ ICECAST = """<icecast>
 <logging><errorlog>-</errorlog><accesslog>-</accesslog></logging>
 <security><chroot>0</chroot><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>
 </icecast>"""
-FFMPEG = ("ffmpeg", "-loglevel", "error")
+FFMPEG = ("setpriv", "--pdeathsig=KILL", "ffmpeg", "-loglevel", "error")
 PCM = ("-ar", str(RATE_HZ), "-ac", "1")
 ENCODED = f"-c:a libopus -b:a {BITRATE_BPS} -frame_duration 20 -page_duration 240000 -f ogg -content_type audio/ogg"
 RECONNECTING = "-reconnect 1 -reconnect_streamed 1 -reconnect_on_network_error 1 -reconnect_delay_max 2"
@@ -251,7 +251,8 @@ def radio_send(address: str, folder: Path, delay_us: int, _congestion: str) -> N
     folder.chmod(0o755)
     burst = BITRATE_BPS // 8 * delay_us // US_PER_S
     config.write_text(ICECAST.format(burst=burst, port=RADIO_PORT, folder=folder))
-    server = subprocess.Popen(["icecast2", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    icecast = ["setpriv", "--pdeathsig=KILL", "icecast2", "-c", str(config)]
+    server = subprocess.Popen(icecast, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not _is_open(RADIO_PORT):
         time.sleep(0.1)
     mount = f"icecast://source:bench@127.0.0.1:{RADIO_PORT}/speech"

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.sink import Sink, Sounded
-from broadcast.clock import Clock, SystemClock
+from broadcast.clock import US_PER_S, Clock, SystemClock
 from receivers import identity
 from receivers.config import Config
 from receivers.daemon import Daemon
@@ -33,6 +33,7 @@ from receivers.sound.cue import Played
 from receivers.tasks import end
 
 APART_S = 0.02  # one after the other they connect: a handshake is a few ms at both ends
+BUSY_US = 20_000
 END_S = 60.0
 OPEN_FILES = 65_536
 YOUNG = 100_000  # objects made before the collector looks: a thousand daemons of old ones are a long look
@@ -81,9 +82,16 @@ class Member:
 class Crowd:
     """Context manager: processes of receivers, their state in `folders`; `inside` is put before the command of each."""
 
-    def __init__(self, folders: Sequence[Path], processes: int, log: Path, inside: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        processes: int,
+        log: Path,
+        inside: Sequence[str] = (),
+        what: Sequence[str] = ("bench.crowd",),
+    ) -> None:
         self._shares = [folders[place::processes] for place in range(processes)]
-        self._inside = inside
+        self._command = [*inside, sys.executable, "-OO", "-m", *what]
         self._log = log
         self._running: list[subprocess.Popen[bytes]] = []
         self._stack = ExitStack()
@@ -96,7 +104,7 @@ class Crowd:
         with ExitStack() as stack:
             log = stack.enter_context(self._log.open("ab"))
             for share in self._shares:
-                command = [*self._inside, sys.executable, "-OO", "-m", "bench.crowd", *map(str, share)]
+                command = [*self._command, *map(str, share)]
                 process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
                 stack.callback(_end, process)
                 self._running.append(process)
@@ -132,12 +140,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-async def run(folders: Sequence[Path], clock: Clock) -> None:
-    """The receivers of `folders`, until standard input ends."""
-    loop = asyncio.get_running_loop()
-    ended: list[Piece] = []
-    members = [Member(folder, clock, ended) for folder in folders]
-    tasks: list[asyncio.Task[None]] = []
+def answering(loop: asyncio.AbstractEventLoop, pieces: Callable[[], Sequence[Piece]]) -> asyncio.Event:
+    """Answer each line of standard input with `pieces`; what is returned is set when there are no more lines."""
     over = asyncio.Event()
 
     def answer() -> None:
@@ -145,15 +149,42 @@ async def run(folders: Sequence[Path], clock: Clock) -> None:
             loop.remove_reader(sys.stdin.fileno())
             over.set()
             return
-        told = [*ended, *(piece for member in members for piece in member.sounding())]
-        ended.clear()
-        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.encode(pieces()) + b"\n")
         sys.stdout.buffer.flush()
 
     loop.add_reader(sys.stdin.fileno(), answer)
+    return over
+
+
+async def until_idle(clock: Clock) -> None:
+    """Return once this process has a moment to spare: connections that it is given faster than it can take time out."""
+    late_us = BUSY_US
+    while late_us >= BUSY_US:
+        due_us = clock.monotonic_us() + round(APART_S * US_PER_S)
+        await asyncio.sleep(APART_S)
+        late_us = clock.monotonic_us() - due_us
+
+
+def allow_many_files() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
+
+
+async def run(folders: Sequence[Path], clock: Clock) -> None:
+    """The receivers of `folders`, until standard input ends."""
+    ended: list[Piece] = []
+    members = [Member(folder, clock, ended) for folder in folders]
+
+    def pieces() -> list[Piece]:
+        told = [*ended, *(piece for member in members for piece in member.sounding())]
+        ended.clear()
+        return told
+
+    over = answering(asyncio.get_running_loop(), pieces)
+    tasks: list[asyncio.Task[None]] = []
     for member in members:
         tasks.append(asyncio.create_task(member.daemon.run()))
-        await asyncio.sleep(APART_S)
+        await until_idle(clock)
     gc.freeze()
     gc.set_threshold(YOUNG, 50, 1_000)
     await asyncio.wait([asyncio.create_task(over.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -164,8 +195,7 @@ async def run(folders: Sequence[Path], clock: Clock) -> None:
 
 
 def main() -> int:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(OPEN_FILES, hard), hard))
+    allow_many_files()
     asyncio.run(run([Path(folder) for folder in sys.argv[1:]], SystemClock()))
     return 0
 

@@ -68,7 +68,7 @@ class Used:
 
 
 class DistrictError(Exception):
-    """The centre did not come up, or not to what was waited for; the message says where its log is."""
+    """The centre did not come up, or not to what was waited for; the message has the end of its log."""
 
 
 class District:
@@ -155,7 +155,7 @@ class District:
         with ExitStack() as stack:
             log = stack.enter_context((self._folder / "centre.log").open("ab"))
             self._centre = subprocess.Popen(
-                [sys.executable, "-m", "web.cli", "serve"],
+                ["setpriv", "--pdeathsig=TERM", sys.executable, "-m", "web.cli", "serve"],  # it ends when we do
                 env={**os.environ, **self._settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -177,7 +177,8 @@ class District:
         while not is_so():
             ended = self._centre is not None and self._centre.poll() is not None
             if ended or self._clock.monotonic_us() > deadline_us:
-                raise DistrictError(f"{what}: not within {limit_s:.0f} s ({self._folder / 'centre.log'})")
+                last = (self._folder / "centre.log").read_text(errors="replace").splitlines()[-3:]
+                raise DistrictError(f"{what}: not within {limit_s:.0f} s: {' / '.join(last)}")
             time.sleep(POLL_S)
 
     def has_bank(self) -> bool:

@@ -1,10 +1,11 @@
 """How soon an emergency is heard: `python -m bench.emergency`. The part with the emulated links needs root.
 
 A whole centre (`loa serve`, its Mosquitto, TLS) and real receiver daemons in a few processes, whose horns note when
-the first sample would sound (`bench.crowd`). A click is the request by which the second person confirms an order, or by
-which one is taken back, or everything stopped; its time is taken before the request leaves. 5,000 are SOUNDING daemons
+the first sample would sound (`bench.crowd`). A click is the request by which the second person confirms an order, or
+by which one is taken back, or everything stopped; its time is taken before the request leaves. 5,000 are some daemons
 and for the rest connections that take in and answer what the broker sends (`bench.audience`). The receivers share this
-machine's processors with the centre: each row also says by when the plan with the order stood at the receivers.
+machine's processors with the centre, where each has its own in the field: a daemon's own work for an order, times
+their number, is in these figures. Each row also says by when the plan with the order stood at the receivers.
 
 The links of the last part, one for each of its receivers: 150 ms +/- 50 ms each way, 2 % loss, 64 kbit/s.
 """
@@ -31,13 +32,15 @@ from scheduler.rights import Role
 from web.demo.main_job import Person
 
 GOAL_P99_S = 1.0
-COUNT, QUICK_COUNT = 1_000, 100
+PEOPLE = ("nguoi-hoi", "nguoi-duyet")
+CASES, QUICK_CASES = ((1_000, 1_000), (5_000, 200)), ((100, 100), (200, 50))  # receivers, and daemons among them
 LINKS, QUICK_LINKS = 20, 4
 ROUNDS, QUICK_ROUNDS = 5, 2
 MOBILE = Way(delay_us=150_000, jitter_us=50_000, loss=0.02, rate_bps=64_000)
 PROCESSES = 2
 SIREN, MESSAGE = "siren-rise-fall", "flash-flood"
 TEXT = "Nước sông Tranh lên nhanh. Bà con thôn một, thôn hai di chuyển ngay lên nhà văn hoá. Không đi qua ngầm tràn."
+TEXT_ROW = "new text"
 WORD = "KHẨN CẤP"
 READY_S = 600.0
 HEARD_S = 20.0  # who has not heard by then has not heard
@@ -78,17 +81,28 @@ class Row:
 class Desk:
     """Two people at the centre, and the receivers they speak to."""
 
-    def __init__(self, district: District, passwords: Sequence[str], crowds: Sequence[Crowd], count: int) -> None:
+    def __init__(
+        self,
+        district: District,
+        passwords: Sequence[str],
+        crowds: Sequence[Crowd],
+        count: int,
+        *,
+        audience: Crowd | None = None,
+        others: int = 0,
+    ) -> None:
+        """`crowds` have `count` daemons; `audience` is the `others`, if there are any."""
         self._district = district
         self._author, self._other = (
             Person(district.url, login, password) for login, password in zip(PEOPLE, passwords, strict=True)
         )
         self._crowds = crowds
         self._count = count
+        self._audience, self._others = audience, others
         bank = {entry["name"]: entry["id"] for entry in self._author.get("/bank")["items"]}
         self.prepared = [{"kind": "bank", "id": bank[SIREN]}, {"kind": "bank", "id": bank[MESSAGE]}]
 
-    def sound(self, what: str, parts: Sequence[dict[str, Any]]) -> tuple[Row, str]:
+    def sound(self, what: str, parts: Sequence[dict[str, Any]]) -> tuple[list[Row], str]:
         """Ask for an order and confirm it; what came of it, and the order."""
         asked = self._author.post(
             "/emergencies", {"zone_ids": [self._district.zone_id], "parts": parts, "reason": what, "minutes": 5}
@@ -99,7 +113,12 @@ class Desk:
         begun = self._collect(lambda piece: piece.airing_id.startswith(asked["id"]))
         heard_s = [(piece.first_us - at_us) / US_PER_S for piece in begun.values()]
         told_s = [(piece.told_us - at_us) / US_PER_S for piece in begun.values()]
-        return Row(what, self._count, heard_s, told_s, self._count - len(begun)), asked["id"]
+        rows = [Row(what, self._count, heard_s, told_s, self._count - len(begun))]
+        if self._audience is not None:
+            came = [piece for piece in self._audience.pieces() if piece.airing_id == asked["id"]]
+            came_s = [(piece.told_us - at_us) / US_PER_S for piece in came]
+            rows.append(Row(f"{what}, delivered", self._others, came_s, came_s, self._others - len(came)))
+        return rows, asked["id"]
 
     def silence(self, what: str, order_id: str) -> Row:
         """Take the order back, or stop all; when it was silent."""
@@ -125,46 +144,57 @@ class Desk:
         return found
 
 
-PEOPLE = ("nguoi-hoi", "nguoi-duyet")
-
-
 def main() -> int:
     print(report.machine())
-    count = QUICK_COUNT if report.is_quick() else COUNT
-    rows, used = _near(count)
-    report.table(f"click to first sample in s, {count:,} receivers", [row.cells() for row in rows])
-    report.table("what the centre and its broker take", used)
+    cases = QUICK_CASES if report.is_quick() else CASES
+    near: dict[str, object] = {}
+    first: list[Row] = []
+    for count, daemons in cases:
+        rows, used = _near(count, daemons)
+        first = first or rows
+        report.table(f"click to first sample in s, {count:,} receivers, {daemons:,} of them daemons", _cells(rows))
+        report.table("what the centre and its broker take", used)
+        near[str(count)] = {"rows": _plain(rows), "used": used}
     far = _far(QUICK_LINKS if report.is_quick() else LINKS)
-    report.table("the same over mobile links", [row.cells() for row in far])
+    report.table("the same over mobile links", _cells(far))
     goals = {
-        f"p99 of {row.what} <= {GOAL_P99_S:.0f} s and none missing": row.is_good
-        for row in rows
-        if row.what != "new text"
+        f"{row.what}: p99 of {row.receivers:,} <= {GOAL_P99_S:.0f} s, none missing": row.is_good
+        for row in first
+        if row.what != TEXT_ROW
     }
     for goal, reached in goals.items():
         print(f"goal: {goal}: {'reached' if reached else 'MISSED'}")
-    report.write("emergency", {"goals": goals, "near": _plain(rows), "far": _plain(far), "used": used})
+    report.write("emergency", {"goals": goals, "near": near, "far": _plain(far)})
     return 0 if all(goals.values()) else 1
 
 
+def _cells(rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [row.cells() for row in rows]
+
+
 def _plain(rows: Sequence[Row]) -> list[dict[str, object]]:
-    return [{**row.cells(), "heard_s": sorted(row.heard_s)} for row in rows]
+    return [{**row.cells(), "each_s": sorted(round(s, 4) for s in row.heard_s)} for row in rows]
 
 
-def _near(count: int) -> tuple[list[Row], list[dict[str, object]]]:
-    """All receivers on this machine."""
-    with _folders() as (folder, fast):
+def _near(count: int, daemons: int) -> tuple[list[Row], list[dict[str, object]]]:
+    """All receivers on this machine; what was heard, and what it took."""
+    with _folders() as (folder, fast), ExitStack() as stack:
         district = District(folder, CLOCK)
         passwords = [district.person(login, Role.OPERATOR) for login in PEOPLE]
         enrolled = district.enrol(count, fast / "receivers")
-        with district:
-            _stocked(district, enrolled, fast)
-            with Crowd([one.folder for one in enrolled], PROCESSES, folder / "crowd.log") as crowd:
-                desk = _settled(district, passwords, [crowd], count)
-                before = district.used()
-                began_us = CLOCK.monotonic_us()
-                rows = _clicks(desk)
-                return rows, _used(district, before, CLOCK.monotonic_us() - began_us)
+        stack.enter_context(district)
+        sounding, others = enrolled[:daemons], [one.folder for one in enrolled[daemons:]]
+        _stocked(district, sounding, fast)
+        crowd = stack.enter_context(Crowd([one.folder for one in sounding], PROCESSES, folder / "crowd.log"))
+        audience = None
+        if others:
+            what = ("bench.audience", district.zone_id)
+            audience = stack.enter_context(Crowd(others, PROCESSES, folder / "audience.log", what=what))
+        _await_all(district, count)
+        desk = Desk(district, passwords, [crowd], daemons, audience=audience, others=len(others))
+        before, began_us = district.used(), CLOCK.monotonic_us()
+        rows = _clicks(desk)
+        return rows, _used(district, before, CLOCK.monotonic_us() - began_us)
 
 
 def _far(count: int) -> list[Row]:
@@ -184,7 +214,8 @@ def _far(count: int) -> list[Row]:
                 stack.enter_context(Crowd([one.folder], 1, folder / "crowd.log", link.far()))
                 for one, link in zip(enrolled, links, strict=True)
             ]
-            return _clicks(_settled(district, passwords, crowds, count))
+            _await_all(district, count)
+            return _clicks(Desk(district, passwords, crowds, count))
 
 
 def _stocked(district: District, enrolled: Sequence[Enrolled], fast: Path) -> None:
@@ -194,28 +225,26 @@ def _stocked(district: District, enrolled: Sequence[Enrolled], fast: Path) -> No
     district.stock(enrolled, stock)
 
 
-def _settled(district: District, passwords: Sequence[str], crowds: Sequence[Crowd], count: int) -> Desk:
+def _await_all(district: District, count: int) -> None:
+    """Return once all receivers are on line and have settled."""
     district.until("all receivers are on line", lambda: district.online() == count, READY_S)
-    desk = Desk(district, passwords, crowds, count)
     time.sleep(CALM_S)
-    return desk
 
 
 def _clicks(desk: Desk) -> list[Row]:
     """Every kind of click, several times; the figures of one kind together."""
     rows: dict[str, list[Row]] = {}
 
-    def note(row: Row) -> None:
-        rows.setdefault(row.what, []).append(row)
+    def note(*some: Row) -> None:
+        for row in some:
+            rows.setdefault(row.what, []).append(row)
 
     for number in range(QUICK_ROUNDS if report.is_quick() else ROUNDS):
-        row, order_id = desk.sound("prepared message", desk.prepared)
-        note(row)
-        note(desk.silence("cancel" if number % 2 == 0 else "stop all", order_id))
+        begun, order_id = desk.sound("prepared message", desk.prepared)
+        note(*begun, desk.silence("cancel" if number % 2 == 0 else "stop all", order_id))
         text = f"{TEXT} Lần {number + 1}."
-        row, order_id = desk.sound("new text", [{"kind": "text", "text": text}])
-        note(row)
-        note(desk.silence("cancel", order_id))
+        begun, order_id = desk.sound(TEXT_ROW, [{"kind": "text", "text": text}])
+        note(*begun, desk.silence("cancel", order_id))
     return [_together(same) for same in rows.values()]
 
 

@@ -34,6 +34,7 @@ LINK = {"delay_us": 80_000, "jitter_us": 40_000, "rate_bps": 64_000}
 RUN_S, QUICK_RUN_S = 180, 40
 SETTLE_S = 8  # everything has begun
 BACK_US = US_PER_S
+END_S = 5
 CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 CLOCK = SystemClock()
 
@@ -102,8 +103,13 @@ class End:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def tell(self, what: object) -> None:
         if self._process.stdin is not None:
