@@ -52,7 +52,7 @@ def step(state: State, event: Event) -> State:
     """The state after `event`, else NotPossible."""
     after = TABLE.get((state, event))
     if after is None:
-        raise NotPossible("not_possible", "This order is %(state)s: that can no longer be done.", state=state.value)
+        raise NotPossible("not_possible", "This can no longer be done with this order.", state=state.value)
     return after
 
 
