@@ -1,12 +1,14 @@
 """Everyone who listens to one feed: each chunk goes to all of them at once, and to nobody too late (does I/O).
 
 Rules
-- A listener that keeps up costs one `send` for each two chunks and nothing else: their bytes are made once, and nothing
-  asks whether there is room. The send is most of what a listener costs; where the delay is short, each chunk has one.
-- The kernel holds little for a listener (SO_SNDBUF). Where a chunk finds no room, the listener is behind: what was
-  begun is sent when there is room again, and then what it wants, or the oldest that can still be heard in time.
+- A listener that keeps up costs one `send` for each two chunks, of bytes that are made once. The send is most of what a
+  listener costs; where the delay is short, each chunk has one.
+- What the network has not yet taken would be stale by the time it comes: with more than QUEUE_S of sound on the way,
+  a listener is sent nothing until there is less, and then what it wants, or the oldest that can still be heard in time.
+- Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from typing import Protocol
@@ -14,8 +16,11 @@ from typing import Protocol
 from broadcast.live.feed import LiveFeed
 from broadcast.wire.chunks import CHUNK_US, Chunk
 
+QUEUE_S, MIN_QUEUE_BYTES = 1.2, 4096
+"""What a link with a bad moment needs on the way to keep its pace."""
+LOOK_AGAIN_S = 0.06
 BATCH_BYTES = 4096
-"""So much is sent at once to a listener that is behind."""
+"""So much is sent at once where nothing gets stale."""
 PAIRS_FROM_US = 2_000_000
 """With this delay or more, what is sent may be another 240 ms old."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
@@ -30,6 +35,10 @@ class Listener(Protocol):
     """The chunk to go on with, while it is not among those that have everything."""
     send: Send
     """Of the socket: how many bytes it took. Raises OSError, NO_ROOM among others."""
+
+    def queued_bytes(self) -> int:
+        """How much the kernel holds that the other end has not confirmed."""
+        ...
 
     def send_later(self, rest: bytes) -> None:
         """Send `rest`, which the socket did not take, as soon as there is room; then call `Hall.go_on`."""
@@ -51,13 +60,16 @@ class Hall:
         self._feed = feed
         self._ready: dict[Listener, Send] = {}
         self._behind: set[Listener] = set()
+        self._full: set[Listener] = set()  # too much is on the way to them
+        self._looking = False
         self._early: set[Listener] = set()  # what they want has not been said yet
+        self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
         self._in_pairs = feed.delay_us is not None and feed.delay_us >= PAIRS_FROM_US
         self._held = b""  # the first of a pair
         self._unfollow = feed.follow(self._take)
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._behind) + len(self._early)
+        return len(self._ready) + len(self._behind) + len(self._full) + len(self._early)
 
     def close(self) -> None:
         """No more chunks come."""
@@ -72,13 +84,18 @@ class Hall:
     def leave(self, listener: Listener) -> None:
         self._ready.pop(listener, None)
         self._behind.discard(listener)
+        self._full.discard(listener)
         self._early.discard(listener)
 
     def go_on(self, listener: Listener) -> None:
         """There is room again: send what is missing, as much as it takes."""
         feed = self._feed
         while (number := max(listener.wanted, self._oldest())) < feed.next_number:
-            batch = feed.sealed_from(number, max(1, BATCH_BYTES // len(feed.sealed(number))))
+            room_bytes = self._room_bytes(listener)
+            if room_bytes < 0:
+                self._wait(listener, number)
+                return
+            batch = feed.sealed_from(number, max(1, room_bytes // len(feed.sealed(number))))
             listener.wanted = number + len(batch)
             if not _sent(listener, b"".join(batch)):
                 return
@@ -102,9 +119,14 @@ class Hall:
         if self._in_pairs and not self._held and not chunk.last:
             self._held = sealed
             return
+        first = chunk.number - bool(self._held)
         data, self._held = self._held + sealed, b""
         whole = len(data)
         for listener, send in tuple(self._ready.items()):
+            if self._room_bytes(listener) < 0:
+                del self._ready[listener]
+                self._wait(listener, first)
+                continue
             try:
                 sent = send(data)
             except NO_ROOM:
@@ -121,11 +143,38 @@ class Hall:
             self._behind.add(listener)
             self.go_on(listener)
 
+    def _room_bytes(self, listener: Listener) -> int:
+        """How much may be sent now; negative where too much is on the way already."""
+        return BATCH_BYTES if self._limit_bytes is None else self._limit_bytes - listener.queued_bytes()
+
+    def _wait(self, listener: Listener, wanted: int) -> None:
+        listener.wanted = wanted
+        self._behind.discard(listener)
+        self._full.add(listener)
+        self._look_later()
+
+    def _look_later(self) -> None:
+        if self._full and not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_later(LOOK_AGAIN_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = False
+        full, self._full = self._full, set()
+        self._behind |= full
+        for listener in full:
+            self.go_on(listener)
+
     def _put_off(self, listener: Listener, wanted: int, rest: bytes) -> None:
         del self._ready[listener]
         self._behind.add(listener)
         listener.wanted = wanted
         listener.send_later(rest)
+
+
+def queue_bytes(feed: LiveFeed) -> int:
+    """How much of a feed may be on the way to a listener before more is sent."""
+    return max(MIN_QUEUE_BYTES, round(feed.bitrate_bps / 8 * QUEUE_S))
 
 
 def _sent(listener: Listener, data: bytes) -> bool:

@@ -4,9 +4,12 @@ The socket is this module's own rather than an asyncio transport's, which would 
 where nobody sees how old they are. With TLS it is an `ssl` socket, used in the same way.
 """
 
+import array
 import asyncio
+import fcntl
 import socket
 import ssl
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -14,6 +17,8 @@ from typing import Protocol
 
 from broadcast.live.hall import NO_ROOM
 from broadcast.live.request import MAX_HEAD_BYTES, Refused
+
+_queued = array.array("i", [0])
 
 END_OF_HEAD = b"\r\n\r\n"
 
@@ -48,12 +53,19 @@ class Line:
         self._shaking = tls is not None
         if tls is not None:
             self.socket = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._descriptor = self.socket.fileno()
         self.send: Callable[[bytes], int] = self.socket.send
         self._head: bytearray | None = bytearray()  # None once it was answered
         self._unsent = b""
         self._then: Callable[[], None] | None = None
         self._is_open = True
         self._loop.add_reader(self.socket, self._readable)
+
+    def queued_bytes(self) -> int:
+        """How much the kernel holds that the other end has not confirmed."""
+        if self._is_open:
+            fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, _queued)
+        return _queued[0]
 
     def send_later(self, rest: bytes) -> None:
         """Send `rest` as soon as there is room, then tell the host to go on."""

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from broadcast.clock import Clock
 from broadcast.live.desk import LiveDesk
 from broadcast.live.feed import LiveFeed
-from broadcast.live.hall import Hall
+from broadcast.live.hall import Hall, queue_bytes
 from broadcast.live.line import Line
 from broadcast.live.request import Refused, accepted, parse, refusal
 
@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 2048
 ACCEPTED_AT_ONCE = 64
-QUEUE_S = 1.2
-MIN_QUEUE_BYTES = 4096
-"""The kernel holds so much sound for a listener, which is what a link with a bad moment needs, and little more."""
 DEAD_LINE_MS = 15_000
 NO_FILES_S = 0.5
 """Nobody is let in for so long where the process has no files left."""
@@ -96,8 +93,8 @@ class FeedServer:
             return
         line.answered()
         line.wanted = asked.number
-        queue_bytes = max(MIN_QUEUE_BYTES, round(feed.bitrate_bps / 8 * QUEUE_S))
-        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, queue_bytes)
+        # The kernel doubles it for its own needs; so a full batch finds room where as much is on the way.
+        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * queue_bytes(feed))
         self._heard_by[line] = feed.id
         self._hall(feed).enter(line, beginning)
 
