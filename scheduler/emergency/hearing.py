@@ -40,7 +40,7 @@ def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHea
         order_id=order_id,
         at=now,
         counts={state: counts[state] for state in Hearing},
-        villages=_villages(db, now, by_zone, list(zones.values())),
+        villages=_villages(db, actor, now, by_zone, list(zones.values())),
     )
 
 
@@ -108,11 +108,14 @@ def _state(receiver: Receiver, said: OrderProgressRow | None) -> Hearing:
 
 
 def _villages(
-    db: Session, now: datetime, by_zone: Mapping[str, list[ReceiverHearing]], zones: list[Zone]
+    db: Session, actor: Actor, now: datetime, by_zone: Mapping[str, list[ReceiverHearing]], zones: list[Zone]
 ) -> list[VillageHearing]:
+    """Whom to telephone is told to those who may let an emergency sound there."""
     sounded = (Hearing.HEARD, Hearing.PLAYING)
     heard = {zone_id: sum(one.state in sounded for one in rows) for zone_id, rows in by_zone.items()}
-    silent = [zone_id for zone_id, rows in by_zone.items() if heard[zone_id] < len(rows)]
+    calls = (Action.EMERGENCY_ISSUE, Action.EMERGENCY_CONFIRM)
+    told = {zone.id for zone in zones if any(actor.may(action, zone.path, now) for action in calls)}
+    silent = [zone_id for zone_id in told if heard[zone_id] < len(by_zone[zone_id])]
     people = repository.contacts(db, silent, now)
     return [
         VillageHearing(

@@ -52,12 +52,14 @@ def prove(store: Store, actor: Actor, now: datetime, password: str, field: str =
 
 
 def change_own(db: Session, actor: Actor, now: datetime, change: OwnChange) -> User:
-    """Name and language."""
+    """Name, language and telephone."""
     user = _own(db, actor)
     if "name" in change.model_fields_set:
         user.name = names.clean(change.name)
     if "language" in change.model_fields_set:
         user.language = change.language
+    if "phone" in change.model_fields_set:
+        user.phone = change.phone or None
     user.version += 1
     db.add(user)
     detail = change.model_dump(exclude_unset=True)

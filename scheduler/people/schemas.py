@@ -20,6 +20,15 @@ Language = Literal["vi", "en"]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1000), Field(examples=["bốn từ thường nối nhau"])]
 
 
+Phone = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=40, pattern=r"^[0-9+() .-]*$"),
+    Field(
+        examples=["0905 123 456"], description="Called when a village did not hear an emergency."
+    ),
+]
+
+
 class SignInInput(Input):
     login: Annotated[str, StringConstraints(min_length=1, max_length=80)] = Field(examples=["lan.traleng"])
     password: Password = Field(examples=["bốn từ thường nối nhau"])
@@ -76,6 +85,7 @@ class UserNew(Input):
     name: Name = Field(examples=["Nguyễn Thị Lan"])
     zone_id: Id = Field(examples=[_EXAMPLE_ID], description="Where the account belongs.")
     language: Language = "vi"
+    phone: Phone = ""
 
 
 class UserChange(Input):
@@ -84,6 +94,7 @@ class UserChange(Input):
     name: Name = Field("", examples=["Nguyễn Thị Lan"])
     zone_id: Id = Field("", examples=[_EXAMPLE_ID])
     language: Language = "vi"
+    phone: Phone = ""
     disabled: bool = False
 
 
@@ -92,6 +103,7 @@ class OwnChange(Input):
 
     name: Name = Field("", examples=["Nguyễn Thị Lan"])
     language: Language = "vi"
+    phone: Phone = ""
 
 
 class UserView(BaseModel):
@@ -100,6 +112,7 @@ class UserView(BaseModel):
     name: str = Field(examples=["Nguyễn Thị Lan"])
     zone_id: str | None
     language: str
+    phone: str | None = Field(examples=["0905 123 456"])
     disabled: bool
     must_change_password: bool
     second_factor: bool = Field(description="Whether sign-in asks for a code.")

@@ -65,6 +65,7 @@ def create_user(db: Session, actor: Actor, now: datetime, new: UserNew, password
         zone_id=new.zone_id,
         password_hash=password_hash,
         language=new.language,
+        phone=new.phone or None,
         created_at=now,
     )
     db.add(user)
@@ -92,6 +93,8 @@ def change_user(db: Session, actor: Actor, now: datetime, user_id: str, *, versi
         user.zone_id = change.zone_id
     if "language" in sent:
         user.language = change.language
+    if "phone" in sent:
+        user.phone = change.phone or None
     if "disabled" in sent and change.disabled != user.disabled:
         _disable(db, actor, now, user, change.disabled)
     user.version += 1
@@ -176,6 +179,7 @@ def user_views(db: Session, users: Sequence[User]) -> list[UserView]:
             name=user.name,
             zone_id=user.zone_id,
             language=user.language,
+            phone=user.phone,
             disabled=user.disabled,
             must_change_password=user.must_change_password,
             second_factor=user.totp_confirmed,

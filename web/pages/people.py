@@ -44,16 +44,17 @@ def add(
     *,
     name: Text = "",
     login: Text = "",
+    phone: Text = "",
     role: Text = "",
     zone_id: Text = "",
     until: Text = "",
 ) -> Response:
     """The person and their first role; the password is made before the transaction, since hashing takes a while."""
     password, password_hash = service.one_time()
-    form = {"name": name, "login": login, "role": role, "zone_id": zone_id, "until": until}
+    form = {"name": name, "login": login, "phone": phone, "role": role, "zone_id": zone_id, "until": until}
     with centre.store.writing() as db:
         with page.attempt(db) as errors:
-            asked = UserNew.model_validate({"name": name, "login": login, "zone_id": zone_id})
+            asked = UserNew.model_validate({"name": name, "login": login, "phone": phone, "zone_id": zone_id})
             user = service.create_user(db, page.actor, page.now, asked, password_hash)
             if role:
                 service.give_role(db, page.actor, page.now, _grant(page, user.id, form))
@@ -69,10 +70,17 @@ def detail(db: ReadDb, page: ThePage, user_id: str) -> Response:
 
 @router.post("/{user_id}")
 def change(
-    db: WriteDb, page: ThePage, user_id: str, *, version: Annotated[int, Form()], name: Text = "", disabled: Text = ""
+    db: WriteDb,
+    page: ThePage,
+    user_id: str,
+    *,
+    version: Annotated[int, Form()],
+    name: Text = "",
+    phone: Text = "",
+    disabled: Text = "",
 ) -> Response:
     with page.attempt(db) as errors:
-        asked = UserChange.model_validate({"name": name, "disabled": bool(disabled)})
+        asked = UserChange.model_validate({"name": name, "phone": phone, "disabled": bool(disabled)})
         service.change_user(db, page.actor, page.now, user_id, version=version, change=asked)
     return _person(db, page, user_id, errors) if errors else page.go(f"/people/{user_id}", "saved")
 
@@ -144,7 +152,7 @@ def _line(page: Page, view: UserView) -> dict[str, Any]:
 
 def _new(db: Session, page: Page, form: dict[str, str], errors: Errors | None = None) -> Response:
     shown = {"role": "editor", "zone_id": "", "until": ""} | form
-    person = {"id": "", "name": form.get("name", ""), "login": form.get("login", ""), "version": 0}
+    person = {"id": "", "version": 0} | {key: form.get(key, "") for key in ("name", "login", "phone")}
     return page.render(
         "people/edit.html",
         422 if errors else 200,

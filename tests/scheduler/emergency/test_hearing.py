@@ -75,6 +75,8 @@ def test_villages_are_counted_and_those_that_did_not_hear_are_to_be_called(desk:
     assert (near.heard, near.total, near.call, near.contacts) == (1, 1, False, [])
     assert (far.heard, far.total, far.call) == (0, 1, True)
     assert [(contact.name, contact.phone) for contact in far.contacts] == [("Head", "0905 123 456")]
+    seen = {village.zone_id: village for village in who(desk, order.id, desk.official).villages}
+    assert seen[desk.places.leng_2].contacts == []
 
 
 def test_each_sees_the_receivers_of_their_own_zones(desk: Any, add_person: Any) -> None:

@@ -133,3 +133,16 @@ def test_what_was_done_can_be_read(admin: TestClient, places: Any) -> None:
     first = admin.get("/api/v1/audit", params={"limit": 1}).json()
     rest = admin.get("/api/v1/audit", params={"limit": 500, "before": first["next"]}).json()
     assert first["items"][0]["id"] not in {entry["id"] for entry in rest["items"]}
+
+
+def test_a_telephone_number_is_for_who_calls_when_a_village_did_not_hear(
+    sign_in: Callable[[str], TestClient], add_person: Callable[..., Actor], places: Any
+) -> None:
+    lan = add_person("lan", places.leng, Role.ADMINISTRATOR)
+    client = sign_in("lan")
+    assert client.patch("/api/v1/me", json={"phone": " 0905 123 456 "}).json()["phone"] == "0905 123 456"
+    user = client.get(f"/api/v1/users/{lan.user_id}")
+    headers = {"If-Match": user.headers["etag"]}
+    assert client.patch(f"/api/v1/users/{lan.user_id}", json={"phone": "call me"}, headers=headers).status_code == 422
+    gone = client.patch(f"/api/v1/users/{lan.user_id}", json={"phone": ""}, headers=headers)
+    assert gone.json()["phone"] is None
