@@ -40,7 +40,7 @@ MOBILE = Way(delay_us=150_000, jitter_us=50_000, loss=0.02, rate_bps=64_000)
 PROCESSES = 2
 SIREN, MESSAGE = "siren-rise-fall", "flash-flood"
 TEXT = "Nước sông Tranh lên nhanh. Bà con thôn một, thôn hai di chuyển ngay lên nhà văn hoá. Không đi qua ngầm tràn."
-TEXT_ROW = "new text"
+TEXT_ROW, CANCEL, STOP_ALL = "new text", "cancel", "stop all"
 WORD = "KHẨN CẤP"
 READY_S = 600.0
 HEARD_S = 20.0  # who has not heard by then has not heard
@@ -99,18 +99,20 @@ class Desk:
         self._crowds = crowds
         self._count = count
         self._audience, self._others = audience, others
+        self._begun = 0
         bank = {entry["name"]: entry["id"] for entry in self._author.get("/bank")["items"]}
         self.prepared = [{"kind": "bank", "id": bank[SIREN]}, {"kind": "bank", "id": bank[MESSAGE]}]
 
     def sound(self, what: str, parts: Sequence[dict[str, Any]]) -> tuple[list[Row], str]:
-        """Ask for an order and confirm it; what came of it, and the order."""
+        """Ask for an order and confirm it; what came of it, and the order's id."""
         asked = self._author.post(
             "/emergencies", {"zone_ids": [self._district.zone_id], "parts": parts, "reason": what, "minutes": 5}
         )
         time.sleep(REST_S)
         at_us = CLOCK.now_us()
         self._other.post(f"/emergencies/{asked['id']}/confirm", {"word": WORD}, version=asked["version"])
-        begun = self._collect(lambda piece: piece.airing_id.startswith(asked["id"]))
+        begun = self._collect(lambda piece: piece.airing_id.startswith(asked["id"]), self._count)
+        self._begun = len(begun)
         heard_s = [(piece.first_us - at_us) / US_PER_S for piece in begun.values()]
         told_s = [(piece.told_us - at_us) / US_PER_S for piece in begun.values()]
         rows = [Row(what, self._count, heard_s, told_s, self._count - len(begun))]
@@ -121,22 +123,24 @@ class Desk:
         return rows, asked["id"]
 
     def silence(self, what: str, order_id: str) -> Row:
-        """Take the order back, or stop all; when it was silent."""
+        """Take the order back, or stop all; when it was silent where it had sounded."""
         time.sleep(REST_S)
         at_us = CLOCK.now_us()
-        if what == "cancel":
+        if what == CANCEL:
             self._author.post(f"/emergencies/{order_id}/cancel")
         else:
             self._author.post("/stop", {"zone_ids": [self._district.zone_id]})
-        ended = self._collect(lambda piece: piece.over and piece.airing_id.startswith(order_id))
+        ended = self._collect(
+            lambda piece: piece.over and piece.end_us >= at_us and piece.airing_id.startswith(order_id), self._begun
+        )
         silent_s = [(piece.end_us - at_us) / US_PER_S for piece in ended.values()]
-        return Row(what, self._count, silent_s, silent_s, self._count - len(ended))
+        return Row(what, self._begun, silent_s, silent_s, self._begun - len(ended))
 
-    def _collect(self, wanted: Callable[[Piece], bool]) -> dict[str, Piece]:
-        """The first piece of each receiver that is `wanted`; returns when all have one, or after HEARD_S."""
+    def _collect(self, wanted: Callable[[Piece], bool], count: int) -> dict[str, Piece]:
+        """The first piece of each receiver that is `wanted`; returns when `count` have one, or after HEARD_S."""
         found: dict[str, Piece] = {}
         deadline_us = CLOCK.monotonic_us() + round(HEARD_S * US_PER_S)
-        while len(found) < self._count and CLOCK.monotonic_us() < deadline_us:
+        while len(found) < count and CLOCK.monotonic_us() < deadline_us:
             time.sleep(REST_S / 2)  # asking takes the receivers' time: not while they hear of it
             for piece in (piece for crowd in self._crowds for piece in crowd.pieces()):
                 if wanted(piece):
@@ -241,10 +245,11 @@ def _clicks(desk: Desk) -> list[Row]:
 
     for number in range(QUICK_ROUNDS if report.is_quick() else ROUNDS):
         begun, order_id = desk.sound("prepared message", desk.prepared)
-        note(*begun, desk.silence("cancel" if number % 2 == 0 else "stop all", order_id))
+        note(*begun, desk.silence(STOP_ALL if number % 2 else CANCEL, order_id))
         text = f"{TEXT} Lần {number + 1}."
         begun, order_id = desk.sound(TEXT_ROW, [{"kind": "text", "text": text}])
-        note(*begun, desk.silence("cancel", order_id))
+        note(*begun)
+        desk.silence(CANCEL, order_id)  # it may have ended by itself where it came soon: no figure
     return [_together(same) for same in rows.values()]
 
 
