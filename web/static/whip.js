@@ -73,14 +73,16 @@ export class LiveMicrophone {
     this.connect().catch(() => setTimeout(() => { if (this.wanted && this.peer) this.again(this.peer); }, AGAIN_MS));
   }
 
-  // The closing chime is the centre's; `keepalive` lets the word out of a page that is being closed.
+  // The closing chime is the centre's; `keepalive` lets the word out of a page that is being closed. The connection goes
+  // after the word: one that closes by itself is a lost one to the centre.
   async stop() {
     if (!this.wanted) return;
     this.wanted = false;
-    const gone = this.address && this.send("DELETE", this.address, undefined, true).catch(() => {});
-    this.close();
-    await gone;
+    this.stream?.getTracks().forEach((track) => { track.enabled = false; });
+    const word = this.address && this.send("DELETE", this.address, undefined, true).catch(() => {});
     this.on("ended");
+    await Promise.race([word, new Promise((done) => setTimeout(done, PATIENCE_MS))]);
+    this.close();
   }
 
   close() {
