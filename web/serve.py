@@ -60,6 +60,8 @@ from web.settings import Settings
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+BANK_RESTS_S = 10
+"""Pages and documents come first when the centre starts."""
 LAST_REQUESTS_S = 3
 """How long requests that are being answered may still take when the centre stops."""
 ASK_AGAIN_S = 2
@@ -199,7 +201,7 @@ def _assemble(centre: Centre) -> _Parts:
         ),
         doorkeeper=Doorkeeper(centre.store, trust, gate, clock),
         worker=Worker(centre.store, centre.producer, clock=clock, changes=centre.changes),
-        bank=BankMaker(centre.store, centre.producer, clock=clock, changes=centre.changes),
+        bank=BankMaker(centre.store, centre.producer, clock=clock, changes=centre.changes, rest_s=BANK_RESTS_S),
         live=live,
         studio=_studio(centre),
     )

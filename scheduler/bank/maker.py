@@ -49,18 +49,22 @@ class Job:
 
 
 class BankMaker:
-    """The bank's part of one centre process; several processes may each have one."""
+    """The bank's part of one centre process; several may each have one. It leaves the first `rest_s` to other parts."""
 
-    def __init__(self, store: Store, producer: Producer, *, clock: Clock, changes: Changes) -> None:
+    def __init__(
+        self, store: Store, producer: Producer, *, clock: Clock, changes: Changes, rest_s: float = 0.0
+    ) -> None:
         self._store = store
         self._sounds = Sounds(producer)
         self._clock = clock
         self._changes = changes
+        self._rest_s = rest_s
         self._dropped_us: int | None = None
 
     async def run(self) -> None:
         """For ever; cancelled, it gives its job back."""
         await outlast(self._clock, WHO, self.seed)
+        await self._clock.sleep(self._rest_s)
         wake = asyncio.Event()
         with ThreadPoolExecutor(1, "bank", initializer=be_nice) as thread:
             watching = asyncio.create_task(self._watch(wake), name="bank-wake")
