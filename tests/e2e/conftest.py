@@ -47,6 +47,7 @@ def play(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[P
                 *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
                 *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
                 f"--use-file-for-fake-audio-capture={microphone}",
+                "--allow-loopback-in-peer-connection",
             ],
         )
         yield Play(stage, crew, _opener(browser, stage, crew))

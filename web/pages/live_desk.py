@@ -272,6 +272,7 @@ def _play(db: Session, page: Page, form: LiveForm, errors: Errors) -> Response:
     zones, groups = area.chosen(form)
     aimed = places.summed(page.show, zones, groups, area.zones)
     recording = made.recordings[0]
+    form.title = form.title or made.title
     return page.render(
         "live/play.html",
         422 if errors else 200,

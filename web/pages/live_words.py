@@ -110,10 +110,12 @@ def places(show: Present, names: list[str]) -> str:
 
 
 def waiting(show: Present, talk: LiveOut) -> str:
-    """`You are number 2 in the queue. Before you: …`."""
+    """`Number 2 in the queue. Before you: …`; nothing where it waits for nobody."""
     say = show.translations.gettext
     if state_of(talk) == "planned":
         return until(show, talk)
+    if not talk.ahead:
+        return ""
     before = ", ".join(f"{other.speaker_name} (“{other.title}”)" for other in talk.ahead)
     return say(N_("Number %(number)s in the queue. Before you: %(before)s.")) % {
         "number": number(talk),

@@ -7,6 +7,7 @@ import { ZonePicker } from "./zones.js";
 const FLOOR_DB = -60;
 const LOW_DB = -45;
 const LOUD_DB = -8;
+const FALL_DB = 0.5;
 const TICK_MS = 250;
 const ADVICE_MS = 400;
 const DEVICE_KEY = "loa-microphone";
@@ -68,10 +69,12 @@ function openBooth() {
   let fault = "";
   let offset = 0;
   let seen = null;
+  let held = FLOOR_DB;
   const microphone = new LiveMicrophone({ csrf, on: changed, level: showLevel });
 
   const facts = () => document.getElementById("talk").dataset;
-  const seconds = (moment) => Math.ceil((Date.parse(moment) - Date.now() - offset) / 1000);
+  const seconds = (moment) => Math.max(0, Math.ceil((Date.parse(moment) - Date.now() - offset) / 1000));
+  const fill = (text, change) => Object.entries(change).reduce((made, [name, value]) => made.replace(`{${name}}`, value), text);
 
   function changed(word, why) {
     phase = { connecting: "connecting", connected: "connected", again: "again", ended: "ended", refused: "ready" }[word];
@@ -91,31 +94,31 @@ function openBooth() {
   function showLevel(db) {
     const meter = booth.querySelector(".level");
     meter.firstElementChild.style.transform = `scaleX(${1 - Math.min(0, db) / FLOOR_DB})`;
-    meter.classList.toggle("loud", db > LOUD_DB);
+    meter.classList.toggle("loud", held > LOUD_DB);
+    // The pauses between words are no silence.
+    held = Math.max(db, held - FALL_DB);
     const word = find("level");
-    const text = word.dataset[db < LOW_DB ? "low" : db > LOUD_DB ? "loud" : "good"];
-    if (performance.now() - (word.since ?? 0) < 500 || word.textContent === text) return;
-    word.textContent = text;
-    word.since = performance.now();
+    const text = word.dataset[held < LOW_DB ? "low" : held > LOUD_DB ? "loud" : "good"];
+    if (word.textContent !== text) word.textContent = text;
   }
 
+  // How it looks, what is said, and which of the states it is: that alone is read aloud, not every second of it.
   function says() {
     const { state, speakAt, endsAt, turnUntil, waiting, end } = facts();
-    if (state === "ended") return ["", end];
-    if (phase === "ended") return ["", booth.dataset[navigator.onLine ? "ending" : "gone"]];
-    if (phase === "again") return ["bad", booth.dataset.again];
+    const word = (name, tone = "", change = {}) => [tone, fill(booth.dataset[name], change), name];
+    if (state === "ended") return ["", end, "over"];
+    if (phase === "ended") return word(navigator.onLine ? "ending" : "gone");
+    if (phase === "again") return word("again", "bad");
     if (phase === "connected" && speakAt) {
-      if (state === "silent") return ["bad", booth.dataset.silent];
-      if (seconds(speakAt) > 0) return ["", booth.dataset.chime.replace("{seconds}", seconds(speakAt))];
-      const left = Math.max(0, seconds(endsAt));
-      return ["air", booth.dataset.air.replace("{time}", `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`)];
+      if (state === "silent") return word("silent", "bad");
+      if (seconds(speakAt) > 0) return word("chime", "", { seconds: seconds(speakAt) });
+      const left = seconds(endsAt);
+      return word("air", "air", { time: `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` });
     }
-    if (phase === "connecting" || phase === "connected") return ["", booth.dataset.connecting];
-    if (fault) return ["", waiting];
-    if (phase === "opening") return ["", booth.dataset.opening];
-    if (state !== "turn") return ["", waiting];
-    const left = turnUntil ? Math.max(0, seconds(turnUntil)) : 60;
-    return ["", `${booth.dataset.ready} ${booth.dataset.turn.replace("{seconds}", left)}`];
+    if (phase === "connecting" || phase === "connected") return word("connecting");
+    if (fault || (phase === "ready" && state !== "turn")) return ["", waiting, waiting];
+    if (phase === "opening") return word("opening");
+    return word("turn", "", { seconds: turnUntil ? seconds(turnUntil) : "60" });
   }
 
   function show() {
@@ -129,13 +132,12 @@ function openBooth() {
     const busy = ["connecting", "connected", "again"].includes(phase) && !over;
     if (over && microphone.wanted) microphone.close();
     if (over) microphone.stream?.getTracks().forEach((track) => track.stop());
-    const [tone, text] = says();
+    const [tone, text, name] = says();
     now.className = `saybox ${tone}`;
-    if (now.textContent !== text) {
-      now.setAttribute("aria-live", /\d$|\d:\d/.test(text) && now.dataset.tone === tone ? "off" : "polite");
-      now.textContent = text;
-      now.dataset.tone = tone;
-    }
+    now.hidden = !text;
+    if (now.textContent !== text) now.textContent = text;
+    if (now.dataset.name !== name) say(text);
+    now.dataset.name = name;
     const focused = document.activeElement === speak || document.activeElement === stop;
     speak.hidden = busy || over || phase === "ended";
     speak.disabled = phase !== "ready" || state !== "turn";
@@ -160,8 +162,8 @@ function openBooth() {
         if (error.name !== "OverconstrainedError") throw error;
         return microphone.open(constraints());
       });
-      phase = "ready";
       await list();
+      phase = "ready";
     } catch (error) {
       fail({ NotAllowedError: "denied", NotFoundError: "none" }[error.name] ?? "other");
     }
