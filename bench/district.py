@@ -40,7 +40,7 @@ from scheduler.store.types import new_id
 from scheduler.zones import service as zones
 from scheduler.zones.models import ZoneKind
 from scheduler.zones.schemas import ZoneNew
-from web.serve import build_centre
+from web.parts import build_centre
 from web.settings import Settings
 
 VILLAGES = 40

@@ -34,7 +34,8 @@ from scheduler.people.actor import Actor
 from scheduler.people.signin import machine
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
-from web.serve import CannotStart, serve
+from web.parts import CannotStart
+from web.serve import serve
 from web.settings import Settings
 
 LIMIT_S = 60

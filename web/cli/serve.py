@@ -7,7 +7,7 @@ import sys
 import typer
 
 from web.cli.opened import refuse, settings
-from web.serve import CannotStart
+from web.parts import CannotStart
 from web.serve import serve as run_centre
 
 EPILOG = (
