@@ -1,6 +1,7 @@
 """An order from asking to its end, on both databases."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from broadcast.clock import to_us
 from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.emergency import service
-from scheduler.emergency.life import TABLE, Event, NotPossible, State, possible, step
+from scheduler.emergency.life import TABLE, Event, NotPossible, State, diagram, possible, step
 from scheduler.emergency.schemas import OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooMany
 from scheduler.fleet.models import Receiver
@@ -275,3 +276,8 @@ def test_what_the_table_does_not_list_changes_nothing() -> None:
             else:
                 with pytest.raises(NotPossible):
                     step(state, event)
+
+
+def test_the_drawing_of_its_life_is_up_to_date() -> None:
+    drawn = (Path(__file__).parents[3] / "docs" / "emergency.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{diagram()}```" in drawn
