@@ -41,10 +41,11 @@ def index(db: Session, actor: Actor, now: datetime, zone_id: str | None = None) 
 def missing(state: ReceiverState | None, path: str, messages: int) -> int | None:
     """How many of the bank's `messages` a receiver in the zone with this path lacks, by what it said; None if nothing.
 
-    It tells of what it lacks, as many as fit, and not of each of the many sounds that it has.
+    It tells of what it lacks, as many as fit, and not of each of the many sounds that it has. Topics in its numbers
+    have no prefix.
     """
     if state is None or not state.numbers:  # as in a last will
         return None
-    if topics.bank(zones.ids_of(path)[0]) not in state.numbers:
+    if topics.bank(zones.ids_of(path)[0]).removeprefix(f"{topics.PREFIX}/") not in state.numbers:
         return messages
     return next((1 + one.detail.count(",") for one in state.faults if one.code == FaultCode.BANK_MISSING), 0)

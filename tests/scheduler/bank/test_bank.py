@@ -270,7 +270,7 @@ def test_the_size_of_the_bank_counts_each_sound_once(filled: Any) -> None:
 
 def test_a_receiver_is_complete_when_it_has_the_document_and_lacks_nothing_of_it(places: Any, now: Any) -> None:
     path = f"/{places.province}/{places.leng}/"
-    numbers = {topics.bank(places.province): 7, topics.programme(places.leng): 9}
+    numbers = {f"zones/{places.province}/bank": 7, f"zones/{places.leng}/programme": 9}
 
     def missing(numbers: dict[str, int], *faults: Fault) -> int | None:
         state = ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults)
@@ -285,7 +285,7 @@ def test_a_receiver_is_complete_when_it_has_the_document_and_lacks_nothing_of_it
 
 
 def test_who_holds_the_bank_whole_is_counted_where_one_sees_receivers(filled: Any) -> None:
-    numbers = {topics.bank(filled.places.province): 7}
+    numbers = {f"zones/{filled.places.province}/bank": 7}
     with filled.store.writing() as db:
         for receiver_id, faults in (("R1", ()), ("R2", (Fault(code=FaultCode.BANK_MISSING, detail="storm.1"),))):
             said = ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults)
