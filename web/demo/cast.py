@@ -1,4 +1,4 @@
-"""Who and what the demo is about: the district, three people, three receivers in three villages of one commune."""
+"""Who and what the demo is about: the district, four people, three receivers in three villages of one commune."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +21,12 @@ from scheduler.zones.schemas import ZoneSettings
 COMMUNE = "20935"  # Trà Leng
 RECEIVERS = {"horn1": "20935-01", "horn2": "20935-02", "horn3": "20935-03"}  # one in each of its villages
 VILLAGES = ("Thôn 1", "Thôn 2", "Thôn 3")
-OFFICIAL, LEADER, KEEPER = "bientap", "lanhdao", "quantri"
+OFFICIAL, LEADER, KEEPER, DISPATCHER = "bientap", "lanhdao", "quantri", "trucban"
 PEOPLE = (
     (OFFICIAL, "Hồ Thị Lan", Role.EDITOR, COMMUNE),
     (LEADER, "Nguyễn Văn Minh", Role.APPROVER, COMMUNE),
     (KEEPER, "Trần Quốc Bảo", Role.ADMINISTRATOR, None),
+    (DISPATCHER, "Phạm Thị Hoa", Role.OPERATOR, None),
 )
 
 
