@@ -4,8 +4,9 @@ The same Opus packets, 24 kbit/s, leave Loa's feed server as signed chunks and D
 packets each, every 240 ms, to 100, 1,000 and 3,000 listeners on the same machine, without TLS and with it on both. A
 session is encoded once, outside of what is measured in both. Counted are the processor time of the server's process
 (all its threads, by the kernel's scheduler), its memory (the sockets' buffers, which the kernel holds, are not in it),
-and how long after a chunk was due the last listener had it. The goal is reached when a minute of a listener costs Loa
-no more processor time than Icecast in every row, with every chunk delivered.
+and how long after a chunk was due the last listener had it: each second one of Loa's waits 240 ms for the next, as two
+are sent at once. The goal is reached when a minute of a listener costs Loa no more processor time than Icecast in every
+row, with every chunk delivered.
 """
 
 import json
