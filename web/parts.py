@@ -1,5 +1,6 @@
 """What a centre is made of: its shared things, and the parts that run until it stops (does I/O)."""
 
+import logging
 import ssl
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
