@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from broadcast.clock import ManualClock
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.live import service
 from scheduler.live.models import LiveEnd
@@ -41,9 +42,7 @@ def helper(browser: Browser, add_person: Callable[..., Any], places: Any) -> Tes
 
 
 def ask(client: TestClient, place: str, **fields: object) -> Response:
-    csrf = client.headers["x-csrf-token"]
-    answer: Response = client.post("/live", data={"csrf_token": csrf, "zone": [place], "mode": "microphone", **fields})
-    return answer
+    return post(client, "/live", **{"zone": [place], "mode": "microphone", **fields})
 
 
 def asked_for(answer: Response) -> str:
@@ -81,13 +80,15 @@ def test_nothing_chosen_is_said_beside_the_field_and_nothing_is_lost(operator: T
         assert chosen in answer.text
 
 
-def test_what_was_asked_for_has_its_booth_and_the_next_one_waits_as_number_two(
-    operator: TestClient, other: TestClient, places: Any
+def test_what_was_asked_for_has_its_booth_and_those_after_it_wait_with_their_number(
+    operator: TestClient, other: TestClient, places: Any, clock: ManualClock
 ) -> None:
     first = ask(operator, places.leng, title="Họp thôn")
     assert 'data-state="turn"' in first.text
     assert 'id="booth"' in first.text
+    clock.step_wall(timedelta(seconds=1))
     ask(other, places.leng_1, title="Mất điện")
+    clock.step_wall(timedelta(seconds=1))
     third = ask(other, places.leng_1, title="Có điện")
     assert 'data-state="waiting"' in third.text
     assert "Thứ 3 trong hàng đợi" in third.text
@@ -172,6 +173,34 @@ def test_an_emergency_needs_its_order(operator: TestClient, places: Any) -> None
     assert operator.get("/live?order=01KB3CWZ5M4Q7R8S9TAVBXCYDZ").status_code == 409
     talk = ask(operator, places.leng, cls="emergency")
     assert "tag emergency" not in talk.text
+
+
+@pytest.mark.usefixtures("full_bank")
+def test_an_emergency_in_one_s_own_voice_leads_from_its_order_to_the_microphone(
+    operator: TestClient, browser: Browser, add_person: Callable[..., Any], places: Any
+) -> None:
+    add_person("minh", places.leng, Role.APPROVER)
+    leader = browser("minh")
+    fields: dict[str, object] = {"zone": [places.leng], "message": "live", "every_s": "0", "minutes": "30"}
+    read = re.search(r'name="read" value="(\w+)"', post(operator, "/emergency", **fields, intent="read").text)
+    assert read
+    order = str(post(operator, "/emergency", **fields, read=read[1], intent="send").url.path)
+    post(leader, f"{order}/confirm", word="khẩn cấp", version="1")
+    speak = re.search(r'href="(/live\?order=\w+)"', operator.get(order).text)
+    assert speak
+    assert speak[1] in operator.get("/live").text
+    assert speak[1] not in leader.get(order).text
+    desk = operator.get(speak[1]).text
+    assert f'value="{places.leng}" checked' in desk
+    assert 'id="cls"' not in desk
+    talk = ask(operator, places.leng, order=order.rsplit("/", 1)[-1])
+    assert "tag emergency" in talk.text
+    assert 'id="booth"' in talk.text
+
+
+def post(client: TestClient, path: str, **fields: object) -> Response:
+    answer: Response = client.post(path, data={"csrf_token": client.headers["x-csrf-token"], **fields})
+    return answer
 
 
 def _report(talk_id: str, now: datetime) -> StoredReport:
