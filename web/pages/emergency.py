@@ -17,7 +17,6 @@ from scheduler.people.actor import Actor
 from web.auth import ReadDb
 from web.pages import emergency_view as view
 from web.pages import emergency_words as said
-from web.pages import words
 from web.pages.alarms import alarms, corrections
 from web.pages.emergency_acts import go, page_of, told, tried, zones_of
 from web.pages.emergency_desk import TheDesk
@@ -73,7 +72,7 @@ def history(db: ReadDb, page: ThePage, before: str = "") -> Response:
             "mark": said.mark(page.translations, DESKS[order.purpose]),
             "title": said.title(page.show, order.parts),
             "places": said.places(page.show, order.targets),
-            "look": words.look(said.STATE, order.state.value),
+            "look": said.look(order),
         }
         for order in found.items
     ]
@@ -176,7 +175,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         mark=said.mark(page.translations, desk),
         order=order,
         href=view.path_of(order),
-        look=words.look(said.STATE, order.state.value),
+        look=said.look(order),
         title=said.title(show, order.parts),
         sentence=said.sentence(show, order),
         line=view.issued_line(show, order) if order.issued_at else view.asked_line(show, order),

@@ -62,18 +62,20 @@ def _group(entry: BankEntryOut) -> str:
 
 def _row(page: Page, entry: BankEntryOut) -> dict[str, Any]:
     spoken = not entry.name.startswith(SIREN)
+    languages = [page.say(words.LANGUAGE.get(media.language, media.language)) for media in entry.media]
     return {
         "entry": entry,
         "title": entry.title(page.language),
         "look": STATE[entry.state.value],
+        "languages": ", ".join(languages) if spoken else "",
         "sounds": [
             {
-                "language": page.say(words.LANGUAGE.get(media.language, media.language)) if spoken else "",
+                "language": language if spoken else "",
                 "text": media.text if spoken else None,
                 "url": media.audio_url,
                 "size_bytes": media.size_bytes,
                 "failed": media.error_code is not None,
             }
-            for media in entry.media
+            for media, language in zip(entry.media, languages, strict=True)
         ],
     }

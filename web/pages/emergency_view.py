@@ -132,7 +132,7 @@ def alarm(
         may_stop=may_stop,
         may_stop_all=silences and not asked and not may_stop,
         may_confirm=Event.CONFIRM in order.possible and order.author_id != reader_id,
-        corrections=corrections if may_stop and "correct" in order.possible else (),
+        corrections=corrections if may_stop and desk.real and "correct" in order.possible else (),
     )
 
 

@@ -89,6 +89,7 @@ STATE = MappingProxyType(
         "expired": Look(N_("nobody confirmed it, nothing sounded"), "plain", "clock"),
     }
 )
+IN_PROGRESS = Look(N_("in progress"), "onair", "drill")
 HEARING = MappingProxyType(
     {
         "heard": Look(N_("heard"), "good", "check"),
@@ -108,6 +109,13 @@ REASON = MappingProxyType(
         "expired": N_("it came too late"),
     }
 )
+
+
+def look(order: OrderOut) -> Look:
+    """Red is for what is real."""
+    if order.state == "issued" and order.purpose is not Purpose.REAL:
+        return IN_PROGRESS
+    return words.look(STATE, order.state.value)
 
 
 def mark(translations: NullTranslations, desk: Desk) -> str:
