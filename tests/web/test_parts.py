@@ -9,7 +9,7 @@ import pytest
 
 from broadcast.clock import SystemClock
 from scheduler.store.engine import Store
-from web import serve
+from web import parts
 from web.centre import Centre
 
 
@@ -23,7 +23,7 @@ async def test_a_database_that_is_away_does_not_stop_time(
     centre.clock, centre.store = SystemClock(), impatient_store
     async with asyncio.timeout(60):
         with away():
-            task = asyncio.create_task(serve._tick(centre))
+            task = asyncio.create_task(parts._tick(centre))
             while "the tick waits" not in caplog.text:  # noqa: ASYNC110 - told by the log alone
                 await asyncio.sleep(0.01)
         while "the tick goes on" not in caplog.text:  # noqa: ASYNC110
