@@ -26,14 +26,16 @@ FIRST = slice(0, 3 * RATE_HZ // 2)
 
 @pytest.fixture(scope="module")
 def everywhere(play: "Play") -> None:
-    """Every receiver holds the message bank, which the centre makes when it first starts."""
+    """Every receiver holds the message, which comes with the bank that the centre makes when it first starts."""
     page = play.open(cast.DISPATCHER, 360)
     for _poll in range(BANK_POLLS):
-        found = page.request.get("/api/v1/bank/receivers").json()
-        if found["total"] and found["complete"] == found["total"]:
+        answer = page.request.get(f"/api/v1/bank/{MESSAGE}")
+        sha256 = answer.json()["media"][0]["sha256"] if answer.ok else None
+        folders = [play.stage.folder / "receivers" / horn for horn in cast.RECEIVERS]
+        if sha256 and all(list(folder.rglob(f"{sha256}*")) for folder in folders):
             return
         page.wait_for_timeout(500)
-    pytest.fail(f"the bank did not arrive: {found}")
+    pytest.fail("the bank did not arrive")
 
 
 @pytest.mark.usefixtures("everywhere")
