@@ -183,6 +183,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         sounds=view.sounds(show, order.parts),
         own=order.author_id == page.actor.user_id,
         can={event.value: event in order.possible for event in Event},
+        on_its_way=order.state is State.ISSUED and not order.delivered and any(p.kind != "live" for p in order.parts),
         in_force=order.state is State.ISSUED,
         corrections=offered,
         tallies=view.tallies(heard) if heard else [],

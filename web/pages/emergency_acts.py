@@ -51,7 +51,7 @@ def zones_of(*orders: OrderOut) -> set[str]:
 
 
 def go(path: str, said: str) -> RedirectResponse:
-    return RedirectResponse(f"{path}?{urlencode({'said': said})}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, HTTPStatus.SEE_OTHER)
 
 
 def page_of(request: Request) -> Page:

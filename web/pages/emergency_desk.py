@@ -44,7 +44,6 @@ from web.urgent import Done, Lane, TheLane
 
 OPEN_UP_TO = 16
 """A tree of at most so many places is shown open."""
-LIVE_DESK = "/live"
 CHANGED = N_("What would sound has changed since it was read to you. Read it again before you send it.")
 _ISSUE = {Purpose.REAL: Action.EMERGENCY_ISSUE, Purpose.DRILL: Action.DRILL_ISSUE}
 _FIELDS = {"zone_ids": "zones", "group_ids": "zones", "parts": "message"}
@@ -121,7 +120,7 @@ async def use(request: Request, lane: TheLane, desk: TheDesk, data: TheForm) -> 
     if isinstance(done, Problem):
         return await run_in_threadpool(_again, request, desk, form, intent, done)
     if done.sent:
-        return go(emergency_view.path_of(done.order), "issued" if done.issued else "asked")
+        return go(emergency_view.path_of(done.order), "issued" if done.issued else "")
     return await run_in_threadpool(_check, request, desk, form, done.order, problem)
 
 
@@ -246,7 +245,7 @@ def _choices(db: Session, page: Page, desk: Desk, area: Area) -> dict[str, Any]:
         "producing": sum(entry.state is BankState.PRODUCING for entry in entries),
         "sirens": [{"id": entry.id, "title": entry.title(page.language)} for entry in sirens],
         "voices": voice_choices(page),
-        "may_speak": desk.real and _has_live_desk(page),
+        "may_speak": desk.real and page.can(Action.LIVE_SPEAK),
         "max_text": MAX_TEXT,
         "every_choices": EVERY_S,
         "minute_choices": MINUTES if desk.real else DRILL_MINUTES,
@@ -281,7 +280,3 @@ def _stops(db: Session, page: Page) -> list[dict[str, str]]:
     views = zone_views(db, zone_service.tree(db, page.actor, page.now, Action.BROADCAST_STOP))
     top = places.outermost(views, set(own))
     return [{"id": zone.id, "name": zone.name} for zone in top]
-
-
-def _has_live_desk(page: Page) -> bool:
-    return any(getattr(route, "path", "") == LIVE_DESK for route in page.request.app.routes)

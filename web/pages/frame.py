@@ -62,7 +62,6 @@ SAID: Mapping[str, str] = {
     "signed-out": N_("You are signed out."),
     "test-asked": N_("Asked for. The loudspeaker makes a short chirp as soon as nothing plays."),
     "uploading": N_("Received. The sound is being produced."),
-    "asked": N_("Asked for. It sounds once another person has confirmed it."),
     "issued": N_("Sent. Below you see who hears it."),
     "withdrawn": N_("Withdrawn. Nothing sounded."),
     "corrected": N_("Stopped. The correction sounds now; below you see who hears it."),
