@@ -23,9 +23,7 @@ Password = Annotated[str, StringConstraints(min_length=1, max_length=1000), Fiel
 Phone = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=40, pattern=r"^[0-9+() .-]*$"),
-    Field(
-        examples=["0905 123 456"], description="Called when a village did not hear an emergency."
-    ),
+    Field(examples=["0905 123 456"], description="Called when a village did not hear an emergency."),
 ]
 
 
