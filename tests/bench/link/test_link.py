@@ -20,6 +20,7 @@ UDP_PACKET_BYTES = 20 + 8 + 100
 ECHO = """
 import socket, sys
 datagrams, server = socket.socket(type=socket.SOCK_DGRAM), socket.create_server((sys.argv[1], 7777))
+datagrams.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)  # room for all: SO_RCVBUFFORCE
 datagrams.bind((sys.argv[1], 7777))
 print("ready", flush=True)
 connection, _ = server.accept()
@@ -46,6 +47,7 @@ while got < len(whole):
     got += len(connection.recv(65536))
 connection.close()
 datagrams = socket.socket(type=socket.SOCK_DGRAM)
+datagrams.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)
 datagrams.settimeout(1)
 for _ in range(many):
     datagrams.sendto(bytes(100), address)
