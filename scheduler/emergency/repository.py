@@ -78,8 +78,10 @@ def unfinished(db: Session, zone_ids: Collection[str]) -> list[tuple[EmergencyOr
     return sorted(found, key=lambda pair: (pair[0].id, pair[1].zone_id))
 
 
-def asked_since(db: Session, author_id: str, since: datetime) -> Sequence[datetime]:
-    query = select(EmergencyOrder.asked_at).where(EmergencyOrder.author_id == author_id)
+def asked_since(db: Session, author_id: str, purpose: Purpose, since: datetime) -> Sequence[datetime]:
+    query = select(EmergencyOrder.asked_at).where(
+        EmergencyOrder.author_id == author_id, EmergencyOrder.purpose == purpose
+    )
     return db.exec(query.where(col(EmergencyOrder.asked_at) > since).order_by(col(EmergencyOrder.asked_at))).all()
 
 

@@ -4,6 +4,7 @@ Whoever calls one that changes what sounds then has the `now` documents of its z
 are marked as well, so that the publisher sends what this process could not.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,7 +53,7 @@ NAMES = {Purpose.REAL: "emergency", Purpose.DRILL: "drill", Purpose.TEST: "rehea
 def ask(db: Session, actor: Actor, now: datetime, purpose: Purpose, draft: OrderIn) -> OrderOut:
     """Ask for an order; nothing sounds before it is confirmed."""
     one_at_a_time(db, f"asking:{actor.user_id}")
-    asked = repository.asked_since(db, actor.user_id, now - WINDOW)
+    asked = repository.asked_since(db, actor.user_id, purpose, now - WINDOW)
     if len(asked) >= MAX_ASKED:
         wait_s = max(1, round((asked[-MAX_ASKED] + WINDOW - now).total_seconds()))
         message = "You have asked for %(count)s in the last minutes. Try again in %(wait_s)s seconds."
@@ -73,7 +74,7 @@ def confirm(
     if version != row.version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
     _step(row, Event.CONFIRM, now)
-    if " ".join(asked.word.split()).upper() != WORDS[purpose]:
+    if " ".join(unicodedata.normalize("NFC", asked.word).split()).upper() != WORDS[purpose]:
         raise Invalid("wrong_word", "Type %(word)s to let it sound.", field="word", word=WORDS[purpose])
     _prove(db, actor, now, row, asked.code)
     row.confirmer_id = actor.user_id
