@@ -41,8 +41,6 @@ from web.settings import Settings
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-BANK_RESTS_S = 10
-"""Pages and documents come first when the centre starts."""
 
 
 class CannotStart(Exception):
@@ -150,7 +148,9 @@ def assemble(centre: Centre) -> Parts:
         ),
         doorkeeper=Doorkeeper(centre.store, trust, gate, clock),
         worker=Worker(centre.store, centre.producer, clock=clock, changes=centre.changes),
-        bank=BankMaker(centre.store, centre.producer, clock=clock, changes=centre.changes, rest_s=BANK_RESTS_S),
+        bank=BankMaker(
+            centre.store, centre.producer, clock=clock, changes=centre.changes, rest_s=settings.bank_delay_s
+        ),
         live=live,
         studio=_studio(centre),
     )

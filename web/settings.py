@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     live_keep_days: int = Field(30, ge=0, description="How long what was said live is kept; 0: not recorded.")
     live_relay_hosts: str = Field("", description="Hosts whose streams may be relayed, with commas.")
 
+    bank_delay_s: float = Field(
+        10, ge=0, description="How long after its start the centre begins to produce what the message bank lacks."
+    )
     voice_model_dir: Path | None = Field(None, description="Folder of a Piper/VITS voice (*.onnx, *.onnx.json).")
     session_hours: float = Field(12, gt=0, description="How long a sign-in lasts at most.")
     cookie_secure: bool | None = Field(None, description="Defaults to whether public_url is https.")

@@ -18,6 +18,7 @@ from web.demo import cast, hearing
 if TYPE_CHECKING:
     from tests.e2e.conftest import Play
 
+NEEDS_BANK = True
 MESSAGE = "water-outage.1"
 BANK_POLLS = 1200
 FIRST = slice(0, 3 * RATE_HZ // 2)

@@ -70,7 +70,13 @@ class Running:
 
 @asynccontextmanager
 async def centre(folder: Path) -> AsyncIterator[Running]:
-    environment = {"LOA_DATA_DIR": str(folder), "LOA_PORT": "0", "LOA_BROKER_PORT": "0", "PATH": os.environ["PATH"]}
+    environment = {
+        "LOA_DATA_DIR": str(folder),
+        "LOA_PORT": "0",
+        "LOA_BROKER_PORT": "0",
+        "LOA_BANK_DELAY_S": "3600",
+        "PATH": os.environ["PATH"],
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", RUN, env=environment, stdout=asyncio.subprocess.PIPE
     )
