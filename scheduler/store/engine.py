@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 BUSY_TIMEOUT_S = 15
 _ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 _POOL_SIZE = 10
 _POOL_OVERFLOW = 40  # more than the 40 threads that answer requests never wait for a connection
 
@@ -131,7 +131,7 @@ class Store:
 
 def _is_full(error: DBAPIError) -> bool:
     """Whether room may help: where a file beside the database cannot grow SQLite only says that it cannot write."""
-    return isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode & 0xFF in _NO_ROOM
+    return isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode & 0xFF in NO_ROOM
 
 
 def _with_driver(url: URL) -> URL:

@@ -1,8 +1,8 @@
 """What runs for ever outlasts a database that is away for a while (does I/O).
 
 Rules
-- Away is: another writer holds it for longer than one waits, or the connection is lost or refused, as when PostgreSQL
-  is started again. Any other error is the caller's.
+- Away is: another writer holds it for longer than one waits, its disk is full, or the connection is lost or refused, as
+  when PostgreSQL is started again. Any other error is the caller's.
 - The work is done again from its beginning, so it must be whole, such as one transaction.
 - It is said once when the database goes away, and once when it is back.
 """
@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from broadcast.clock import Clock
-from scheduler.store.engine import StoreBusy
+from scheduler.store.engine import NO_ROOM, StoreBusy
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def is_away(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return isinstance(error, StoreBusy)
     if isinstance(error.orig, sqlite3.Error):
-        return error.orig.sqlite_errorcode & 0xFF in _HELD_BY_ANOTHER
+        return error.orig.sqlite_errorcode & 0xFF in _HELD_BY_ANOTHER | NO_ROOM
     return error.connection_invalidated or isinstance(error, OperationalError)
 
 

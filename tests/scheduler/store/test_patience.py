@@ -86,3 +86,22 @@ async def test_other_errors_come_through_at_once(store: Store, now: datetime) ->
         await outlast(CLOCK, "tester", mistaken)
     with pytest.raises(ZeroDivisionError):
         await outlast(CLOCK, "tester", lambda: 1 / 0)
+
+
+async def test_a_full_disk_is_waited_for(sqlite_store: Store, caplog: pytest.LogCaptureFixture, now: datetime) -> None:
+    tries = 0
+
+    def work() -> str:
+        nonlocal tries
+        tries += 1
+        with sqlite_store.writing() as db:
+            full = db.scalar(text("PRAGMA page_count")) if tries < 3 else 2**30
+            db.execute(text(f"PRAGMA max_page_count = {full}"))
+            db.add(DirtyTopic(topic="a" * 100_000, since=now))
+        return "done"
+
+    async with asyncio.timeout(LIMIT_S):
+        assert await outlast(CLOCK, "tester", work) == "done"
+    assert tries == 3
+    (said,) = warnings(caplog)
+    assert "disk is full" in said
