@@ -67,17 +67,22 @@ def change_own(db: Session, actor: Actor, now: datetime, change: OwnChange) -> U
     return user
 
 
-def begin_totp(db: Session, known: Known, now: datetime) -> TotpEnrolment:
-    """A new secret to show once; it is asked for at sign-in once a code of it was confirmed."""
+def begin_totp(store: Store, known: Known, now: datetime, password: str) -> TotpEnrolment:
+    """A new secret to show once; it is asked for at sign-in once a code of it was confirmed.
+
+    Asks for the password once more: whoever has only a cookie must not become their own second factor.
+    """
     by_session(known)
-    user = _own(db, known.actor)
-    if user.totp_confirmed:
-        raise Conflict("totp_there", "The second factor is on. Turn it off first.")
-    user.totp_secret, user.totp_last_step = totp.new_secret(), 0
-    db.add(user)
-    audit.record(db, known.actor, now, "totp.begin", f"user:{user.id}", zone_path=_home(db, user))
-    uri = totp.enrolment_uri(user.totp_secret, user.login)
-    return TotpEnrolment(secret=user.totp_secret, uri=uri, qr_svg=totp.qr_svg(uri))
+    prove(store, known.actor, now, password)
+    with store.writing() as db:
+        user = _own(db, known.actor)
+        if user.totp_confirmed:
+            raise Conflict("totp_there", "The second factor is on. Turn it off first.")
+        user.totp_secret, user.totp_last_step = totp.new_secret(), 0
+        db.add(user)
+        audit.record(db, known.actor, now, "totp.begin", f"user:{user.id}", zone_path=_home(db, user))
+        uri = totp.enrolment_uri(user.totp_secret, user.login)
+        return TotpEnrolment(secret=user.totp_secret, uri=uri, qr_svg=totp.qr_svg(uri))
 
 
 def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> None:

@@ -103,9 +103,11 @@ def change_password(body: PasswordChange, centre: TheCentre, known: AnyKnown, no
 
 
 @router.post("/me/totp", tags=["session"], status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
-def begin_totp(db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> TotpEnrolment:
+def begin_totp(
+    body: PasswordProof, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now
+) -> TotpEnrolment:
     """Begin setting up the second factor: the secret, also as a QR code, shown once."""
-    return account.begin_totp(db, known, now)
+    return account.begin_totp(centre.store, known, now, body.password)
 
 
 @router.put("/me/totp", tags=["session"], status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))

@@ -58,11 +58,15 @@ def change_password(
 
 
 @router.post("/account/second-factor")
-def begin_factor(db: WriteDb, page: ThePage) -> Response:
+def begin_factor(centre: TheCentre, page: ThePage, on_password: Password = "") -> Response:
     """Shows the secret at once; it is not asked for again."""
-    enrolment = account.begin_totp(db, page.who, page.now)
-    db.flush()
-    return _account(db, page, enrolment=enrolment)
+    enrolment = None
+    with page.attempt() as errors:
+        enrolment = account.begin_totp(centre.store, page.who, page.now, on_password)
+    if errors:
+        return _again(page, {"on_password": next(iter(errors.values()))})
+    with centre.store.reading() as db:
+        return _account(db, page, enrolment=enrolment)
 
 
 @router.post("/account/second-factor/confirm")

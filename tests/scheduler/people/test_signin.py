@@ -185,8 +185,7 @@ def test_the_old_password_cannot_be_guessed_on_an_open_page(store: Store, lan: A
 def with_second_factor(store: Store, now: datetime) -> tuple[Known, pyotp.TOTP]:
     me = known(store, now, enter(store, now).cookie)
     assert me is not None
-    with store.writing() as db:
-        secret = account.begin_totp(db, me, now).secret
+    secret = account.begin_totp(store, me, now, PASSWORD).secret
     telephone = pyotp.TOTP(secret)
     with store.writing() as db:
         account.confirm_totp(db, me, now, telephone.at(now))
@@ -228,8 +227,7 @@ def test_asking_for_the_code_is_no_failure(store: Store, lan: Actor, now: dateti
 def test_an_unconfirmed_second_factor_locks_nobody_out(store: Store, lan: Actor, now: datetime) -> None:
     me = known(store, now, enter(store, now).cookie)
     assert me is not None
-    with store.writing() as db:
-        account.begin_totp(db, me, now)
+    account.begin_totp(store, me, now, PASSWORD)
     assert not enter(store, now).actor.second_factor
 
 
@@ -296,5 +294,5 @@ def test_a_token_can_be_ended_by_its_owner_only(
 
 def test_beginning_the_second_factor_twice_is_refused_once_it_is_on(store: Store, lan: Actor, now: datetime) -> None:
     me, _telephone = with_second_factor(store, now)
-    with pytest.raises(Conflict), store.writing() as db:
-        account.begin_totp(db, me, now)
+    with pytest.raises(Conflict):
+        account.begin_totp(store, me, now, PASSWORD)

@@ -65,6 +65,15 @@ def test_a_cookie_of_somebody_without_a_second_factor_is_not_enough_either(alarm
     assert alarm.refused() == [(alarm.operator.user_id, "second_factor_needed")]
 
 
+def test_a_stolen_cookie_that_sets_up_a_second_factor_of_its_own(alarm: Any) -> None:
+    one_person_is_enough(alarm)
+    thief = alarm.sign_in("operator")
+    begun = [thief.post(f"{API}/me/totp", **body) for body in ({}, {"json": {"password": "guessed"}})]
+    assert [(answer.status_code, "secret" in answer.json()) for answer in begun] == [(422, False)] * 2
+    assert thief.put(f"{API}/me/totp", json={"code": "123456"}).json()["code"] == "totp_not_begun"
+    assert alarm.confirm(thief, alarm.asked(thief)).json()["code"] == "second_factor_needed"
+
+
 def test_an_approver_approving_their_own(alarm: Any, second_factor: Any) -> None:
     code, operator = second_factor(alarm.operator), stolen(alarm)
     answer = alarm.confirm(operator, alarm.asked(operator), code=code())
