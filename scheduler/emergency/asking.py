@@ -29,6 +29,7 @@ from scheduler.zones.rules import valid_on
 
 MINUTES = 15
 DRILL_MINUTES = 60
+SEEN_AFTER = timedelta(days=1)
 WRONG_PURPOSE = "A drill and an emergency have messages of their own. Nothing of one can be used for the other."
 _NO_PLACE = "One of the places is not there, or is named twice."
 
@@ -111,6 +112,13 @@ def check_bank(db: Session, bank_id: str, purpose: Purpose) -> None:
     held = bank.entry(db, bank_id)
     if held is None or held.entry.dropped_at is not None or not held.ready:
         raise Invalid("no_such_message", "The bank has no such message, or it is not produced yet.", field="parts")
+
+
+def are_fresh_words_of(db: Session, bank_id: str, user_id: str, now: datetime) -> bool:
+    """Whether this person made the revision so lately that nobody else need have seen what it says."""
+    held = bank.entry(db, bank_id)
+    made = held.entry if held is not None else None
+    return made is not None and made.made_by == user_id and bool(user_id) and now - made.made_at < SEEN_AFTER
 
 
 def _check_end(draft: OrderIn, purpose: Purpose, now: datetime) -> None:

@@ -114,6 +114,9 @@ def correct(
     if name not in naming.CORRECTIONS:
         raise Invalid("no_correction", "Choose one of the bank's corrections.", field="bank_id")
     asking.check_bank(db, asked.bank_id, purpose)
+    if asking.are_fresh_words_of(db, asked.bank_id, actor.user_id, now):
+        message = "You changed these words yourself within the last day. Another person has to let them sound."
+        raise Forbidden("own_words", message)
     groups = {target.zone_id: target.group_id for target, _zone in held.placed}
     if views.state_now(row, now) is State.ISSUED:
         row.state = step(State.ISSUED, Event.CANCEL)

@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from broadcast.clock import to_us
 from broadcast.wire import topics
 from broadcast.wire.now import Purpose
+from scheduler.announcements.models import RecordingState
+from scheduler.bank import service as bank
+from scheduler.bank.models import BankMedia
+from scheduler.bank.schemas import BankChange
 from scheduler.emergency import service
 from scheduler.emergency.life import TABLE, Event, NotPossible, State, diagram, possible, step
+from scheduler.emergency.models import EmergencyOrder
 from scheduler.emergency.schemas import OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooMany
 from scheduler.fleet.models import Receiver
@@ -198,6 +204,26 @@ def test_also_what_is_over_is_corrected_but_only_with_a_correction_and_soon(desk
     desk.later(hours=25)
     with pytest.raises(Conflict):
         desk.corrected(order)
+
+
+def test_one_person_does_not_put_new_words_into_a_correction_and_let_them_sound(desk: Any) -> None:
+    order = desk.issued()
+    with desk.store.writing() as db:
+        made = bank.revise(
+            db, desk.operator, desk.clock.now(), "false-alarm", revision=1, change=BankChange(texts={"vi": "Lời lạ"})
+        )
+        for media in db.exec(select(BankMedia).where(BankMedia.entry_id == made.id)):
+            media.state, media.size_bytes, media.duration_us = RecordingState.READY, 1000, 5_000_000
+            media.sha256 = "f" * 64
+    with pytest.raises(Forbidden) as refused:
+        desk.corrected(order, made.id)
+    assert (refused.value.code, desk.sounding(desk.places.leng)) == ("own_words", [order.id])
+    assert desk.corrected(order, "all-clear.1").correction.state is State.ISSUED
+    assert desk.corrected(order, made.id, by=desk.second).correction.state is State.ISSUED
+    desk.later(hours=24)
+    with desk.store.writing() as db:
+        db.get_one(EmergencyOrder, order.id).issued_at = desk.clock.now()
+    assert desk.corrected(order, made.id).correction.state is State.ISSUED
 
 
 def test_asked_for_it_is_withdrawn_by_its_author_or_refused_by_the_second_person(desk: Any) -> None:
