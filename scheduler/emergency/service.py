@@ -5,7 +5,7 @@ are marked as well, so that the publisher sends what this process could not.
 """
 
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,11 +15,12 @@ from broadcast.clock import to_us
 from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.bank import naming
+from scheduler.bank import repository as bank
 from scheduler.emergency import asking, proof, repository, views
 from scheduler.emergency.document import wire
 from scheduler.emergency.hearing import who_heard
 from scheduler.emergency.life import Event, NotPossible, State, step
-from scheduler.emergency.models import EmergencyOrder
+from scheduler.emergency.models import EmergencyOrder, OrderSound
 from scheduler.emergency.reading import get, index, readable
 from scheduler.emergency.rights import ISSUE, alone, may_withdraw, require_everywhere
 from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, CorrectOut, OrderIn, OrderOut
@@ -170,7 +171,8 @@ def may_speak(db: Session, actor: Actor, now: datetime, order_id: str) -> Held |
 def spoken(db: Session, now: datetime, order_id: str, place: int) -> list[str]:
     """A text of the order is there: the zones that are to hear it.
 
-    Where nothing of the order could sound before, it begins now.
+    Where nothing of the order could sound before, it begins now. Where nothing of it sounds again, its times move on
+    so far that the text is heard from its first word, although what goes before it may be over.
     """
     row = repository.get(db, order_id, lock=True)
     if row is None or row.state != State.ISSUED:
@@ -180,6 +182,9 @@ def spoken(db: Session, now: datetime, order_id: str, place: int) -> list[str]:
     sounds = repository.sounds(db, [order_id])[order_id]
     if wire(row, {at: sound for at, sound in sounds.items() if at != place}) is None:
         row.start_us = to_us(now) + _lead_us(db, held)
+    elif row.start_us is not None and not row.every_s:
+        before_us = sum(_least_us(db, part, sounds.get(at)) for at, part in enumerate(row.parts[:place]))
+        row.start_us = max(row.start_us, to_us(now) + LEAST_LEAD_US - before_us)
     zone_ids = [target.zone_id for target, _zone in placed]
     mark_dirty(db, map(topics.now, zone_ids), now)
     return zone_ids
@@ -244,6 +249,14 @@ def _lead_us(db: Session, held: Held) -> int:
     """From the order to its first sample: documents must arrive and amplifiers be on."""
     amplifiers_us = repository.largest_lead_ms(db, held.paths) * US_PER_MS
     return max(LEAST_LEAD_US, amplifiers_us + AFTER_AMPLIFIER_US)
+
+
+def _least_us(db: Session, part: Mapping[str, Any], sound: OrderSound | None) -> int:
+    """How long a part sounds where its shortest language is spoken."""
+    if part["kind"] == "bank":
+        held = bank.entry(db, part["id"])
+        return min((media.duration_us or 0 for media in held.sounds), default=0) if held is not None else 0
+    return sound.duration_us or 0 if sound is not None else 0
 
 
 def _end(actor: Actor, now: datetime, held: Held) -> None:

@@ -108,6 +108,19 @@ async def test_the_siren_goes_out_at_once_and_the_text_joins_the_same_order(
     assert (after.id, after.start_us, len(after.parts)) == (order.id, before.start_us, 2)
 
 
+@pytest.mark.parametrize(("every_s", "moved"), [(0, True), (60, False)])
+async def test_a_text_that_comes_after_the_siren_is_heard_from_its_first_word(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor, every_s: int, moved: bool
+) -> None:
+    desk.issued(desk.draft("siren-rise-fall.1", TEXT, every_s=every_s))
+    (before,) = desk.says(desk.places.leng).orders
+    desk.later(seconds=40)
+    assert await speaker.once(threads, issued_only=True)
+    (after,) = desk.says(desk.places.leng).orders
+    text_us = after.start_us + 5_000_000
+    assert text_us == (to_us(desk.clock.now()) + 700_000 if moved else before.start_us + 5_000_000)
+
+
 async def test_an_order_of_one_text_begins_when_it_is_there(
     desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
 ) -> None:
