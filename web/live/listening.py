@@ -70,11 +70,12 @@ class FeedTrack(MediaStreamTrack):
 
 
 class ListeningLine:
-    """One connection that listens."""
+    """One connection that listens. `connected` and `lost` are as a microphone's `Line` has them."""
 
     def __init__(self) -> None:
         self.id = secrets.token_urlsafe(16)
         self.etag = secrets.token_urlsafe(12)
+        self.connected = asyncio.Event()
         self.lost = asyncio.Event()
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._track: FeedTrack | None = None
@@ -87,7 +88,9 @@ class ListeningLine:
 
         @peer.on("connectionstatechange")  # type: ignore[misc, unused-ignore]
         async def changed() -> None:
-            if peer.connectionState in ("failed", "closed"):
+            if peer.connectionState == "connected":
+                self.connected.set()
+            elif peer.connectionState in ("failed", "closed"):
                 self.lost.set()
 
         try:

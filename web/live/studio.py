@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 
 WHO = "studio"
 ROUND_S = 1.0
-MAX_LINES = 16
-"""Connections at once: each costs two sockets and a decoder."""
+MAX_LINES, MAX_LISTENERS = 16, 10
+"""Connections at once, each costs two sockets and a decoder; those who listen leave room for microphones."""
 CONNECT_S = 15.0
 """For a connection to bring its first packet."""
 SERVED_ON_S = 15.0
@@ -130,7 +130,7 @@ class Studio:
         act = stage.act if stage is not None and stage.on_air else None
         if stage is None or act is None or act.feed.ended:
             raise Conflict("not_here", "This talk cannot be listened in to here.")
-        self._check_room()
+        self._check_room(listening=True)
         ahead_us = act.start_us + stage.talk.delay_ms * US_PER_MS - self._clock.now_us()
         line = ListeningLine()
         self.lines[line.id] = line
@@ -187,13 +187,17 @@ class Studio:
             if self._stages:
                 self._wake.set()
 
-    def _check_room(self) -> None:
-        if len(self.lines) >= MAX_LINES:
+    def _check_room(self, *, listening: bool = False) -> None:
+        listeners = sum(isinstance(line, ListeningLine) for line in self.lines.values())
+        if len(self.lines) >= MAX_LINES or (listening and listeners >= MAX_LISTENERS):
             message = i18n.N_("Too many are connected. Try again in a moment.")
             raise TooMany("too_many_lines", message, retry_after_s=5)
 
     async def _until_lost(self, line: ListeningLine) -> None:
-        await line.lost.wait()
+        """Close a connection that is not made in time, or that is lost."""
+        await either(self._clock, CONNECT_S, line.connected)
+        if line.connected.is_set():
+            await line.lost.wait()
         await self.hang_up(line.id)
 
     async def _replace(self, stage: Stage, line: Line) -> None:

@@ -16,6 +16,7 @@ from scheduler.live import repository
 from scheduler.people.models import AuditEntry
 from web.live.lab import HandMicrophone, alignment, decoded, voice
 from web.live.placing import RATE_HZ
+from web.live.studio import MAX_LISTENERS
 
 SDP = {"content-type": "application/sdp"}
 FRAGMENT = {"content-type": "application/trickle-ice-sdpfrag"}
@@ -228,6 +229,21 @@ async def test_what_is_no_microphone_is_refused(
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert air.studio.lines == {}
+
+
+async def test_those_who_listen_in_leave_room_for_a_microphone(air: Any, microphone: Make) -> None:
+    asked, other = await air.ask(), await air.ask(zone_id=air.places.van, zone_ids=[air.places.van])
+    assert (await microphone().connect(asked["id"])).status_code == 201
+    await air.until(lambda: air.sent)
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    peer.addTransceiver("audio", direction="recvonly")
+    await peer.setLocalDescription(await peer.createOffer())
+    listen = f"/api/v1/zones/{air.places.leng_1}/whep"
+    offer = {"content": peer.localDescription.sdp, "headers": SDP}
+    answers = [(await air.operator.post(listen, **offer)).status_code for _one in range(MAX_LISTENERS + 1)]
+    await peer.close()
+    assert answers == [201] * MAX_LISTENERS + [429]
+    assert (await microphone().connect(other["id"])).status_code == 201
 
 
 async def test_where_nobody_speaks_there_is_nothing_to_listen_in_to(air: Any) -> None:
