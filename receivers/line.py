@@ -45,11 +45,13 @@ class Line:
         count: Callable[[Connection], object],
         timeout_s: float,
         find: Find = look_up,
+        connect_s: float | None = None,
     ) -> None:
         self._thread = thread
         self._find = find
         self._count = count
         self._timeout_s = timeout_s
+        self._connect_s = timeout_s if connect_s is None else connect_s
         self._watched: list[socket.socket] = []
         self._answer: HTTPResponse | None = None
         self._left = False
@@ -133,9 +135,10 @@ class Line:
         for family, kind, protocol, _name, place in [] if self._left else self._find(address):
             near = socket.socket(family, kind, protocol)
             try:
-                near.settimeout(timeout_s)
+                near.settimeout(self._connect_s)
                 self._watch(near)
                 near.connect(place)
+                near.settimeout(timeout_s)
                 self.connected = True
             except OSError as error:
                 near.close()

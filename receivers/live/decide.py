@@ -4,12 +4,14 @@ Rules
 - Sample k of a feed is heard at `plays_us + k / 48000`, wherever it came from and whenever it came.
 - Asked for is the first chunk that is missing and can still be heard; never what is past. Of a recording that is kept
   whole, what is past comes last, for its repetitions.
-- A connection that brings no byte for 1.0 to 1.5 s is left for a new one: after a cut a carrier sends what it held back
-  first, and a new connection does not.
+- A connection that brings no byte for as long as the delay, between QUIET_US and QUIET_MAX_US, and a bit more is left
+  for a new one: after a cut a carrier sends what it held back first, and a new connection does not. Sooner is worse:
+  what is in hand lasts nearly so long, and where much is lost an old connection recovers before a new one is made.
 - Attempts begin apart by a gap that grows to GAP_MAX_US; one that took as long itself is followed at once. So sound is
   back soon after a long cut, and a centre that starts again is not overrun.
-- An attempt is given OPEN_US to be answered: a kernel that knocks in vain waits ever longer before it does again. After
-  one that was let in and not answered in that time the link is slow, and the next is given SLOW_OPEN_US.
+- An attempt is given OPEN_US to be answered, and KNOCK_US of it to be let in, but each PATIENT_EACH-th all of it: a
+  kernel that knocks in vain waits a second and ever longer before it does again. What knocked in vain is followed at
+  once. After one that was let in and not answered in that time the link is slow, and the next is given SLOW_OPEN_US.
 """
 
 from collections.abc import Container
@@ -22,16 +24,17 @@ from broadcast.wire.documents import Media
 from broadcast.wire.now import Feed, LiveSession
 
 FRAMES_PER_MS = 48
-QUIET_US, QUIET_SPREAD_US = 1_000_000, 500_000
+QUIET_US, QUIET_MAX_US, QUIET_SPREAD_US = 1_000_000, 2_000_000, 500_000
 BARREN_US = 3_000_000  # bytes that become no chunk for so long are someone's game
 GAP_FIRST_US, GAP_MAX_US = 100_000, 1_600_000
 OPEN_US, SLOW_OPEN_US = 2_000_000, 6_000_000
+KNOCK_US, PATIENT_EACH = 600_000, 4
 STEADY_US = 1_000_000  # a connection that brought sound and lasted so long was no failure
 EARLY_US = 5_000_000  # a session that is announced for later is asked for so long before it is spoken
 SPARE_CHUNKS = 16  # held beyond what the delay needs: four seconds
 WHOLE_CHUNKS = 2_500  # ten minutes
 BEHIND_CHUNKS = 4  # kept after they were heard, for whoever joins between two chunks
-USELESS_CHUNKS = 8  # that one connection may bring: what lies two seconds back will not catch up
+USELESS_CHUNKS = 8  # that one connection may bring one after another: what lies two seconds back will not catch up
 
 
 class Growing(Struct, frozen=True, kw_only=True):
@@ -113,8 +116,11 @@ def opens_us(growing: Growing) -> int:
 
 def quiet_us(growing: Growing, number: int, now_us: int, random: float) -> int:
     """How long a connection asked from `number` may bring nothing from `now_us` on; `random` in [0, 1)."""
-    ready_us = now_us if growing.said_us is None else growing.said_us + (number + 1) * CHUNK_US
-    return max(0, ready_us - now_us) + round(QUIET_US + random * QUIET_SPREAD_US)
+    ready_us, quiet_us = now_us, QUIET_US
+    if growing.said_us is not None:
+        ready_us = growing.said_us + (number + 1) * CHUNK_US
+        quiet_us = min(QUIET_MAX_US, max(QUIET_US, growing.plays_us - growing.said_us))
+    return max(0, ready_us - now_us) + round(quiet_us + random * QUIET_SPREAD_US)
 
 
 def open_us(*, slow: bool) -> int:
@@ -122,7 +128,14 @@ def open_us(*, slow: bool) -> int:
     return SLOW_OPEN_US if slow else OPEN_US
 
 
-def rest_us(failures: int, took_us: int, random: float) -> int:
-    """How long to wait after the last of `failures` in a row, which took `took_us`."""
+def knock_us(failures: int) -> int:
+    """How long an attempt after so many `failures` in a row may take to be let in."""
+    return KNOCK_US if failures % PATIENT_EACH else OPEN_US
+
+
+def rest_us(failures: int, took_us: int, random: float, *, in_vain: bool = False) -> int:
+    """How long to wait after the last of `failures` in a row, which took `took_us`; `in_vain`: nobody let it in."""
+    if in_vain and took_us >= knock_us(failures - 1):
+        return 0
     gap_us = min(GAP_FIRST_US << min(failures - 1, 10), GAP_MAX_US)
     return max(0, round(gap_us * (0.5 + random / 2)) - took_us)

@@ -2,8 +2,7 @@
 
 Rules
 - The transport is not trusted, the feed's key is: each chunk is verified before it is anything. The first bad one ends
-  the connection that brought it, and the feed's next address is asked. So do many
-  that are of no use.
+  the connection that brought it, and the feed's next address is asked. So do many one after another that are of no use.
 - The old connection is closed before the new one is opened: two would share what little the link carries.
 - What came and was not taken is counted by reason, what a cache in between may do included.
 """
@@ -46,6 +45,7 @@ class Fetcher:
         self._random = SystemRandom()
         self._failures = 0
         self._slow = False
+        self._let_in = False
         self._came = False
         self._useless = 0
         self._fruitful_us = 0
@@ -73,12 +73,13 @@ class Fetcher:
         level = logging.DEBUG if self._failures else logging.WARNING
         log.log(level, "feed %s: %s", self._buffer.growing.feed.id, error)
         self._failures += 1
-        await self._clock.sleep(decide.rest_us(self._failures, took_us, self._random.random()) / US_PER_S)
+        rest_us = decide.rest_us(self._failures, took_us, self._random.random(), in_vain=not self._let_in)
+        await self._clock.sleep(rest_us / US_PER_S)
 
     async def _listen(self, number: int) -> None:
         """One connection, from its opening to its end; NoAnswer when that came too soon."""
         feed = self._buffer.growing.feed
-        line = self._client.line(self._places.find)
+        line = self._client.line(self._places.find, decide.knock_us(self._failures) / US_PER_S)
         url = feed.urls[self._failures % len(feed.urls)]
         try:
             await self._open(line, f"{url}?from={number}")
@@ -91,6 +92,7 @@ class Fetcher:
                     return
                 number = left
         finally:
+            self._let_in = line.connected
             line.leave()
         raise NoAnswer("the answer ended")
 
@@ -127,7 +129,7 @@ class Fetcher:
             for chunk in reader.feed(block):
                 became = self._buffer.put(chunk, self._clock.now_us())
                 if became is Taken.TAKEN:
-                    self._came, self._fruitful_us = True, now_us
+                    self._came, self._fruitful_us, self._useless = True, now_us, 0
                     continue
                 self._refused[became] += 1
                 self._useless += 1

@@ -76,13 +76,14 @@ def test_a_session_is_heard_its_delay_after_it_is_said() -> None:
     assert WHOLE.frames == 60 * 48_000
 
 
-@given(random=st.floats(0, 1, exclude_max=True), number=st.integers(0, 100), now_us=moments_us)
-def test_the_watchdog_waits_for_what_is_not_said_yet_and_a_second_and_a_bit(
-    random: float, number: int, now_us: int
+@given(random=st.floats(0, 1, exclude_max=True), number=st.integers(0, 100), now_us=moments_us, delay_us=delays_us)
+def test_the_watchdog_waits_for_what_is_not_said_yet_and_as_long_as_what_is_in_hand_may_last(
+    random: float, number: int, now_us: int, delay_us: int
 ) -> None:
-    growing = spoken_at_noon(FEED)
+    growing = spoken_at_noon(FEED, delay_us)
     waits_us = decide.quiet_us(growing, number, now_us, random) - max(0, NOON + (number + 1) * CHUNK_US - now_us)
-    assert 1_000_000 <= waits_us <= 1_500_000
+    assert 1_000_000 <= waits_us <= 2_500_000
+    assert min(delay_us, 2_000_000) <= waits_us <= max(delay_us, 1_000_000) + 500_000
     assert 1_000_000 <= decide.quiet_us(WHOLE, number, now_us, random) <= 1_500_000
 
 
@@ -92,6 +93,16 @@ def test_attempts_keep_apart_and_never_long(random: float, took_us: int) -> None
     assert apart_us == sorted(apart_us)
     assert apart_us[0] <= max(100_000, took_us)
     assert max(500_000, took_us) <= apart_us[-1] <= max(1_600_000, took_us)
+
+
+@given(random=st.floats(0, 1, exclude_max=True), failures=st.integers(1, 100))
+def test_who_was_not_let_in_knocks_again_at_once_but_never_at_one_that_refuses(random: float, failures: int) -> None:
+    knocked_us = decide.knock_us(failures - 1)
+    assert decide.rest_us(failures, knocked_us, random, in_vain=True) == 0
+    for took_us in (0, knocked_us - 1):
+        refused_us = decide.rest_us(failures, took_us, random, in_vain=True)
+        assert refused_us == decide.rest_us(failures, took_us, random)
+    assert decide.knock_us(0) == max(decide.knock_us(number) for number in range(failures)) == decide.OPEN_US
 
 
 def test_a_slow_link_is_given_more_time() -> None:

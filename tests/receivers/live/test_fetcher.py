@@ -143,6 +143,16 @@ async def test_a_server_that_sends_the_past_again_and_again_is_left() -> None:
     assert decide.USELESS_CHUNKS < refused.total() <= 100
 
 
+async def test_a_line_on_which_something_comes_twice_now_and_then_is_kept() -> None:
+    """More in all than may come one after another."""
+    twice = then(b"".join(2 * sealed for sealed in STUDIO.sealed), stands=True)
+    async with FeedHost(STUDIO, [twice]) as host:
+        buffer, refused = await _fetch(_made(host.feed))
+    assert _is_whole(buffer)
+    assert host.asked == [0]
+    assert refused[Taken.TWICE] > decide.USELESS_CHUNKS
+
+
 async def test_who_follows_from_before_the_first_word_has_each_chunk_before_it_is_heard() -> None:
     """The connection stands still until the talk begins, and that is no fault."""
     short, said_us = saying(3 * PACKETS), CLOCK.now_us() + 1_300_000
