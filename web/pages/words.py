@@ -119,6 +119,10 @@ ORDER_REFUSED = MappingProxyType(
         "wrong_purpose": N_("drill and real thing mixed"),
         "reserved_id": N_("under a name that is the loudspeaker's own"),
         "unknown_message": N_("names a message it does not have"),
+        "chunk_bad_signature": N_("live sound that the centre did not sign"),
+        "chunk_twice": N_("live sound that came twice"),
+        "chunk_ahead": N_("live sound ahead of its time"),
+        "chunk_web_page": N_("a web page instead of live sound"),
     }
 )
 RECORDING = MappingProxyType(
