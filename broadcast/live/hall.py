@@ -2,9 +2,10 @@
 
 Rules
 - A listener that keeps up costs one `send` for each two chunks, of bytes that are made once. The send is most of what a
-  listener costs; where the delay is short, each chunk has one.
-- What the network has not yet taken would be stale by the time it comes: with more than QUEUE_S of sound on the way,
-  a listener is sent nothing until there is less, and then what it wants, or the oldest that can still be heard in time.
+  listener costs; where the delay is no longer than it must be on a bad link, each chunk has one.
+- What the network has not yet taken would be stale by the time it comes: with more sound on the way than the delay,
+  within QUEUE_S, a listener is sent nothing until there is less, and then what it wants, or the oldest that can still
+  be heard in time.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
 
@@ -13,16 +14,18 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
+from broadcast.clock import US_PER_S
 from broadcast.live.feed import LiveFeed
 from broadcast.wire.chunks import CHUNK_US, Chunk
 
-QUEUE_S, MIN_QUEUE_BYTES = 1.2, 4096
-"""What a link with a bad moment needs on the way to keep its pace."""
+QUEUE_S, MIN_QUEUE_BYTES = (1.2, 2.0), 4096
+"""What a link with a bad moment needs on the way to keep its pace, and the most: a chunk that arrives tells the kernel
+what was lost before it, sooner than the kernel's own timer does."""
 LOOK_AGAIN_S = 0.06
 BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
-PAIRS_FROM_US = 2_000_000
-"""With this delay or more, what is sent may be another 240 ms old."""
+PAIRS_FROM_US = 3_500_000
+"""With this delay or more, what is sent may be another 240 ms old: a packet that is lost twice is still in time."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 Send = Callable[[bytes], int]
@@ -174,7 +177,9 @@ class Hall:
 
 def queue_bytes(feed: LiveFeed) -> int:
     """How much of a feed may be on the way to a listener before more is sent."""
-    return max(MIN_QUEUE_BYTES, round(feed.bitrate_bps / 8 * QUEUE_S))
+    shortest_s, longest_s = QUEUE_S
+    queue_s = min(longest_s, max(shortest_s, (feed.delay_us or 0) / US_PER_S))
+    return max(MIN_QUEUE_BYTES, round(feed.bitrate_bps / 8 * queue_s))
 
 
 def _sent(listener: Listener, data: bytes) -> bool:
