@@ -24,7 +24,7 @@ from broadcast.wire.documents import Media
 from broadcast.wire.now import Feed, LiveSession
 
 FRAMES_PER_MS = 48
-QUIET_US, QUIET_MAX_US, QUIET_SPREAD_US = 1_000_000, 2_000_000, 500_000
+QUIET_US, QUIET_MAX_US, QUIET_SPREAD_US = 1_000_000, 3_000_000, 500_000
 BARREN_US = 3_000_000  # bytes that become no chunk for so long are someone's game
 GAP_FIRST_US, GAP_MAX_US = 100_000, 1_600_000
 OPEN_US, SLOW_OPEN_US = 2_000_000, 6_000_000
