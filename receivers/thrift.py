@@ -32,6 +32,7 @@ MIB = 1024**2
 LEVEL_STEP_DB = 6.0
 PROGRESS_STEP = 0.1  # of a recording on its way
 ERROR_FLOOR_US = 1_000  # below this an error bound is as good as any
+OFFSET_ERROR_FLOOR_US = 100_000  # what it grows to between two beats, as crystals drift
 SLOW_STEPS: Mapping[str, float] = {
     "cache_bytes": 64 * MIB,
     "free_bytes": 64 * MIB,
@@ -44,7 +45,7 @@ SLOW_STEPS: Mapping[str, float] = {
     "data_month": MIB,
     "clock_error": 2.0,  # four times as large or small
     "clock_offset_error": 2.0,
-    "clock_offset_us": 10_000,
+    "clock_offset_us": 100_000,  # a mobile link tells no better
 }
 
 
@@ -135,14 +136,14 @@ def _slow(state: ReceiverState) -> dict[str, float | None]:
         "signal_dbm": signal.dbm if signal else None,
         "data_day": data.day_up_bytes + data.day_down_bytes if data else None,
         "data_month": data.month_bytes if data else None,
-        "clock_error": _magnitude(clock.error_us) if clock else None,
-        "clock_offset_error": _magnitude(clock.offset_error_us) if clock else None,
+        "clock_error": _magnitude(clock.error_us, ERROR_FLOOR_US) if clock else None,
+        "clock_offset_error": _magnitude(clock.offset_error_us, OFFSET_ERROR_FLOOR_US) if clock else None,
         "clock_offset_us": clock.offset_us if clock else None,
     }
 
 
-def _magnitude(error_us: int | None) -> float | None:
-    return None if error_us is None else log2(max(error_us, ERROR_FLOOR_US))
+def _magnitude(error_us: int | None, floor_us: int) -> float | None:
+    return None if error_us is None else log2(max(error_us, floor_us))
 
 
 def _any_moved(

@@ -55,7 +55,7 @@ MEASURES: dict[str, Callable[[float], ReceiverState]] = {
     "data_day": lambda by: replace(CALM, data=replace(DATA, day_up_bytes=5 * MIB + round(by))),
     "data_month": lambda by: replace(CALM, data=replace(DATA, month_bytes=90 * MIB + round(by))),
     "clock_error": lambda by: replace(CALM, clock=replace(CLOCK, error_us=round(20_000 * 2**by))),
-    "clock_offset_error": lambda by: replace(CALM, clock=replace(CLOCK, offset_error_us=round(20_000 * 2**by))),
+    "clock_offset_error": lambda by: replace(CALM, clock=replace(CLOCK, offset_error_us=round(200_000 * 2**by))),
     "clock_offset_us": lambda by: replace(CALM, clock=replace(CLOCK, offset_us=round(by))),
 }
 
@@ -81,6 +81,13 @@ def _tellings(states: Iterable[tuple[float, ReceiverState]]) -> list[tuple[float
 def test_while_nothing_changes_four_states_a_day_are_told() -> None:
     told = _tellings((second, replace(CALM, at_us=second)) for second in range(DAY_S))
     assert [second for second, _ in told] == [0, 6 * 3600, 12 * 3600, 18 * 3600]
+
+
+def test_an_error_that_grows_from_beat_to_beat_tells_nothing() -> None:
+    def at(minute: int) -> ReceiverState:
+        return replace(CALM, clock=replace(CLOCK, offset_us=minute % 3, offset_error_us=500 + minute % 10 * 6_000))
+
+    assert len(_tellings((minute * 60.0, at(minute)) for minute in range(180))) == 1
 
 
 @pytest.mark.parametrize("name", thrift.SLOW_STEPS)
