@@ -13,6 +13,8 @@ from scheduler.zones import repository as zones
 from scheduler.zones import rules
 
 MAX_MESSAGES = 128
+LIFE_DAYS = 15
+"""It is long and seldom changes, so it is made anew once a week; receivers go on with what they hold in any case."""
 
 
 def bank(db: Session, zone_id: str, _now: datetime) -> Draft | None:
@@ -22,7 +24,7 @@ def bank(db: Session, zone_id: str, _now: datetime) -> Draft | None:
         return None
     messages = tuple(_messages(db))[:MAX_MESSAGES]
     document = Bank(target=zone_id, number=1, issued_us=0, expires_us=0, messages=messages)
-    return Draft(document, rules.effective_rules(db, zone.path).timezone)
+    return Draft(document, rules.effective_rules(db, zone.path).timezone, life_days=LIFE_DAYS)
 
 
 def _messages(db: Session) -> Iterator[BankMessage]:

@@ -18,9 +18,11 @@ from broadcast.wire.documents import (
     Programme,
 )
 from broadcast.wire.jws import key_id
-from broadcast.wire.topics import programme
+from broadcast.wire.now import Bank, Feed, Made, Now, Order, Purpose
+from broadcast.wire.topics import now, programme
 from broadcast.wire.trust import TrustedDocuments
-from scheduler.fleet.documents import Draft, Last, Sealed, digest, expiry, renewed
+from scheduler.bank import document as bank
+from scheduler.fleet.documents import Draft, Last, Sealed, Unfit, digest, expiry, renewed
 from scheduler.store.types import new_id
 
 KEY = Ed25519PrivateKey.generate()
@@ -137,3 +139,56 @@ def test_a_programme_too_large_for_a_receiver_loses_its_last_airings(recordings:
     assert len(document.airings) + sealed.left_out == many
     assert document.airings == tuple(sorted(airings, key=lambda one: one.start_us)[: len(document.airings)])
     assert len(document.airings) == MAX_AIRINGS or len(sealed.jws) > 0.9 * MAX_DOCUMENT_BYTES
+
+
+def test_a_document_of_a_longer_life_is_made_anew_once_a_week() -> None:
+    long = Draft(Bank(target="z1", number=1, issued_us=0, expires_us=0), HANOI, life_days=bank.LIFE_DAYS)
+    made_at, last = [], None
+    for hour in range(24 * 28):
+        at = NOW + timedelta(hours=hour)
+        sealed = renewed(long, last, KEY, at)
+        if sealed is not None:
+            made_at.append(hour // 24)
+            last = kept(sealed)
+        assert last is not None
+        assert last.expires_at - at >= timedelta(days=7) - timedelta(hours=1)
+    assert len(made_at) == 4
+
+
+def order(name: str, *parts: str | Made, start_us: int = 0) -> Order:
+    return Order(id=name, purpose=Purpose.REAL, start_us=start_us, until_us=2**50, parts=parts or ("storm.1",))
+
+
+def in_force(*orders: Order, target: str = "z1") -> Draft:
+    document = Now(target=target, number=1, issued_us=0, expires_us=0, orders=orders, stop_us=5)
+    return Draft(document, HANOI, NOW + timedelta(hours=1))
+
+
+def spoken(url: str) -> Made:
+    media = Media(sha256="a" * 64, size_bytes=1, duration_us=1)
+    return Made(media=(media,), feed=Feed(id="f1", key="k" * 43, urls=(url,)))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [order("a b"), order("o", "no bank id"), order("o", spoken("live.example/x")), order("o", start_us=-1)],
+    ids=["id", "message", "url", "time"],
+)
+def test_one_order_that_receivers_would_refuse_keeps_neither_the_others_nor_a_stop_waiting(bad: Order) -> None:
+    sealed = made(in_force(order("good"), bad))
+    receiver = TrustedDocuments({key_id(KEY.public_key()): KEY.public_key()})
+    document = receiver.accept(now("z1"), sealed.jws, to_us(NOW))
+    assert isinstance(document, Now)
+    assert ([one.id for one in document.orders], document.stop_us, sealed.left_out) == (["good"], 5, 1)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [in_force(order("o"), target="a b"), in_force(*(order(f"o{n}") for n in range(9))), in_force()],
+    ids=["target", "too many", "over"],
+)
+def test_a_document_that_receivers_would_refuse_is_not_made(draft: Draft) -> None:
+    if not draft.document.orders:  # type: ignore[union-attr]
+        draft = replace(draft, ends_at=NOW - timedelta(hours=1))
+    with pytest.raises(Unfit, match="would refuse"):
+        renewed(draft, None, KEY, NOW)
