@@ -3,6 +3,7 @@
 Rules
 - Parts go one after another by their lengths in the node's language. Repetition n begins at start + n * every, at the
   first n at which the one before is over and SHORTEST_US have gone by; nothing begins at or after `until_us`.
+- A part has its number for the order's life: none is lost or sounds twice because one before it comes later.
 - Who learns of an order after all of it was over plays it once, whole, if that can begin before `until_us`.
 - A bank message that is not known is left out and the rest sounds; of a drill or test nothing does then: without the
   words that say what it is it would be taken for real. An order whose messages are for another purpose never sounds,
@@ -93,6 +94,7 @@ class _Owner(Struct, frozen=True):
 
 class _Part(Struct, frozen=True):
     number: int
+    made: Made | None
     media: tuple[Media, ...]
     duration_us: int
 
@@ -222,10 +224,11 @@ class _Reader:
         return Against.UNKNOWN_MESSAGE if any(part not in self._messages for part in named) else None
 
     def _parts(self, order: Order) -> Iterator[_Part]:
-        for number, part in enumerate(order.parts):
+        for number, part in order.numbered():
+            made = part if isinstance(part, Made) else None
             media = part.media if isinstance(part, Made) else self._media_of(part)
             if media:
-                yield _Part(number, media, media_for(media, self._settings.languages).duration_us)
+                yield _Part(number, made, media, media_for(media, self._settings.languages).duration_us)
 
     def _media_of(self, message_id: str) -> tuple[Media, ...]:
         known = self._messages.get(message_id)
@@ -264,10 +267,9 @@ class _Reader:
                 window_us=order.until_us - 1 - start_us if late else 0,
             )
             self._add(airing, _Owner(order.id, order.start_us, zone_id), begins_us, end_us)
-            made = order.parts[part.number]
-            if isinstance(made, Made) and made.feed is not None:
+            if part.made is not None and part.made.feed is not None:
                 self._follow(
-                    of_made(made.feed, part.media[0], start_us - self._shift_us, end_us - self._shift_us), part
+                    of_made(part.made.feed, part.media[0], start_us - self._shift_us, end_us - self._shift_us), part
                 )
             start_us = end_us
 

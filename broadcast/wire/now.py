@@ -8,6 +8,7 @@ Rules
 - An order that names only bank messages stays under SMALL_BYTES when signed, so that the poorest link carries it.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated
 
@@ -54,6 +55,7 @@ class Made(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Part = BankId | Made
+Place = Annotated[int, Meta(ge=0, lt=MAX_PARTS)]
 
 
 class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,6 +63,10 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     They begin again each `every_us` (0: they do not) as long as that is before `until_us`. A receiver that learns of
     the order after everything was over plays it once, if that is still before `until_us`.
+
+    A part has one number for the order's life, by which receivers know what they have played. `places` are those of
+    `parts` where one of them is still to come; without it they are 0, 1, 2 and so on. Raises ValueError if it has not
+    one for each part, growing.
     """
 
     id: Id
@@ -69,6 +75,15 @@ class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     until_us: Us
     parts: Annotated[tuple[Part, ...], Meta(min_length=1, max_length=MAX_PARTS)]
     every_us: Us = 0
+    places: Annotated[tuple[Place, ...], Meta(max_length=MAX_PARTS)] = ()
+
+    def __post_init__(self) -> None:
+        if self.places and (len(self.places) != len(self.parts) or list(self.places) != sorted(set(self.places))):
+            raise ValueError("`places` has one number for each part, growing")
+
+    def numbered(self) -> Iterator[tuple[int, Part]]:
+        """The parts with their numbers."""
+        return zip(self.places or range(len(self.parts)), self.parts, strict=True)
 
 
 class LiveSession(Struct, frozen=True, kw_only=True, omit_defaults=True):

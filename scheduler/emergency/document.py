@@ -39,17 +39,18 @@ def wire(row: EmergencyOrder, sounds: dict[int, OrderSound]) -> Order | None:
     """An issued order with those of its parts that can sound by now; None while none can."""
     if row.start_us is None or row.until_at is None:
         return None
-    found = (_part(part, sounds.get(place)) for place, part in enumerate(row.parts))
-    parts = tuple(part for part in found if part is not None)
-    if not parts:
+    found = ((place, _part(part, sounds.get(place))) for place, part in enumerate(row.parts))
+    ready = {place: part for place, part in found if part is not None}
+    if not ready:
         return None
     return Order(
         id=row.id,
         purpose=row.purpose,
         start_us=row.start_us,
         until_us=to_us(row.until_at),
-        parts=parts,
+        parts=tuple(ready.values()),
         every_us=row.every_s * US_PER_S,
+        places=tuple(ready) if max(ready) >= len(ready) else (),
     )
 
 

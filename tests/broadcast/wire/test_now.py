@@ -48,3 +48,20 @@ def test_it_comes_through_on_its_own_topic_only() -> None:
 def test_only_a_name_with_a_revision_is_a_bank_message(name: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(msgspec.json.encode(order(parts=(name,))), type=Order)
+
+
+def test_an_order_of_before_parts_had_numbers_of_their_own_counts_them() -> None:
+    old = msgspec.json.decode(msgspec.json.encode(order()), type=Order)
+    assert (b"places" in msgspec.json.encode(order()), list(old.numbered())) == (False, [(0, PARTS[0]), (1, PARTS[1])])
+
+
+@pytest.mark.parametrize(
+    ("places", "good"), [((1, 3), True), ((1,), False), ((3, 1), False), ((1, 1), False), ((0, 8), False)]
+)
+def test_each_part_has_a_number_of_its_own(places: tuple[int, ...], good: bool) -> None:
+    raw = msgspec.json.encode(msgspec.to_builtins(order()) | {"places": places})
+    if good:
+        assert list(msgspec.json.decode(raw, type=Order).numbered()) == list(zip(places, PARTS, strict=True))
+    else:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(raw, type=Order)

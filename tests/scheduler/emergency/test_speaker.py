@@ -108,6 +108,18 @@ async def test_the_siren_goes_out_at_once_and_the_text_joins_the_same_order(
     assert (after.id, after.start_us, len(after.parts)) == (order.id, before.start_us, 2)
 
 
+async def test_a_siren_behind_a_text_keeps_its_number_when_the_text_is_there(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    desk.issued(desk.draft(TEXT, "siren-rise-fall.1", TEXT))
+    (siren,) = desk.says(desk.places.leng).orders
+    assert (siren.parts, siren.places) == (("siren-rise-fall.1",), (1,))
+    for count in (2, 3):
+        assert await speaker.once(threads, issued_only=True)
+        (order,) = desk.says(desk.places.leng).orders
+        assert (len(order.parts), order.parts[1], order.places) == (count, "siren-rise-fall.1", ())
+
+
 @pytest.mark.parametrize(("every_s", "moved"), [(0, True), (60, False)])
 async def test_a_text_that_comes_after_the_siren_is_heard_from_its_first_word(
     desk: Any, speaker: Speaker, threads: ThreadPoolExecutor, every_s: int, moved: bool

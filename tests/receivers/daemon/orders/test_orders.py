@@ -275,6 +275,33 @@ def test_a_new_text_sounds_from_its_feed_and_begins_again_from_its_file(rig: Rig
     assert rig.reports["o1.0.1"].outcome is Outcome.HEARD
 
 
+@pytest.mark.usefixtures("siren")
+@pytest.mark.parametrize("every_s", [0, 60])
+@pytest.mark.parametrize("came_s", [5, 30])
+def test_a_text_that_comes_late_drops_no_part_and_none_that_is_over_sounds_again(
+    rig: Rig, desk: Desk, every_s: int, came_s: int
+) -> None:
+    text = desk.media("text", 20)
+    rig.fetch(text)
+    order = desk.order("o1", "siren.1", every_us=every_s * S, until_us=NOON + 120 * S)
+    rig.give(desk.now(replace(order, places=(1,))))
+    rig.run(came_s)
+    start_us = order.start_us if every_s else NOON + came_s * S
+    rig.give(desk.now(replace(order, parts=(Made(media=(text,)), "siren.1"), start_us=start_us)))
+    rig.run(200)
+    once = [("o1.0.1", S, min(came_s, 11) * S)]
+    assert rig.heard[:1] == once
+    if not every_s:
+        assert [name for name, _, _ in rig.heard[1:]] == ["o1.0.0", "o1.0.1"][: 2 if came_s == 5 else 1]
+        assert rig.reports["o1.0.0"].outcome is Outcome.HEARD
+    else:
+        assert [one for one in rig.heard if one[1] >= 60 * S] == [
+            ("o1.1.0", 61 * S, 81 * S),
+            ("o1.1.1", 81 * S, 91 * S),
+        ]
+    assert rig.reports["o1.0.1"].outcome is Outcome.HEARD
+
+
 def test_the_bank_is_needed_at_all_times_and_nothing_makes_it_go(rig: Rig, desk: Desk) -> None:
     siren, week, soon = desk.media("siren", 10), desk.media("week", 10), desk.media("soon", 10)
     rig.give(desk.bank({"siren.1": siren}))
@@ -294,3 +321,15 @@ def test_an_airing_of_the_programme_does_not_take_an_orders_name(rig: Rig, desk:
     rig.run(60)
     assert rig.heard == [("o1.0.0", S, 11 * S)]
     assert rig.node.airings["o1.0.0"].cls is BroadcastClass.EMERGENCY
+
+
+def test_a_bank_that_has_expired_sounds_on_over_restarts_too(rig: Rig, desk: Desk) -> None:
+    siren = desk.media("siren", 10)
+    rig.give(replace(desk.bank({"siren.1": siren}), expires_us=NOON + 10 * S))
+    rig.fetch(siren)
+    rig.now_us = later = NOON + 20 * 24 * 3600 * S
+    rig.boot()
+    assert rig.node.standing.bank_missing(rig.store.ready) == ()
+    rig.give(desk.now(desk.order("o1", start_us=later), at_us=later))
+    rig.run(20)
+    assert [(key, end_us - start_us) for key, start_us, end_us in rig.heard] == [("o1.0.0", 10 * S)]

@@ -127,6 +127,17 @@ def test_a_rhythm_is_kept_to(made: tuple[Order, Bank], now_us: int) -> None:
     assert all(after - before >= max(length_us, SHORTEST_US) for before, after in pairwise(starts))
 
 
+def test_a_part_keeps_its_number_when_one_before_it_comes_later() -> None:
+    text = Made(media=(_media("text", 20 * S),), feed=FEED)
+    before = _read(_order("siren.1", places=(1,), every_us=60 * S))
+    assert {key.rpartition(".")[2] for key in before.airings} == {"1"}
+    after = _read(_order(text, "siren.1", every_us=60 * S))
+    assert _starts(after)[:2] == [("o1.0.0", 0), ("o1.0.1", 20)]
+    assert after.feeds[text.media[0].sha256].feed == FEED
+    late = _read(_order("siren.1", places=(1,)), now_us=NOON + 600 * S, received_us=NOON + 600 * S)
+    assert list(late.airings) == ["o1.late.1"]
+
+
 @given(ANY_ORDER, TIMES, TIMES, st.integers(-(10**15), 10**15))
 def test_on_a_clock_that_is_off_all_is_told_in_that_clocks_time(
     made: tuple[Order, Bank], now_us: int, received_us: int, shift_us: int
