@@ -79,8 +79,11 @@ def unfinished(db: Session, zone_ids: Collection[str]) -> list[tuple[EmergencyOr
 
 
 def asked_since(db: Session, author_id: str, purpose: Purpose, since: datetime) -> Sequence[datetime]:
+    """When this person asked for orders; what takes one back is none."""
     query = select(EmergencyOrder.asked_at).where(
-        EmergencyOrder.author_id == author_id, EmergencyOrder.purpose == purpose
+        EmergencyOrder.author_id == author_id,
+        EmergencyOrder.purpose == purpose,
+        col(EmergencyOrder.corrects_id).is_(None),
     )
     return db.exec(query.where(col(EmergencyOrder.asked_at) > since).order_by(col(EmergencyOrder.asked_at))).all()
 
@@ -126,6 +129,12 @@ def corrections(db: Session, order_ids: Collection[str]) -> dict[str, list[str]]
     return found
 
 
+def corrections_in_force(db: Session, order_id: str) -> Sequence[EmergencyOrder]:
+    """What takes it back and is issued, kept from other transactions until this one ends."""
+    query = select(EmergencyOrder).where(EmergencyOrder.corrects_id == order_id, EmergencyOrder.state == State.ISSUED)
+    return db.exec(query.order_by(EmergencyOrder.id).with_for_update()).all()
+
+
 def due(db: Session, now: datetime) -> Sequence[EmergencyOrder]:
     """Orders that time has ended, or let lapse, and that do not say so yet."""
     lapsed = and_(EmergencyOrder.state == State.ASKED, col(EmergencyOrder.lapses_at) <= now)  # type: ignore[arg-type]
@@ -169,7 +178,9 @@ def undelivered(db: Session, zone_ids: Collection[str]) -> set[str]:
     lacking = set(topics)
     for some in _chunks(topics):
         rows = select(IssuedDocument.topic).where(
-            col(IssuedDocument.topic).in_(some), IssuedDocument.published_number == IssuedDocument.number
+            col(IssuedDocument.topic).in_(some),
+            IssuedDocument.published_number == IssuedDocument.number,
+            col(IssuedDocument.left_out).is_(None),
         )
         lacking -= set(db.exec(rows).all())
         lacking |= set(db.exec(select(DirtyTopic.topic).where(col(DirtyTopic.topic).in_(some))).all())

@@ -179,10 +179,11 @@ class OrderPage(BaseModel):
 
 
 class CorrectOut(BaseModel):
-    """The order as it was taken back, and the one that says so."""
+    """The order as it was taken back, and the one that says so; `replaced` said so until now."""
 
     cancelled: OrderOut
     correction: OrderOut
+    replaced: list[Id] = []
     delivered: bool = False
 
 

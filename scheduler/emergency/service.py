@@ -105,7 +105,10 @@ def cancel(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: 
 def correct(
     db: Session, actor: Actor, now: datetime, order_id: str, asked: CorrectIn, *, purpose: Purpose
 ) -> CorrectOut:
-    """Silence it and say so to the same zones, in one act; one person is enough."""
+    """Silence it and say so to the same zones, in one act; one person is enough.
+
+    A correction of it that is in force ends: people who change their mind are not talked over by what they said first.
+    """
     held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
     row, zones = held.row, held.zones
     require_everywhere(actor, ISSUE[purpose], held.paths, now)
@@ -119,10 +122,9 @@ def correct(
         message = "You changed these words yourself within the last day. Another person has to let them sound."
         raise Forbidden("own_words", message)
     groups = {target.zone_id: target.group_id for target, _zone in held.placed}
-    if views.state_now(row, now) is State.ISSUED:
-        row.state = step(State.ISSUED, Event.CANCEL)
-        _end(actor, now, held)
-        row.version += 1
+    replaced = repository.corrections_in_force(db, row.id)
+    for ended in (row, *replaced):
+        _silence(db, actor, now, ended)
     said = EmergencyOrder(
         id=new_id(now), purpose=purpose, state=State.ASKED, zone_path=row.zone_path,
         parts=[{"kind": "bank", "id": asked.bank_id}], every_s=asked.every_s, minutes=asked.minutes,
@@ -134,10 +136,11 @@ def correct(
     correction = Held(said, repository.targets(db, [said.id])[said.id])
     _issue(db, now, correction)
     mark_dirty(db, (topics.now(zone.id) for zone in zones), now)
-    detail = {"correction": said.id, "parts": _said(said), "reason": said.reason}
+    gone = [ended.id for ended in replaced]
+    detail = {"correction": said.id, "parts": _said(said), "reason": said.reason, "replaced": gone}
     _note(db, actor, now, held, "correct", **detail)
     cancelled, made = views.shown(db, actor, now, [row, said])
-    return CorrectOut(cancelled=cancelled, correction=made)
+    return CorrectOut(cancelled=cancelled, correction=made, replaced=gone)
 
 
 def rehearse(
@@ -257,6 +260,14 @@ def _least_us(db: Session, part: Mapping[str, Any], sound: OrderSound | None) ->
         held = bank.entry(db, part["id"])
         return min((media.duration_us or 0 for media in held.sounds), default=0) if held is not None else 0
     return sound.duration_us or 0 if sound is not None else 0
+
+
+def _silence(db: Session, actor: Actor, now: datetime, row: EmergencyOrder) -> None:
+    """End it where time has not."""
+    if views.state_now(row, now) is State.ISSUED:
+        row.state = step(State.ISSUED, Event.CANCEL)
+        _end(actor, now, Held(row, repository.targets(db, [row.id])[row.id]))
+        row.version += 1
 
 
 def _end(actor: Actor, now: datetime, held: Held) -> None:

@@ -42,7 +42,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 def told(*orders: OrderOut) -> Done[OrderOut]:
     """The first of `orders` as the answer, with all of their zones sent."""
     zone_ids = {target.zone_id for order in orders for target in order.targets}
-    return Done(orders[0], zone_ids, [f"emergency:{order.id}" for order in orders])
+    return Done(orders[0], zone_ids, [_word(order.id) for order in orders])
 
 
 def _routes(purpose: Purpose, path: str) -> APIRouter:
@@ -64,7 +64,7 @@ def _routes(purpose: Purpose, path: str) -> APIRouter:
 
         def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
             order = service.ask(db, actor, now, purpose, body)
-            return Done(order, (), [f"emergency:{order.id}"])
+            return Done(order, (), [_word(order.id)])
 
         return _tagged(response, await lane.act(work, once=True, subject=path.strip("/")))
 
@@ -113,7 +113,7 @@ def _routes(purpose: Purpose, path: str) -> APIRouter:
         def work(db: Session, actor: Actor, now: datetime) -> Done[CorrectOut]:
             made = service.correct(db, actor, now, order_id, body, purpose=purpose)
             done = told(made.correction, made.cancelled)
-            return Done(made, done.zone_ids, done.words)
+            return Done(made, done.zone_ids, [*done.words, *map(_word, made.replaced)])
 
         return await lane.act(work, once=True, subject=f"order:{order_id}")
 
@@ -146,7 +146,12 @@ async def stop_all(body: StopAllIn, lane: TheLane) -> StopAllOut:
 
 
 def _stopped(order_ids: Collection[str]) -> list[str]:
-    return ["airing:", *(f"emergency:{order_id}" for order_id in order_ids)]
+    return ["airing:", *map(_word, order_ids)]
+
+
+def _word(order_id: str) -> str:
+    """What open pages are told."""
+    return f"emergency:{order_id}"
 
 
 def _tagged(response: Response, order: OrderOut) -> OrderOut:

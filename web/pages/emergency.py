@@ -143,7 +143,8 @@ async def correct(acting: TheAct, order_id: str, message: Annotated[str, Form(ma
 
     def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
         made = service.correct(db, actor, now, order_id, asked, purpose=acting.desk.purpose)
-        return done(made.correction, made.cancelled)
+        told_of = done(made.correction, made.cancelled)
+        return told_of._replace(words=[*told_of.words, *(f"emergency:{order_id}" for order_id in made.replaced)])
 
     return await acting.through(order_id, work, "corrected")
 

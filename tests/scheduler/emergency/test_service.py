@@ -206,6 +206,33 @@ def test_also_what_is_over_is_corrected_but_only_with_a_correction_and_soon(desk
         desk.corrected(order)
 
 
+def test_a_new_correction_takes_the_place_of_the_last(desk: Any) -> None:
+    order = desk.issued(desk.draft(zones=[desk.places.leng, desk.places.van_1]))
+    first = desk.corrected(order)
+    assert first.replaced == []
+    desk.later(minutes=1)
+    desk.stopped(desk.places.van, by=desk.operator)
+    second = desk.corrected(order, "all-clear.1", by=desk.second)
+    assert second.replaced == [first.correction.id]
+    ended = desk.shown(first.correction.id)
+    assert (ended.state, ended.ender_name, ended.version) == (State.CANCELLED, "Second", first.correction.version + 2)
+    for zone_id in (desk.places.leng, desk.places.van_1):
+        assert desk.sounding(zone_id) == [second.correction.id]
+    third = desk.corrected(order)
+    assert (third.replaced, desk.sounding(desk.places.leng)) == ([second.correction.id], [third.correction.id])
+
+
+def test_corrections_are_never_too_many_and_take_nothing_from_alarms(desk: Any) -> None:
+    order = desk.issued()
+    for _one in range(service.MAX_ASKED + 1):
+        last = desk.corrected(order)
+    assert desk.sounding(desk.places.leng) == [last.correction.id]
+    for _one in range(service.MAX_ASKED - 1):
+        desk.asked()
+    with pytest.raises(TooMany):
+        desk.asked()
+
+
 def test_one_person_does_not_put_new_words_into_a_correction_and_let_them_sound(desk: Any) -> None:
     order = desk.issued()
     with desk.store.writing() as db:
