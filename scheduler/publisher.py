@@ -8,7 +8,8 @@ Rules
   for it: it tells which documents a broker that lost a part of its memory must get again. A mark that is newer than
   this store shows that the store was put back from a backup. With no mark at all that cannot be told, so it is taken
   to be so: receivers may hold newer documents than this store knows of, and would go on obeying them.
-- A topic that cannot be built is said once, retried after RETRY_US, and keeps no other waiting.
+- A topic that cannot be built is said once, shown as trouble, retried after RETRY_US, and keeps no other waiting; what
+  was published of it last stays.
 - A database that is away is waited for.
 """
 
@@ -112,11 +113,14 @@ class Publisher:
         with self._store.reading() as db:
             waiting = outbox.dirty(db, BATCH + len(self._retry_us))
         due = [(topic, since) for topic, since in waiting if self._retry_us.get(topic, now_us) <= now_us]
-        built = [one for topic, since in due if (one := self._tried(topic, since, now_us)) is not None]
-        if built:
+        tried = {topic: self._tried(topic, since, now_us) for topic, since in due}
+        if tried:
             with self._store.writing() as db:
-                for one in built:
-                    _keep(db, one)
+                for topic, one in tried.items():
+                    if isinstance(one, _Built):
+                        _keep(db, one)
+                    else:
+                        outbox.note_trouble(db, topic, one)
         return len(due) >= BATCH
 
     async def send(self) -> bool:
@@ -145,8 +149,8 @@ class Publisher:
             outbox.mark_due(db, now + RENEW_BEFORE, now)
         self._swept_us = now_us
 
-    def _tried(self, topic: str, since: datetime, now_us: int) -> _Built | None:
-        """What is to be kept of a topic; None where that failed, to be tried again later."""
+    def _tried(self, topic: str, since: datetime, now_us: int) -> _Built | str:
+        """What is to be kept of a topic; why not where that failed, to be tried again later."""
         try:
             built = self._build(topic, since)
         except Exception as error:
@@ -155,7 +159,7 @@ class Publisher:
             first = topic not in self._retry_us
             self._retry_us[topic] = now_us + RETRY_US
             log.log(logging.ERROR if first else logging.DEBUG, "no document for %s", topic, exc_info=True)
-            return None
+            return outbox.reason(error)
         self._retry_us.pop(topic, None)
         return built
 
@@ -167,7 +171,7 @@ class Publisher:
             draft = builder(db, place.target, now) if builder is not None and place is not None else None
             sealed = renewed(draft, outbox.last(db, topic), self._key, now) if draft is not None else None
         if sealed is not None and sealed.left_out:
-            log.error("the document for %s is too large: its last %d airings are left out", topic, sealed.left_out)
+            log.error("the document for %s goes out without %d of its members", topic, sealed.left_out)
         return _Built(topic, since, sealed, gone=draft is None)
 
     def _compare(self, raw: bytes | None) -> None:

@@ -57,7 +57,8 @@ class OrderTarget(SQLModel, table=True):
 class OrderSound(SQLModel, table=True):
     """The sound of the part at `place`: a text as it was spoken, or a recording as it was when it was asked for.
 
-    `feed` is a `broadcast.wire.now.Feed` from which it can be heard before it is fetched whole.
+    `feed` is a `broadcast.wire.now.Feed` from which it can be heard before it is fetched whole. Whoever speaks it has
+    `job_id` and showed a sign of life at `alive_at`.
     """
 
     __tablename__ = "emergency_sound"
@@ -71,6 +72,8 @@ class OrderSound(SQLModel, table=True):
     size_bytes: int | None = Field(default=None, sa_type=BigInteger)
     duration_us: int | None = Field(default=None, sa_type=BigInteger)
     feed: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
+    job_id: str | None = Field(default=None, max_length=26)
+    alive_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class OrderProgressRow(SQLModel, table=True):

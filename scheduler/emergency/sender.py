@@ -6,11 +6,11 @@ Rules
 - A document is built, numbered, signed and stored in the transaction that changed what it says, or in one of its own;
   it is published once that is committed. What the broker did not confirm is left to the publisher, by the same rows.
 - Where its own connection is away it uses the centre's other one.
-- A zone whose document cannot be built is said, left to the publisher, and keeps no other waiting.
+- A zone whose document cannot be built or sent is said, left to the publisher, and keeps no other waiting. Sending
+  fails nobody: what is to be sent is committed.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
@@ -80,9 +80,10 @@ class Urgent:
         try:
             documents = await self._on_thread(lambda: self._store.urgently(lambda db: self.make(db, zone_ids)))
         except Exception as error:
-            if not is_away(error):
-                raise
-            log.warning("the database is away: the publisher sends what is in force in %d zones", len(zone_ids))
+            if is_away(error):
+                log.warning("the database is away: the publisher sends what is in force in %d zones", len(zone_ids))
+            else:
+                log.exception("the publisher sends what is in force in %d zones", len(zone_ids))
             return False
         return await self.publish(documents)
 
@@ -113,7 +114,9 @@ class Urgent:
             if is_away(error):
                 raise
             log.exception("no document for %s", topic)
+            why = outbox.reason(error)
         outbox.mark_dirty(db, [topic], self._clock.now())
+        outbox.note_trouble(db, topic, why)
         return None
 
     def _made(self, db: Session, topic: str, zone_id: str) -> Document | None:
@@ -124,14 +127,21 @@ class Urgent:
         sealed = renewed(draft, outbox.last(db, topic), self._key, now)
         if sealed is not None:
             outbox.issue(db, topic, sealed)
+            if sealed.left_out:
+                log.error("the document for %s goes out without %d of its members", topic, sealed.left_out)
         outbox.unmark(db, topic)
         found = outbox.lacking(db, topic)
         return Document(topic, *found) if found is not None else None
 
     async def _said(self, topic: str, payload: bytes) -> bool:
         for bus in self._buses:
-            with contextlib.suppress(BusDown):
+            try:
                 await bus.publish(topic, payload, retain=True)
+            except BusDown:
+                continue
+            except Exception:
+                log.exception("%s could not be published", topic)
+            else:
                 return True
         return False
 
@@ -143,9 +153,7 @@ class Urgent:
                 lambda: self._store.urgently(lambda db: outbox.confirm(db, said, self._clock.now())),
             )
         except Exception as error:
-            if not is_away(error):
-                raise
-            log.warning("the database is away: %d documents are published again", len(done))
+            log.warning("%d documents are published again", len(done), exc_info=not is_away(error))
         else:
             await self._said(MARK, msgspec.json.encode(Mark(to_us(at))))
 

@@ -117,6 +117,7 @@ class IssuedDocument(SQLModel, table=True):
     """The last signed document of a topic; its number never goes back.
 
     The broker has it when `published_number` is its number; `published_at` is when it last confirmed one of this topic.
+    `left_out` members are not in it, as they did not fit or receivers would refuse them.
     """
 
     topic: str = Field(primary_key=True, max_length=120)
@@ -127,10 +128,15 @@ class IssuedDocument(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     published_number: int | None = Field(default=None, sa_type=BigInteger)
+    left_out: int | None = None
 
 
 class DirtyTopic(SQLModel, table=True):
-    """A topic whose document must be made anew; written in the transaction that changed its reason, so none is lost."""
+    """A topic whose document must be made anew; written in the transaction that changed its reason, so none is lost.
+
+    `trouble` is why that failed the last time.
+    """
 
     topic: str = Field(primary_key=True, max_length=120)
     since: datetime = Field(sa_type=UtcDateTime)
+    trouble: str | None = Field(default=None, max_length=200)

@@ -13,10 +13,11 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
 from broadcast.wire.topics import PREFIX
-from scheduler.fleet.documents import NEVER, Last, Sealed
+from scheduler.fleet.documents import NEVER, Last, Sealed, Unfit
 from scheduler.fleet.models import DirtyTopic, IssuedDocument
 
 ZONES = f"{PREFIX}/zones/"
+TROUBLE_LETTERS = 200
 FORGOTTEN_NUMBERS = 1000
 """More documents of one topic than are made in the seconds around a backup, where the time alone is no greater."""
 _LACKING = col(IssuedDocument.published_number).is_distinct_from(col(IssuedDocument.number))
@@ -32,6 +33,26 @@ def mark_dirty(db: Session, topics: Iterable[str], now: datetime) -> None:
     db.connection().execute(
         insert.on_conflict_do_update(index_elements=["topic"], set_={"since": insert.excluded.since}), rows
     )
+
+
+def note_trouble(db: Session, topic: str, why: str) -> None:
+    """Have it seen that the document of a marked topic cannot be made, until it is."""
+    row = db.get(DirtyTopic, topic, populate_existing=True)
+    if row is not None:
+        row.trouble = why[:TROUBLE_LETTERS]
+
+
+def reason(error: Exception) -> str:
+    """What is kept of why a document cannot be made: no value of a person's is in it."""
+    return str(error) if isinstance(error, Unfit) else type(error).__name__
+
+
+def troubles(db: Session) -> dict[str, str]:
+    """Topics whose receivers hold an older document than they should, or less than all of it, and why."""
+    rows = db.exec(select(IssuedDocument.topic, IssuedDocument.left_out).where(col(IssuedDocument.left_out) > 0))
+    found = {topic: f"{left_out} left out" for topic, left_out in rows}
+    stuck = db.exec(select(DirtyTopic.topic, DirtyTopic.trouble).where(col(DirtyTopic.trouble).is_not(None)))
+    return found | {topic: trouble or "" for topic, trouble in stuck}
 
 
 def mark_due(db: Session, before: datetime, now: datetime) -> bool:
@@ -90,6 +111,7 @@ def issue(db: Session, topic: str, sealed: Sealed) -> None:
             expires_at=sealed.expires_at,
             published_at=row.published_at if row is not None else None,
             published_number=row.published_number if row is not None else None,
+            left_out=sealed.left_out or None,
         )
     )
 
@@ -99,6 +121,7 @@ def retire(db: Session, topic: str) -> None:
     row = db.get(IssuedDocument, topic)
     if row is not None:
         row.content_sha256, row.jws, row.expires_at, row.published_number = "", "", NEVER, None
+        row.left_out = None
 
 
 def unpublished(db: Session, limit: int) -> list[tuple[str, int, bytes]]:

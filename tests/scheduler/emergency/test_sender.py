@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from broadcast.broker.lab import LabBroker, running
@@ -17,7 +18,7 @@ from broadcast.bus import Bus, Message
 from broadcast.clock import Clock, SystemClock, to_us
 from broadcast.wire import topics
 from broadcast.wire.jws import key_id
-from broadcast.wire.now import SMALL_BYTES, Now
+from broadcast.wire.now import SMALL_BYTES, Now, Order, Purpose
 from broadcast.wire.trust import TrustedDocuments
 from scheduler.changes import Changes
 from scheduler.emergency.document import now_document
@@ -25,7 +26,7 @@ from scheduler.emergency.sender import Urgent
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import SOON, Draft
 from scheduler.fleet.models import IssuedDocument
-from scheduler.publisher import Publisher
+from scheduler.publisher import Builder, Publisher
 from scheduler.store.engine import Store
 
 KEY = Ed25519PrivateKey.generate()
@@ -78,11 +79,18 @@ class Office:
     def __init__(self, desk: Any, threads: ThreadPoolExecutor, own: Bus, main: Bus, store: Store | None = None) -> None:
         self.desk = desk
         self.store: Store = store or desk.store
-        self.own, self.main = own, main
-        self.urgent = Urgent(self.store, (own, main), key=KEY, build=now_document, clock=desk.clock, threads=threads)
-        self.publisher = Publisher(
-            self.store, main, key=KEY, builders={"now": now_document}, clock=desk.clock, changes=Changes()
-        )
+        self.own, self.main, self._threads = own, main, threads
+        self.builds(now_document)
+
+    def builds(self, build: Builder) -> None:
+        """Both begin anew, as after a restart, with this."""
+        clock, store = self.desk.clock, self.store
+        self.urgent = Urgent(store, (self.own, self.main), key=KEY, build=build, clock=clock, threads=self._threads)
+        self.publisher = Publisher(store, self.main, key=KEY, builders={"now": build}, clock=clock, changes=Changes())
+
+    def troubles(self) -> dict[str, str]:
+        with self.store.reading() as db:
+            return outbox.troubles(db)
 
     async def publishes(self) -> None:
         """The publisher's whole round, until it has nothing left to do."""
@@ -245,3 +253,80 @@ async def test_a_zone_that_is_no_more_keeps_no_other_waiting(office: Office) -> 
     desk.issued()
     assert await office.urgent.send(["gone", desk.places.leng])
     assert len((await office.at_broker(desk.places.leng)).orders) == 1
+
+
+def unfit(broken: str, *, whole: bool) -> Callable[[Session, str, datetime], Draft | None]:
+    """Builds documents of which zone `broken`'s has one order too many that no receiver would read, or is so itself."""
+
+    def build(db: Session, zone_id: str, now: datetime) -> Draft | None:
+        draft = now_document(db, zone_id, now)
+        if draft is None or zone_id != broken:
+            return draft
+        assert isinstance(draft.document, Now)
+        if whole:
+            return replace(draft, document=replace(draft.document, target="a b"))
+        bad = Order(id="no id", purpose=Purpose.REAL, start_us=0, until_us=2**50, parts=("storm.1",))
+        return replace(draft, document=replace(draft.document, orders=(*draft.document.orders, bad)))
+
+    return build
+
+
+@pytest.mark.parametrize("by", ["urgent", "publisher"])
+async def test_a_document_that_receivers_would_refuse_replaces_no_good_one_and_is_seen(office: Office, by: str) -> None:
+    desk, broken, well = office.desk, office.desk.places.leng, office.desk.places.van
+    first = desk.issued(desk.draft(zones=[broken, well]))
+    assert await office.urgent.send([broken, well])
+    office.builds(unfit(broken, whole=True))
+    second = desk.issued(desk.draft(zones=[broken, well]))
+    if by == "urgent":
+        await office.urgent.send([broken, well])
+    else:
+        await office.publishes()
+    assert [said.id for said in (await office.at_broker(broken)).orders] == [first.id]
+    assert {said.id for said in (await office.at_broker(well)).orders} == {first.id, second.id}
+    ((topic, why),) = office.troubles().items()
+    assert topic == topics.now(broken)
+    assert "would refuse" in why
+    office.builds(now_document)
+    assert await office.urgent.send([broken])
+    assert {said.id for said in (await office.at_broker(broken)).orders} == {first.id, second.id}
+    assert office.troubles() == {}
+
+
+async def test_an_order_that_receivers_would_refuse_is_left_out_and_the_others_and_a_stop_pass(office: Office) -> None:
+    desk, broken = office.desk, office.desk.places.leng
+    office.builds(unfit(broken, whole=False))
+    order = desk.issued()
+    assert await office.urgent.send([broken])
+    assert [said.id for said in (await office.at_broker(broken)).orders] == [order.id]
+    assert office.troubles() == {topics.now(broken): "1 left out"}
+    assert not desk.shown(order.id).delivered
+    desk.stopped(broken)
+    assert await office.urgent.send([broken])
+    assert (await office.at_broker(broken)).stop_us == to_us(desk.clock.now())
+
+
+class Odd(Bus):
+    """It fails on one topic as nobody thought of."""
+
+    odd = ""
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool, qos: int = 1) -> None:
+        if topic == self.odd:
+            raise RuntimeError("a mistake in Loa")
+        await super().publish(topic, payload, retain=retain, qos=qos)
+
+
+async def test_one_document_that_cannot_be_sent_keeps_no_other_and_fails_nobody(
+    desk: Any, threads: ThreadPoolExecutor, lab: LabBroker
+) -> None:
+    odd = Odd("127.0.0.1", lab.port, lab.root.client_context, SystemClock())
+    async for main in connected(odd):
+        office = Office(desk, threads, no_bus(desk.clock), main)
+        order = desk.issued(desk.draft(zones=[desk.places.leng, desk.places.van]))
+        odd.odd = topics.now(desk.places.leng)
+        assert not await office.urgent.send([desk.places.leng, desk.places.van])
+        assert [said.id for said in (await office.at_broker(desk.places.van)).orders] == [order.id]
+        odd.odd = ""
+        await office.publishes()
+        assert [said.id for said in (await office.at_broker(desk.places.leng)).orders] == [order.id]

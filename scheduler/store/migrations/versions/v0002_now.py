@@ -18,6 +18,7 @@ def upgrade() -> None:
     _emergency()
     _live()
     _reports()
+    _documents()
 
 
 def _bank() -> None:
@@ -167,6 +168,8 @@ def _emergency_sound() -> None:
         sa.Column("size_bytes", sa.BigInteger),
         sa.Column("duration_us", sa.BigInteger),
         sa.Column("feed", JSON),
+        sa.Column("job_id", sa.String(26)),
+        sa.Column("alive_at", MOMENT),
         sa.ForeignKeyConstraint(["order_id"], ["emergency_order.id"], name=op.f("fk_emergency_sound_order_id")),
         sa.PrimaryKeyConstraint("order_id", "place", name=op.f("pk_emergency_sound")),
     )
@@ -260,3 +263,8 @@ def _reports() -> None:
     op.add_column("play_report", sa.Column("chunks", sa.BigInteger))
     op.add_column("play_report", sa.Column("late_chunks", sa.BigInteger))
     op.add_column("play_report", sa.Column("concealed_us", sa.BigInteger))
+
+
+def _documents() -> None:
+    op.add_column("dirtytopic", sa.Column("trouble", sa.String(200)))
+    op.add_column("issueddocument", sa.Column("left_out", sa.Integer))
