@@ -11,7 +11,13 @@ from scheduler.people.models import User
 
 
 def count(db: Session, actor: Actor, now: datetime) -> None:
-    """Count a code as wrong until it has proved right, in a transaction before; else TooMany."""
+    """Count a code as wrong until it has proved right, in a transaction before; else TooMany.
+
+    Nothing is counted of who has no second factor: no code of theirs is looked at.
+    """
+    user = people.user(db, actor.user_id)
+    if user is None or not user.totp_confirmed:
+        return
     signin.count_failure(db, now, {_subject(actor): limits.PAIR})
 
 

@@ -39,7 +39,7 @@ from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import SecondPerson
 
 __all__ = (
-    "ask", "cancel", "confirm", "correct", "get", "index", "may_speak", "readable",
+    "ask", "cancel", "confirm", "confirmable", "correct", "get", "index", "may_speak", "readable",
     "rehearse", "spoken", "stop_all", "tick", "who_heard", "withdraw",
 )  # fmt: skip
 LEAST_LEAD_US = 700_000
@@ -69,18 +69,33 @@ def confirm(
     db: Session, actor: Actor, now: datetime, order_id: str, asked: ConfirmIn, *, purpose: Purpose, version: int
 ) -> OrderOut:
     """Let it sound; `version` is what the confirmer looked at."""
+    held = confirmable(db, actor, now, order_id, asked, purpose=purpose, version=version)
+    row = held.row
+    row.state = _after(row, Event.CONFIRM, now)
+    _prove(db, actor, now, row, asked.code)
+    row.confirmer_id = actor.user_id
+    _issue(db, now, held)
+    return _done(db, actor, now, held, "confirm")
+
+
+def confirmable(
+    db: Session, actor: Actor, now: datetime, order_id: str, asked: ConfirmIn, *, purpose: Purpose, version: int
+) -> Held:
+    """The order if everything of its confirmation is right but perhaps the code, which is not looked at; else refuse.
+
+    A code is counted (`proof.count`) only after this: a wrong word is no wrong code.
+    """
     held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
     row = held.row
     _check_person(db, actor, now, held)
     if version != row.version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
-    _step(row, Event.CONFIRM, now)
+    _after(row, Event.CONFIRM, now)
     if " ".join(unicodedata.normalize("NFC", asked.word).split()).upper() != WORDS[purpose]:
         raise Invalid("wrong_word", "Type %(word)s to let it sound.", field="word", word=WORDS[purpose])
-    _prove(db, actor, now, row, asked.code)
-    row.confirmer_id = actor.user_id
-    _issue(db, now, held)
-    return _done(db, actor, now, held, "confirm")
+    if row.until_at is not None and to_us(row.until_at) <= to_us(now) + _lead_us(db, held):
+        raise Conflict("end_passed", "The time until which it should sound is over. Ask for it again.")
+    return held
 
 
 def withdraw(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose) -> OrderOut:
@@ -88,7 +103,7 @@ def withdraw(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose
     held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
     if not may_withdraw(actor, held.row, held.paths, now):
         raise Forbidden("forbidden", "You do not have the right to do this here.")
-    _step(held.row, Event.WITHDRAW, now)
+    held.row.state = _after(held.row, Event.WITHDRAW, now)
     held.row.ended_at, held.row.ender_id = now, actor.user_id or None
     return _done(db, actor, now, held, "withdraw")
 
@@ -97,7 +112,7 @@ def cancel(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: 
     """Silence it everywhere; one person is enough."""
     held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
     require_everywhere(actor, ISSUE[purpose], held.paths, now)
-    _step(held.row, Event.CANCEL, now)
+    held.row.state = _after(held.row, Event.CANCEL, now)
     _end(actor, now, held)
     return _done(db, actor, now, held, "cancel")
 
@@ -231,21 +246,19 @@ def _prove(db: Session, actor: Actor, now: datetime, row: EmergencyOrder, code: 
     proof.use(db, actor, user, code, now)
 
 
-def _step(row: EmergencyOrder, event: Event, now: datetime) -> None:
+def _after(row: EmergencyOrder, event: Event, now: datetime) -> State:
+    """Its state after `event`, else NotPossible."""
     state = views.state_now(row, now)
     if state is State.EXPIRED:
         raise NotPossible("lapsed", "Nobody confirmed this in time. Ask for it again.")
-    row.state = step(state, event)
+    return step(state, event)
 
 
 def _issue(db: Session, now: datetime, held: Held) -> None:
     """Settle when it begins and ends."""
     row = held.row
-    lead_us = _lead_us(db, held)
-    row.issued_at, row.start_us = now, to_us(now) + lead_us
+    row.issued_at, row.start_us = now, to_us(now) + _lead_us(db, held)
     row.until_at = row.until_at or now + timedelta(minutes=row.minutes or asking.MINUTES)
-    if row.until_at <= now + timedelta(microseconds=lead_us):
-        raise Conflict("end_passed", "The time until which it should sound is over. Ask for it again.")
 
 
 def _lead_us(db: Session, held: Held) -> int:

@@ -84,8 +84,11 @@ def _routes(purpose: Purpose, path: str) -> APIRouter:
         def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
             return told(service.confirm(db, actor, now, order_id, body, purpose=purpose, version=version))
 
-        first = proof.count if body.code else None
-        made = await lane.act(work, first=first, subject=f"order:{order_id}")
+        def count(db: Session, actor: Actor, now: datetime) -> None:
+            service.confirmable(db, actor, now, order_id, body, purpose=purpose, version=version)
+            proof.count(db, actor, now)
+
+        made = await lane.act(work, first=count if body.code else None, subject=f"order:{order_id}")
         return _tagged(response, made)
 
     @routes.post("/{order_id}/withdraw", responses=CONFLICT)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
-from scheduler.emergency import service
+from scheduler.emergency import proof, service
 from scheduler.emergency.life import Event, State
 from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, OrderOut, StopAllIn, StopAllOut
 from scheduler.errors import Problem
@@ -28,6 +28,7 @@ from web.urgent import Done, Lane, TheLane
 HISTORY = 30
 
 Work = Callable[[Session, Actor, datetime], Done[OrderOut]]
+First = Callable[[Session, Actor, datetime], None]
 
 router = APIRouter(include_in_schema=False)  # under each desk's path
 only_real = APIRouter(prefix="/emergency", include_in_schema=False)
@@ -40,9 +41,9 @@ class Act(Struct, frozen=True):
     lane: Lane
     desk: Desk
 
-    async def through(self, order_id: str, work: Work, said: str, *, code: str = "") -> Response:
+    async def through(self, order_id: str, work: Work, said: str, *, first: First | None = None) -> Response:
         """The page of the order that came of it; or the one it was done on, with why not beside it."""
-        made = await tried(self.lane, work, subject=f"order:{order_id}", code=code)
+        made = await tried(self.lane, work, subject=f"order:{order_id}", first=first)
         if isinstance(made, Problem):
             return await run_in_threadpool(_refused, self.request, self.desk, order_id, made)
         return go(view.path_of(made), said)
@@ -113,7 +114,11 @@ async def confirm(
     def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
         return done(service.confirm(db, actor, now, order_id, given, purpose=purpose, version=version))
 
-    return await acting.through(order_id, work, "issued", code=plain)
+    def count(db: Session, actor: Actor, now: datetime) -> None:
+        service.confirmable(db, actor, now, order_id, given, purpose=purpose, version=version)
+        proof.count(db, actor, now)
+
+    return await acting.through(order_id, work, "issued", first=count if plain else None)
 
 
 @router.post("/{order_id}/withdraw")

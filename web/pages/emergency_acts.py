@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from sqlmodel import Session
 from starlette.responses import RedirectResponse
 
-from scheduler.emergency import proof
 from scheduler.emergency.schemas import OrderOut
 from scheduler.errors import Problem
 from scheduler.people import signin
@@ -26,15 +25,15 @@ ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
 async def tried(
-    lane: Lane, work: Callable[[Session, Actor, datetime], Done[ViewT]], *, subject: str, code: str = ""
+    lane: Lane,
+    work: Callable[[Session, Actor, datetime], Done[ViewT]],
+    *,
+    subject: str,
+    first: Callable[[Session, Actor, datetime], None] | None = None,
 ) -> ViewT | Problem:
-    """What came of it, or what the person can put right. A `code` counts as wrong until it has proved right."""
-
-    def first(db: Session, actor: Actor, now: datetime) -> None:
-        proof.count(db, actor, now)
-
+    """What came of it, or what the person can put right; `first` is as for `Lane.act`."""
     try:
-        return await lane.act(work, first=first if code else None, subject=subject)
+        return await lane.act(work, first=first, subject=subject)
     except Problem as problem:
         if not mendable(problem):
             raise

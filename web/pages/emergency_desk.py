@@ -19,7 +19,7 @@ from broadcast.wire.now import Purpose
 from scheduler.bank import service as bank
 from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut, BankState
-from scheduler.emergency import service
+from scheduler.emergency import proof, service
 from scheduler.emergency.life import Event, State
 from scheduler.emergency.schemas import MAX_TEXT, ConfirmIn, OrderIn, OrderOut
 from scheduler.errors import Forbidden, Problem
@@ -134,12 +134,28 @@ async def _through(lane: Lane, desk: Desk, form: OrderForm, draft: OrderIn, inte
         if not sent:
             point.rollback()
         elif intent == "send" and Event.CONFIRM in order.possible:
-            given = ConfirmIn(word=typed(form.word, order.word), code=form.code)
+            given = _given(form, order)
             order = service.confirm(db, actor, now, order.id, given, purpose=order.purpose, version=order.version)
         done = Asked(order=order, sent=sent)
         return Done(done, zones_of(order) if done.issued else (), told(order) if sent else ())
 
-    return await tried(lane, work, subject=desk.path.strip("/"), code=form.code if intent == "send" else "")
+    def count(db: Session, actor: Actor, now: datetime) -> None:
+        point = db.begin_nested()
+        order = service.ask(db, actor, now, desk.purpose, draft)
+        alone = form.read == fingerprint(order) and Event.CONFIRM in order.possible
+        if alone:
+            given = _given(form, order)
+            service.confirmable(db, actor, now, order.id, given, purpose=order.purpose, version=order.version)
+        point.rollback()
+        if alone:
+            proof.count(db, actor, now)
+
+    subject = desk.path.strip("/")
+    return await tried(lane, work, subject=subject, first=count if intent == "send" and form.code else None)
+
+
+def _given(form: OrderForm, order: OrderOut) -> ConfirmIn:
+    return ConfirmIn(word=typed(form.word, order.word), code=form.code)
 
 
 def fingerprint(order: OrderOut) -> str:

@@ -145,3 +145,18 @@ def test_codes_cannot_be_guessed(alarm: Any, second_factor: Any, clock: ManualCl
     assert alarm.confirm(second, asked, code=code()).status_code == 429
     clock.step_wall(timedelta(minutes=14))
     assert alarm.confirm(second, asked, code=code()).json()["state"] == "issued"
+
+
+def test_a_wrong_word_or_version_costs_no_try_and_no_code(alarm: Any, second_factor: Any) -> None:
+    asked, second = alarm.asked(alarm.sign_in("operator")), alarm.sign_in("second")
+    code = second_factor(alarm.second)
+    for _try in range(6):
+        assert alarm.confirm(second, asked, code=code(), word="KHẨN").json()["code"] == "wrong_word"
+        assert alarm.confirm(second, asked | {"version": 7}, code=code()).json()["code"] == "stale"
+    assert alarm.confirm(second, asked, code=code()).json()["state"] == "issued"
+
+
+def test_a_code_of_somebody_who_needs_none_is_no_wrong_one(alarm: Any) -> None:
+    operator, second = alarm.sign_in("operator"), alarm.sign_in("second")
+    for _time in range(7):
+        assert alarm.confirm(second, alarm.asked(operator), code="123456").json()["state"] == "issued"

@@ -9,7 +9,7 @@ import pyotp
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
-from sqlmodel import select
+from sqlmodel import col, select
 
 from broadcast.clock import ManualClock
 from scheduler.emergency.models import EmergencyOrder
@@ -196,6 +196,27 @@ def test_one_person_with_a_code_where_the_place_allows_it(
         assert orders(store) == []
     sent = post(operator, "/emergency", **fields, word="KHẨN CẤP", code=code, intent="send")
     assert "đang có hiệu lực" in sent.text
+
+
+def test_a_wrong_word_at_a_desk_costs_no_code(
+    operator: TestClient, leader: TestClient, clock: ManualClock, places: Any, store: Store
+) -> None:
+    with store.writing() as db:
+        db.get_one(Zone, places.province).second_person = SecondPerson.SECOND_FACTOR
+        for user in db.exec(select(User).where(col(User.login).in_(["hanh", "minh"]))):
+            user.totp_secret, user.totp_confirmed = SECRET, True
+    code = pyotp.TOTP(SECRET).at(clock.now())
+    fields, _page = read_back(operator, "/emergency", places.leng)
+    for _try in range(6):
+        assert "word-error" in post(operator, "/emergency", **fields, word="có", code=code, intent="send").text
+    for changed in ({"minutes": "720"}, {"read": ""}) * 3:  # read back anew, nothing was to sound
+        answer = post(operator, "/emergency", **fields | changed, word="KHẨN CẤP", code=code, intent="send")
+        assert "KHẨN CẤP: ngay khi được xác nhận" in answer.text
+    assert "đang có hiệu lực" in post(operator, "/emergency", **fields, word="khan cap", code=code, intent="send").text
+    path = post(operator, "/emergency", **fields, intent="ask").url.path
+    for _try in range(6):
+        assert "word-error" in confirm(leader, path, "có", code=code).text
+    assert "đang có hiệu lực" in confirm(leader, path, "KHẨN CẤP", code=code).text
 
 
 def test_a_correction_is_one_act(operator: TestClient, leader: TestClient, places: Any, store: Store) -> None:
