@@ -89,9 +89,7 @@ class Centre:
     def is_ready(self) -> bool:
         """Whether the receiver is there and has every recording."""
         state = self.state
-        if state is None or not state.online or len(state.media) < len(self.bodies):
-            return False
-        return all(media.ready_us is not None for media in state.media)
+        return state is not None and state.online and len(state.ready) == len(self.bodies)
 
     async def publish(self, airings: Sequence[Airing]) -> None:
         """Settings, and a programme of `airings`, for eight days."""

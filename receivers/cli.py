@@ -137,13 +137,12 @@ def _lines(enrolled: identity.Identity, running: bool, told: status.Status | Non
     if told is None:
         return [*lines, "            it has not told anything yet"]
     now = told.state
-    ready = sum(media.ready_us is not None for media in now.media)
     link = "connected" if told.linked else f"not connected ({told.link_error or 'the daemon has ended'})"
     lines += [
         f"as of       {_local(told.written_us)}",
         f"centre      {told.broker}, {link if running else 'not connected'}",
         f"player      {now.player}{f', {now.airing_id}' if now.airing_id else ''}",
-        f"recordings  {ready} of {len(now.media)} ready",
+        f"recordings  {len(now.ready)} of {len(now.ready) + len(now.media)} ready",
         f"reports     {now.pending_reports} waiting for the centre",
     ]
     if now.data is not None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from broadcast.wire.documents import (
     MAX_AIRINGS,
+    SHORT_SHA_CHARS,
     ClockState,
     DataUse,
     Fault,
@@ -113,6 +114,7 @@ def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> 
     airing_id = _airing(facts.status)
     sounding = facts.status is not None and airing_id is not None
     senses = facts.senses
+    told = [need for need in facts.needs if need.told][:MAX_AIRINGS]
     return ReceiverState(
         online=online,
         at_us=now_us,
@@ -121,7 +123,8 @@ def state(facts: Facts, held: Sequence[Fault], now_us: int, *, online: bool) -> 
         level_dbfs=round(facts.status.level_dbfs, 1) if facts.status and sounding else None,
         orders=facts.orders,
         numbers=dict(facts.numbers),
-        media=tuple(_progress(need, facts) for need in facts.needs if need.told)[:MAX_AIRINGS],
+        ready=tuple(need.sha256[:SHORT_SHA_CHARS] for need in told if need.sha256 in facts.ready),
+        media=tuple(_progress(need, facts) for need in told if need.sha256 not in facts.ready),
         faults=tuple(held),
         refused=dict(facts.refused),
         pending_reports=facts.pending_reports,
@@ -153,10 +156,8 @@ def _airing(status: PlayerStatus | None) -> str | None:
 
 
 def _progress(need: Need, facts: Facts) -> MediaProgress:
-    stored = facts.ready.get(need.sha256)
-    done_bytes = stored.size_bytes if stored else min(facts.done_bytes.get(need.sha256, 0), need.size_bytes)
-    ready_us = stored.ready_us if stored else None
-    return MediaProgress(sha256=need.sha256, done_bytes=done_bytes, size_bytes=need.size_bytes, ready_us=ready_us)
+    done_bytes = min(facts.done_bytes.get(need.sha256, 0), need.size_bytes)
+    return MediaProgress(sha256=need.sha256, done_bytes=done_bytes, size_bytes=need.size_bytes)
 
 
 def _listed(names: Sequence[str]) -> str | None:

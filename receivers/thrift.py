@@ -3,8 +3,9 @@
 Rules
 - Nothing is told while nothing changes, but for one state every REFRESH_S. That the receiver lives is said by the
   connection, its last will and the beats.
-- A change in what the receiver does or suffers is told at once. What moves by itself waits since the last telling:
-  counts and progress COUNTS_S, the level LEVEL_S, slow measures SLOW_S.
+- A change in what the receiver does or suffers is told at once; so is that its last recording is there, or that one
+  is wanted. What moves by itself waits since the last telling: counts, recordings that come and their progress
+  COUNTS_S, the level LEVEL_S, slow measures SLOW_S.
 - A measure has changed when it is a step or more away from what was told last. So one that trembles at a border, or
   anywhere within a step, is told once. To be there or not to be there is a change as well.
 - What becomes of an order is told at once, always.
@@ -29,13 +30,14 @@ MINUTE_S = 60
 BURST = 20
 
 MIB = 1024**2
+SIZE_FLOOR_BYTES = 64 * MIB
 LEVEL_STEP_DB = 6.0
 PROGRESS_STEP = 0.1  # of a recording on its way
-ERROR_FLOOR_US = 1_000  # below this an error bound is as good as any
+ERROR_FLOOR_US = 1_000  # below this an error bound is as good as any other
 OFFSET_ERROR_FLOOR_US = 100_000  # what it grows to between two beats, as crystals drift
 SLOW_STEPS: Mapping[str, float] = {
-    "cache_bytes": 64 * MIB,
-    "free_bytes": 64 * MIB,
+    "cache": 1.0,  # twice as large or small
+    "free": 1.0,
     "temperature_c": 5.0,
     "battery_percent": 10.0,
     "battery_v": 0.5,
@@ -87,16 +89,17 @@ def _waits(fresh: ReceiverState, told: ReceiverState) -> Iterator[int]:
         yield SLOW_S
 
 
-def _at_once(state: ReceiverState) -> ReceiverState:
-    """What of a state is told at once when it changes."""
-    return replace(
+def _at_once(state: ReceiverState) -> tuple[bool, ReceiverState]:
+    """What of a state is told at once when it changes: whether it lacks a recording, and the rest."""
+    return bool(state.media), replace(
         state,
         at_us=0,
         level_dbfs=None,
         orders=_orders(state),
         pending_reports=0,
         acknowledged=0,
-        media=tuple(replace(progress, done_bytes=0) for progress in state.media),
+        ready=(),
+        media=(),
         cache_bytes=0,
         free_bytes=None,
         clock=ClockState(trusted=state.clock.trusted, reason=state.clock.reason) if state.clock else None,
@@ -111,8 +114,8 @@ def _orders(state: ReceiverState) -> tuple[OrderProgress, ...]:
     return tuple(replace(order, level_dbfs=None) for order in state.orders)
 
 
-def _counts(state: ReceiverState) -> tuple[int, int]:
-    return state.pending_reports, state.acknowledged
+def _counts(state: ReceiverState) -> tuple[object, ...]:
+    return state.pending_reports, state.acknowledged, state.ready
 
 
 def _progress(state: ReceiverState) -> dict[str, float | None]:
@@ -127,8 +130,8 @@ def _slow(state: ReceiverState) -> dict[str, float | None]:
     """The measures of SLOW_STEPS."""
     power, signal, data, clock = state.power, state.signal, state.data, state.clock
     return {
-        "cache_bytes": state.cache_bytes,
-        "free_bytes": state.free_bytes,
+        "cache": _magnitude(state.cache_bytes, SIZE_FLOOR_BYTES),
+        "free": _magnitude(state.free_bytes, SIZE_FLOOR_BYTES),
         "temperature_c": state.temperature_c,
         "battery_percent": power.battery_percent if power else None,
         "battery_v": power.battery_v if power else None,
@@ -142,8 +145,8 @@ def _slow(state: ReceiverState) -> dict[str, float | None]:
     }
 
 
-def _magnitude(error_us: int | None, floor_us: int) -> float | None:
-    return None if error_us is None else log2(max(error_us, floor_us))
+def _magnitude(measure: int | None, floor: int) -> float | None:
+    return None if measure is None else log2(max(measure, floor))
 
 
 def _any_moved(

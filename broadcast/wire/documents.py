@@ -19,6 +19,8 @@ MAX_AIRINGS = 1000  # with one recording each they fit in a document
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]+\Z")]
 AiringId = Annotated[str, Meta(min_length=1, max_length=96, pattern=r"\A[A-Za-z0-9_.-]+\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+SHORT_SHA_CHARS = 12
+ShortSha = Annotated[str, Meta(pattern=r"\A[0-9a-f]{12}\Z")]  # how a Sha256 begins
 Us = Annotated[int, Meta(ge=0, le=2**53)]
 Bytes = Annotated[int, Meta(ge=0, le=2**40)]
 MessageName = Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A[a-z0-9-]+\Z")]
@@ -181,12 +183,11 @@ class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
 
 
 class MediaProgress(Struct, frozen=True, kw_only=True):
-    """One file that the programme needs, as the receiver has it. `ready_us` is when the whole file was verified."""
+    """One file that the programme needs and that is not whole on the receiver yet."""
 
     sha256: Sha256
     done_bytes: Bytes
     size_bytes: Bytes
-    ready_us: Us | None = None
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -286,7 +287,8 @@ class ReceiverState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `player` is where its life stands (`receivers.life`): `idle`, `playing`, `interrupted`, `emergency`, `fallback`,
     `stopped`, `no_device`, `off`. `acknowledged` is the highest report number that it was ever told the centre had:
-    what it has let go. `refused` counts refused orders by reason.
+    what it has let go. `refused` counts refused orders by reason. Of the recordings that its programme needs, `ready`
+    are whole and verified, `media` are not yet.
     """
 
     online: bool
@@ -296,6 +298,7 @@ class ReceiverState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     level_dbfs: float | None = None
     orders: Annotated[tuple[OrderProgress, ...], Meta(max_length=32)] = ()
     numbers: dict[str, int] = {}
+    ready: Annotated[tuple[ShortSha, ...], Meta(max_length=MAX_AIRINGS)] = ()
     media: Annotated[tuple[MediaProgress, ...], Meta(max_length=MAX_AIRINGS)] = ()
     faults: Annotated[tuple[Fault, ...], Meta(max_length=50)] = ()
     refused: dict[str, int] = {}

@@ -8,7 +8,7 @@ Rules
 - What the timeline leaves out in a village is `not_played`, with the reason; what was stopped stays on the board.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,7 +17,7 @@ from typing import Literal
 from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
-from broadcast.wire.documents import Airing, BroadcastClass
+from broadcast.wire.documents import SHORT_SHA_CHARS, Airing, BroadcastClass
 from scheduler import days
 from scheduler.broadcasts import airings, planning, repository
 from scheduler.broadcasts.airings import Window
@@ -55,7 +55,7 @@ class _Village:
     receivers: int = 0
     online: int = 0
     playing: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    having: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    having: Counter[str] = field(default_factory=Counter)  # by how a SHA-256 begins
     heard: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reported: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -173,9 +173,7 @@ def _said(receivers: Iterable[Receiver]) -> dict[str, _Village]:
         state = receiver.state or {}
         if receiver.online and state.get("airing_id"):
             village.playing[state["airing_id"]] += 1
-        for media in state.get("media", ()):
-            if media.get("ready_us") is not None:
-                village.having[media["sha256"]] += 1
+        village.having.update(state.get("ready", ()))
     return villages
 
 
@@ -224,7 +222,7 @@ def _airings(place: Place, said: _Village, shared: _Day) -> list[BoardAiring]:
             continue
         media = airing.media_for(place.effective.languages)
         span = spans.get(airing.id, (airing.start_us, airing.start_us + media.duration_us))
-        state, count = _state(airing.id, span, said, said.having[media.sha256], shared.now)
+        state, count = _state(airing.id, span, said, said.having[media.sha256[:SHORT_SHA_CHARS]], shared.now)
         if airing.id not in spans and not said.heard[airing.id]:
             state, count = "not_played", 0
         found.append(

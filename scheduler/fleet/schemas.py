@@ -238,7 +238,6 @@ class FileView(BaseModel):
     sha256: str
     done_bytes: int
     size_bytes: int
-    ready_at: datetime | None
 
 
 class ReceiverDetail(ReceiverView):
@@ -271,7 +270,7 @@ class ReceiverDetail(ReceiverView):
     started_at: datetime | None
     software: str | None
     refused: dict[str, int] = Field(description="Orders that it refused, by reason.")
-    files: list[FileView]
+    files: list[FileView] = Field(description="Recordings that are on their way to it.")
 
 
 class ReceiverList(BaseModel):

@@ -64,7 +64,7 @@ def condition(receiver: Receiver, now: datetime) -> Condition:
 def view(receiver: Receiver, zone: Zone, names: Mapping[str, str], now: datetime) -> ReceiverView:
     """`names` has those of the zones on the way to it."""
     state = said(receiver)
-    media = state.media if state is not None else ()
+    ready, coming = (len(state.ready), len(state.media)) if state is not None else (0, 0)
     return ReceiverView(
         id=receiver.id,
         zone_id=receiver.zone_id,
@@ -84,8 +84,8 @@ def view(receiver: Receiver, zone: Zone, names: Mapping[str, str], now: datetime
             FaultView(code=fault.code, detail=fault.detail, since=_moment(fault.since_us or None))
             for fault in (state.faults if state is not None else ())
         ],
-        files_ready=sum(1 for file in media if file.ready_us is not None),
-        files_needed=len(media),
+        files_ready=ready,
+        files_needed=ready + coming,
         version=receiver.version,
     )
 
@@ -112,13 +112,7 @@ def _said_view(receiver: Receiver) -> dict[str, object]:
         "software": state.version or None,
         "refused": state.refused,
         "files": [
-            FileView(
-                sha256=file.sha256,
-                done_bytes=file.done_bytes,
-                size_bytes=file.size_bytes,
-                ready_at=_moment(file.ready_us),
-            )
-            for file in state.media
+            FileView(sha256=file.sha256, done_bytes=file.done_bytes, size_bytes=file.size_bytes) for file in state.media
         ],
     }
 

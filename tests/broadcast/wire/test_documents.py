@@ -70,6 +70,7 @@ written = st.one_of(
         airing_id=st.none() | ids,
         level_dbfs=levels,
         numbers=st.dictionaries(st.text(), st.integers(), max_size=2),
+        ready=st.just(("b" * 12,)),
         media=st.just((MediaProgress(sha256="a" * 64, done_bytes=1, size_bytes=2),)),
         faults=st.builds(Fault, code=st.text(max_size=40), detail=st.text(max_size=200), since_us=us).map(
             lambda f: (f,)

@@ -54,7 +54,7 @@ def test_a_state_is_what_the_wire_allows() -> None:
     assert msgspec.json.decode(msgspec.json.encode(told), type=ReceiverState) == told
     assert (told.player, told.airing_id, told.level_dbfs) == ("playing", "a", -20.0)
     assert (told.pending_reports, told.acknowledged) == (0, 7)
-    assert [(media.done_bytes, media.ready_us) for media in told.media] == [(100, NOON), (100, None)]
+    assert (told.ready, [media.done_bytes for media in told.media]) == (("a" * 12,), [100])
 
 
 def test_digital_silence_is_told_as_a_number() -> None:
@@ -120,4 +120,4 @@ def test_what_of_the_bank_is_missing_is_a_fault_and_its_recordings_are_not_liste
     assert held == {FaultCode.BANK_MISSING: "flood.1, siren.1"}
     bank = Need("c" * 64, 100, 5, kept=True, told=False)
     made = state.state(replace(FACTS, needs=(*FACTS.needs, bank)), (), NOON, online=True)
-    assert [media.sha256[0] for media in made.media] == ["a", "b"]
+    assert ([made.ready, *(media.sha256[0] for media in made.media)]) == [("a" * 12,), "b"]

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 MIB = thrift.MIB
 DAY_S = 86_400
 ON_ITS_WAY = MediaProgress(sha256="a" * 64, done_bytes=100, size_bytes=1000)
-READY = MediaProgress(sha256="b" * 64, done_bytes=1000, size_bytes=1000, ready_us=5)
+READY = "b" * 12
 CALM = ReceiverState(
     online=True,
     at_us=1,
     level_dbfs=-20.0,
-    media=(ON_ITS_WAY, READY),
+    ready=(READY,),
+    media=(ON_ITS_WAY,),
     cache_bytes=10**9,
     free_bytes=10**9,
     clock=ClockState(trusted=True, error_us=20_000, offset_us=0, offset_error_us=30_000),
@@ -45,8 +46,8 @@ CALM = ReceiverState(
 
 CLOCK, POWER, SIGNAL, DATA = ClockState(trusted=True), PowerState(), SignalState(kind="lte"), DataUse()
 MEASURES: dict[str, Callable[[float], ReceiverState]] = {
-    "cache_bytes": lambda by: replace(CALM, cache_bytes=CALM.cache_bytes + round(by)),
-    "free_bytes": lambda by: replace(CALM, free_bytes=10**9 + round(by)),
+    "cache": lambda by: replace(CALM, cache_bytes=round(10**9 * 2**by)),
+    "free": lambda by: replace(CALM, free_bytes=round(10**9 * 2**by)),
     "temperature_c": lambda by: replace(CALM, temperature_c=40.0 + by),
     "battery_percent": lambda by: replace(CALM, power=replace(POWER, battery_percent=50.0 + by)),
     "battery_v": lambda by: replace(CALM, power=replace(POWER, battery_v=12.0 + by)),
@@ -113,8 +114,7 @@ def test_a_measure_that_moved_a_step_is_told_after_the_slow_wait_and_not_before(
         {"refused": {"unsigned": 1}},
         {"numbers": {"receivers/rx1/settings": 2}},
         {"volume_percent": 5},
-        {"media": (READY,)},
-        {"media": (replace(ON_ITS_WAY, ready_us=9), READY)},
+        {"media": ()},
         {"clock": ClockState(trusted=False, reason="no_source")},
         {"power": PowerState(on_mains=False, battery_percent=50.0, battery_v=12.0)},
         {"power": None},
@@ -129,8 +129,9 @@ def test_what_the_receiver_does_or_suffers_is_told_at_once(change: dict[str, obj
     [
         ({"pending_reports": 1}, thrift.COUNTS_S),
         ({"acknowledged": 1}, thrift.COUNTS_S),
-        ({"media": (replace(ON_ITS_WAY, done_bytes=200), READY)}, thrift.COUNTS_S),
-        ({"media": (replace(ON_ITS_WAY, done_bytes=199), READY)}, thrift.REFRESH_S),
+        ({"ready": (READY, "c" * 12)}, thrift.COUNTS_S),
+        ({"media": (replace(ON_ITS_WAY, done_bytes=200),)}, thrift.COUNTS_S),
+        ({"media": (replace(ON_ITS_WAY, done_bytes=199),)}, thrift.REFRESH_S),
         ({"level_dbfs": -26.0}, thrift.LEVEL_S),
         ({"level_dbfs": -25.9}, thrift.REFRESH_S),
         ({"level_dbfs": None}, thrift.LEVEL_S),

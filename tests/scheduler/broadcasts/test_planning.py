@@ -245,7 +245,7 @@ def test_the_board_from_fetching_to_heard(commune: Any) -> None:
     with commune.store.writing() as db:
         db.get_one(Receiver, one).state = {
             "airing_id": airing_id,
-            "media": [{"sha256": sha256, "done_bytes": 5, "size_bytes": 5, "ready_us": 1}],
+            "ready": [sha256[:12]],
         }
         db.get_one(Receiver, two).state = {"media": [{"sha256": sha256, "done_bytes": 1, "size_bytes": 5}]}
     assert state_of(commune, commune.now) == [("Thôn 1", "ready", 1, 1), ("Thôn 2", "fetching", 0, 1)]

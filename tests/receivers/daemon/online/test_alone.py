@@ -101,7 +101,7 @@ async def test_alone_and_killed_twice_it_plays_on_and_tells_each_airing_once_and
         starts_us = [begin_us + place * APART_S * S for place in range(len(names))]
         airings = [desk.airing(name, start_us, media) for name, start_us in zip(names, starts_us, strict=True)]
         await centre.publish(_lasting(desk.programme(airings)))
-        await centre.until(lambda: centre.states[-1].media != () and centre.states[-1].media[0].ready_us is not None)
+        await centre.until(lambda: centre.states[-1].ready != ())
         relay.cut()
         centre.http.bodies.clear()
         await _on_disk(folder, "before", over=True)

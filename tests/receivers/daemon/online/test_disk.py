@@ -277,7 +277,7 @@ async def test_a_daemon_whose_every_file_is_garbage_starts_and_gets_all_again(
     await centre.publish(_lasting(desk.settings()))
     await centre.publish(_lasting(desk.programme([airing])))
     async with _process(folder, horns):
-        await centre.until(lambda: any(state.media and state.media[0].ready_us for state in centre.states))
+        await centre.until(lambda: any(state.ready for state in centre.states))
         assert centre.states[-1].numbers.keys() == {"receivers/rx1/settings", "zones/tra-van/programme"}
 
 

@@ -103,7 +103,7 @@ async def test_a_programme_is_played_and_reported_with_the_link_up_and_with_the_
         begin_us = SystemClock().now_us() + 5 * S
         airings = [desk.airing("linked", begin_us, media), desk.airing("alone", begin_us + 6 * S, media)]
         await centre.publish(_lasting(desk.programme(airings)))
-        await centre.until(lambda: centre.states[-1].media != () and centre.states[-1].media[0].ready_us is not None)
+        await centre.until(lambda: centre.states[-1].ready != ())
         await centre.until(lambda: centre.states[-1].airing_id == "linked")
         await centre.until(lambda: len(centre.reports) == 1)
         relay.cut()

@@ -123,8 +123,7 @@ async def test_booted_in_1970_it_connects_fetches_and_waits_and_plays_once_it_ha
     await centre.publish(_now(desk.programme([early, desk.airing("whole", start_us, two)])))
     node.clock.set(60 - CLOCK.now_us() // S)
     async with node.running() as listener:
-        await centre.until(lambda: bool(centre.states and node.state.media))
-        await centre.until(lambda: node.state.media[0].ready_us is not None)
+        await centre.until(lambda: bool(centre.states and node.state.ready))
         await centre.until(lambda: FaultCode.CLOCK_OFF_CENTRE in node.faults)
         assert node.doubt == Doubt.BEFORE_DOCUMENTS
         node.clock.set(0)

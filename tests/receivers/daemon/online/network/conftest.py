@@ -103,7 +103,7 @@ class Station:
 
     async def stocked(self) -> status.Status:
         """The status file, once every recording is there."""
-        return await self.told(lambda told: told.state.media != () and all(one.ready_us for one in told.state.media))
+        return await self.told(lambda told: told.state.ready != () and not told.state.media)
 
     async def told(self, what: Callable[[status.Status], bool]) -> status.Status:
         """The status file, once `what` holds of it."""

@@ -16,6 +16,7 @@ import pytest
 from broadcast.broker.lab import HOST
 from broadcast.clock import SystemClock
 from broadcast.trustroot.folder import renew
+from broadcast.wire.documents import SHORT_SHA_CHARS
 from broadcast.wire.enrolment import BrokerAddress
 from receivers import config
 from receivers.lab.relay import Relay
@@ -142,7 +143,7 @@ async def test_documents_and_recordings_pass_a_link_with_small_packets(station: 
 
 def _has_all(station: Station, sha256: str) -> bool:
     states = station.centre.states
-    return bool(states) and any(media.sha256 == sha256 and media.ready_us is not None for media in states[-1].media)
+    return bool(states) and sha256[:SHORT_SHA_CHARS] in states[-1].ready
 
 
 async def _in_its_own_network(pid: int) -> None:
