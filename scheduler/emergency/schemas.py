@@ -187,13 +187,28 @@ class CorrectOut(BaseModel):
     delivered: bool = False
 
 
+class Contact(BaseModel):
+    name: str
+    phone: str | None = Field(examples=["0905 123 456"])
+
+
+class FromAbove(BaseModel):
+    """What zones above still let sound there, and whom to call so that it ends: who asked, confirmed, or speaks."""
+
+    kind: Literal["real", "drill", "test", "live"]
+    id: Id
+    title: str = Field(examples=["Lũ quét"])
+    places: list[str] = Field(examples=[["Tỉnh Quảng Nam"]], description="The zones above that it is for.")
+    contacts: list[Contact]
+
+
 class StopAllOut(BaseModel):
-    """`zone_ids` fell silent; `above` are orders of zones above that still sound there."""
+    """`zone_ids` fell silent; what is `above` goes on there."""
 
     stopped_at: datetime
     zone_ids: list[Id]
     cancelled: list[Id]
-    above: list[Id]
+    above: list[FromAbove]
     delivered: bool = False
 
 
@@ -220,11 +235,6 @@ class ReceiverHearing(BaseModel):
     microphone: str | None = Field(None, examples=["heard"])
     reason: str = Field("", examples=["no_device"])
     seen_at: datetime | None = Field(None, description="When anything was last heard of it.")
-
-
-class Contact(BaseModel):
-    name: str
-    phone: str | None = Field(examples=["0905 123 456"])
 
 
 class VillageHearing(BaseModel):

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from broadcast.clock import to_us
 from broadcast.wire import topics
 from scheduler.emergency import repository
+from scheduler.emergency.above import from_above
 from scheduler.emergency.life import Event, State, step
 from scheduler.emergency.rights import require_everywhere
 from scheduler.emergency.schemas import StopAllIn, StopAllOut
@@ -42,9 +43,8 @@ def stop_all(db: Session, actor: Actor, now: datetime, asked: StopAllIn) -> Stop
     for zone in zones:
         subject, detail = f"zone:{zone.id}", {"reason": asked.reason, "orders": cancelled}
         audit.record(db, actor, now, ACTION, subject, zone_path=zone.path, where=[zone.name], **detail)
-    above = {zone_id for path in paths for zone_id in zone_sql.ids_of(path)} - silent
-    goes_on = {order.id for zone_id in sorted(above) for order in repository.in_force(db, zone_id, now)}
-    return StopAllOut(stopped_at=now, zone_ids=sorted(told), cancelled=cancelled, above=sorted(goes_on))
+    above = from_above(db, actor, now, paths)
+    return StopAllOut(stopped_at=now, zone_ids=sorted(told), cancelled=cancelled, above=above)
 
 
 def _zones(db: Session, actor: Actor, now: datetime, zone_ids: Collection[str]) -> list[Zone]:

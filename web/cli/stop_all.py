@@ -33,3 +33,6 @@ def stop_all(
         print(json.dumps(done.model_dump(mode="json"), indent=2))
     else:
         print(f"{len(done.zone_ids)} zones fall silent, {len(done.cancelled)} orders are taken back.")
+        for one in done.above:
+            whom = ", ".join(f"{who.name} {who.phone or '(no number known)'}" for who in one.contacts)
+            print(f"From above this goes on ({one.kind}): {one.title}, at {', '.join(one.places)}. Call: {whom}.")

@@ -11,6 +11,7 @@ from scheduler.emergency.life import State
 from scheduler.emergency.stopping import MAX_STOPS
 from scheduler.errors import Forbidden, NotFound, TooMany
 from scheduler.live.models import LiveKind, LiveState, LiveTalk, LiveTarget
+from scheduler.people.models import User
 
 
 def test_everything_at_and_below_the_place_is_over(desk: Any) -> None:
@@ -41,8 +42,17 @@ def test_what_sounds_elsewhere_too_goes_on_there(desk: Any) -> None:
 
 def test_what_a_zone_above_sends_goes_on_and_is_named(desk: Any) -> None:
     order = desk.issued(desk.draft(zones=[desk.places.province]))
-    done = desk.stopped(desk.places.leng)
-    assert (done.above, done.cancelled, desk.sounding(desk.places.province)) == ([order.id], [], [order.id])
+    _on_air(desk, desk.places.province, by=desk.second.user_id)
+    with desk.store.writing() as db:
+        db.get_one(User, desk.second.user_id).phone = "0905 123 456"
+    done = desk.stopped(desk.places.leng_1, desk.places.leng)
+    assert (done.cancelled, desk.sounding(desk.places.province)) == ([], [order.id])
+    emergency, talk = done.above
+    assert (emergency.kind, emergency.id, emergency.title) == ("real", order.id, "Còi báo động: lên xuống, Lũ quét")
+    assert [(one.name, one.phone) for one in emergency.contacts] == [("Operator", None), ("Second", "0905 123 456")]
+    assert (talk.kind, talk.id, talk.title, talk.places) == ("live", "T1", "Chủ tịch nói", emergency.places)
+    assert [one.name for one in talk.contacts] == ["Second"]
+    assert desk.stopped(desk.places.province, desk.places.leng, by=desk.operator).above == []
 
 
 def test_what_is_only_asked_for_waits_on_and_can_sound_after(desk: Any) -> None:
@@ -62,18 +72,23 @@ def test_an_instant_of_silence_never_goes_back(desk: Any) -> None:
     assert desk.says(desk.places.leng).stop_us == later_us
 
 
-def test_live_talks_are_over_too(desk: Any) -> None:
+def _on_air(desk: Any, zone_id: str, *, by: str) -> None:
+    """Somebody speaks live there, in talk T1."""
     with desk.store.writing() as db:
         talk = LiveTalk(
-            id="T1", zone_id=desk.places.leng, kind=LiveKind.MICROPHONE, state=LiveState.ON_AIR, title="Chủ tịch nói",
-            speaker_id=desk.official.user_id, delay_ms=2000, bitrate_bps=24_000, limit_s=600, start_us=1, key="k" * 43,
+            id="T1", zone_id=zone_id, kind=LiveKind.MICROPHONE, state=LiveState.ON_AIR, title="Chủ tịch nói",
+            speaker_id=by, delay_ms=2000, bitrate_bps=24_000, limit_s=600, start_us=1, key="k" * 43,
             asked_at=desk.clock.now(), starts_at=desk.clock.now(), began_at=desk.clock.now(),
             urls=["http://127.0.0.1/live/T1"],
         )  # fmt: skip
         talk.cls = BroadcastClass.PRIORITY
         db.add(talk)
         db.flush()
-        db.add(LiveTarget(talk_id="T1", zone_id=desk.places.leng_1))
+        db.add(LiveTarget(talk_id="T1", zone_id=zone_id))
+
+
+def test_live_talks_are_over_too(desk: Any) -> None:
+    _on_air(desk, desk.places.leng_1, by=desk.official.user_id)
     assert len(desk.says(desk.places.leng_1).sessions) == 1
     desk.stopped(desk.places.leng)
     with desk.store.reading() as db:

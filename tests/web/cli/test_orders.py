@@ -119,9 +119,14 @@ def test_without_a_token_or_a_centre_it_says_what_is_missing(alarm: Any, loa: An
 def test_stop_all_needs_no_token_and_no_centre(alarm: Any, monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setenv("LOA_DATA_DIR", str(tmp_path))
     order = alarm.confirm(alarm.sign_in("second"), alarm.asked(alarm.sign_in("operator"))).json()
+    wide = alarm.asked(alarm.sign_in("operator"), zone_ids=[alarm.places.province])
+    alarm.confirm(alarm.sign_in("second"), wide)
     done = CliRunner().invoke(stop_all.app, ["--zone", "20935", "--json"])
     assert json.loads(done.stdout)["cancelled"] == [order["id"]]
-    assert CliRunner().invoke(stop_all.app, []).stdout == "7 zones fall silent, 0 orders are taken back.\n"
+    assert [one["id"] for one in json.loads(done.stdout)["above"]] == [wide["id"]]
+    said = CliRunner().invoke(stop_all.app, ["--zone", "20935"]).stdout
+    assert "Call: Operator (no number known), Second (no number known)." in said
+    assert CliRunner().invoke(stop_all.app, []).stdout == "7 zones fall silent, 1 orders are taken back.\n"
     assert CliRunner().invoke(stop_all.app, ["--zone", "nowhere"]).exit_code != 0
     with alarm.store.reading() as db:
         assert len(db.exec(select(ZoneStop)).all()) == 7
