@@ -22,7 +22,7 @@ from scheduler.zones.models import Zone
 from scheduler.zones.repository import below
 
 if TYPE_CHECKING:
-    from sqlmodel.sql.expression import Select
+    from sqlmodel.sql.expression import Select, SelectOfScalar
 
 Placed = tuple[OrderTarget, Zone]
 _LIVING = (State.ASKED, State.ISSUED)
@@ -225,27 +225,38 @@ def sound(db: Session, order_id: str, place: int) -> OrderSound | None:
     return db.get(OrderSound, (order_id, place), with_for_update=True, populate_existing=True)
 
 
-def speech_waits(db: Session, *, issued_only: bool) -> bool:
-    """Whether there may be a text to speak."""
-    return db.exec(_speech(issued_only=issued_only)).first() is not None
+def speech_waits(db: Session, silent_since: datetime, *, issued_only: bool) -> bool:
+    """Whether there may be a text to speak, whose speaker may have ended."""
+    if db.exec(_speech(issued_only=issued_only)).first() is not None:
+        return True
+    return db.exec(_silent(silent_since).limit(1)).first() is not None
 
 
-def claim_speech(db: Session, *, issued_only: bool) -> tuple[OrderSound, EmergencyOrder] | None:
-    """The next text to speak, of what is issued first, now the caller's."""
+def claim_speech(
+    db: Session, job_id: str, now: datetime, *, issued_only: bool
+) -> tuple[OrderSound, EmergencyOrder] | None:
+    """The next text to speak, of what is issued first, now job `job_id`'s."""
     found = db.exec(_speech(issued_only=issued_only).with_for_update(skip_locked=True)).first()
     if found is not None:
-        found[0].state = RecordingState.PRODUCING
+        found[0].state, found[0].job_id, found[0].alive_at = RecordingState.PRODUCING, job_id, now
         found[0].attempts += 1
+        db.flush()
     return found
 
 
-def requeue_speech(db: Session) -> None:
-    """Have made anew what a process was making when it ended, and forget the feeds that ended with it."""
-    rows = select(OrderSound).where(col(OrderSound.state) == RecordingState.PRODUCING)
-    for row in db.exec(rows):
-        row.state = RecordingState.QUEUED
-    for row in db.exec(select(OrderSound).where(col(OrderSound.feed).is_not(None))):
-        row.feed = None
+def silent_speech(db: Session, silent_since: datetime) -> Sequence[OrderSound]:
+    """What is being spoken by somebody who has shown no sign of life since then."""
+    return db.exec(_silent(silent_since).with_for_update(skip_locked=True)).all()
+
+
+def speech_of(db: Session, order_id: str, place: int, job_id: str) -> OrderSound | None:
+    """The row if it is still this job's, kept from other transactions until this one ends."""
+    row = sound(db, order_id, place)
+    return row if row is not None and row.job_id == job_id and row.state is RecordingState.PRODUCING else None
+
+
+def with_feeds(db: Session) -> Sequence[OrderSound]:
+    return db.exec(select(OrderSound).where(col(OrderSound.feed).is_not(None))).all()
 
 
 def living(db: Session, order_ids: Collection[str]) -> set[str]:
@@ -261,6 +272,11 @@ def known_ids(db: Session, ids: Collection[str]) -> set[str]:
         for row in (EmergencyOrder.id, LiveTalk.id):
             found |= set(db.exec(select(row).where(col(row).in_(some))).all())
     return found
+
+
+def _silent(silent_since: datetime) -> "SelectOfScalar[OrderSound]":
+    query = select(OrderSound).where(OrderSound.state == RecordingState.PRODUCING)
+    return query.where(or_(col(OrderSound.alive_at).is_(None), col(OrderSound.alive_at) <= silent_since))
 
 
 def _speech(*, issued_only: bool) -> "Select[OrderSound, EmergencyOrder]":

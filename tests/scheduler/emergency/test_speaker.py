@@ -3,28 +3,32 @@
 import asyncio
 import ssl
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlmodel import Session
 
 from broadcast.bus import Bus
 from broadcast.clock import to_us
 from broadcast.live.desk import LiveDesk
+from broadcast.live.feed import LiveFeed
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
+from broadcast.produce.request import Produced
 from broadcast.speech.say import all_voices
 from broadcast.speech.voice import Voice
 from broadcast.trustroot.authority import URGENT
-from broadcast.wire.now import Made
+from broadcast.wire.now import Made, Purpose
 from scheduler.announcements.models import RecordingState
 from scheduler.changes import Changes
-from scheduler.emergency import repository
+from scheduler.emergency import repository, service
 from scheduler.emergency.document import now_document
-from scheduler.emergency.models import OrderSound
+from scheduler.emergency.models import EmergencyOrder, OrderSound
 from scheduler.emergency.sender import Urgent
 from scheduler.emergency.speaker import TRIES, Speaker
 from scheduler.store.engine import Store
@@ -201,16 +205,135 @@ async def test_a_text_waits_behind_no_other_job_and_feeds_end_with_their_order(
     await asyncio.wait({running})
 
 
-async def test_what_a_process_was_making_when_it_ended_is_made_by_the_next(
+@dataclass(frozen=True)
+class Slow(Producer):
+    """It waits to be let go, and what it makes may be of no use."""
+
+    duration_us: int | None = None
+    go: threading.Event = field(default_factory=threading.Event)
+
+    def produce(self, *args: Any) -> Produced:
+        made = super().produce(*args)
+        self.go.wait(LIMIT_S)
+        return made if self.duration_us is None else replace(made, duration_us=self.duration_us)
+
+
+@pytest.fixture
+def duration_us() -> int | None:
+    return None
+
+
+@pytest.fixture
+def slow(tmp_path: Path, voices: tuple[Voice, ...], duration_us: int | None) -> Slow:
+    return Slow(MediaStore(tmp_path / "media"), MediaStore(tmp_path / "originals"), voices, duration_us)
+
+
+@pytest.fixture
+def other(desk: Any, speaker: Speaker, slow: Slow, live: LiveDesk) -> Speaker:
+    """The speaker of another centre process on the same database."""
+    return Speaker(desk.store, slow, speaker._urgent, desk=live, clock=desk.clock, changes=Changes())
+
+
+async def test_what_a_process_was_speaking_when_it_ended_is_spoken_by_the_next_one(
     desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
 ) -> None:
     order = desk.issued(desk.draft(TEXT))
     with desk.store.writing() as db:
-        assert repository.claim_speech(db, issued_only=False) is not None
+        assert repository.claim_speech(db, "killed", desk.clock.now(), issued_only=False) is not None
     assert not await speaker.once(threads)
-    running = asyncio.create_task(speaker.run())
+    desk.later(seconds=5)
+    assert await speaker.once(threads)
+    assert sound(desk, order.id).state is RecordingState.READY
+
+
+async def test_what_one_process_speaks_no_other_takes_however_long_it_takes(
+    desk: Any, speaker: Speaker, other: Speaker, slow: Slow, threads: ThreadPoolExecutor
+) -> None:
+    order = desk.issued(desk.draft(TEXT))
+    speaking = asyncio.create_task(other.once(threads))
+    await until(lambda: sound(desk, order.id).state is RecordingState.PRODUCING)
+    desk.later(seconds=4)
+    await until(lambda: sound(desk, order.id).alive_at == desk.clock.now())
+    desk.later(seconds=4)
+    beginning = asyncio.create_task(speaker.run())  # as a process that starts now
+    assert not await speaker.once(threads)
+    slow.go.set()
+    assert await speaking
+    assert (sound(desk, order.id).state, sound(desk, order.id).attempts) == (RecordingState.READY, 1)
+    beginning.cancel()
+    await asyncio.wait({beginning})
+
+
+async def test_who_stops_gives_back_what_it_was_speaking(
+    desk: Any, other: Speaker, slow: Slow, threads: ThreadPoolExecutor
+) -> None:
+    order = desk.issued(desk.draft(TEXT))
+    speaking = asyncio.create_task(other.once(threads))
+    await until(lambda: sound(desk, order.id).state is RecordingState.PRODUCING)
+    speaking.cancel()
+    slow.go.set()
+    await asyncio.wait({speaking})
+    assert (sound(desk, order.id).state, sound(desk, order.id).attempts) == (RecordingState.QUEUED, 0)
+
+
+async def test_a_process_that_begins_forgets_its_own_feeds_alone(desk: Any, speaker: Speaker) -> None:
+    feeds = {}
+    with desk.store.writing() as db:
+        for host in (URL, f"{URL}0"):
+            order = desk_order(db, desk)
+            row = repository.sound(db, order, 0)
+            assert row is not None
+            row.state, row.feed = RecordingState.READY, {"id": order, "key": "k", "urls": [f"{host}/live/{order}"]}
+            feeds[host] = order
+    speaker._forget_feeds()
+    assert sound(desk, feeds[URL]).feed is None
+    assert sound(desk, feeds[f"{URL}0"]).feed is not None
+
+
+def desk_order(db: Session, desk: Any) -> str:
+    order = service.ask(db, desk.operator, desk.clock.now(), Purpose.REAL, desk.draft(TEXT))
+    return order.id
+
+
+async def test_one_text_that_nobody_can_speak_keeps_no_other_waiting(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    broken, well = desk.issued(desk.draft(TEXT)), desk.issued(desk.draft(TEXT))
+    with desk.store.writing() as db:
+        db.get_one(EmergencyOrder, broken.id).parts = [{"kind": "text"}]
+    assert await speaker.once(threads)
+    assert sound(desk, well.id).state is RecordingState.READY
+    assert (sound(desk, broken.id).state, sound(desk, broken.id).error_code) == ("failed", "produce_failed")
+    assert not await speaker.once(threads)
+
+
+@pytest.mark.parametrize("duration_us", [2**70])
+async def test_a_sound_that_cannot_be_kept_is_tried_again_and_then_said_to_be_lost(
+    desk: Any, other: Speaker, slow: Slow, threads: ThreadPoolExecutor
+) -> None:
+    slow.go.set()
+    order = desk.issued(desk.draft("siren-rise-fall.1", TEXT))
+    for _time in range(TRIES):
+        assert await other.once(threads)
+    assert desk.shown(order.id).parts[1].error == "produce_failed"
+    assert not await other.once(threads)
+
+
+class NoFeeds(LiveDesk):
+    def from_recording(self, feed_id: str, ogg: Path) -> LiveFeed:
+        raise RuntimeError(f"a mistake in Loa: {feed_id} {ogg}")
+
+
+@pytest.mark.parametrize("live", [NoFeeds(URL)])
+async def test_a_text_without_a_feed_sounds_from_its_file(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
+) -> None:
+    order = desk.issued(desk.draft(TEXT))
+    assert await speaker.once(threads)
+    assert (sound(desk, order.id).state, sound(desk, order.id).feed) == (RecordingState.READY, None)
+
+
+async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(LIMIT_S):
-        while sound(desk, order.id).state is not RecordingState.READY:  # noqa: ASYNC110 - it tells the database alone
+        while not true():  # noqa: ASYNC110 - it tells the database alone
             await asyncio.sleep(0.05)
-    running.cancel()
-    await asyncio.wait({running})
