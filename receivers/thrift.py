@@ -5,7 +5,7 @@ Rules
   connection, its last will and the beats.
 - A change in what the receiver does or suffers is told at once; so is that its last recording is there, or that one
   is wanted. What moves by itself waits since the last telling: counts, recordings that come and their progress
-  COUNTS_S, the level LEVEL_S, slow measures SLOW_S.
+  COUNTS_S, the level LEVEL_S, slow measures and the details of faults SLOW_S.
 - A measure has changed when it is a step or more away from what was told last. So one that trembles at a border, or
   anywhere within a step, is told once. To be there or not to be there is a change as well.
 - What becomes of an order is told at once, always.
@@ -19,7 +19,7 @@ from math import log2
 from msgspec import Struct
 from msgspec.structs import replace
 
-from broadcast.wire.documents import ClockState, OrderProgress, PowerState, ReceiverState
+from broadcast.wire.documents import ClockState, Fault, OrderProgress, PowerState, ReceiverState
 
 REFRESH_S = 6 * 3600
 AT_ONCE_S = 0
@@ -85,7 +85,7 @@ def _waits(fresh: ReceiverState, told: ReceiverState) -> Iterator[int]:
         yield COUNTS_S
     if _moved(fresh.level_dbfs, told.level_dbfs, LEVEL_STEP_DB):
         yield LEVEL_S
-    if _way(fresh) != _way(told) or _any_moved(_slow(fresh), _slow(told), SLOW_STEPS):
+    if fresh.faults != told.faults or _way(fresh) != _way(told) or _any_moved(_slow(fresh), _slow(told), SLOW_STEPS):
         yield SLOW_S
 
 
@@ -100,6 +100,7 @@ def _at_once(state: ReceiverState) -> tuple[bool, ReceiverState]:
         acknowledged=0,
         ready=(),
         media=(),
+        faults=tuple(Fault(code=fault.code) for fault in state.faults),
         cache_bytes=0,
         free_bytes=None,
         clock=ClockState(trusted=state.clock.trusted, reason=state.clock.reason) if state.clock else None,
