@@ -26,6 +26,8 @@ from web.pages.frame import Errors, Page, ThePage
 from web.urgent import Done, Lane, TheLane
 
 HISTORY = 30
+MOST_NAMED = 20
+"""So many places that were silenced are named in the address of the page that follows."""
 
 Work = Callable[[Session, Actor, datetime], Done[OrderOut]]
 First = Callable[[Session, Actor, datetime], None]
@@ -90,7 +92,7 @@ async def stop_all(lane: TheLane, zone: Annotated[list[str] | None, Form()] = No
         return Done(done, done.zone_ids, ["airing:", *(f"emergency:{order_id}" for order_id in done.cancelled)])
 
     await lane.act(work, subject=f"zone:{asked.zone_ids[0]}")
-    return go("/emergency", "all-stopped")
+    return go("/emergency", "all-stopped", stopped=asked.zone_ids[:MOST_NAMED])
 
 
 @router.get("/{order_id}")

@@ -1,6 +1,6 @@
 """Acts on orders from a page: on the urgent lane, so that they wait behind no page, and told in words if refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import TypeVar
@@ -49,8 +49,9 @@ def zones_of(*orders: OrderOut) -> set[str]:
     return {target.zone_id for order in orders for target in order.targets}
 
 
-def go(path: str, said: str) -> RedirectResponse:
-    return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, HTTPStatus.SEE_OTHER)
+def go(path: str, said: str, **more: Sequence[str]) -> RedirectResponse:
+    query = urlencode({"said": said, **more}, doseq=True)
+    return RedirectResponse(f"{path}?{query}" if said else path, HTTPStatus.SEE_OTHER)
 
 
 def page_of(request: Request) -> Page:

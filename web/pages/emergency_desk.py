@@ -5,11 +5,11 @@ emergency, and neither desk knows the messages of the other.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 from sqlmodel import Session
@@ -20,8 +20,9 @@ from scheduler.bank import service as bank
 from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut, BankState
 from scheduler.emergency import proof, service
+from scheduler.emergency.above import from_above
 from scheduler.emergency.life import Event, State
-from scheduler.emergency.schemas import MAX_TEXT, ConfirmIn, OrderIn, OrderOut
+from scheduler.emergency.schemas import MAX_TEXT, ConfirmIn, FromAbove, OrderIn, OrderOut
 from scheduler.errors import Forbidden, Problem
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
@@ -99,8 +100,11 @@ class Asked(BaseModel):
 
 
 @router.get("")
-def desk_page(db: ReadDb, page: ThePage, desk: TheDesk) -> Response:
-    return _page(db, page, desk, OrderForm())
+def desk_page(
+    db: ReadDb, page: ThePage, desk: TheDesk, stopped: Annotated[list[str] | None, Query()] = None
+) -> Response:
+    """`stopped` are the places where everything was silenced just now."""
+    return _page(db, page, desk, OrderForm(), stopped=stopped or ())
 
 
 @router.post("")
@@ -224,9 +228,17 @@ def _action(desk: Desk) -> Action:
     return _ISSUE[desk.purpose]
 
 
-def _page(db: Session, page: Page, desk: Desk, form: OrderForm, *, errors: Errors | None = None) -> Response:
+def _page(
+    db: Session,
+    page: Page,
+    desk: Desk,
+    form: OrderForm,
+    *,
+    errors: Errors | None = None,
+    stopped: Collection[str] = (),
+) -> Response:
     may_issue = page.can(_action(desk))
-    stops = _stops(db, page) if desk.real else []
+    stops, above = _stops(db, page, stopped) if desk.real else ([], [])
     if not may_issue and not stops and not page.can(Action.EMERGENCY_CONFIRM):
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     context: dict[str, Any] = {"area": None}
@@ -239,6 +251,7 @@ def _page(db: Session, page: Page, desk: Desk, form: OrderForm, *, errors: Error
         mark=said.mark(page.translations, desk),
         form=form,
         stops=stops,
+        above=above,
         may_issue=may_issue,
         may_drill=page.can(Action.DRILL_ISSUE),
         errors=errors or {},
@@ -288,11 +301,12 @@ def _messages(page: Page, ready: list[BankEntryOut], sirens: list[BankEntryOut])
     return found
 
 
-def _stops(db: Session, page: Page) -> list[dict[str, str]]:
-    """The highest places that the reader may silence."""
+def _stops(db: Session, page: Page, stopped: Collection[str]) -> tuple[list[ZoneView], list[FromAbove]]:
+    """The highest places that the reader may silence; what goes on from above in those `stopped`, or in all of them."""
     own = page.actor.zones_for(Action.BROADCAST_STOP, page.now)
     if not own:
-        return []
-    views = zone_views(db, zone_service.tree(db, page.actor, page.now, Action.BROADCAST_STOP))
-    top = places.outermost(views, set(own))
-    return [{"id": zone.id, "name": zone.name} for zone in top]
+        return [], []
+    rows = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_STOP)
+    top = places.outermost(zone_views(db, rows), set(own))
+    looked_at = set(stopped) or {zone.id for zone in top}
+    return top, from_above(db, page.actor, page.now, [zone.path for zone in rows if zone.id in looked_at])

@@ -242,6 +242,31 @@ def test_stop_all_is_for_the_places_one_may_silence(
     assert [order.state for order in orders(store)] == ["cancelled"]
 
 
+def test_what_goes_on_from_above_is_named_with_whom_to_call(
+    operator: TestClient,
+    leader: TestClient,
+    *,
+    places: Any,
+    store: Store,
+    add_person: Callable[..., Any],
+    browser: Browser,
+) -> None:
+    add_person("tam", places.province, Role.APPROVER)
+    with store.writing() as db:
+        db.exec(select(User).where(User.login == "hanh")).one().phone = "0905 123 456"
+    path = ask(operator, "/emergency", places.province).url.path
+    confirm(browser("tam"), path, "KHẨN CẤP")
+    stopped = post(leader, "/emergency/stop", zone=[places.leng_1])
+    for page in (stopped, leader.get("/emergency")):
+        assert "Từ cấp trên vẫn tiếp tục" in page.text
+        assert 'href="tel:0905123456"' in page.text
+        assert page.text.count(f'href="{path}"') == 2  # in the banner too
+    assert "Từ cấp trên" not in operator.get("/emergency").text
+    assert "Từ cấp trên" not in leader.get(f"/emergency?stopped={places.van}").text  # not theirs to stop
+    post(operator, f"{path}/stop")
+    assert "Từ cấp trên" not in leader.get("/emergency").text
+
+
 def test_a_return_leaves_it_unheard(operator: TestClient, leader: TestClient, places: Any, store: Store) -> None:
     path = ask(operator, "/emergency", places.leng).url.path
     assert "Trả lại" in leader.get(path).text
