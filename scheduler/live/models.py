@@ -31,6 +31,9 @@ class LiveEnd(StrEnum):
     STOPPED = "stopped"  # by STOP ALL, or by another person
     TAKEN_OVER = "taken_over"  # by a higher class
     TURN_MISSED = "turn_missed"
+    ROLE_TAKEN = "role_taken"  # whoever speaks has not the right to any more
+    ACCOUNT_LOCKED = "account_locked"
+    SIGNED_OUT = "signed_out"  # the sign-in that the microphone came with was ended, or has run out
     FAILED = "failed"
     CENTRE_LEFT = "centre_left"  # the process that carried it ended
 

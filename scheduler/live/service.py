@@ -4,11 +4,14 @@ Rules
 - Asking takes the right to speak in every place, and in the zone in whose name it is. An emergency takes an issued
   order besides: two people stand behind it, or one with a second factor.
 - Whatever changes what receivers are told marks their `now` documents; the caller has them sent at once (`Change`).
+- Who speaks is looked at again and again: without the right to it, or the sign-in, the talk ends with its chime.
 - A talk that ends stays announced with its length until its last words were heard; one that is stopped does not.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -17,7 +20,8 @@ from broadcast.clock import US_PER_S, from_us
 from broadcast.wire import topics
 from scheduler.errors import Conflict, NotFound
 from scheduler.fleet.outbox import mark_dirty
-from scheduler.live import repository, turns, views
+from scheduler.live import licence, repository, turns, views
+from scheduler.live.apart import apart
 from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
 from scheduler.live.repository import US_PER_MS
 from scheduler.live.schemas import LiveOut, LivePage
@@ -133,13 +137,15 @@ def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
     return change | told(db, now, talk)
 
 
-def alive(db: Session, now: datetime, talk_ids: list[str]) -> frozenset[str]:
-    """Note that these are carried; those of them that are on the air still."""
+def alive(db: Session, now: datetime, carried: Mapping[str, str | None]) -> dict[str, LiveEnd]:
+    """Note that these are carried, each by the sign-in of its microphone; those of them that must end, and why."""
     found = {talk.id: talk for talk in repository.not_over(db) if talk.state is LiveState.ON_AIR}
-    kept = found.keys() & set(talk_ids)
-    for talk_id in kept:
-        found[talk_id].seen_at = now
-    return frozenset(kept)
+    ends: dict[str, LiveEnd | None] = dict.fromkeys(carried.keys() - found.keys(), LiveEnd.STOPPED)
+    for talk in (found[talk_id] for talk_id in carried if talk_id in found):
+        talk.seen_at = now
+        lost = partial(licence.lost, db, now, talk, carried[talk.id])
+        ends[talk.id] = apart(db, talk.id, lost, lambda: LiveEnd.FAILED)
+    return {talk_id: reason for talk_id, reason in ends.items() if reason is not None}
 
 
 def warn(db: Session, now: datetime, talk_id: str, *, silent: bool) -> Change:
@@ -229,6 +235,15 @@ def over(
     note(db, now, talk, "end", by="" if machine else None, reason=reason.value, seconds=_seconds(talk))
     db.flush()
     return told(db, now, talk) if was_on_air else Change(words=frozenset({f"live:{talk.id}"}))
+
+
+def give_up(db: Session, now: datetime, talk: LiveTalk) -> Change:
+    """End a talk of which something is damaged, as it is: it is silent at once."""
+    if talk.state is not LiveState.ENDED:
+        talk.state, talk.ended_at, talk.end_reason = LiveState.ENDED, now, LiveEnd.FAILED
+        note(db, now, talk, "end", by="", reason=LiveEnd.FAILED.value)
+    talk.turn_at, talk.silent, talk.heard_until, talk.withdrawn = None, False, now, True
+    return told(db, now, talk)
 
 
 def _heard_us(talk: LiveTalk) -> datetime:

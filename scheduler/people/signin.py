@@ -99,6 +99,12 @@ def known_by_token(db: Session, now: datetime, token: str) -> Known | None:
     return Known(actor_of(db, user, scope=scope_of(row)), row.token_sha256)
 
 
+def lasts(db: Session, now: datetime, token_sha256: str) -> bool:
+    """Whether the session or the bearer token whose digest this is has been ended by nobody and has not run out."""
+    found = repository.web_session(db, token_sha256) or repository.api_token(db, token_sha256)
+    return found is not None and not found[1].disabled and now < found[0].expires_at
+
+
 def touch(db: Session, now: datetime, token_sha256: str) -> None:
     """Note that the session was used, so that it does not count as idle."""
     repository.touch_session(db, token_sha256, now)

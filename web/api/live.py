@@ -20,7 +20,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
 from scheduler.zones import repository as zones
 from web import i18n
-from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from web.auth import AnyKnown, CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.centre import Centre
 from web.conditional import PreconditionRequired, give_etag
 from web.live.line import Line
@@ -152,10 +152,15 @@ _FRAGMENT_BODY: dict[str, Any] = {
     responses=WEBRTC,
     openapi_extra=_SDP_BODY,
 )
-async def connect_microphone(talk_id: str, offer: Offer, actor: CurrentActor, centre: TheCentre) -> Response:
-    """WHIP: the microphone's offer; the talk begins with the first packet. A second POST takes the first's place."""
+async def connect_microphone(
+    talk_id: str, offer: Offer, *, actor: CurrentActor, known: AnyKnown, centre: TheCentre
+) -> Response:
+    """WHIP: the microphone's offer; the talk begins with the first packet. A second POST takes the first's place.
+
+    The talk ends where the right to speak is taken away meanwhile, and where this sign-in or token is over.
+    """
     talk = await run_in_threadpool(_to_speak, centre, actor, talk_id)
-    line, answer = await studio_of(centre).connect(talk, offer)
+    line, answer = await studio_of(centre).connect(talk, offer, known.token_sha256)
     return _created(answer, f"/api/v1/live/{talk_id}/whip/{line.id}", line.etag)
 
 

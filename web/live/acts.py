@@ -1,8 +1,8 @@
 """What can be on the air: somebody who speaks (`web.live.booth`), a recording, a relay (does I/O)."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 from broadcast.clock import US_PER_S, Clock
@@ -10,6 +10,8 @@ from broadcast.live.feed import FeedEnded, LiveFeed
 from broadcast.live.relay import Relay
 from scheduler.live.models import LiveEnd
 from web.live.placing import RATE_HZ
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 
@@ -102,7 +104,7 @@ class Relaying:
         self._relay = relay
         self._ending = Ending(clock)
         self._running = asyncio.ensure_future(relay.run(limit_s))
-        self._running.add_done_callback(lambda _task: self.end(LiveEnd.FINISHED))
+        self._running.add_done_callback(self._ended)
 
     def end(self, reason: LiveEnd) -> None:
         self._ending.end(reason)
@@ -117,6 +119,13 @@ class Relaying:
 
     async def close(self) -> int:
         self._running.cancel()
-        with suppress(asyncio.CancelledError, FeedEnded):
-            await self._running
+        await asyncio.wait((self._running,))
         return self.feed.end()
+
+    def _ended(self, running: asyncio.Future[None]) -> None:
+        error = None if running.cancelled() else running.exception()
+        if error is None or isinstance(error, FeedEnded):
+            self.end(LiveEnd.FINISHED)
+        else:
+            log.error("a relay failed", exc_info=error)
+            self.end(LiveEnd.FAILED)

@@ -15,11 +15,13 @@ from web.live.placing import RtpPacket
 class Stage:
     """Belongs to the event loop. `act` is there once it begins; `refused` says why it could not go on the air.
 
+    `sign_in` is the digest of the session or token that the microphone was connected with, None where there is none.
     `elsewhere`: another process of the centre carries it.
     """
 
     talk: LiveTalk
     line: Line | None = None
+    sign_in: str | None = None
     booth: Booth | None = None
     act: Act | None = None
     on_air: bool = False

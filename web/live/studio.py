@@ -3,7 +3,8 @@
 Rules
 - A talk goes on the air with its first packet, when it is its turn; who was on the air below it then falls silent.
 - What the database says counts: a talk that was ended there, by whomever, ends here within a moment.
-- One talk's fault ends that talk and no other.
+- One talk's fault ends that talk and no other. Only where round after round fails does the process end.
+- Whoever speaks must still have the right to it, and be signed in: each round looks.
 - Receivers are told by `send`, at once; what it cannot do the publisher does.
 """
 
@@ -12,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlmodel import Session
 
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 
 WHO = "studio"
 ROUND_S = 1.0
+FAILED_ROUNDS = 10
+"""In succession: then nothing is watched any more, and to start anew is better."""
 MAX_LINES, MAX_LISTENERS = 16, 10
 """Connections at once, each costs two sockets and a decoder; those who listen leave room for microphones."""
 CONNECT_S = 15.0
@@ -81,7 +84,7 @@ class Studio:
         self._send = send
         self._relay_hosts = relay_hosts
         self._stages: dict[str, Stage] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[bool]] = set()
         self._wake = asyncio.Event()
 
     def stage(self, talk_id: str) -> Stage | None:
@@ -91,10 +94,11 @@ class Studio:
     async def run(self) -> None:
         """For ever: let time do to talks what it does, and end here what has ended elsewhere."""
         watching = asyncio.create_task(self._watch(), name="studio-watch")
+        failed = 0
         try:
-            while True:
+            while failed < FAILED_ROUNDS:
                 self._wake.clear()
-                await self._round()
+                failed = 0 if await _whole(self._round()) else failed + 1
                 await either(self._clock, ROUND_S, self._wake)
         finally:
             watching.cancel()
@@ -107,10 +111,10 @@ class Studio:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(line.close() for line in self.lines.values()), return_exceptions=True)
 
-    async def connect(self, talk: LiveTalk, offer_sdp: str) -> tuple[Line, str]:
+    async def connect(self, talk: LiveTalk, offer_sdp: str, sign_in: str) -> tuple[Line, str]:
         """A microphone's connection and our answer to its offer; an earlier one of the same talk is closed.
 
-        Raises TooMany, BadOffer.
+        It ends with `sign_in`, the digest of the session or token by which it was asked for. Raises TooMany, BadOffer.
         """
         self._check_room()
         line, stage = Line(), self._stages.setdefault(talk.id, Stage(talk))
@@ -120,6 +124,7 @@ class Studio:
         except BaseException:
             await self.hang_up(line.id)
             raise
+        stage.sign_in = sign_in
         await self._replace(stage, line)
         self._start(self._expect(stage, line))
         return line, answer
@@ -164,23 +169,23 @@ class Studio:
     async def tell(self, change: Change) -> None:
         """Have receivers and pages know; then let those begin that no person begins."""
         if change.zone_ids:
-            await self._send(change.zone_ids)
+            await _whole(self._send(change.zone_ids))
         self._changes.tell(change.words)
         for talk_id in change.begins:
             if talk_id not in self._stages:
                 self._start(self._begin_alone(talk_id))
 
     async def _round(self) -> None:
-        ids = [talk_id for talk_id, stage in self._stages.items() if stage.on_air]
-        kept = await self._write(service.alive, ids) if ids else frozenset()
-        for talk_id in ids:
+        carried = {talk_id: stage.sign_in for talk_id, stage in self._stages.items() if stage.on_air}
+        ends = await self._write(service.alive, carried) if carried else {}
+        for talk_id, reason in ends.items():
             stage = self._stages.get(talk_id)
-            if stage is not None and stage.act is not None and talk_id not in kept:
-                stage.act.end(LiveEnd.STOPPED)
+            if stage is not None and stage.act is not None:
+                stage.act.end(reason)
         if await self._read(passing.due):
             await self.tell(await self._save(passing.tick))
             for sha256 in await self._save(keeping.forget):
-                await asyncio.to_thread(self._media.delete, sha256)
+                await _whole(asyncio.to_thread(self._media.delete, sha256))
 
     async def _watch(self) -> None:
         async for _words in self._changes.watch():
@@ -218,10 +223,7 @@ class Studio:
 
     async def _speak(self, stage: Stage) -> None:
         """A talk by microphone: on the air from its first packet on."""
-        talk = stage.talk
-        booth = Booth(self._open(talk), self._clock, cls=talk.cls, limit_s=talk.limit_s)
-        stage.booth = booth
-        await self._carry(stage, booth)
+        await self._perform(stage, self._booth(stage))
 
     async def _begin_alone(self, talk_id: str) -> None:
         """A talk that no person begins."""
@@ -229,13 +231,25 @@ class Studio:
         if talk is None or talk.state is not LiveState.WAITING or talk.id in self._stages:
             return
         stage = self._stages[talk.id] = Stage(talk)
+        await self._perform(stage, self._act(talk, sha256))
+
+    async def _perform(self, stage: Stage, making: Awaitable[Act]) -> None:
+        """What is made, on the air; a talk of which nothing can be made ends."""
         try:
-            act = await self._act(talk, sha256)
+            act = await making
         except UnfitRecording as unfit:
             stage.refused = str(unfit)
-            await self._end(stage, LiveEnd.FAILED, None)
+        except Exception:
+            log.exception("live talk %s cannot begin", stage.talk.id)
+        else:
+            await self._carry(stage, act)
             return
-        await self._carry(stage, act)
+        await self._end(stage, LiveEnd.FAILED, None)
+
+    async def _booth(self, stage: Stage) -> Act:
+        cls, limit_s = stage.talk.cls, stage.talk.limit_s
+        stage.booth = Booth(self._open(stage.talk), self._clock, cls=cls, limit_s=limit_s)
+        return stage.booth
 
     async def _act(self, talk: LiveTalk, sha256: str | None) -> Act:
         if talk.source_url is not None:
@@ -252,27 +266,28 @@ class Studio:
 
     async def _carry(self, stage: Stage, act: Act) -> None:
         """From its beginning to the file that is kept."""
-        talk, feed = stage.talk, act.feed
-        stage.act = act
+        talk, feed, stage.act = stage.talk, act.feed, act
         recorder = self._recorders.record(feed, kept=talk.kind is not LiveKind.RECORDED)
-        reason, frames = LiveEnd.FAILED, None
+        reason = LiveEnd.FAILED
         try:
             if await self._begin(stage, act):
                 reason = await act.run(lambda silent: self._warn(talk.id, silent=silent))
-                frames = feed.end() if reason in service.AT_ONCE else await act.close()
+                if reason not in service.AT_ONCE:
+                    await act.close()
         except asyncio.CancelledError:
             reason = LiveEnd.CENTRE_LEFT
             raise
+        except Exception:
+            log.exception("live talk %s", talk.id)
+            reason = LiveEnd.FAILED
         finally:
-            feed.end()
-            await act.close()
-            await self._end(stage, reason, frames if frames is not None else feed.frames)
+            await _whole(_cut(act))
+            await self._end(stage, reason, feed.frames)
             await self._keep(talk.id, await recorder.finish())
 
     async def _begin(self, stage: Stage, act: Act) -> bool:
         """Put it on the air; False where that is refused."""
-        feed = act.feed
-        urls = self.desk.announced(feed).urls
+        feed, urls = act.feed, self.desk.announced(act.feed).urls
         air = Air(act.start_us, feed.public_key, urls, act.opening_ms, feed.frames if feed.ended else None)
         try:
             change = await self._write(service.begin, stage.talk.id, air)
@@ -335,16 +350,25 @@ class Studio:
         return await outlast(self._clock, WHO, once)
 
     def _start(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(_guarded(work))
+        task = asyncio.ensure_future(_whole(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-async def _guarded(work: Awaitable[None]) -> None:
+async def _whole(work: Awaitable[Any]) -> bool:
+    """Whether it was done without an error, which is logged."""
     try:
         await work
     except Exception:
-        log.exception("a live talk failed")
+        log.exception("live talks: something failed, the others go on")
+        return False
+    return True
+
+
+async def _cut(act: Act) -> None:
+    """Nothing more comes of it."""
+    act.feed.end()
+    await act.close()
 
 
 def _facts(db: Session, _now: datetime, talk_id: str) -> tuple[LiveTalk | None, str | None]:

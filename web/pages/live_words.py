@@ -42,6 +42,9 @@ END = MappingProxyType(
         LiveEnd.STOPPED: N_("Somebody stopped it."),
         LiveEnd.TAKEN_OVER: N_("Something more important took the air."),
         LiveEnd.TURN_MISSED: N_("Its turn passed without anybody speaking."),
+        LiveEnd.ROLE_TAKEN: N_("The right to speak there was taken away, so the centre ended it."),
+        LiveEnd.ACCOUNT_LOCKED: N_("The speaker's account was locked, so the centre ended it."),
+        LiveEnd.SIGNED_OUT: N_("The speaker was not signed in any more, so the centre ended it."),
         LiveEnd.FAILED: N_("It could not go on the air."),
         LiveEnd.CENTRE_LEFT: N_("The centre was restarted."),
     }

@@ -1,81 +1,24 @@
 """Talks from asking to the last word, on both databases."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import select
 
-from broadcast.clock import from_us, to_us
+from broadcast.clock import to_us
 from broadcast.wire.documents import BroadcastClass
-from broadcast.wire.now import LiveSession, Purpose
+from broadcast.wire.now import Purpose
 from scheduler.announcements.models import Announcement, Recording
 from scheduler.emergency import service as emergencies
 from scheduler.emergency.schemas import ConfirmIn, OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.fleet.models import StoredReport
-from scheduler.live import asking, keeping, passing, repository, service
+from scheduler.live import asking, keeping, repository, service
 from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
-from scheduler.live.schemas import LiveIn, LiveOut
-from scheduler.live.service import Air, Change
-from scheduler.people.actor import Actor
-from scheduler.people.models import AuditEntry
+from scheduler.live.service import Change
 from scheduler.rights import Role
-from scheduler.store.engine import Store
-
-TERMS = asking.Terms(frozenset({"stream.example"}))
-KEY = "A" * 43
-
-
-class Microphones:
-    """What people do at this commune's microphones."""
-
-    def __init__(self, commune: Any, store: Store) -> None:
-        self.commune, self.store, self.now = commune, store, from_us(to_us(commune.now))
-
-    def ask(self, *, by: Actor | None = None, at: datetime | None = None, **other: Any) -> LiveOut:
-        places = self.commune.places
-        values = {"zone_id": places.leng, "zone_ids": [places.leng], "title": "Xã nói chuyện"} | other
-        with self.store.writing() as db:
-            return asking.ask(db, by or self.commune.operator, at or self.now, LiveIn.model_validate(values), TERMS)
-
-    def begin(self, talk_id: str, *, at: datetime | None = None, frames: int | None = None) -> Change:
-        moment = at or self.now
-        air = Air(to_us(moment), KEY, (f"http://centre:8001/live/{talk_id}",), 3000, frames)
-        with self.store.writing() as db:
-            return service.begin(db, moment, talk_id, air)
-
-    def end(self, talk_id: str, reason: LiveEnd, *, at: datetime, frames: int | None = None) -> Change:
-        with self.store.writing() as db:
-            return service.end(db, at, talk_id, reason, frames=frames)
-
-    def tick(self, at: datetime) -> Change:
-        with self.store.writing() as db:
-            return passing.tick(db, at)
-
-    def view(self, talk_id: str, *, by: Actor | None = None, at: datetime | None = None) -> LiveOut:
-        with self.store.reading() as db:
-            return service.view(db, by or self.commune.operator, at or self.now, talk_id)
-
-    def in_force(self, zone_id: str | None = None) -> tuple[LiveSession, ...]:
-        with self.store.reading() as db:
-            return repository.in_force(db, zone_id or self.commune.places.leng, self.now)
-
-    def later(self, seconds: float) -> datetime:
-        return self.now + timedelta(seconds=seconds)
-
-    def audited(self) -> list[str]:
-        with self.store.reading() as db:
-            return [
-                row.action
-                for row in db.exec(select(AuditEntry).order_by(col(AuditEntry.id))).all()
-                if "live" in row.action
-            ]
-
-
-@pytest.fixture
-def air(commune: Any, store: Store) -> Microphones:
-    return Microphones(commune, store)
+from tests.scheduler.live.conftest import KEY, Microphones
 
 
 def test_from_asking_to_the_last_word(air: Microphones) -> None:
@@ -208,7 +151,7 @@ def test_what_a_process_that_died_carried_is_over_and_says_so(air: Microphones) 
     talk = air.ask()
     air.begin(talk.id)
     with air.store.writing() as db:
-        assert service.alive(db, air.later(8), [talk.id, "another"]) == {talk.id}
+        assert service.alive(db, air.later(8), {talk.id: None, "another": None}) == {"another": LiveEnd.STOPPED}
     assert air.tick(air.later(15)) == Change()
     change = air.tick(air.later(19))
     assert change.zone_ids
@@ -220,7 +163,7 @@ def test_the_limit_holds_also_where_whoever_carries_it_forgets(air: Microphones)
     air.begin(talk.id)
     for second in (20, 40, 60, 75):
         with air.store.writing() as db:
-            service.alive(db, air.later(second), [talk.id])
+            service.alive(db, air.later(second), {talk.id: None})
     assert not air.tick(air.later(74)).zone_ids
     assert air.tick(air.later(76)).zone_ids
     assert air.view(talk.id).end_reason is LiveEnd.LIMIT

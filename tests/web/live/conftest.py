@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlmodel import select
 
 from broadcast.clock import SystemClock
 from broadcast.live.desk import LiveDesk
 from broadcast.media import MediaStore
 from broadcast.wire.chunks import Chunk
 from scheduler.changes import Changes
+from scheduler.people.models import AuditEntry
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from web.auth import CSRF_HEADER
@@ -43,6 +45,12 @@ class Air:
     operator: httpx.AsyncClient
     browser: Callable[[], httpx.AsyncClient]
     sent: list[frozenset[str]] = field(default_factory=list)
+
+    def ends(self) -> dict[str, str]:
+        """The reason for which each talk ended, by the audit record."""
+        with self.centre.store.reading() as db:
+            rows = db.exec(select(AuditEntry).where(AuditEntry.action == "live.end")).all()
+            return {row.subject.removeprefix("live:"): row.detail["reason"] for row in rows}
 
     async def ask(self, **other: Any) -> dict[str, Any]:
         body = {"zone_id": self.places.leng, "zone_ids": [self.places.leng], "title": "Xã nói chuyện", "cls": "normal"}
