@@ -18,6 +18,7 @@ from web.api import (
     health,
     live,
     media,
+    microphone,
     people,
     receivers,
     rehearsals,
@@ -47,6 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     broadcasts.router,
     emergencies.router,
     live.router,
+    microphone.router,
     bank.router,
     rehearsals.router,
 )
@@ -77,7 +79,7 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
     app.add_middleware(
         BodyLimit, upload_paths=UPLOAD_PATHS, upload_max_bytes=centre.settings.upload_max_bytes + 64 * 1024
     )
-    app.add_middleware(AnswerHeaders, https=centre.settings.secure_cookies)
+    app.add_middleware(AnswerHeaders, https=centre.settings.secure_cookies, base_url=centre.settings.base_url)
     return app
 
 

@@ -2,6 +2,7 @@
 
 import secrets
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -26,12 +27,21 @@ SECURITY_HEADERS = {
 }
 
 
+def policy(base_url: str) -> str:
+    """The policy of pages at this address; older Firefox does not take WebSockets of one's own site for `'self'`."""
+    parts = urlsplit(base_url)
+    sockets = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
+    return CONTENT_SECURITY_POLICY.replace("connect-src 'self'", f"connect-src 'self' {sockets}")
+
+
 class AnswerHeaders:
     """Gives each request a number (in `scope["state"]["request_id"]`) and each answer its security headers."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, base_url: str) -> None:
         self._app = app
-        self._headers = SECURITY_HEADERS | ({"strict-transport-security": "max-age=31536000"} if https else {})
+        self._headers = SECURITY_HEADERS | {"content-security-policy": policy(base_url)}
+        if https:
+            self._headers["strict-transport-security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -23,6 +23,7 @@ import uvicorn
 
 from broadcast.broker.process import BrokerUnavailable
 from broadcast.clock import Clock, SystemClock
+from web.api.microphone import MAX_PIECE_BYTES
 from web.app import create_app
 from web.centre import Centre
 from web.pages.errors import problem_page
@@ -150,6 +151,8 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 lifespan="on",
                 timeout_graceful_shutdown=LAST_REQUESTS_S,
+                ws_max_size=MAX_PIECE_BYTES,
+                ws_per_message_deflate=False,
             )
         )
         self._listening = listening

@@ -159,7 +159,7 @@ async def connect_microphone(
 
     The talk ends where the right to speak is taken away meanwhile, and where this sign-in or token is over.
     """
-    talk = await run_in_threadpool(_to_speak, centre, actor, talk_id)
+    talk = await run_in_threadpool(to_speak, centre, actor, talk_id)
     line, answer = await studio_of(centre).connect(talk, offer, known.token_sha256)
     return _created(answer, f"/api/v1/live/{talk_id}/whip/{line.id}", line.etag)
 
@@ -255,7 +255,7 @@ async def _line(centre: Centre, actor: Actor, talk_id: str, line_id: str) -> Lin
     return line
 
 
-def _to_speak(centre: Centre, actor: Actor, talk_id: str) -> LiveTalk:
+def to_speak(centre: Centre, actor: Actor, talk_id: str) -> LiveTalk:
     """The talk if the actor may connect the microphone now."""
     with centre.store.reading() as db:
         now = centre.clock.now()

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from scheduler.live.models import LiveTalk
 from web.live.acts import Act
 from web.live.booth import Booth
 from web.live.line import Line
-from web.live.microphone import Microphone
-from web.live.placing import RtpPacket
+from web.live.socket import SocketLine
+
+P = TypeVar("P")
 
 
 @dataclass(eq=False)
@@ -20,21 +22,23 @@ class Stage:
     """
 
     talk: LiveTalk
-    line: Line | None = None
-    sign_in: str | None = None
+    line: Line | SocketLine | None = None
     booth: Booth | None = None
     act: Act | None = None
     on_air: bool = False
     refused: str | None = None
+    sign_in: str | None = None
     elsewhere: bool = False
     _begun: bool = False
     _came: set[str] = field(default_factory=set)
-    _microphones: dict[str, Microphone] = field(default_factory=dict)
+    _microphones: dict[str, Callable[[Any], None]] = field(default_factory=dict)
 
-    def seat(self, line: Line, begin: Callable[[], None]) -> Callable[[RtpPacket], None]:
-        """What takes the packets of `line`; the first of the talk calls `begin`."""
+    def seat(
+        self, line: Line | SocketLine, begin: Callable[[], None], microphone: Callable[[Booth], Callable[[P], None]]
+    ) -> Callable[[P], None]:
+        """What takes the packets of `line`, by a `microphone` of its own; the first of the talk calls `begin`."""
 
-        def put(packet: RtpPacket) -> None:
+        def put(packet: P) -> None:
             self._came.add(line.id)
             if not self._begun:
                 self._begun = True
@@ -43,11 +47,11 @@ class Stage:
             if booth is None or line is not self.line:
                 return
             if line.id not in self._microphones:
-                self._microphones = {line.id: Microphone(booth.timeline, booth.heard)}
-            self._microphones[line.id].put(packet)
+                self._microphones = {line.id: microphone(booth)}
+            self._microphones[line.id](packet)
 
         return put
 
-    def has_come(self, line: Line) -> bool:
+    def has_come(self, line: Line | SocketLine) -> bool:
         """Whether a packet came over this line."""
         return line.id in self._came

@@ -36,7 +36,11 @@ from web.live.acts import Act, Playing, Relaying, either
 from web.live.booth import Booth
 from web.live.line import Line
 from web.live.listening import FeedTrack, ListeningLine
+from web.live.microphone import Microphone
 from web.live.offair import OffAirRecorder
+from web.live.placing import RtpPacket
+from web.live.pouring import PouredMicrophone
+from web.live.socket import SocketLine
 from web.live.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -75,7 +79,8 @@ class Studio:
         relay_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self.desk = desk
-        self.lines: dict[str, Line | ListeningLine] = {}
+        self.lines: dict[str, Line | SocketLine | ListeningLine] = {}
+        self.strangers: set[object] = set()  # connections that have not said yet who speaks
         self._store = store
         self._clock = clock
         self._changes = changes
@@ -120,7 +125,7 @@ class Studio:
         line, stage = Line(), self._stages.setdefault(talk.id, Stage(talk))
         self.lines[line.id] = line
         try:
-            answer = await line.answer(offer_sdp, stage.seat(line, lambda: self._start(self._speak(stage))))
+            answer = await line.answer(offer_sdp, stage.seat(line, lambda: self._start(self._speak(stage)), _by_rtp))
         except BaseException:
             await self.hang_up(line.id)
             raise
@@ -128,6 +133,17 @@ class Studio:
         await self._replace(stage, line)
         self._start(self._expect(stage, line))
         return line, answer
+
+    async def plug(self, talk: LiveTalk, sign_in: str) -> tuple[SocketLine, Callable[[bytes], None]]:
+        """A microphone's connection by WebSocket, and what takes its Opus packets; otherwise as `connect`."""
+        self._check_room()
+        line, stage = SocketLine(), self._stages.setdefault(talk.id, Stage(talk))
+        self.lines[line.id] = line
+        put = stage.seat(line, lambda: self._start(self._speak(stage)), _by_socket)
+        stage.sign_in = sign_in
+        await self._replace(stage, line)
+        self._start(self._expect(stage, line))
+        return line, put
 
     async def listen(self, talk_id: str, offer_sdp: str) -> tuple[ListeningLine, str]:
         """A connection that listens in, and our answer to its offer. Raises Conflict, TooMany, BadOffer."""
@@ -205,12 +221,12 @@ class Studio:
             await line.lost.wait()
         await self.hang_up(line.id)
 
-    async def _replace(self, stage: Stage, line: Line) -> None:
+    async def _replace(self, stage: Stage, line: Line | SocketLine) -> None:
         before, stage.line = stage.line, line
         if before is not None:
             await self.hang_up(before.id)
 
-    async def _expect(self, stage: Stage, line: Line) -> None:
+    async def _expect(self, stage: Stage, line: Line | SocketLine) -> None:
         """Close a connection that brings nothing in time, or that is lost."""
         patience = asyncio.create_task(self._clock.sleep(CONNECT_S))
         lost = asyncio.create_task(line.lost.wait())
@@ -353,6 +369,14 @@ class Studio:
         task = asyncio.ensure_future(_whole(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _by_rtp(booth: Booth) -> Callable[[RtpPacket], None]:
+    return Microphone(booth.timeline, booth.heard).put
+
+
+def _by_socket(booth: Booth) -> Callable[[bytes], None]:
+    return PouredMicrophone(booth.timeline, lambda: booth.feed.frames, booth.heard).put
 
 
 async def _whole(work: Awaitable[Any]) -> bool:

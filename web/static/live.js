@@ -1,6 +1,7 @@
 // The live desk and a talk's page: the microphone's booth, what is recorded to be played, listening in (WHEP).
 import { refreshSoon, say } from "./loa.js";
 import { Recorder } from "./recorder.js";
+import { canUseSocket } from "./socket.js";
 import { LiveMicrophone, constraints } from "./whip.js";
 import { ZonePicker } from "./zones.js";
 
@@ -11,8 +12,10 @@ const FALL_DB = 0.5;
 const TICK_MS = 250;
 const ADVICE_MS = 400;
 const DEVICE_KEY = "loa-microphone";
+const SOCKET_KEY = "loa-microphone-by-socket";
 const csrf = document.querySelector("[name=csrf_token]")?.value ?? "";
-const lacking = () => (!isSecureContext ? "insecure" : !window.RTCPeerConnection || !navigator.mediaDevices ? "unsupported" : "");
+const canSend = () => window.RTCPeerConnection || canUseSocket();
+const lacking = () => (!isSecureContext ? "insecure" : !canSend() || !navigator.mediaDevices ? "unsupported" : "");
 
 const desk = document.getElementById("speak");
 if (desk) openDesk();
@@ -65,6 +68,7 @@ function openBooth() {
   const find = (name) => booth.querySelector(`[data-${name}]`);
   const [now, trouble, retry, speak, stop, withdraw] = ["now", "trouble", "retry", "speak", "stop", "withdraw"].map(find);
   const devices = document.getElementById("device");
+  const bySocket = document.getElementById("by-socket");
   let phase = "opening";
   let fault = "";
   let offset = 0;
@@ -77,7 +81,8 @@ function openBooth() {
   const fill = (text, change) => Object.entries(change).reduce((made, [name, value]) => made.replace(`{${name}}`, value), text);
 
   function changed(word, why) {
-    phase = { connecting: "connecting", connected: "connected", again: "again", ended: "ended", refused: "ready" }[word];
+    phase = word === "refused" ? "ready" : word;
+    if (word === "detour") bySocket.checked = true;
     if (word === "refused") fail("", why);
     if (word === "connected") navigator.wakeLock?.request("screen").catch(() => {});
     refreshSoon(["live:"]);
@@ -116,6 +121,7 @@ function openBooth() {
       return word("air", "air", { time: `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` });
     }
     if (phase === "connecting" || phase === "connected") return word("connecting");
+    if (phase === "detour") return word("detour");
     if (fault || (phase === "ready" && state !== "turn")) return ["", waiting, waiting];
     if (phase === "opening") return word("opening");
     return word("turn", "", { seconds: turnUntil ? seconds(turnUntil) : "60" });
@@ -129,7 +135,7 @@ function openBooth() {
     }
     const { state } = facts();
     const over = state === "ended";
-    const busy = ["connecting", "connected", "again"].includes(phase) && !over;
+    const busy = ["connecting", "connected", "detour", "again"].includes(phase) && !over;
     if (over && microphone.wanted) microphone.close();
     if (over) microphone.stream?.getTracks().forEach((track) => track.stop());
     const [tone, text, name] = says();
@@ -144,6 +150,7 @@ function openBooth() {
     stop.hidden = !busy;
     if (focused && busy) stop.focus();
     devices.disabled = busy;
+    bySocket.disabled = busy || !window.RTCPeerConnection;
     withdraw.hidden = busy || over || phase === "ended";
     for (const part of booth.querySelectorAll(".meter, .field, details")) part.hidden = over || phase === "ended";
     booth.hidden = over;
@@ -180,9 +187,15 @@ function openBooth() {
     try { localStorage.setItem(DEVICE_KEY, devices.value); } catch { /* as above */ }
     open();
   });
+  bySocket.closest(".tick").hidden = !canUseSocket();
+  try { bySocket.checked = microphone.bySocket || !!localStorage.getItem(SOCKET_KEY); } catch { /* as above */ }
+  bySocket.addEventListener("change", () => {
+    try { localStorage.setItem(SOCKET_KEY, bySocket.checked ? "1" : ""); } catch { /* as above */ }
+  });
   retry.addEventListener("click", open);
   speak.addEventListener("click", () => {
     fail("");
+    microphone.bySocket = bySocket.checked;
     microphone.start(booth.dataset.talk).catch(() => { phase = "ready"; microphone.wanted = false; fail("other", booth.dataset.gone); show(); });
   });
   stop.addEventListener("click", () => microphone.stop());

@@ -1,5 +1,10 @@
-// A live microphone: its way to the centre by WHIP (RFC 9725), its level, and what happens when the network drops.
+// A live microphone: its way to the centre by WHIP (RFC 9725), by a WebSocket where the network lets no WebRTC through, its
+// level, and what happens when the network drops.
+import { SocketWay, canUseSocket } from "./socket.js";
+
 const FLOOR_DB = -60;
+// A network that lets packets through does so within a second or two.
+const CONNECT_MS = 4000;
 const GATHER_MS = 1000;
 const AGAIN_MS = 300;
 // A talk without packets for two seconds is over; trying longer than that is of no use.
@@ -12,9 +17,10 @@ export function constraints(deviceId) {
 }
 
 export class LiveMicrophone {
-  // `on` gets "connecting", "connected", "again", "ended", or "refused" with the problem's sentence; `level` gets dBFS.
-  constructor({ csrf, on = () => {}, level = () => {} }) {
-    Object.assign(this, { csrf, on, level, wanted: false });
+  // `on` gets "connecting", "connected", "detour" (the other way is tried), "again", "ended", or "refused" with the problem's
+  // sentence; `level` gets dBFS. `bySocket` leaves WebRTC out.
+  constructor({ csrf, on = () => {}, level = () => {}, bySocket = false }) {
+    Object.assign(this, { csrf, on, level, bySocket: bySocket || !window.RTCPeerConnection, wanted: false });
     addEventListener("pagehide", () => this.stop());
   }
 
@@ -41,36 +47,68 @@ export class LiveMicrophone {
     await this.connect();
   }
 
-  async connect() {
+  connect() {
+    return this.bySocket ? this.connectBySocket() : this.connectByPeer();
+  }
+
+  connectBySocket() {
+    const way = new SocketWay({ talkId: this.talkId, csrf: this.csrf, stream: this.stream, on: (word, why) => {
+      if (way !== this.way) return;
+      if (word === "connected") { this.lostAt = null; this.on("connected"); }
+      if (word === "refused") this.refuse(why);
+      if (word === "over" && this.wanted) { this.close(); this.on("ended"); }
+      if (word === "lost" && this.wanted) this.again(way);
+    } });
+    this.way = way;
+  }
+
+  async connectByPeer() {
     const peer = new RTCPeerConnection({ iceServers: [] });
-    this.peer = peer;
+    this.way = peer;
     for (const track of this.stream.getAudioTracks()) peer.addTransceiver(track, { direction: "sendonly", streams: [this.stream] });
     peer.addEventListener("connectionstatechange", () => this.changed(peer));
     await peer.setLocalDescription(await peer.createOffer());
     await gathered(peer);
     const answer = await this.send("POST", `/api/v1/live/${this.talkId}/whip`, peer.localDescription.sdp);
-    if (!answer.ok) {
-      this.wanted = false;
-      peer.close();
-      this.on("refused", (await answer.json().catch(() => ({}))).detail || answer.statusText);
-      return;
-    }
+    if (!answer.ok) return this.refuse((await answer.json().catch(() => ({}))).detail || answer.statusText);
     this.address = answer.headers.get("Location");
     await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+    if (!this.reached) setTimeout(() => { if (!this.reached) this.fallBack(peer); }, CONNECT_MS);
+  }
+
+  refuse(why) {
+    this.wanted = false;
+    this.way.close();
+    this.on("refused", why);
+  }
+
+  // The centre lets the connection that was never made go by itself; to end it would end the talk.
+  fallBack(peer) {
+    if (peer !== this.way || !this.wanted || !canUseSocket()) return;
+    peer.close();
+    this.bySocket = true;
+    this.on("detour");
+    this.connectBySocket();
   }
 
   changed(peer) {
-    if (peer !== this.peer) return;
-    if (peer.connectionState === "connected") { this.lostAt = null; this.on("connected"); }
-    if (["disconnected", "failed"].includes(peer.connectionState) && this.wanted) this.again(peer);
+    if (peer !== this.way) return;
+    if (peer.connectionState === "connected") { this.reached = true; this.lostAt = null; this.on("connected"); }
+    if (!this.wanted || !["disconnected", "failed"].includes(peer.connectionState)) return;
+    if (!this.reached && canUseSocket()) this.fallBack(peer);
+    else this.again(peer);
   }
 
-  again(peer) {
-    this.lostAt ??= performance.now();
+  again(way) {
+    const wait = this.lostAt ? AGAIN_MS : 0;
+    this.lostAt = this.lostAt || performance.now();
     if (performance.now() - this.lostAt > PATIENCE_MS) { this.close(); this.on("ended"); return; }
     this.on("again");
-    peer.close();
-    this.connect().catch(() => setTimeout(() => { if (this.wanted && this.peer) this.again(this.peer); }, AGAIN_MS));
+    way.close();
+    setTimeout(() => {
+      if (!this.wanted || this.way !== way) return;
+      Promise.resolve(this.connect()).catch(() => { if (this.wanted && this.way) this.again(this.way); });
+    }, wait);
   }
 
   // The closing chime is the centre's; `keepalive` lets the word out of a page that is being closed. The connection goes
@@ -79,7 +117,7 @@ export class LiveMicrophone {
     if (!this.wanted) return;
     this.wanted = false;
     this.stream?.getTracks().forEach((track) => { track.enabled = false; });
-    const word = this.address && this.send("DELETE", this.address, undefined, true).catch(() => {});
+    const word = this.bySocket ? this.way?.end() : this.address && this.send("DELETE", this.address, undefined, true).catch(() => {});
     this.on("ended");
     await Promise.race([word, new Promise((done) => setTimeout(done, PATIENCE_MS))]);
     this.close();
@@ -87,8 +125,8 @@ export class LiveMicrophone {
 
   close() {
     this.wanted = false;
-    this.peer?.close();
-    this.peer = null;
+    this.way?.close();
+    this.way = null;
     clearInterval(this.timer);
     this.stream?.getTracks().forEach((track) => track.stop());
     this.context?.close().catch(() => {});

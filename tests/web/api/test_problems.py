@@ -211,3 +211,9 @@ def test_days_at_the_ends_of_the_calendar_are_refused(
         answer = client.request(method, f"/api/v1{path}", json=body)
         assert (path, answer.status_code) == (path, 422)
         assert "day_out_of_range" in [error["code"] for error in answer.json()["errors"]]
+
+
+def test_a_page_may_reach_its_own_centre_by_websocket_and_no_other(client: TestClient) -> None:
+    policy = client.get("/api/v1/me").headers["content-security-policy"]
+    assert "connect-src 'self' ws://testserver:80;" in policy
+    assert policy.count("ws://") == 1

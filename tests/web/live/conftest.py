@@ -1,6 +1,7 @@
 """A centre whose studio runs, people's clients of it, and a microphone that is no browser's: aiortc driven by hand."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from sqlmodel import select
 
@@ -144,3 +146,14 @@ async def microphone(air: Air) -> AsyncIterator[Callable[..., HandMicrophone]]:
 
     yield make
     await asyncio.gather(*(one.close() for one in made))
+
+
+@pytest.fixture
+async def address(app: FastAPI, air: Any) -> AsyncIterator[str]:
+    """Where the pages of the centre are served."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    await serving

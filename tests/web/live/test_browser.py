@@ -1,7 +1,5 @@
 """A voice from a real browser's microphone to the chunks that receivers fetch."""
 
-import asyncio
-import socket
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from playwright.async_api import Page, async_playwright
 
+from broadcast.wire.chunks import Chunk
 from web.live.lab import alignment, decoded, voice
+from web.live.line import offer_addresses
 from web.live.placing import RATE_HZ
 
 CHROMIUM = "/usr/bin/chromium"
@@ -34,17 +32,6 @@ SPEAK = """
     await microphone.open({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
     await microphone.start(talk);
   }"""
-
-
-@pytest.fixture
-async def address(app: FastAPI, air: Any) -> AsyncIterator[str]:
-    """Where the pages of the centre are served."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    await serving
 
 
 @pytest.fixture
@@ -88,10 +75,28 @@ async def test_what_is_said_into_a_browser_is_what_receivers_fetch(air: Any, pag
     await page.close()  # without a word: pagehide tells the centre
     ended = await air.until_ended(asked["id"])
     assert ended["end_reason"] in ("speaker", "gone")
-    sound = decoded(chunks)
-    heard = sound[act.opening_ms * RATE_HZ // 1000 + RATE_HZ :][: 2 * RATE_HZ]
-    twice = np.concatenate((voice(20), voice(20)))
-    assert alignment(heard, twice)[0] > 0.8
+    assert found_again(chunks, act.opening_ms) > 0.8
+
+
+async def test_where_no_udp_gets_through_the_microphone_goes_by_websocket(air: Any, page: Page) -> None:
+    offer_addresses(frozenset({"192.0.2.1"}), loopback=False)  # none of this machine's
+    csrf = await page.evaluate(SIGN_IN, {"login": "operator", "password": PASSWORD})
+    asked = await air.ask(delay_ms=1000)
+    await page.evaluate(SPEAK, [csrf, asked["id"]])
+    await air.until(lambda: air.sent)
+    chunks = air.record(asked["id"])
+    act = air.studio.stage(asked["id"]).act
+    await air.until(lambda: act.feed.frames > act.opening_ms * RATE_HZ // 1000 + 4 * RATE_HZ)
+    assert await page.evaluate("told") == ["connecting", "detour", "connected"]
+    await page.evaluate("microphone.stop()")
+    assert (await air.until_ended(asked["id"]))["end_reason"] == "speaker"
+    assert found_again(chunks, act.opening_ms) > 0.8
+
+
+def found_again(chunks: list[Chunk], opening_ms: int) -> float:
+    """How well what was said is found in two seconds of what went out."""
+    heard = decoded(chunks)[opening_ms * RATE_HZ // 1000 + RATE_HZ :][: 2 * RATE_HZ]
+    return alignment(heard, np.concatenate((voice(20), voice(20))))[0]
 
 
 async def test_a_browser_whose_turn_it_is_not_is_told_why(air: Any, page: Page) -> None:

@@ -27,17 +27,17 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return recorded(tmp_path_factory.mktemp("webm"), "-c:a", "libopus", "-live", "1", "-cluster_time_limit", "100")
 
 
-def recorded(folder: Path, *how: str, form: str = "webm") -> bytes:
+def recorded(folder: Path, *how: str) -> bytes:
     path = folder / "spoken.wav"
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
         file.writeframes((voice(2) * 32767).astype(np.int16).tobytes())
-    command = ["ffmpeg", "-v", "error", "-i", path, *how, "-f", form, "-"]
+    command = ["ffmpeg", "-v", "error", "-i", str(path), *how, "-f", "webm", "-"]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 def demuxed(stream: bytes) -> list[bytes]:
-    with av.open(BytesIO(stream)) as container:
+    with av.open(BytesIO(stream), "r") as container:
         return [bytes(packet) for packet in container.demux() if packet.size]
 
 
