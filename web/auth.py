@@ -26,6 +26,8 @@ SESSION_COOKIE = "loa_session"
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf_token"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_FIELDS = 3000
+"""Of a form: a district's places, each ticked."""
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 session_cookie = APIKeyCookie(
@@ -165,7 +167,11 @@ def address_of(request: Request) -> str:
 
 async def form_token(request: Request) -> str:
     """The session's token as a page's form sends it."""
-    if not request.headers.get("content-type", "").startswith(_FORM_TYPES):
+    if not is_form(request):
         return ""
-    value = (await request.form()).get(CSRF_FIELD)
+    value = (await request.form(max_fields=MAX_FIELDS)).get(CSRF_FIELD)
     return value if isinstance(value, str) else ""
+
+
+def is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith(_FORM_TYPES)

@@ -64,7 +64,10 @@ class AnswerHeaders:
 
 
 class BodyLimit:
-    """Stops reading a body past the limit (413), whether it says its length or not; `upload_paths` have their own."""
+    """Stops reading a body past the limit (413), whether it says its length or not.
+
+    A form with a file sent to one of `upload_paths` has a limit of its own; all else is read into memory.
+    """
 
     def __init__(self, app: ASGIApp, *, upload_paths: tuple[str, ...], upload_max_bytes: int) -> None:
         self._app = app
@@ -73,8 +76,11 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            limit_bytes = self._upload_max_bytes if scope["path"].startswith(self._upload_paths) else BODY_LIMIT_BYTES
-            receive = _bounded(receive, Headers(scope=scope).get("content-length"), limit_bytes)
+            headers = Headers(scope=scope)
+            has_file = headers.get("content-type", "").lower().startswith("multipart/form-data")
+            is_upload = has_file and scope["path"].startswith(self._upload_paths)
+            limit_bytes = self._upload_max_bytes if is_upload else BODY_LIMIT_BYTES
+            receive = _bounded(receive, headers.get("content-length"), limit_bytes)
         await self._app(scope, receive, send)
 
 

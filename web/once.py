@@ -1,18 +1,22 @@
 """`Idempotency-Key` on creations: a request that is repeated because its answer was lost creates nothing twice."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, BinaryIO, TypeVar
 
 from fastapi import Depends, FastAPI, Header, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from scheduler.people import idempotency
-from web.auth import CurrentActor
+from web.auth import CSRF_FIELD, MAX_FIELDS, CurrentActor, is_form
+
+READ_BYTES = 1 << 20
 
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
@@ -34,15 +38,11 @@ class Once:
         self._key = key
         self._request_sha256 = request_sha256
 
-    def __call__(self, db: Session, now: datetime, make: Callable[[], ViewT], *, sent: str = "") -> ViewT:
-        """What `make` gives, kept with its key in the same transaction; without a key nothing is kept.
-
-        `sent` tells requests apart whose body is not JSON.
-        """
+    def __call__(self, db: Session, now: datetime, make: Callable[[], ViewT]) -> ViewT:
+        """What `make` gives, kept with its key in the same transaction; without a key nothing is kept."""
         if self._key is None:
             return make()
-        asked = hashlib.sha256(f"{self._request_sha256} {sent}".encode()).hexdigest()
-        kept = idempotency.claim(db, now, self._user_id, self._key, asked)
+        kept = idempotency.claim(db, now, self._user_id, self._key, self._request_sha256)
         if kept is not None:
             raise Repeated(kept.status, kept.body)
         view = make()
@@ -57,10 +57,32 @@ async def once_of(
         str | None, Header(description="Any text of your own, kept two days: repeating it repeats the answer.")
     ] = None,
 ) -> Once:
+    return Once(actor.user_id, idempotency_key, await digest_of(request) if idempotency_key is not None else "")
+
+
+async def digest_of(request: Request) -> str:
+    """SHA-256 of what is asked for: the bytes of any body, but of a form its fields, as each sending has its own frame.
+
+    The session's token is none of them.
+    """
     digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
-    if request.headers.get("content-type", "").startswith("application/json"):
+    if not is_form(request):
         digest.update(await request.body())
-    return Once(actor.user_id, idempotency_key, digest.hexdigest())
+        return digest.hexdigest()
+    for name, value in (await request.form(max_fields=MAX_FIELDS)).multi_items():
+        if name != CSRF_FIELD:
+            said = value if isinstance(value, str) else [value.filename, await run_in_threadpool(_sha256, value.file)]
+            digest.update(json.dumps([name, said]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _sha256(file: BinaryIO) -> str:
+    file.seek(0)
+    found = hashlib.sha256()
+    while some := file.read(READ_BYTES):
+        found.update(some)
+    file.seek(0)
+    return found.hexdigest()
 
 
 CreateOnce = Annotated[Once, Depends(once_of)]

@@ -33,7 +33,7 @@ from scheduler.people.signin import Known, NotSignedIn
 from scheduler.store.engine import StoreBusy
 from web import auth, i18n
 from web.centre import Centre
-from web.once import Once
+from web.once import Once, digest_of
 
 AT_ONCE = 4
 FLOOD_US = 60 * US_PER_S
@@ -232,15 +232,13 @@ async def lane_of(
     centre: Centre = request.app.state.centre
     if bearer is None and cookie and request.method not in _SAFE_METHODS:
         auth.same_origin(request, centre)
-    digest = hashlib.sha256(f"{request.method} {request.url.path}\n".encode())
-    if request.headers.get("content-type", "").startswith("application/json"):
-        digest.update(await request.body())
+    digest = await digest_of(request) if idempotency_key is not None else ""
     asker = Asker(
         request,
         cookie=cookie or "",
         bearer=bearer.credentials if bearer is not None else "",
         csrf=request.headers.get(auth.CSRF_HEADER) or await auth.form_token(request),
-        idempotency=(idempotency_key, digest.hexdigest()),
+        idempotency=(idempotency_key, digest),
     )
     return Lane(centre, request.app.state.urgent_door, asker)
 

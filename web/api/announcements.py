@@ -231,8 +231,7 @@ async def upload_announcement(
             naming.title(new.title)
         sound = keep(received, producer_of(centre).originals)
         with centre.store.writing() as db:
-            sent = f"{new.model_dump_json()} {sound.sha256}"
-            made = once(db, now, lambda: service.create_from_sound(db, actor, now, new, sound), sent=sent)
+            made = once(db, now, lambda: service.create_from_sound(db, actor, now, new, sound))
             tell_after(db, centre.changes, f"announcement:{made.id}")
         return made
 

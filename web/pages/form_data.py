@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
-MAX_FIELDS = 3000
+from web.auth import MAX_FIELDS
 
 
 async def _form(request: Request) -> FormData:

@@ -1,4 +1,5 @@
 import io
+import json
 import math
 import os
 import struct
@@ -128,6 +129,18 @@ def test_the_same_request_twice_makes_one(as_: Browser) -> None:
     first, second = (client.post("/api/v1/announcements", json=NEW, headers={"idempotency-key": "k1"}) for _ in "12")
     assert first.json() == second.json()
     assert len(client.get("/api/v1/announcements").json()["items"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["Application/JSON", "application/vnd.loa+json"])
+def test_one_key_for_two_bodies_is_refused_however_they_are_sent(as_: Browser, kind: str) -> None:
+    client = as_("official")
+    headers = {"idempotency-key": "k1", "content-type": kind}
+    first, again, other = (
+        client.post("/api/v1/announcements", content=json.dumps(sent).encode(), headers=headers)
+        for sent in (NEW, NEW, NEW | {"title": "Khác"})
+    )
+    assert (first.status_code, again.json()) == (201, first.json())
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Emergencies, drills and STOP ALL over HTTP."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -57,6 +58,19 @@ def test_the_same_request_again_asks_for_nothing_twice(alarm: Any, path: str) ->
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     with alarm.store.reading() as db:
         assert len(db.exec(select(EmergencyOrder)).all()) == 1
+
+
+@pytest.mark.parametrize("kind", ["Application/JSON", "application/vnd.loa+json"])
+def test_one_key_for_two_orders_is_refused_however_they_are_sent(alarm: Any, kind: str) -> None:
+    client, body = alarm.sign_in("operator"), alarm.draft()
+    headers = {"Idempotency-Key": "one", "Content-Type": kind}
+    same, again, other = (
+        client.post(f"{API}/emergencies", content=json.dumps(sent).encode(), headers=headers)
+        for sent in (body, body, body | {"reason": "x"})
+    )
+    assert same.status_code == 201, same.text
+    assert again.json() == same.json()
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize(
