@@ -2,11 +2,13 @@
 
 import logging
 import ssl
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
 from broadcast.broker.process import Broker
 from broadcast.bus import Bus
@@ -32,7 +34,7 @@ from scheduler.fleet.doorkeeper import Doorkeeper, Gate
 from scheduler.ingest import Ingest
 from scheduler.publisher import Publisher
 from scheduler.store.engine import Store
-from scheduler.store.patience import outlast
+from scheduler.store.patience import is_away, outlast
 from web.centre import Centre
 from web.live.line import offer_addresses
 from web.live.studio import Studio
@@ -41,6 +43,11 @@ from web.settings import Settings
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+TICKS: Mapping[str, Callable[[Session, datetime], Sequence[str]]] = {
+    "emergencies": emergencies.tick,
+    "broadcasts": tick,
+    "rehearsals": rehearsals.tick,
+}
 
 
 class CannotStart(Exception):
@@ -223,15 +230,25 @@ def _own_broker(centre: Centre, trust: TrustRoot) -> Broker:
 
 
 async def _tick(centre: Centre) -> None:
-    """What time does to emergencies, broadcasts and rehearsals."""
+    """What time does to emergencies, broadcasts and rehearsals, each by itself: a fault of one stops no other."""
+    failing: set[str] = set()
 
-    def once() -> tuple[str, ...]:
-        with centre.store.writing() as db:
-            now = centre.clock.now()
-            return *emergencies.tick(db, now), *tick(db, now), *rehearsals.tick(db, now)
+    def once(of: str, what: Callable[[Session, datetime], Sequence[str]]) -> Sequence[str]:
+        try:
+            with centre.store.writing() as db:
+                words = what(db, centre.clock.now())
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.log(logging.DEBUG if of in failing else logging.ERROR, "the tick of %s failed", of, exc_info=True)
+            failing.add(of)
+            return ()
+        failing.discard(of)
+        return words
 
     while True:
-        centre.changes.tell(await outlast(centre.clock, "tick", once))
+        for of, what in TICKS.items():
+            centre.changes.tell(await outlast(centre.clock, "tick", once, of, what))
         await centre.clock.sleep(TICK_S)
 
 

@@ -114,10 +114,11 @@ class Worker:
             while not (await asyncio.wait({producing}, timeout=SIGN_OF_LIFE_S))[0]:
                 if not await asyncio.to_thread(self._alive, job, share.done):
                     cancel.set()
-        except asyncio.CancelledError:
+        except BaseException as end:  # the thread is needed for the next one, whatever ended this one
             cancel.set()
             await asyncio.wait({producing})
-            await asyncio.to_thread(self._give_back, job)
+            if isinstance(end, asyncio.CancelledError):
+                await asyncio.to_thread(self._give_back, job)
             raise
         outcome = producing.result()
         if outcome is not None:
@@ -132,10 +133,16 @@ class Worker:
         with self._store.writing() as db:
             revived = [_revive(recording) for recording in repository.silent_jobs(db, now - SILENT_AFTER)]
             db.flush()
-            job_id = new_id(now)
-            recording = repository.claim(db, job_id, now, urgent_only=urgent_only)
-            job = _job(recording, job_id) if recording is not None else None
-        self._changes.tell([*revived, *(_words(job) if job is not None else ())])
+            job, refused = None, []
+            while job is None and (recording := repository.claim(db, new_id(now), now, urgent_only=urgent_only)):
+                try:
+                    job = _job(recording)
+                except Exception:
+                    log.exception("recording %s cannot be produced", recording.id)
+                    recording.state, recording.error_code = RecordingState.FAILED, Refusal.PRODUCE_FAILED.value
+                    refused.append(f"recording:{recording.id}")
+                    db.flush()
+        self._changes.tell([*revived, *refused, *(_words(job) if job is not None else ())])
         return job
 
     def _produce(self, job: Job, share: "_Share", cancel: threading.Event) -> Produced | Refusal | None:
@@ -196,7 +203,7 @@ def be_nice() -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-def _job(recording: Recording, job_id: str) -> Job:
+def _job(recording: Recording) -> Job:
     source = (
         TextSource(recording.text or "", recording.voice or "", recording.speed)
         if recording.source is Source.TEXT
@@ -209,7 +216,7 @@ def _job(recording: Recording, job_id: str) -> Job:
         repeat_count=asked.get("repeat_count", 1),
         pause_ms=asked.get("pause_ms", Recipe().pause_ms),
     )
-    return Job(job_id, recording.id, recording.announcement_id, ProduceRequest(source, recipe))
+    return Job(recording.job_id or "", recording.id, recording.announcement_id, ProduceRequest(source, recipe))
 
 
 def _revive(recording: Recording) -> str:

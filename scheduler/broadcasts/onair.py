@@ -4,6 +4,7 @@ Every step is one transaction whose reasons are in the database, so that a centr
 and steps taken twice change nothing.
 """
 
+import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
@@ -17,7 +18,10 @@ from scheduler.broadcasts import airings, planning, repository
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.broadcasts.repository import Placed
 from scheduler.fleet.outbox import mark_dirty
+from scheduler.store.patience import is_away
 from scheduler.workflow import Event, State, step
+
+log = logging.getLogger(__name__)
 
 AHEAD = timedelta(days=airings.PROGRAMME_DAYS + 1)
 PLANNED_AGAIN_AFTER = timedelta(hours=1)  # groups and holidays change under a plan
@@ -29,8 +33,7 @@ def tick(db: Session, now: datetime) -> tuple[str, ...]:
     """Let each broadcast be in the state that the time asks for; what has changed, as words for `Changes`."""
     words: set[str] = set()
     for broadcast in repository.to_plan_further(db, now + AHEAD - PLANNED_AGAIN_AFTER, PLANNED_AT_ONCE):
-        begin(db, broadcast, now)
-        replan(db, broadcast, now)
+        _planned_further(db, broadcast, now)
     running = repository.running_airings(db, now)
     due = repository.due(db, running.keys(), now)
     recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in due})
@@ -42,6 +45,19 @@ def tick(db: Session, now: datetime) -> tuple[str, ...]:
             words |= {f"airing:{airing_id}" for airing_id in running.get(broadcast.id, ())}
     db.flush()
     return tuple(sorted(words))
+
+
+def _planned_further(db: Session, broadcast: Broadcast, now: datetime) -> None:
+    """One that cannot be planned keeps no other waiting; it is tried again when those that can be are due again."""
+    try:
+        with db.begin_nested():
+            begin(db, broadcast, now)
+            replan(db, broadcast, now)
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.exception("broadcast %s cannot be planned further", broadcast.id)
+        broadcast.planned_until = now + AHEAD
 
 
 def sound_settled(db: Session, announcement_id: str, now: datetime) -> tuple[str, ...]:

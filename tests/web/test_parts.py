@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 import pytest
+from sqlmodel import Session
 
 from broadcast.clock import SystemClock
 from scheduler.store.engine import Store
@@ -30,3 +32,28 @@ async def test_a_database_that_is_away_does_not_stop_time(
             await asyncio.sleep(0.01)
     assert not task.done()
     task.cancel()
+
+
+async def test_a_fault_in_one_of_them_does_not_stop_time_for_the_others(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticked: list[str] = []
+
+    def failing(_db: Session, _now: datetime) -> Sequence[str]:
+        ticked.append("bad")
+        raise RuntimeError("a mistake in Loa")
+
+    def well(_db: Session, _now: datetime) -> Sequence[str]:
+        ticked.append("good")
+        return ()
+
+    monkeypatch.setattr(parts, "TICKS", {"bad": failing, "good": well})
+    monkeypatch.setattr(parts, "TICK_S", 0)
+    centre.clock = SystemClock()
+    task = asyncio.create_task(parts._tick(centre))
+    async with asyncio.timeout(60):
+        while len(ticked) < 6:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    task.cancel()
+    assert ticked[:6] == ["bad", "good"] * 3
+    assert caplog.text.count("the tick of bad failed") == 1

@@ -176,6 +176,15 @@ async def test_one_bad_job_is_that_job_s_and_the_next_is_done(workshop: Workshop
     assert (warned.state, warned.warnings) == (RecordingState.READY, ["silence_only"])
 
 
+async def test_a_recording_whose_recipe_nobody_reads_keeps_no_other_waiting(workshop: Workshop) -> None:
+    bad, good = workshop.queue_text(), workshop.queue_text()
+    with workshop.store.writing() as db:
+        db.get_one(Recording, workshop.recording(bad).id).recipe = {"opening": "no chime"}
+    async with workshop.working():
+        assert (await workshop.until(good, finished)).state is RecordingState.READY
+    assert (workshop.recording(bad).state, workshop.recording(bad).error_code) == ("failed", "produce_failed")
+
+
 async def test_an_emergency_does_not_wait_for_a_long_text(workshop: Workshop) -> None:
     long = workshop.queue_text(long_text(10_000))
     async with workshop.working():

@@ -439,3 +439,15 @@ def test_a_list_in_pages(commune: Any) -> None:
         none = service.index(db, commune.official, commune.now, states=[State.DONE])
     assert [item.id for page in (first, second, last) for item in page.items] == sorted(ids, reverse=True)
     assert (last.next, none.items) == (None, [])
+
+
+def test_a_broadcast_that_cannot_be_planned_keeps_no_other_waiting(commune: Any) -> None:
+    broken, well = commune.approved(), commune.approved()
+    later = commune.later(hours=2)
+    with commune.store.writing() as db:
+        db.get_one(Broadcast, broken.id).timezone = "No/Where"
+    with commune.store.writing() as db:
+        onair.tick(db, later)
+        onair.tick(db, later)
+    with commune.store.reading() as db:
+        assert {db.get_one(Broadcast, one.id).planned_until for one in (broken, well)} == {later + onair.AHEAD}
