@@ -1,13 +1,16 @@
 """The centre's settings: environment variables `LOA_…`, or a `.env`-style file named by LOA_SETTINGS."""
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 LAST_PORT = 65_535
+MAX_URL_LETTERS = 400  # what is put behind it must fit into the address of a feed
+_HOST = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 class Settings(BaseSettings):
@@ -53,6 +56,21 @@ class Settings(BaseSettings):
     cookie_secure: bool | None = Field(None, description="Defaults to whether public_url is https.")
     upload_max_bytes: int = Field(200 * 1024 * 1024, gt=0, description="Largest sound file taken.")
 
+    @field_validator("public_url", "live_url")
+    @classmethod
+    def _reachable(cls, url: str | None) -> str | None:
+        """An address that receivers take: else they would refuse every document that holds it."""
+        if url is not None and not _is_base(url):
+            raise ValueError(f"write it as https://centre.example or http://10.0.0.1:8001, not as {url!r}")
+        return url or None
+
+    @field_validator("broker_host")
+    @classmethod
+    def _named(cls, host: str) -> str:
+        if not _HOST.fullmatch(host):
+            raise ValueError(f"write a name or an address alone, without scheme and port, not {host!r}")
+        return host
+
     @property
     def base_url(self) -> str:
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
@@ -87,6 +105,19 @@ class Settings(BaseSettings):
     @property
     def secure_cookies(self) -> bool:
         return self.base_url.startswith("https://") if self.cookie_secure is None else self.cookie_secure
+
+
+def _is_base(url: str) -> bool:
+    """Whether paths can be put behind it; nothing at all is none either."""
+    if not url:
+        return True
+    try:
+        parts = urlsplit(url)
+        port_is_well = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and not set(url) & set(' ?#@\\"<>') and len(url) <= MAX_URL_LETTERS
+    return plain and port_is_well and parts.scheme in ("http", "https") and bool(_HOST.fullmatch(parts.hostname or ""))
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -55,6 +55,26 @@ def test_a_person_is_added_with_a_one_time_password_that_can_be_replaced(data: P
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOA_LIVE_URL", "live.example:8001"),
+        ("LOA_LIVE_URL", "ftp://live.example"),
+        ("LOA_LIVE_URL", "https://live.example/?x=1"),
+        ("LOA_LIVE_URL", "https://live example"),
+        ("LOA_LIVE_URL", "https://live.example:port"),
+        ("LOA_PUBLIC_URL", "https://"),
+        ("LOA_PUBLIC_URL", "https://" + "x" * 400),
+        ("LOA_BROKER_HOST", "mqtts://broker.example"),
+    ],
+)
+def test_an_address_that_receivers_would_refuse_is_refused_at_the_start(tmp_path: Path, name: str, value: str) -> None:
+    done = loa(tmp_path, "serve", **{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{name}: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
         (("user", "add", "lan", "--zone", "nowhere", "--role", "editor"), 1, "no zone with the id or code nowhere"),
