@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from scheduler.broadcasts import board, service
 from scheduler.broadcasts.schemas import BoardAiring, BoardVillage
+from scheduler.fleet import outbox
 from scheduler.rights import Action
 from scheduler.workflow import State
 from web.auth import ReadDb
@@ -19,6 +20,7 @@ from web.pages.frame import Page, ThePage
 
 WAITING_SHOWN = 50
 _SAID_ONE_BY_ONE = 3
+_TOLD_OF_TROUBLE = (Action.SETTINGS_EDIT, Action.RECEIVER_EDIT, Action.EMERGENCY_ISSUE)
 _BEFORE = ("fetching", "ready")
 _SUMMARIES = {
     "fetching": N_("%(count)s/%(total)s loudspeakers have it"),
@@ -77,6 +79,7 @@ def today(db: ReadDb, page: ThePage, day: date | None = None) -> Response:
         groups=_groups(page, cards),
         spoken=_spoken(page, cards),
         waiting=waiting,
+        troubles=len(outbox.troubles(db)) if any(map(page.can, _TOLD_OF_TROUBLE)) else 0,
         may_approve=page.can(Action.BROADCAST_APPROVE),
         may_compose=page.can(Action.BROADCAST_EDIT),
     )

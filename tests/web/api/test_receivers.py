@@ -188,7 +188,12 @@ def test_nobody_sees_receivers_without_signing_in(client: TestClient, receiver: 
 def test_health_needs_no_sign_in_and_tells_of_the_broker(client: TestClient) -> None:
     answer = client.get("/api/v1/health")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "degraded", "broker_connected": False, "documents_waiting": 0}
+    assert answer.json() == {
+        "status": "degraded",
+        "broker_connected": False,
+        "documents_waiting": 0,
+        "documents_in_trouble": 0,
+    }
 
 
 async def test_watchers_are_told_after_the_change(centre: Centre, admin: TestClient, receiver: dict[str, Any]) -> None:

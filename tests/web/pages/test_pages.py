@@ -8,6 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from broadcast.wire import topics
+from scheduler.fleet import outbox
 from scheduler.rights import Role
 
 Browser = Callable[[str], TestClient]
@@ -50,6 +52,19 @@ def send(client: TestClient, places: Any, **changed: object) -> Response:
     }
     answer: Response = client.post("/broadcasts/new", data=fields | changed)
     return answer
+
+
+def test_documents_in_trouble_are_told_to_who_minds_the_centre_and_to_nobody_else(
+    store: Any, now: Any, places: Any, official: TestClient, administrator: TestClient
+) -> None:
+    assert "nhật ký" not in administrator.get("/").text.lower()
+    with store.writing() as db:
+        outbox.mark_dirty(db, [topics.now(places.leng)], now)
+        outbox.note_trouble(db, topics.now(places.leng), "a receiver would refuse it")
+    assert "không lập được đầy đủ 1 kế hoạch" in administrator.get("/").text
+    assert "kế hoạch" not in official.get("/").text
+    health = official.get("/api/v1/health").json()
+    assert (health["status"], health["documents_in_trouble"]) == ("degraded", 1)
 
 
 @pytest.mark.parametrize("path", [*LISTS, *OFFICE, "/broadcasts/new", "/events"])
