@@ -5,12 +5,13 @@ Rules
   are the centre's: the node's own and `shift_us`.
 - It sounds from its first sample on, by the sound card's clock, and has ended when nothing more of it can come and its
   last piece is over. So a rhythm sounds until its last repetition.
-- Why it does not sound, or not all of it: what is against it, else what the last report of it says.
+- Why it does not sound, or not all of it: what is against it, else what the last report says of the last part that was
+  not heard. A part that is heard the next time takes back only what was said of it.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 
 from msgspec.structs import replace
@@ -32,11 +33,15 @@ WATCHED_US = 3_000_000  # one that has not begun by then is looked at like any o
 
 @dataclass
 class _Past:
-    """By the node's clock: when the last piece was over, since when none sounds, since when it is in no document."""
+    """By the node's clock: when the last piece was over, since when none sounds, since when it is in no document.
+
+    `reasons` are the last reports' by the number of the part, the latest last.
+    """
 
     end_us: int | None = None
     quiet_us: int | None = None
     gone_us: int | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
 
 
 class Progress:
@@ -45,6 +50,7 @@ class Progress:
     def __init__(self) -> None:
         self._of: dict[str, OrderProgress] = {}
         self._past: dict[str, _Past] = {}
+        self._against: dict[str, str] = {}
         self.told: tuple[OrderProgress, ...] = ()
 
     def knows(self, order_id: str) -> bool:
@@ -53,12 +59,13 @@ class Progress:
 
     def look(self, read: Read, now_us: int, shift_us: int, *, playing: str | None, waits: Mapping[str, str]) -> None:
         """Take in what is in force at `now_us`; `playing` is the order that sounds, `waits` says why others may not."""
+        self._against = {**waits, **read.against}
         for order_id, received_us in read.received_us.items():
             known = self._of.get(order_id)
             if known is None or (self._past[order_id].gone_us is not None and known.received_us != received_us):
                 self._of[order_id] = OrderProgress(id=order_id, received_us=received_us)
                 self._past[order_id] = _Past()
-            reason = read.against.get(order_id) or waits.get(order_id)
+            reason = self._against.get(order_id)
             if reason is not None:
                 self._change(order_id, reason=reason)
         for order_id, past in list(self._past.items()):
@@ -98,8 +105,13 @@ class Progress:
 
     def reported(self, report: PlayReport) -> None:
         """The report of one of its airings."""
-        if report.broadcast_id in self._of:
-            self._change(report.broadcast_id, reason="" if report.outcome is Outcome.HEARD else report.reason)
+        order_id, part = report.broadcast_id, report.airing_id.rpartition(".")[2]
+        if order_id in self._of:
+            reasons = self._past[order_id].reasons
+            reasons.pop(part, None)
+            if report.outcome is not Outcome.HEARD:
+                reasons[part] = report.reason
+            self._change(order_id, reason=self._against.get(order_id) or next(reversed(reasons.values()), ""))
 
     def _look_at(self, order_id: str, past: _Past, read: Read, now_us: int, shift_us: int) -> None:
         in_force, known = order_id in read.received_us, self._of[order_id]

@@ -19,6 +19,9 @@ from scheduler.zones.models import Zone
 from scheduler.zones.views import zone_views
 
 MOST_CONTACTS = 20
+SOUNDED = (Hearing.HEARD, Hearing.PLAYING)
+LACKING_A_PART = frozenset({"unknown_message", "media_missing", "media_late"})
+"""What a receiver says of an order of which it has the other parts."""
 
 
 def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHeard:
@@ -40,6 +43,7 @@ def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHea
         order_id=order_id,
         at=now,
         counts={state: counts[state] for state in Hearing},
+        partly=sum(one.partly for heard in by_zone.values() for one in heard),
         villages=_villages(db, actor, now, by_zone, list(zones.values())),
     )
 
@@ -56,7 +60,9 @@ def hearing(receiver: Receiver, said: OrderProgressRow | None) -> ReceiverHearin
     if said is None:
         return shown
     kept = ("received_at", "sounding_at", "ended_at", "level_dbfs", "microphone", "reason")
-    return shown.model_copy(update={name: getattr(said, name) for name in kept})
+    lacks = said.reason.partition(",")[0] in LACKING_A_PART
+    partly = lacks and shown.state in SOUNDED
+    return shown.model_copy(update={name: getattr(said, name) for name in kept} | {"partly": partly})
 
 
 def merged(db: Session, said: Mapping[str, Sequence[OrderProgress]], now: datetime) -> set[str]:
@@ -111,8 +117,7 @@ def _villages(
     db: Session, actor: Actor, now: datetime, by_zone: Mapping[str, list[ReceiverHearing]], zones: list[Zone]
 ) -> list[VillageHearing]:
     """Whom to telephone is told to those who may let an emergency sound there."""
-    sounded = (Hearing.HEARD, Hearing.PLAYING)
-    heard = {zone_id: sum(one.state in sounded for one in rows) for zone_id, rows in by_zone.items()}
+    heard = {zone_id: sum(one.state in SOUNDED for one in rows) for zone_id, rows in by_zone.items()}
     calls = (Action.EMERGENCY_ISSUE, Action.EMERGENCY_CONFIRM)
     told = {zone.id for zone in zones if any(actor.may(action, zone.path, now) for action in calls)}
     silent = [zone_id for zone_id in told if heard[zone_id] < len(by_zone[zone_id])]
@@ -123,6 +128,7 @@ def _villages(
             name=view.name,
             place=view.place,
             heard=heard[view.id],
+            partly=sum(one.partly for one in by_zone[view.id]),
             total=len(by_zone[view.id]),
             call=heard[view.id] < len(by_zone[view.id]),
             receivers=by_zone[view.id],

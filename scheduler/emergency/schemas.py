@@ -234,16 +234,21 @@ class ReceiverHearing(BaseModel):
     level_dbfs: float | None = None
     microphone: str | None = Field(None, examples=["heard"])
     reason: str = Field("", examples=["no_device"])
+    partly: bool = Field(False, description="It lacks a part, as `reason` says; the others sound.")
     seen_at: datetime | None = Field(None, description="When anything was last heard of it.")
 
 
 class VillageHearing(BaseModel):
-    """`heard` of `total` receivers let it sound; `call` says that some did not, and `contacts` whom to telephone."""
+    """`heard` of `total` receivers let it sound; `call` says that some did not, and `contacts` whom to telephone.
+
+    `partly` of those that let it sound lack a part of it.
+    """
 
     zone_id: Id
     name: str = Field(examples=["Thôn 4"])
     place: list[str]
     heard: int
+    partly: int = 0
     total: int
     call: bool
     receivers: list[ReceiverHearing]
@@ -251,9 +256,10 @@ class VillageHearing(BaseModel):
 
 
 class WhoHeard(BaseModel):
-    """`counts` has each state of a receiver."""
+    """`counts` has each state of a receiver; `partly` let it sound without a part that they lack."""
 
     order_id: Id
     at: datetime
     counts: dict[Hearing, int]
+    partly: int = 0
     villages: list[VillageHearing]

@@ -180,12 +180,19 @@ def sounds(show: Present, parts: Sequence[PartOut]) -> list[Sound]:
 
 
 def tallies(heard: WhoHeard) -> list[Tally]:
-    return [Tally(words.look(said.HEARING, state.value), heard.counts.get(state, 0)) for state in Hearing]
+    counted = [Tally(words.look(said.HEARING, state.value), heard.counts.get(state, 0)) for state in Hearing]
+    return [*counted, *_partly(heard.partly)]
+
+
+def _partly(count: int) -> list[Tally]:
+    return [Tally(said.PARTLY, count)] if count else []
 
 
 def villages(show: Present, order: OrderOut, heard: WhoHeard) -> list[Village]:
     """Those with something wrong first, and in each the receivers with something wrong first, up to ROWS in all."""
-    found = sorted(heard.villages, key=lambda one: (one.heard >= one.total, *reversed(one.place), one.name))
+    found = sorted(
+        heard.villages, key=lambda one: (one.heard - one.partly >= one.total, *reversed(one.place), one.name)
+    )
     shown: list[Village] = []
     listed = 0
     for village in found:
@@ -205,7 +212,10 @@ def _village(show: Present, order: OrderOut, village: VillageHearing) -> Village
         place=", ".join(reversed(village.place)),
         heard=village.heard,
         total=village.total,
-        tallies=[Tally(words.look(said.HEARING, state.value), counts[state]) for state in _QUIET if counts[state]],
+        tallies=[
+            *_partly(village.partly),
+            *(Tally(words.look(said.HEARING, state.value), counts[state]) for state in _QUIET if counts[state]),
+        ],
         rows=[_row(show, order, one) for one in receivers],
     )
 
@@ -241,7 +251,7 @@ def _row(show: Present, order: OrderOut, one: ReceiverHearing) -> Row:
     return Row(
         id=one.receiver_id,
         name=one.name,
-        look=words.look(said.HEARING, one.state.value),
+        look=said.PARTLY if one.partly else words.look(said.HEARING, one.state.value),
         reason=said.reason(show.translations, one.reason) if one.reason else "",
         received_at=one.received_at,
         sounding_at=one.sounding_at,
@@ -254,8 +264,8 @@ def _row(show: Present, order: OrderOut, one: ReceiverHearing) -> Row:
     )
 
 
-def _by_trouble(one: ReceiverHearing) -> tuple[int, str]:
-    return _QUIET.index(one.state), one.name
+def _by_trouble(one: ReceiverHearing) -> tuple[int, bool, str]:
+    return _QUIET.index(Hearing.PLAYING if one.partly else one.state), not one.partly, one.name
 
 
 def _url(part: PartOut) -> str | None:

@@ -100,6 +100,7 @@ HEARING = MappingProxyType(
         "unreachable": Look(N_("cannot be reached"), "lost", "lost"),
     }
 )
+PARTLY = Look(N_("heard without a part"), "warn", "triangle")
 REASON = MappingProxyType(
     {
         "wrong_purpose": N_("real and drill were mixed: refused"),

@@ -50,6 +50,26 @@ def test_what_is_said_is_shown(desk: Any, said: Any, state: Hearing) -> None:
     assert found[receiver(desk, "leng_1")].state is state
 
 
+@pytest.mark.parametrize(
+    ("said", "partly"),
+    [
+        ({"sounding_us": 5, "reason": "unknown_message"}, True),
+        ({"sounding_us": 5, "ended_us": 9, "reason": "media_missing, fallback heard"}, True),
+        ({"sounding_us": 5, "ended_us": 9, "reason": "cancelled"}, False),
+        ({"reason": "unknown_message"}, False),
+        ({"sounding_us": 5}, False),
+    ],
+)
+def test_who_lacked_a_part_is_told_from_who_heard_it_whole(desk: Any, said: Any, partly: bool) -> None:
+    order = desk.issued()
+    says(desk, receiver(desk, "leng_1"), order.id, **said)
+    heard = who(desk, order.id)
+    found = {one.receiver_id: one for village in heard.villages for one in village.receivers}
+    assert (found[receiver(desk, "leng_1")].partly, heard.partly) == (partly, int(partly))
+    (village,) = (one for one in heard.villages if one.zone_id == desk.places.leng_1)
+    assert village.partly == int(partly)
+
+
 def test_the_same_again_is_no_news(desk: Any) -> None:
     order = desk.issued()
     assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0) == {order.id}

@@ -138,6 +138,17 @@ def test_what_is_wrong_comes_first() -> None:
     assert not shown[0].rows[0].old
 
 
+def test_who_lacked_a_part_is_not_among_those_that_heard_it_whole() -> None:
+    whole, lacking = village(1, Hearing.HEARD), village(2, Hearing.HEARD, Hearing.HEARD)
+    lacking.receivers[1].partly, lacking.receivers[1].reason, lacking.partly = True, "unknown_message", 1
+    found = who(whole, lacking)
+    found.partly = 1
+    shown = view.villages(SHOW, order(), found)
+    assert [one.id for one in shown] == ["V2", "V1"]
+    assert [(row.look, row.reason) for row in shown[0].rows][:1] == [(said.PARTLY, "chưa có tin này")]
+    assert shown[0].tallies[0] == view.tallies(found)[-1] == view.Tally(said.PARTLY, 1)
+
+
 def test_a_page_lists_no_more_receivers_than_a_telephone_bears() -> None:
     full = [village(n, *[Hearing.HEARD] * 100) for n in range(20)]
     assert sum(one.total for one in view.villages(SHOW, order(), who(*full))) == view.ROWS

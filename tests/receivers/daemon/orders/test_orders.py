@@ -302,6 +302,39 @@ def test_a_text_that_comes_late_drops_no_part_and_none_that_is_over_sounds_again
     assert rig.reports["o1.0.1"].outcome is Outcome.HEARD
 
 
+@pytest.mark.parametrize(
+    ("purpose", "heard"), [(Purpose.REAL, ["o1.0.1", "o1.1.1"]), (Purpose.DRILL, []), (Purpose.TEST, [])]
+)
+def test_a_message_that_is_not_known_is_told_of_for_as_long_as_the_others_sound(
+    rig: Rig, desk: Desk, purpose: Purpose, heard: list[str]
+) -> None:
+    siren = desk.media("siren", 10)
+    rig.give(desk.bank({"siren.1": siren}, purpose))
+    rig.fetch(siren)
+    rig.give(desk.now(desk.order("o1", "lost.1", "siren.1", purpose=purpose, every_us=30 * S, until_us=NOON + 50 * S)))
+    reasons = set()
+    for _second in range(60):
+        rig.run(1)
+        reasons.add(_told(rig)["o1"].reason)
+    assert [name for name, _, _ in rig.heard] == heard
+    assert (reasons, _told(rig)["o1"].sounding_us is not None) == ({"unknown_message"}, bool(heard))
+    assert rig.node.vault.refused["unknown_message"] == 1
+
+
+@pytest.mark.usefixtures("siren")
+def test_a_part_whose_recording_is_not_here_is_told_of_until_it_has_sounded(rig: Rig, desk: Desk) -> None:
+    words = desk.media("words", 5)
+    rig.give(desk.bank({"words.1": words}, zone="tra-van"))
+    rig.give(desk.now(desk.order("o1", "words.1", "siren.1", every_us=30 * S, until_us=NOON + 75 * S)))
+    rig.run(25)
+    assert [name for name, _, _ in rig.heard] == ["o1.0.1"]
+    assert _told(rig)["o1"].reason == "media_missing"
+    rig.fetch(words)
+    rig.run(25)
+    assert [name for name, _, _ in rig.heard] == ["o1.0.1", "o1.1.0", "o1.1.1"]
+    assert _told(rig)["o1"].reason == ""
+
+
 def test_the_bank_is_needed_at_all_times_and_nothing_makes_it_go(rig: Rig, desk: Desk) -> None:
     siren, week, soon = desk.media("siren", 10), desk.media("week", 10), desk.media("soon", 10)
     rig.give(desk.bank({"siren.1": siren}))
