@@ -36,6 +36,7 @@ def write(broadcast: Broadcast, draft: BroadcastIn) -> None:
     broadcast.zone_id, broadcast.announcement_id = draft.zone_id, draft.announcement_id
     broadcast.cls, broadcast.order = draft.cls, draft.order
     broadcast.late, broadcast.after_cut, broadcast.window_s = draft.late, draft.after_cut, draft.window_s
+    broadcast.public = draft.public
     when = draft.when
     broadcast.immediate = isinstance(when, Now)
     broadcast.starts_local = None if isinstance(when, Now) else _wall(when.starts_local).isoformat(timespec="seconds")

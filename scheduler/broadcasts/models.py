@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column
+from sqlalchemy import BigInteger, Column, false
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import AfterCut, BroadcastClass, Late
@@ -15,7 +15,7 @@ class Broadcast(SQLModel, table=True):
     `zone_id` is the zone in whose name it is sent; the targets are in `BroadcastTarget`. `state` is one of
     `scheduler.workflow`'s. `approver_id` is empty where the zone needs no approval for the class. An `immediate` one
     has no `starts_local` until it is approved and its sound is ready. `editor_ids` are all who wrote or changed it,
-    and from its submission on those who wrote what it says.
+    and from its submission on those who wrote what it says. What is `public` is shown to residents once it is approved.
     `planned_until` is how far its airings are recorded as `PlannedAiring`.
     """
 
@@ -36,6 +36,7 @@ class Broadcast(SQLModel, table=True):
     late: Late = Field(default=Late.JOIN, sa_type=word_of(Late))
     after_cut: AfterCut = Field(default=AfterCut.TIMELINE, sa_type=word_of(AfterCut))
     window_s: int = 0
+    public: bool = Field(default=True, sa_column_kwargs={"server_default": false()})
     author_id: str = Field(foreign_key="app_user.id", index=True)
     editor_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     approver_id: str | None = Field(default=None, foreign_key="app_user.id")
@@ -64,7 +65,10 @@ class BroadcastTarget(SQLModel, table=True):
 
 
 class PlannedAiring(SQLModel, table=True):
-    """An airing as it was last published: the record of the plan that reports are held against."""
+    """An airing as it was last published: the record of the plan that reports are held against.
+
+    `publication_id` is what residents may know of it, None where they may know nothing.
+    """
 
     id: str = Field(primary_key=True, max_length=96)
     broadcast_id: str = Field(foreign_key="broadcast.id", index=True)
@@ -72,3 +76,4 @@ class PlannedAiring(SQLModel, table=True):
     end_at: datetime = Field(sa_type=UtcDateTime, index=True)
     zone_ids: list[str] = Field(sa_column=Column(Json, nullable=False))
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    publication_id: str | None = Field(default=None, max_length=26)

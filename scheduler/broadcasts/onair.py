@@ -18,6 +18,7 @@ from scheduler.broadcasts import airings, planning, repository
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.broadcasts.repository import Placed
 from scheduler.fleet.outbox import mark_dirty
+from scheduler.residents.publishing import may_be_public, published
 from scheduler.store.patience import is_away
 from scheduler.workflow import Event, State, step
 
@@ -93,7 +94,9 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
     broadcast.planned_until = None
     if broadcast.state in repository.PLAYING:
         broadcast.planned_until = now + AHEAD
-        for airing, zone_ids in coming(db, broadcast, now, now + AHEAD):
+        found = list(coming(db, broadcast, now, now + AHEAD))
+        publication_id = _published(db, broadcast, now) if found and may_be_public(broadcast) else None
+        for airing, zone_ids in found:
             wanted.add(airing.id)
             end_at = from_us(airings.end_us(airing))
             row = recorded.get(airing.id) or db.get(PlannedAiring, airing.id)
@@ -102,10 +105,17 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
                 row = PlannedAiring(id=airing.id, broadcast_id=broadcast.id, start_at=at, end_at=end_at, zone_ids=[])
                 db.add(row)
             row.end_at, row.zone_ids, row.withdrawn_at = end_at, sorted(zone_ids), None
+            row.publication_id = publication_id
     for row in recorded.values():
         if row.id not in wanted and row.withdrawn_at is None:
             row.withdrawn_at = now
     db.flush()
+
+
+def _published(db: Session, broadcast: Broadcast, now: datetime) -> str:
+    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+    title = repository.titles(db, [broadcast.announcement_id])[broadcast.announcement_id]
+    return published(db, title, recordings, now)
 
 
 def coming(db: Session, broadcast: Broadcast, start: datetime, end: datetime) -> Iterable[tuple[Airing, set[str]]]:

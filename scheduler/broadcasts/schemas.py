@@ -63,6 +63,7 @@ class BroadcastIn(Input):
     late: Late = Late.JOIN
     after_cut: AfterCut = AfterCut.TIMELINE
     window_s: int = Field(default=0, ge=0, le=MAX_WINDOW_S, description="How late a whole playing may still begin.")
+    public: bool = Field(default=True, description="Once approved, residents read it and listen again.")
 
 
 class ReturnIn(Input):
@@ -121,6 +122,7 @@ class BroadcastOut(BaseModel):
     late: Late
     after_cut: AfterCut
     window_s: int
+    public: bool
     author_id: Id
     author_name: str = Field(examples=["Nguyễn Thị Lan"])
     approver_name: str | None = Field(examples=["Hồ Văn Minh"])

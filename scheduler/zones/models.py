@@ -51,6 +51,7 @@ class Zone(SQLModel, table=True):
     languages: list[str] | None = Field(default=None, sa_column=Column(Json))
     fallback_recording_id: str | None = Field(default=None, max_length=26)
     second_person: SecondPerson | None = Field(default=None, sa_type=word_of(SecondPerson))
+    public_page: bool | None = None
     version: int = 1
 
 
