@@ -88,7 +88,7 @@ class OrderProgressRow(SQLModel, table=True):
     level_dbfs: float | None = None
     microphone: str | None = Field(default=None, max_length=20)
     reason: str = Field(default="", max_length=80)
-    told_at: datetime = Field(sa_type=UtcDateTime)
+    told_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class ZoneStop(SQLModel, table=True):

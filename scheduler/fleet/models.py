@@ -110,7 +110,7 @@ class StoredReport(SQLModel, table=True):
     media_sha256: str | None = Field(default=None, max_length=64)
     media_ready_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     reason: str = Field(default="", max_length=80)
-    received_at: datetime = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class IssuedDocument(SQLModel, table=True):

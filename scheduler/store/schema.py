@@ -10,9 +10,10 @@ from scheduler.emergency.rehearsal import models as rehearsal
 from scheduler.fleet import models as fleet
 from scheduler.live import models as live
 from scheduler.people import models as people
+from scheduler.reports import models as reports
 from scheduler.residents import models as residents
 from scheduler.zones import models as zones
 
-DOMAINS = (announcements, bank, broadcasts, emergency, fleet, live, people, rehearsal, residents, zones)
+DOMAINS = (announcements, bank, broadcasts, emergency, fleet, live, people, rehearsal, reports, residents, zones)
 
 metadata = SQLModel.metadata

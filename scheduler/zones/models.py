@@ -56,13 +56,19 @@ class Zone(SQLModel, table=True):
 
 
 class Group(SQLModel, table=True):
-    """A free set of zones (a flood basin, a parish); `zone_id` is where its editors need their rights."""
+    """A free set of zones (a flood basin, a parish); `zone_id` is where its editors need their rights.
+
+    One with `valid_from` is a place of the administration that is no zone of its own, such as a commune that others
+    were merged into: from that day on and before `valid_until` reports can be made by it.
+    """
 
     __tablename__ = "zone_group"
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
     code: str | None = Field(default=None, max_length=40)
     name: str = Field(max_length=120)
+    valid_from: date | None = None
+    valid_until: date | None = None
     version: int = 1
 
 
@@ -78,3 +84,14 @@ class Holiday(SQLModel, table=True):
     zone_id: str = Field(foreign_key="zone.id", primary_key=True)
     day: date = Field(primary_key=True)
     name: str = Field(max_length=120)
+
+
+class ZonePast(SQLModel, table=True):
+    """What a zone was called and under which zone it stood before the day `until`."""
+
+    __tablename__ = "zone_past"
+    zone_id: str = Field(foreign_key="zone.id", primary_key=True)
+    until: date = Field(primary_key=True)
+    parent_id: str | None = Field(default=None, foreign_key="zone.id")
+    name: str = Field(max_length=120)
+    code: str | None = Field(default=None, max_length=40)
