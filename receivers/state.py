@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from broadcast.wire.documents import (
     MAX_AIRINGS,
+    MAX_FAULT_DETAIL,
     SHORT_SHA_CHARS,
     ClockState,
     DataUse,
@@ -29,7 +30,6 @@ from receivers.plan import is_stand_in, key_parts
 from receivers.sound.cue import PlayerStatus
 
 MAX_FAULTS = 50
-MAX_DETAIL = 200
 REFUSAL_SHOWN_US = 3600 * 1_000_000  # an order that was refused stays a fault this long
 
 
@@ -98,7 +98,7 @@ def conditions(troubles: Troubles, now_us: int) -> dict[FaultCode, str]:
         FaultCode.SETTINGS_MISSING: None if troubles.configured else "no settings have come from the centre yet",
         FaultCode.SETTINGS_BAD: None if troubles.settings_good else "the settings name an unknown time zone",
     }
-    return {code: detail[:MAX_DETAIL] for code, detail in found.items() if detail}
+    return {code: detail[:MAX_FAULT_DETAIL] for code, detail in found.items() if detail}
 
 
 def faults(held: Mapping[FaultCode, str], before: Sequence[Fault], now_us: int) -> tuple[Fault, ...]:

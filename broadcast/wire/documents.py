@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 MAX_DOCUMENT_BYTES = 512 * 1024
 MAX_AIRINGS = 1000  # with one recording each they fit in a document
+MAX_FAULT_DETAIL = 200  # what is longer is cut there
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]+\Z")]
 AiringId = Annotated[str, Meta(min_length=1, max_length=96, pattern=r"\A[A-Za-z0-9_.-]+\Z")]
@@ -194,7 +195,7 @@ class Fault(Struct, frozen=True, kw_only=True):
     """A condition that holds now. `code` is one of `broadcast.wire.fault_codes`, or of a newer receiver's."""
 
     code: Annotated[str, Meta(max_length=40)]
-    detail: Annotated[str, Meta(max_length=200)] = ""
+    detail: Annotated[str, Meta(max_length=MAX_FAULT_DETAIL)] = ""
     since_us: Us = 0
 
 

@@ -1,20 +1,66 @@
-"""Which receivers hold the whole message bank, by what they said of themselves last."""
+"""Which receivers hold the message bank, or what one chooses of it, by what they said of themselves last (reads).
 
-from datetime import datetime
+Rules
+- A receiver tells the number of the bank's document that it has, and which of its messages it lacks, as many as fit;
+  not each of the many that it has. So it holds what that document names and what it does not say that it lacks.
+- What the newest document names is known. One before it named what was produced long enough before it was made, for a
+  document's number is the second of its making.
+- Who said nothing, or of no document, holds nothing.
+"""
 
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any, NamedTuple
+
+import msgspec
 from sqlmodel import Session
 
+from broadcast.clock import US_PER_S, to_us
 from broadcast.wire import topics
-from broadcast.wire.documents import ReceiverState
+from broadcast.wire.documents import MAX_FAULT_DETAIL, Fault
 from broadcast.wire.fault_codes import FaultCode
+from broadcast.wire.jws import unverified
 from scheduler.bank import repository as bank
 from scheduler.bank.schemas import BankAtReceiver, BankCompleteness
 from scheduler.errors import NotFound
+from scheduler.fleet import outbox
 from scheduler.fleet import repository as fleet
-from scheduler.fleet.views import said
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
 from scheduler.zones import repository as zones
+
+SETTLED = timedelta(hours=1)
+"""More than it takes to produce a message and to number documents anew after a backup was put back."""
+NOTHING: frozenset[str] = frozenset()
+
+
+class Holding(NamedTuple):
+    """How many of `total` receivers hold each set of messages."""
+
+    total: int
+    sets: Mapping[frozenset[str], int]
+
+    def of(self, bank_ids: Collection[str]) -> int:
+        """The receivers that hold all of these."""
+        return sum(count for held, count in self.sets.items() if held.issuperset(bank_ids))
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What concerns the bank in a `ReceiverState`; topics in its numbers have no prefix."""
+
+    numbers: dict[str, int] = {}
+    faults: tuple[Fault, ...] = ()
+
+
+class _Message(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Document(msgspec.Struct, frozen=True):
+    number: int
+    messages: tuple[_Message, ...] = ()
 
 
 def index(db: Session, actor: Actor, now: datetime, zone_id: str | None = None) -> BankCompleteness:
@@ -26,26 +72,66 @@ def index(db: Session, actor: Actor, now: datetime, zone_id: str | None = None) 
             raise NotFound("not_found", "There is no such zone, or it is not in your area.")
         require(actor, Action.RECEIVER_READ, zone.path, now)
         paths = [zone.path]
-    messages = sum(held.ready for held in bank.held(db))
+    known = Known(db)
     total, incomplete = 0, []
-    for receiver, zone in fleet.receivers_below(db, paths):
-        if receiver.enrolled_at is None or receiver.revoked_at is not None:
-            continue
+    for one in fleet.states_below(db, paths):
         total += 1
-        lacks = missing(said(receiver), zone.path, messages)
+        lacks = known.lacks(one.state, one.path)
         if lacks != 0:
-            incomplete.append(BankAtReceiver(receiver_id=receiver.id, name=receiver.name, missing=lacks))
+            incomplete.append(BankAtReceiver(receiver_id=one.id, name=one.name, missing=lacks))
     return BankCompleteness(complete=total - len(incomplete), total=total, incomplete=incomplete)
 
 
-def missing(state: ReceiverState | None, path: str, messages: int) -> int | None:
-    """How many of the bank's `messages` a receiver in the zone with this path lacks, by what it said; None if nothing.
+def holding(db: Session, paths: Collection[str]) -> Holding:
+    """What the receivers hold that were enrolled at or below `paths`; the caller has the right to know it."""
+    known = Known(db)
+    sets = Counter(known.held(one.state, one.path) or NOTHING for one in fleet.states_below(db, paths))
+    return Holding(sets.total(), sets)
 
-    It tells of what it lacks, as many as fit, and not of each of the many sounds that it has. Topics in its numbers
-    have no prefix.
-    """
-    if state is None or not state.numbers:  # as in a last will
-        return None
-    if topics.bank(zones.ids_of(path)[0]).removeprefix(f"{topics.PREFIX}/") not in state.numbers:
-        return messages
-    return next((1 + one.detail.count(",") for one in state.faults if one.code == FaultCode.BANK_MISSING), 0)
+
+class Known:
+    """What the bank's documents name: the newest of each root zone, and the ones before."""
+
+    def __init__(self, db: Session) -> None:
+        held = [one for one in bank.held(db) if one.ready]
+        self.ready = frozenset(one.entry.id for one in held)
+        self._sure_from: dict[str, int] = {}
+        for one in held:
+            begun = max(chain((one.entry.made_at,), (media.claimed_at for media in one.media if media.claimed_at)))
+            self._sure_from[one.entry.id] = to_us(begun + SETTLED) // US_PER_S
+        self._newest: dict[str, tuple[int, frozenset[str]]] = {}
+        for topic, jws in outbox.documents(db, map(topics.bank, bank.root_ids(db))):
+            document = msgspec.json.decode(unverified(jws), type=_Document)
+            self._newest[topic] = document.number, frozenset(message.id for message in document.messages)
+        self._named: dict[tuple[str, int], frozenset[str]] = {}
+
+    def lacks(self, state: Mapping[str, Any] | None, path: str) -> int | None:
+        """How many of the bank's messages a receiver is not known to hold; None if it said nothing."""
+        held = self.held(state, path)
+        return len(self.ready - held) if held is not None else None
+
+    def held(self, state: Mapping[str, Any] | None, path: str) -> frozenset[str] | None:
+        """What a receiver in the zone with this path holds; None if it said nothing, as in a last will."""
+        try:
+            said = msgspec.convert(state or {}, _Said)
+        except msgspec.ValidationError:
+            return None
+        if not said.numbers:
+            return None
+        topic = topics.bank(zones.ids_of(path)[0])
+        number = said.numbers.get(topic.removeprefix(f"{topics.PREFIX}/"), 0)
+        if (topic, number) not in self._named:
+            self._named[topic, number] = self._names(topic, number)
+        named = self._named[topic, number]
+        lacks = next((fault.detail for fault in said.faults if fault.code == FaultCode.BANK_MISSING), "")
+        if not lacks:
+            return named
+        listed = lacks.split(", ")
+        cut_at = listed[-1] if len(lacks) >= MAX_FAULT_DETAIL else None  # the list is in order
+        return frozenset(one for one in named if one not in listed and (cut_at is None or one < cut_at))
+
+    def _names(self, topic: str, number: int) -> frozenset[str]:
+        newest, named = self._newest.get(topic, (0, NOTHING))
+        if number >= newest:
+            return named
+        return frozenset(one for one in self.ready if self._sure_from[one] <= number)

@@ -86,6 +86,12 @@ def unmark(db: Session, topic: str) -> None:
         db.delete(row)
 
 
+def documents(db: Session, topics: Iterable[str]) -> list[tuple[str, bytes]]:
+    """The last document of each of these topics that has one."""
+    found = db.exec(select(IssuedDocument).where(col(IssuedDocument.topic).in_(list(topics)), IssuedDocument.jws != ""))
+    return [(row.topic, row.jws.encode()) for row in found]
+
+
 def lacking(db: Session, topic: str) -> tuple[int, bytes] | None:
     """Number and bytes of a topic's document if the broker does not have it."""
     row = db.get(IssuedDocument, topic)

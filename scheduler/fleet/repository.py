@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
 from sqlmodel import Session, col, delete, select
@@ -31,6 +32,23 @@ def receivers_below(
     if after is not None:
         query = query.where(Receiver.id > after)
     return db.exec(query.order_by(Receiver.id).limit(limit)).all()
+
+
+class SaidBelow(NamedTuple):
+    """What a receiver said of itself last, in the zone with this path."""
+
+    id: str
+    name: str
+    state: dict[str, Any] | None
+    path: str
+
+
+def states_below(db: Session, paths: Collection[str]) -> list[SaidBelow]:
+    """Of the receivers of these zones and all below them that were enrolled and are in use, by id."""
+    query = select(Receiver.id, Receiver.name, Receiver.state, Zone.path).select_from(Receiver)
+    query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths))
+    query = query.where(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
+    return [SaidBelow(*row) for row in db.exec(query.order_by(Receiver.id))]
 
 
 def zone_names(db: Session, paths: Collection[str]) -> dict[str, str]:

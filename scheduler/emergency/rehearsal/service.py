@@ -15,7 +15,7 @@ from broadcast.clock import to_us
 from broadcast.wire import topics
 from scheduler.bank import naming
 from scheduler.bank import service as bank
-from scheduler.bank.completeness import missing
+from scheduler.bank.completeness import Known
 from scheduler.emergency import repository as orders
 from scheduler.emergency.rehearsal import report, repository
 from scheduler.emergency.rehearsal.models import Rehearsal, RehearsalRun
@@ -202,10 +202,10 @@ def _run(zone: Zone, due: datetime, now: datetime, *, silent: bool, closes_at: d
 def _results(db: Session, run: RehearsalRun) -> list[ReceiverResult]:
     """What is known of each receiver now."""
     progress = orders.progress(db, run.order_id) if run.order_id is not None else {}
-    found = []
+    found, known = [], Known(db)
     for receiver, zone in repository.receivers(db, run.receiver_ids):
         state = said(receiver)
-        lacks = missing(state, zone.path, 1)
+        lacks = known.lacks(receiver.state, zone.path)
         if run.silent:
             found.append(report.silent(receiver, state, run.began_at, lacks))
         else:

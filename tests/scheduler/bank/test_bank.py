@@ -5,18 +5,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from broadcast.wire import topics
-from broadcast.wire.documents import MAX_DOCUMENT_BYTES, Fault, ReceiverState
-from broadcast.wire.fault_codes import FaultCode
+from broadcast.wire.documents import MAX_DOCUMENT_BYTES
 from broadcast.wire.now import Bank as BankDocument
 from broadcast.wire.now import Purpose
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.service import StoredSound
-from scheduler.bank import completeness, document, entries, naming, repository, service
+from scheduler.bank import document, entries, naming, repository, service
 from scheduler.bank.maker import MAX_ATTEMPTS, SILENT_AFTER
 from scheduler.bank.models import BankEntry, BankSource
 from scheduler.bank.schemas import BankChange, BankNew, BankState, NewBankRecording
@@ -25,7 +23,6 @@ from scheduler.emergency.life import State
 from scheduler.emergency.models import EmergencyOrder
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.fleet.documents import renewed
-from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 
 DRILL_FRAME = shipped().drill_frame["vi"]
@@ -266,38 +263,6 @@ def test_the_size_of_the_bank_counts_each_sound_once(filled: Any) -> None:
     assert shown.total_bytes == 1000 * len(sounds)
     assert sum(shown.bytes_by_language.values()) == shown.total_bytes
     assert (shown.producing, shown.failed) == (0, 0)
-
-
-def test_a_receiver_is_complete_when_it_has_the_document_and_lacks_nothing_of_it(places: Any, now: Any) -> None:
-    path = f"/{places.province}/{places.leng}/"
-    numbers = {f"zones/{places.province}/bank": 7, f"zones/{places.leng}/programme": 9}
-
-    def missing(numbers: dict[str, int], *faults: Fault) -> int | None:
-        state = ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults)
-        return completeness.missing(state, path, 28)
-
-    assert completeness.missing(None, path, 28) is None
-    assert missing({}) is None
-    assert missing({"x": 1}) == 28
-    assert missing(numbers) == 0
-    assert missing(numbers, Fault(code="disk")) == 0
-    assert missing(numbers, Fault(code=FaultCode.BANK_MISSING, detail="storm.2, drill-storm.2")) == 2
-
-
-def test_who_holds_the_bank_whole_is_counted_where_one_sees_receivers(filled: Any) -> None:
-    numbers = {f"zones/{filled.places.province}/bank": 7}
-    with filled.store.writing() as db:
-        for receiver_id, faults in (("R1", ()), ("R2", (Fault(code=FaultCode.BANK_MISSING, detail="storm.1"),))):
-            said = ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults)
-            row = Receiver(id=receiver_id, zone_id=filled.places.leng_1, name="Loa", enrolled_at=filled.clock.now())
-            row.state = msgspec.to_builtins(said)
-            db.add(row)
-    with filled.store.reading() as db:
-        found = completeness.index(db, filled.official, filled.clock.now())
-        assert (found.complete, found.total) == (1, 2)
-        assert [(one.receiver_id, one.missing) for one in found.incomplete] == [("R2", 1)]
-        with pytest.raises(NotFound):
-            completeness.index(db, filled.official, filled.clock.now(), filled.places.van)
 
 
 def test_real_sounds_are_made_of_everything(bank: Any, tmp_path: Any, heard_text: Callable[..., Any]) -> None:
