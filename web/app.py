@@ -28,12 +28,18 @@ from web.api import (
 from web.centre import Centre
 from web.middleware import AnswerHeaders, BodyLimit
 from web.problems import ProblemPage
-from web.urgent import Door
+from web.urgent_door import Door
 
 API = "/api/v1"
 
 # What is sent here may be as long as the settings allow an upload to be.
-UPLOAD_PATHS = (f"{API}/uploads", "/broadcasts/new", "/announcements/", "/live/recordings")
+UPLOAD_PATHS = (
+    f"{API}/uploads",
+    "/broadcasts/new",
+    "/announcements/",
+    "/live/recordings",
+    "/emergency/bank/recordings/",
+)
 
 # Each has its own prefix, /api/v1/… or a page's path, and its tag.
 ROUTERS: tuple[APIRouter, ...] = (

@@ -7,7 +7,7 @@ A cookie is sent by a browser whoever made it ask, so what changes something als
 import hmac
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
@@ -21,6 +21,9 @@ from scheduler.people.signin import Known, NotSignedIn, SignedIn
 from web import i18n
 from web.centre import Centre
 from web.settings import Settings
+
+if TYPE_CHECKING:
+    from web.urgent_door import Door
 
 SESSION_COOKIE = "loa_session"
 CSRF_HEADER = "X-CSRF-Token"
@@ -89,11 +92,17 @@ def known_of(
         else:
             known = signin.known_by_cookie(db, now, cookie or "")
     if known is not None:
+        greet(request, known, now)
         request.state.language = known.actor.language
         if known.touch:
             with centre.store.writing() as db:
                 signin.touch(db, now, known.token_sha256)
     return known
+
+
+def greet(request: Request, known: Known, now: datetime) -> None:
+    """Have who is known not be taken for a stranger when they come by the urgent way."""
+    cast("Door", request.app.state.urgent_door).meet(known, now)
 
 
 async def signed_in(

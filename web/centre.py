@@ -19,6 +19,7 @@ from web.live.studio import Studio
 from web.settings import Settings
 
 URGENT_THREADS = 8
+DOOR_THREADS = 2
 
 
 @dataclass(kw_only=True)
@@ -26,7 +27,7 @@ class Centre:
     """Reachable as `request.app.state.centre`; a part that is None is not started in this process.
 
     `media` holds what was produced for receivers, `originals` what people sent and what was read aloud. What is urgent
-    is done on `urgent_threads`, which nothing else fills.
+    is done on `urgent_threads`, which nothing else fills; who comes by that way unknown is looked up on `door_threads`.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class Centre:
     live: LiveDesk | None = None
     urgent: Urgent | None = None
     urgent_threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(URGENT_THREADS, "urgent"))
+    door_threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(DOOR_THREADS, "door"))
     studio: Studio | None = None
 
     @property

@@ -1,19 +1,19 @@
 """The way for what cannot wait: who asks, the act and its sending, on threads that nothing else fills (does I/O).
 
 Rules
-- Nothing here runs on the threads that answer pages and uploads, and its transactions go first.
+- Nothing of those who may do something urgent runs on the threads that answer pages and uploads, and their
+  transactions go first. Who else comes here is served like a page, and who is unknown has threads apart: however many
+  of them come, they keep none of the others waiting (`web.urgent_door`).
 - One transaction has it all: who asks, whether they may, the change, and the signed documents of the zones it changed.
   These are at the broker before the answer leaves.
-- Whoever sends many requests at once is refused before the database is asked: AT_ONCE of each sign-in or token.
+- Whoever sends many requests at once is refused before the database is asked.
 - What is refused is in the audit record, a flood of the same person's once in FLOOD_US.
 """
 
 import asyncio
-import hashlib
 import hmac
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Generic, NamedTuple, TypeVar
 
@@ -22,10 +22,10 @@ from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 
-from broadcast.clock import US_PER_S
 from scheduler.emergency.sender import Document
-from scheduler.errors import Forbidden, Problem, TooMany
+from scheduler.errors import Forbidden, Problem
 from scheduler.people import audit, signin
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
@@ -34,10 +34,8 @@ from scheduler.store.engine import StoreBusy
 from web import auth, i18n
 from web.centre import Centre
 from web.once import Once, digest_of
+from web.urgent_door import Door, Met
 
-AT_ONCE = 4
-FLOOD_US = 60 * US_PER_S
-MANY_PEOPLE = 1000
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 T = TypeVar("T")
@@ -55,37 +53,6 @@ class Done(NamedTuple, Generic[ViewT]):
     words: Collection[str] = ()
 
 
-class Door:
-    """What all urgent requests of a process share."""
-
-    def __init__(self) -> None:
-        self._inside: Counter[str] = Counter()
-        self._noted: dict[tuple[str, str], int] = {}
-
-    @contextmanager
-    def slot(self, key: str) -> Iterator[None]:
-        """One of those that `key` may have at once; else TooMany."""
-        if self._inside[key] >= AT_ONCE:
-            message = i18n.N_("You have asked for several things at once. Wait for the answers.")
-            raise TooMany("too_many_at_once", message, retry_after_s=1)
-        self._inside[key] += 1
-        try:
-            yield
-        finally:
-            self._inside[key] -= 1
-            self._inside += Counter()  # forgets who has none
-
-    def shall_note(self, user_id: str, code: str, now_us: int) -> bool:
-        """Whether a refusal belongs in the record: the first of its kind for a while."""
-        last = self._noted.get((user_id, code))
-        if last is not None and now_us - last < FLOOD_US:
-            return False
-        if len(self._noted) >= MANY_PEOPLE:
-            self._noted.clear()
-        self._noted[user_id, code] = now_us
-        return True
-
-
 class Lane:
     """One urgent request. Made by `lane_of`."""
 
@@ -93,6 +60,7 @@ class Lane:
         self._centre = centre
         self._door = door
         self._asker = asker
+        self._urgent = False
 
     async def read(self, work: Callable[[Session, Actor, datetime], T]) -> T:
         """What `work` reads."""
@@ -102,7 +70,7 @@ class Lane:
             with self._centre.store.reading() as db:
                 return work(db, self._asker.known(db, now).actor, now)
 
-        with self._door.slot(self._asker.key):
+        async with self._in():
             return await self._on_thread(reading)
 
     async def act(
@@ -118,9 +86,11 @@ class Lane:
         `first` stays done whatever becomes of it, such as counting a try. `subject` is what a refusal is about in the
         record.
         """
-        with self._door.slot(self._asker.key):
+        async with self._in():
             try:
-                await self._on_thread(lambda: self._let_in(first))
+                if first is not None:
+                    counted = first
+                    await self._on_thread(lambda: self._counted(counted))
                 done, documents = await self._on_thread(lambda: self._done(work, once=once))
             except Problem as refusal:
                 said = refusal
@@ -133,13 +103,28 @@ class Lane:
             return done.view
         return done.view.model_copy(update={"delivered": delivered})
 
-    def _let_in(self, first: Callable[[Session, Actor, datetime], None] | None) -> None:
-        """Who is unknown takes no turn at the database."""
+    @asynccontextmanager
+    async def _in(self) -> AsyncIterator[None]:
+        """Until it ends, this request has its place; else NotSignedIn or TooMany."""
+        met = self._door.met(self._asker.key)
+        if met is None:
+            async with self._door.turn(self._asker.address):
+                loop = asyncio.get_running_loop()
+                met = await loop.run_in_executor(self._centre.door_threads, self._looked_up)
+        self._urgent = met.urgent
+        with self._door.slot(met.user_id):
+            yield
+
+    def _looked_up(self) -> Met:
+        now = self._centre.clock.now()
+        with self._centre.store.reading() as db:
+            return self._door.meet(self._asker.known(db, now, checked=False), now)
+
+    def _counted(self, first: Callable[[Session, Actor, datetime], None]) -> None:
         now = self._centre.clock.now()
         with self._centre.store.reading() as db:
             actor = self._asker.known(db, now).actor
-        if first is not None:
-            self._centre.store.urgently(lambda db: first(db, actor, now))
+        self._write(lambda db: first(db, actor, now))
 
     def _done(
         self, work: Callable[[Session, Actor, datetime], Done[ViewT]], *, once: bool
@@ -163,7 +148,7 @@ class Lane:
             urgent = self._centre.urgent
             return made[0], urgent.make(db, made[0].zone_ids) if urgent is not None else []
 
-        return self._centre.store.urgently(inside)
+        return self._write(inside)
 
     def _note(self, refusal: Problem, subject: str) -> None:
         """Keep who was refused what; the refusal stands without it."""
@@ -176,11 +161,17 @@ class Lane:
             if not self._door.shall_note(actor.user_id, refusal.code, self._centre.clock.monotonic_us()):
                 return
             detail = {"code": refusal.code, "request": self._asker.request, "token": actor.scope is not None}
-            self._centre.store.urgently(
-                lambda db: audit.record(db, actor, now, "urgent.refused", subject, zone_path=path, **detail)
-            )
+            self._write(lambda db: audit.record(db, actor, now, "urgent.refused", subject, zone_path=path, **detail))
+
+    def _write(self, work: Callable[[Session], T]) -> T:
+        if self._urgent:
+            return self._centre.store.urgently(work)
+        with self._centre.store.writing() as db:
+            return work(db)
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
+        if not self._urgent:
+            return await run_in_threadpool(work)
         return await asyncio.get_running_loop().run_in_executor(self._centre.urgent_threads, work)
 
 
@@ -197,7 +188,8 @@ class Asker:
         self._csrf = csrf
         self._idempotency = idempotency
         self.request = f"{request.method} {request.url.path}"[:200]
-        self.key = hashlib.sha256((bearer or cookie).encode()).hexdigest()
+        self.key = signin.digest(bearer or cookie)
+        self.address = auth.address_of(request)
 
     def known(self, db: Session, now: datetime, *, checked: bool = True) -> Known:
         """Who asks; else NotSignedIn or Forbidden."""

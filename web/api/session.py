@@ -32,6 +32,7 @@ from web.auth import (
     WriteDb,
     address_of,
     give_cookie,
+    greet,
     same_origin,
     session_lifetime,
     take_cookie,
@@ -66,6 +67,7 @@ def sign_in(body: SignInInput, request: Request, response: Response, centre: The
     signed_in = signin.sign_in(centre.store, now, credentials, session_lifetime(centre.settings))
     give_cookie(response, centre.settings, signed_in)
     known = Known(signed_in.actor, signin.digest(signed_in.cookie), signed_in.csrf_token)
+    greet(request, known, now)
     with centre.store.reading() as db:
         return _me(db, known, now)
 

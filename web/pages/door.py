@@ -42,6 +42,7 @@ def sign_in(
         told = "" if problem.code == "code_needed" else page.say(problem.message, **problem.params)
         shown = {"next": _own_path(next), "login": login, "error": told, "code_needed": asked}
         return page.render("door/sign_in.html", problem.status, **shown)
+    auth.greet(request, signin.Known(signed_in.actor, signin.digest(signed_in.cookie)), now)
     answer = page.go(_own_path(next))
     auth.give_cookie(answer, centre.settings, signed_in)
     return answer

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, col, select
@@ -22,6 +23,9 @@ from scheduler.fleet.documents import Draft
 from scheduler.people import audit
 from scheduler.people.models import AuditEntry
 from scheduler.people.signin import machine
+from scheduler.rights import Role
+from web.centre import DOOR_THREADS
+from web.urgent_door import AT_ONCE, STRANGERS
 
 API = "/api/v1"
 LIMIT_S = 60
@@ -48,6 +52,75 @@ async def test_not_behind_pages_and_uploads_that_fill_every_thread(alarm: Any, b
         let_go.set()
         await asyncio.gather(*pages, *jobs)
     assert (await waiting).status_code == 200
+
+
+@pytest.fixture
+async def flood(alarm: Any) -> AsyncIterator[Callable[..., list[asyncio.Task[httpx.Response]]]]:
+    """Many orders at once, each with its headers; they are left alone until the test is over."""
+    begun: list[asyncio.Task[httpx.Response]] = []
+    transport = httpx.ASGITransport(app=alarm.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+
+        def begin(headers: Iterable[dict[str, str]]) -> list[asyncio.Task[httpx.Response]]:
+            path, body = f"{API}/emergencies", alarm.draft()
+            begun.extend(asyncio.create_task(client.post(path, json=body, headers=one)) for one in headers)
+            return begun
+
+        yield begin
+        await asyncio.gather(*begun, return_exceptions=True)
+
+
+@pytest.fixture
+def held() -> Iterator[Callable[[Executor, int], None]]:
+    """Takes every thread of a pool until the test is over."""
+    let_go = threading.Event()
+
+    def hold(threads: Executor, many: int) -> None:
+        for _one in range(many):
+            threads.submit(let_go.wait, LIMIT_S)
+
+    yield hold
+    let_go.set()
+
+
+async def test_not_behind_a_flood_of_made_up_tokens(
+    alarm: Any, browsers: Any, flood: Callable[..., Any], held: Callable[[Executor, int], None]
+) -> None:
+    held(alarm.app.state.centre.door_threads, DOOR_THREADS)
+    strangers = flood({"Authorization": f"Bearer loa_{number:043d}"} for number in range(200))
+    await asyncio.sleep(0)
+    await alarm.passes(browsers)
+    waiting = [task for task in strangers if not task.done()]
+    assert len(waiting) == STRANGERS + AT_ONCE
+    assert {task.result().status_code for task in strangers if task.done()} == {429}
+
+
+async def test_not_behind_a_flood_of_stolen_tokens_that_may_do_nothing_urgent(
+    alarm: Any, browsers: Any, flood: Callable[..., Any], add_person: Callable[..., Any]
+) -> None:
+    tokens = []
+    for number in range(12):
+        add_person(f"viewer{number}", alarm.places.leng, Role.VIEWER)
+        signed = await asyncio.to_thread(alarm.sign_in, f"viewer{number}")
+        tokens.append({"Cookie": f"loa_session={signed.cookies['loa_session']}"} | dict(signed.headers))
+    let_go, inside = threading.Event(), threading.Semaphore(0)
+
+    def page() -> None:
+        inside.release()
+        let_go.wait(LIMIT_S)
+
+    pages = [asyncio.create_task(anyio.to_thread.run_sync(page)) for _one in range(THREADS_OF_PAGES)]
+    try:
+        while inside._value < THREADS_OF_PAGES:  # noqa: ASYNC110 - threads: asking is all there is
+            await asyncio.sleep(0.01)
+        stolen = flood(tokens * 10)
+        await asyncio.sleep(0)
+        await alarm.passes(browsers)
+        assert sum(not task.done() for task in stolen) == len(tokens) * AT_ONCE
+    finally:
+        let_go.set()
+        await asyncio.gather(*pages)
+    assert {(await task).status_code for task in stolen} == {403, 429}
 
 
 async def test_not_behind_those_who_wait_to_write(alarm: Any, browsers: Any) -> None:
