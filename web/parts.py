@@ -14,7 +14,7 @@ from broadcast.broker.process import Broker
 from broadcast.bus import Bus
 from broadcast.clock import Clock
 from broadcast.live.desk import LiveDesk
-from broadcast.live.server import FeedServer
+from broadcast.live.server import FeedServer, Limits
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
 from broadcast.speech.say import all_voices
@@ -175,7 +175,12 @@ def _live(centre: Centre) -> FeedServer:
     except OSError as refused:
         raise CannotStart(f"LOA_LIVE_TLS_CERTIFICATE and LOA_LIVE_TLS_KEY cannot be used: {refused}") from refused
     try:
-        server = FeedServer(desk, host, port, centre.clock, tls=tls, congestion=settings.live_congestion)
+        limits = Limits(
+            connections=settings.live_listeners,
+            per_address=settings.live_listeners_per_address,
+            per_feed=settings.live_listeners_per_session,
+        )
+        server = FeedServer(desk, host, port, centre.clock, tls=tls, limits=limits, congestion=settings.live_congestion)
     except OSError as refused:
         raise CannotStart(
             f"Live sound cannot be served at {host} port {port}: {refused.strerror}. "

@@ -41,6 +41,13 @@ class Settings(BaseSettings):
     live_tls_certificate: Path | None = Field(None, description="PEM file: live sound is served by HTTPS.")
     live_tls_key: Path | None = Field(None, description="PEM file of the key to live_tls_certificate.")
     live_congestion: str = Field("bbr", description="Congestion control of live sound, where the kernel has it.")
+    live_listeners: int = Field(10_000, ge=1, description="So many connections for live sound at once.")
+    live_listeners_per_address: int = Field(
+        4_000, ge=1, description="Of these from one address; a mobile network hides thousands of receivers behind one."
+    )
+    live_listeners_per_session: int = Field(
+        8_000, ge=1, description="Of these for one session; the rest is for others."
+    )
 
     live_addresses: str = Field(
         "", description="Of this machine's addresses those that microphones connect to, with commas; all when empty."

@@ -6,6 +6,7 @@ Rules
 - What the network has not yet taken would be stale by the time it comes: with more sound on the way than the delay,
   within QUEUE_S, a listener is sent nothing until there is less, and then what it wants, or the oldest that can still
   be heard in time.
+- Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
 
@@ -24,6 +25,7 @@ what was lost before it, sooner than the kernel's own timer does."""
 LOOK_AGAIN_S = 0.06
 BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
+GIVE_UP_US = 20_000_000
 PAIRS_FROM_US = 3_500_000
 """With this delay or more, what is sent may be another 240 ms old: a packet that is lost twice is still in time."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
@@ -64,6 +66,7 @@ class Hall:
         self._ready: dict[Listener, Send] = {}
         self._behind: set[Listener] = set()
         self._full: set[Listener] = set()  # too much is on the way to them
+        self._stuck: dict[Listener, int] = {}  # who takes nothing, since which chunk
         self._looking = False
         self._early: set[Listener] = set()  # what they want has not been said yet
         self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
@@ -89,6 +92,7 @@ class Hall:
         self._behind.discard(listener)
         self._full.discard(listener)
         self._early.discard(listener)
+        self._stuck.pop(listener, None)
 
     def go_on(self, listener: Listener) -> None:
         """There is room again: send what is missing, as much as it takes."""
@@ -101,7 +105,9 @@ class Hall:
             batch = feed.sealed_from(number, max(1, room_bytes // len(feed.sealed(number))))
             listener.wanted = number + len(batch)
             if not _sent(listener, b"".join(batch)):
+                self._stuck.setdefault(listener, number)
                 return
+            self._stuck.pop(listener, None)
         if feed.ended:
             listener.finish()
             return
@@ -145,6 +151,14 @@ class Hall:
             self._early.discard(listener)
             self._behind.add(listener)
             self.go_on(listener)
+        self._let_go(chunk.number)
+
+    def _let_go(self, number: int) -> None:
+        """Close on those who take nothing of what gets stale; a recording is waited for."""
+        oldest = number - GIVE_UP_US // CHUNK_US
+        if self._limit_bytes is not None and any(since < oldest for since in self._stuck.values()):
+            for listener in [stuck for stuck, since in self._stuck.items() if since < oldest]:
+                listener.abort()
 
     def _room_bytes(self, listener: Listener) -> int:
         """How much may be sent now; negative where too much is on the way already."""
@@ -154,6 +168,7 @@ class Hall:
         listener.wanted = wanted
         self._behind.discard(listener)
         self._full.add(listener)
+        self._stuck.setdefault(listener, self._feed.next_number)
         self._look_later()
 
     def _look_later(self) -> None:
@@ -172,6 +187,7 @@ class Hall:
         del self._ready[listener]
         self._behind.add(listener)
         listener.wanted = wanted
+        self._stuck.setdefault(listener, wanted)
         listener.send_later(rest)
 
 

@@ -2,9 +2,10 @@
 
 Rules
 - Only http and https, only hosts that are allowed by name, at every step: redirects and the parts of a playlist too.
-- A name that leads to a private address is refused, so that nobody's DNS turns a relay on the inside of this network;
-  a private address is heard where it is itself the allowed host. The connection goes to the address that was checked.
-- Every wait has a limit, and so has everything that is fetched.
+- A name that leads to a private address is refused, so that nobody's DNS turns a relay on the inside of this network,
+  unless that address is itself an allowed host. The connection goes to the address that was checked.
+- Every wait has a limit, and so has everything that is fetched: the head of an answer and what belongs to a playlist in
+  seconds as well as in bytes. A stream lasts as long as its relay.
 """
 
 import http.client
@@ -14,10 +15,13 @@ import ssl
 import threading
 from contextlib import suppress
 from typing import Self
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 MAX_REDIRECTS = 3
 CONNECT_S = 10.0
+HEAD_S = 15.0
+"""From the beginning of a connection to the end of the answer's head."""
+PART_S = 60.0
 SILENT_S = 10.0
 """A stream that brings nothing for so long is broken."""
 MAX_STREAM_BYTES = 1 << 30
@@ -25,6 +29,8 @@ MAX_PART_BYTES = 32 << 20
 """Of a playlist or one of its parts."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "https": 443}
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 addresses as NAT64 writes them (RFC 6052)."""
 _HEADERS = {"User-Agent": "Loa", "Accept": "*/*"}
 
 
@@ -35,58 +41,62 @@ class NotAllowed(Exception):
 class Origin:
     """Opens addresses on `hosts` (lower case names or addresses); `close` ends what is being read, from any thread."""
 
-    def __init__(self, hosts: frozenset[str]) -> None:
+    def __init__(self, hosts: frozenset[str], head_s: float = HEAD_S) -> None:
         self._hosts = hosts
-        self._opened: set[Stream] = set()
+        self._head_s = head_s
+        self._lines: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._closed = False
 
-    def open(self, url: str, limit_bytes: int = MAX_STREAM_BYTES) -> "Stream":
+    def open(self, url: str, limit_bytes: int = MAX_STREAM_BYTES, limit_s: float | None = None) -> "Stream":
         """What is at `url`. Raises NotAllowed, OSError."""
         for _ in range(MAX_REDIRECTS + 1):
-            connection, path = self._connect(url)
-            line = connection.sock  # which the answer takes over
-            try:
-                connection.request("GET", path, headers=_HEADERS)
-                answer = connection.getresponse()
-            except http.client.HTTPException as error:
-                connection.close()
-                raise OSError(f"not an answer in HTTP: {error!r}") from error
-            except OSError:
-                connection.close()
-                raise
-            if answer.status in _REDIRECTS:
-                url = urljoin(url, answer.getheader("Location", ""))
-                connection.close()
-                continue
-            if answer.status != http.client.OK:
-                connection.close()
+            line, answer = self._ask(url)
+            if answer.status == http.client.OK:
+                return Stream(self, line, answer, url, limit_bytes=limit_bytes, limit_s=limit_s)
+            answer.close()
+            self.leave(line)
+            if answer.status not in _REDIRECTS:
                 raise OSError(f"the host answers {answer.status} {answer.reason}")
-            return self._keep(Stream(self, line, answer, url, limit_bytes))
+            url = urljoin(url, answer.getheader("Location", ""))
         raise NotAllowed("The host sends the relay from address to address.")
 
     def close(self) -> None:
         """Whoever reads gets an error, and nothing is opened any more."""
         with self._lock:
             self._closed = True
-            opened = tuple(self._opened)
-        for stream in opened:
-            stream.cut()
+            lines = tuple(self._lines)
+        for line in lines:
+            cut(line)
 
-    def forget(self, stream: "Stream") -> None:
+    def leave(self, line: socket.socket) -> None:
+        """Close a connection."""
         with self._lock:
-            self._opened.discard(stream)
+            self._lines.discard(line)
+        line.close()
 
-    def _keep(self, stream: "Stream") -> "Stream":
-        with self._lock:
-            self._opened.add(stream)
-            closed = self._closed
-        if closed:
-            stream.close()
-            raise OSError("the relay is over")
-        return stream
+    def _ask(self, url: str) -> tuple[socket.socket, http.client.HTTPResponse]:
+        line, connection, path = self._connect(url)
+        hurry = _Hurry(line, self._head_s)
+        try:
+            if isinstance(line, ssl.SSLSocket):
+                line.do_handshake()
+            connection.request("GET", path, headers=_HEADERS)
+            answer = connection.getresponse()
+        except http.client.HTTPException as error:
+            self.leave(line)
+            raise OSError(f"not an answer in HTTP: {error!r}") from error
+        except Exception:
+            self.leave(line)
+            raise
+        finally:
+            hurry.cancel()
+        if hurry.over:
+            self.leave(line)
+            raise TimeoutError("the host takes too long to answer")
+        return line, answer
 
-    def _connect(self, url: str) -> tuple[http.client.HTTPConnection, str]:
+    def _connect(self, url: str) -> tuple[socket.socket, http.client.HTTPConnection, str]:
         parts = urlsplit(url)
         try:
             port = parts.port or _PORTS[parts.scheme]
@@ -95,20 +105,27 @@ class Origin:
         host = (parts.hostname or "").lower()
         if host not in self._hosts:
             raise NotAllowed(f"{host or 'The address'} is not among the hosts that may be relayed.")
-        sound = socket.create_connection((self._address(host, port), port), CONNECT_S)
-        sound.settimeout(SILENT_S)
+        line = socket.create_connection((self._address(host, port), port), CONNECT_S)
+        line.settimeout(SILENT_S)
         if parts.scheme == "https":
-            sound = ssl.create_default_context().wrap_socket(sound, server_hostname=host)
+            tls = ssl.create_default_context()
+            line = tls.wrap_socket(line, server_hostname=host, do_handshake_on_connect=False)
+        with self._lock:
+            self._lines.add(line)
+            closed = self._closed
+        if closed:
+            self.leave(line)
+            raise OSError("the relay is over")
         connection = http.client.HTTPConnection(host, port, timeout=SILENT_S)
-        connection.sock = sound
-        return connection, _target(parts)
+        connection.sock = line
+        return line, connection, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def _address(self, host: str, port: int) -> str:
         """Where `host` is. Raises NotAllowed, OSError."""
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [str(entry[4][0]) for entry in found]
         for address in addresses:
-            if address != host and not ipaddress.ip_address(address.partition("%")[0]).is_global:
+            if address not in self._hosts and not is_public(address):
                 raise NotAllowed(f"{host} leads to the private address {address}: allow the address itself.")
         return addresses[0]
 
@@ -122,7 +139,9 @@ class Stream:
         line: socket.socket,
         answer: http.client.HTTPResponse,
         url: str,
+        *,
         limit_bytes: int,
+        limit_s: float | None,
     ) -> None:
         self.name = url
         self.content_type = answer.getheader("Content-Type", "")
@@ -130,6 +149,7 @@ class Stream:
         self._answer = answer
         self._line = line
         self._left_bytes = limit_bytes
+        self._hurry = None if limit_s is None else _Hurry(line, limit_s)
 
     def read(self, size: int) -> bytes:
         """What there is, at least a byte; b"" at the end. Raises OSError."""
@@ -139,18 +159,16 @@ class Stream:
             data = self._answer.read1(min(size, self._left_bytes))
         except http.client.HTTPException as error:
             raise OSError(f"the stream broke off: {error!r}") from error
+        if self._hurry is not None and self._hurry.over:
+            raise TimeoutError("a part of the stream takes too long to come")
         self._left_bytes -= len(data)
         return data
 
-    def cut(self) -> None:
-        """Have a read that waits end with an error or the end."""
-        with suppress(OSError):
-            self._line.shutdown(socket.SHUT_RDWR)
-
     def close(self) -> None:
-        self._origin.forget(self)
+        if self._hurry is not None:
+            self._hurry.cancel()
         self._answer.close()
-        self._line.close()
+        self._origin.leave(self._line)
 
     def __enter__(self) -> Self:
         return self
@@ -159,5 +177,34 @@ class Stream:
         self.close()
 
 
-def _target(parts: SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+class _Hurry:
+    """Cuts a connection once its time is `over`, unless it is cancelled before."""
+
+    def __init__(self, line: socket.socket, seconds: float) -> None:
+        self.over = False
+        self._line = line
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _end(self) -> None:
+        self.over = True
+        cut(self._line)
+
+
+def is_public(address: str) -> bool:
+    """Whether an address leads to one machine in the public network, whatever translates it on the way."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        translated = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF) if found in _TRANSLATED else None
+        found = found.ipv4_mapped or found.sixtofour or translated or found
+    return found.is_global and not found.is_multicast
+
+
+def cut(line: socket.socket) -> None:
+    """Have whoever waits for this connection, in any thread, get an error or the end."""
+    with suppress(OSError):
+        socket.socket.shutdown(line, socket.SHUT_RDWR)  # of TLS too, which has no time for a farewell

@@ -1,7 +1,7 @@
 """Serves feeds to receivers over HTTP: one long answer per listener (does I/O).
 
-What a listener may cost is limited: the head of a request in bytes and seconds, connections in all and per address. A
-line on which nothing arrives any more is given up by the kernel.
+What a listener may cost is limited: the head of a request in bytes and seconds, connections in all, per address and per
+feed. A line on which nothing arrives any more is given up by the kernel, one that takes nothing any more by its hall.
 """
 
 import asyncio
@@ -33,10 +33,14 @@ NO_FILES_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Many receivers may share one address: mobile networks and proxies hide thousands behind one."""
+    """Many receivers may share one address: mobile networks and proxies hide thousands behind one.
+
+    One feed leaves places for others: an emergency's words are one too.
+    """
 
     connections: int = 10_000
     per_address: int = 4_000
+    per_feed: int = 8_000
     head_s: float = 5.0
 
 
@@ -93,6 +97,8 @@ class FeedServer:
         if not asked.body:
             line.send_last(beginning)
             return
+        if self.listeners(feed.id) >= self._limits.per_feed:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Too many listen to this at the moment.")
         line.answered()
         line.wanted = asked.number
         # The kernel doubles it for its own needs; so a full batch finds room where as much is on the way.

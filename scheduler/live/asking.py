@@ -160,6 +160,8 @@ def _check_class(db: Session, actor: Actor, now: datetime, asked: LiveIn, paths:
         return
     if asked.order_id is None:
         raise Invalid("order_needed", "An emergency in one's own voice needs an issued order.", field="order_id")
+    if asked.kind is not LiveKind.MICROPHONE:
+        raise Invalid("own_voice", "An emergency in one's own voice is spoken into the microphone.", field="kind")
     held = emergencies.may_speak(db, actor, now, asked.order_id)
     ordered = [zone.path for target, zone in held.placed if target.ended_at is None] if held is not None else []
     if held is None or held.row.purpose is not Purpose.REAL:

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse
 
 from scheduler.live import asking, hearing, service
 from scheduler.live.models import LiveKind, LiveState
+from scheduler.live.repository import AIRING_PREFIX
 from scheduler.live.schemas import LiveOut
 from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
@@ -37,7 +38,9 @@ def talk_page(db: ReadDb, page: ThePage, talk_id: str) -> Response:
         kind=page.say(said.KIND[talk.kind]),
         end=page.say(said.END[talk.end_reason]) if talk.end_reason else "",
         speaks=speaks,
-        heard=_heard(db, page, talk) if over and talk.began_at else None,
+        over=over,
+        heard=_heard(db, page, talk) if talk.began_at else None,
+        reported=f"airing:{AIRING_PREFIX}{talk.id}",
     )
 
 

@@ -212,8 +212,8 @@ def _choices(db: Session, page: Page, form: LiveForm) -> dict[str, Any]:
         "delays": [{"value": str(ms), "label": said.delay(show, ms)} for ms in DELAYS_MS],
         "minute_choices": MINUTES,
         "advice": _advice(db, page, area, form),
-        "may_record": page.can(Action.ANNOUNCEMENT_EDIT),
-        "relay_hosts": sorted(page.centre.settings.relay_hosts),
+        "may_record": page.can(Action.ANNOUNCEMENT_EDIT) and not form.order,
+        "relay_hosts": [] if form.order else sorted(page.centre.settings.relay_hosts),
         "orders": [] if form.order else _orders(db, page),
         "show": show,
     }

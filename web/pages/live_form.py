@@ -1,6 +1,7 @@
 """What was filled in on the live desk, and what it asks for (pure).
 
 - A recording is sent and listened to first; its talk is asked for with the same fields, carried in the address.
+- An emergency in one's own voice is spoken into the microphone.
 """
 
 from datetime import datetime
@@ -51,23 +52,23 @@ class LiveForm(Struct, kw_only=True):
         """What is carried from the desk to where a recording is listened to."""
         several = [("zone", zone) for zone in self.zones] + [("group", group) for group in self.groups]
         single = {"cls": self.cls, "delay": self.delay, "minutes": str(self.minutes), "title": self.title}
-        return [*several, *single.items(), ("order", self.order)]
+        return [*several, *single.items()]
 
     def query(self) -> str:
         return urlencode([(name, value) for name, value in self.fields() if value])
 
 
 def from_request(data: FormData | QueryParams) -> LiveForm:
-    mode, cls = _one(data, "mode"), _one(data, "cls")
+    mode, cls, order = _one(data, "mode"), _one(data, "cls"), _one(data, "order")
     return LiveForm(
         zones=_many(data, "zone"),
         groups=_many(data, "group"),
-        mode=mode if mode in list(LiveKind) else LiveKind.MICROPHONE.value,
+        mode=mode if mode in list(LiveKind) and not order else LiveKind.MICROPHONE.value,
         cls=cls if cls in CLASSES else BroadcastClass.NORMAL.value,
         delay=str(_offered(_one(data, "delay"), DELAYS_MS, 0) or ""),
         minutes=_offered(_one(data, "minutes"), MINUTES, DEFAULT_MINUTES),
         title=_one(data, "title").strip(),
-        order=_one(data, "order"),
+        order=order,
         recording=_one(data, "recording"),
         announcement=_one(data, "announcement"),
         source_url=_one(data, "source_url").strip(),

@@ -3,7 +3,7 @@ import http.server
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from broadcast.live.desk import LiveDesk
 from broadcast.live.encoder import Samples
 from broadcast.live.feed import LiveFeed
 from broadcast.live.lab import HOST, Icecast
-from broadcast.live.origin import MAX_REDIRECTS, NotAllowed, Origin
+from broadcast.live.origin import MAX_REDIRECTS, NotAllowed, Origin, is_public
 from broadcast.live.relay import Relay
 from broadcast.wire.chunks import Chunk
 from tests.broadcast.live.conftest import Decode
@@ -191,9 +191,11 @@ def test_a_name_that_leads_inside_is_refused_and_an_address_that_is_named_is_not
     (folder / "file").write_bytes(b"here")
     with pytest.raises(NotAllowed, match="private address"):
         Origin(frozenset({"localhost"})).open(url.replace(HOST, "localhost") + "/file")
-    with Origin(HERE).open(f"{url}/file") as stream:
-        assert stream.read(100) == b"here"
-        assert stream.read(100) == b""
+    both = frozenset({"localhost", "127.0.0.1", "::1"})  # whoever names the address as well means it
+    for hosts, address in ((HERE, url), (both, url.replace(HOST, "localhost"))):
+        with Origin(hosts).open(f"{address}/file") as stream:
+            assert stream.read(100) == b"here"
+            assert stream.read(100) == b""
 
 
 @pytest.fixture
@@ -219,13 +221,105 @@ def redirecting() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
-def test_a_redirect_leads_nowhere_else(redirecting: tuple[str, list[str]]) -> None:
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("http://169.254.169.254/latest/meta-data", "not among the hosts"),
+        ("http://localhost/x", "not among the hosts"),
+        ("//other.example/x", "not among the hosts"),
+        ("file:///etc/passwd", "begin with http"),
+        ("/round-and-round", "from address to address"),
+    ],
+)
+def test_a_redirect_leads_nowhere_else(redirecting: tuple[str, list[str]], target: str, why: str) -> None:
     url, to = redirecting
-    for target in ("http://169.254.169.254/latest/meta-data", "file:///etc/passwd", f"{url}/round-and-round"):
-        to[:] = [target]
-        with pytest.raises(NotAllowed):
-            Origin(HERE).open(f"{url}/x")
-    assert MAX_REDIRECTS < 10
+    to[:] = [target]
+    with pytest.raises(NotAllowed, match=why):
+        Origin(HERE).open(f"{url}/x")
+
+
+class _Counting(http.server.BaseHTTPRequestHandler):
+    """/3 leads to /2 and so on; /0 tells what the client calls itself."""
+
+    def do_GET(self) -> None:
+        left = int(self.path[1:])
+        self.send_response(302 if left else 200)
+        self.send_header("Location", f"/{left - 1}")
+        self.end_headers()
+        self.wfile.write(self.headers["User-Agent"].encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def answering(how: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a host that answers so."""
+    server = http.server.ThreadingHTTPServer((HOST, 0), how)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://{HOST}:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_so_many_redirects_and_no_more_are_followed_and_it_says_who_it_is() -> None:
+    with answering(_Counting) as url:
+        with Origin(HERE).open(f"{url}/{MAX_REDIRECTS}") as stream:
+            assert stream.read(100) == b"Loa"
+        with pytest.raises(NotAllowed, match="from address to address"):
+            Origin(HERE).open(f"{url}/{MAX_REDIRECTS + 1}")
+
+
+class _Trickling(http.server.BaseHTTPRequestHandler):
+    """/head never comes to the end of its head, /body never to that of its body; something comes all the time."""
+
+    def do_GET(self) -> None:
+        if self.path == "/body":
+            self.send_response(200)
+            self.end_headers()
+        else:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"x")
+                self.server.shaken.wait(0.02)  # type: ignore[attr-defined]
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def trickling(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, "shaken", threading.Event(), raising=False)
+    with answering(_Trickling) as url:
+        yield url
+
+
+def test_a_host_that_never_finishes_its_answer_is_left(trickling: str) -> None:
+    with pytest.raises(OSError, match="too long to answer"):
+        Origin(HERE, head_s=0.3).open(f"{trickling}/head")
+
+
+def test_a_part_of_a_playlist_has_a_time_and_a_stream_has_none(trickling: str) -> None:
+    with Origin(HERE).open(f"{trickling}/body", limit_s=0.3) as part, pytest.raises(OSError, match="too long to come"):
+        all(iter(lambda: part.read(1), b""))
+    with Origin(HERE, head_s=0.3).open(f"{trickling}/body") as stream:
+        assert all(stream.read(1) == b"x" for _ in range(30))
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True), ("2606:4700::1111", True), ("::ffff:8.8.8.8", True), ("64:ff9b::808:808", True),
+        ("10.0.0.1", False), ("127.0.0.1", False), ("169.254.169.254", False), ("100.64.0.1", False),
+        ("0.0.0.1", False), ("224.0.0.1", False), ("::1", False), ("fe80::1%eth0", False), ("fc00::1", False),
+        ("ff02::1", False), ("::ffff:10.0.0.1", False), ("64:ff9b::a00:1", False), ("2002:a00:1::", False),
+    ],
+)  # fmt: skip
+def test_private_addresses_are_known_in_every_dress(address: str, public: bool) -> None:
+    assert is_public(address) is public
 
 
 async def test_a_playlist_leads_nowhere_else(relaying: Relaying, web: tuple[str, Path], tmp_path: Path) -> None:

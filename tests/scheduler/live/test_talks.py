@@ -120,6 +120,12 @@ def test_with_an_order_it_takes_over_and_ends_with_it(air: Microphones, add_pers
         air.ask(cls="emergency", order_id=order.id, by=second)
     with pytest.raises(Conflict, match="not for all"):
         air.ask(cls="emergency", order_id=order.id, zone_ids=[places.leng_1, places.van])
+    with air.store.reading() as db:
+        recording = db.exec(select(Recording)).one()
+    stream: dict[str, Any] = {"kind": "relay", "source_url": "https://stream.example/vov1.mp3"}
+    for source in (stream, {"kind": "recorded", "recording_id": recording.id}):
+        with pytest.raises(Invalid, match="spoken into the microphone"):
+            air.ask(cls="emergency", order_id=order.id, **source)
     usual = air.ask()
     air.begin(usual.id)
     talk = air.ask(cls="emergency", order_id=order.id, zone_ids=[places.leng_1], at=air.later(5))

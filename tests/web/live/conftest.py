@@ -1,8 +1,13 @@
 """A centre whose studio runs, people's clients of it, and a microphone that is no browser's: aiortc driven by hand."""
 
 import asyncio
+import functools
+import http.server
+import shutil
 import socket
-from collections.abc import AsyncIterator, Callable, Collection
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -134,6 +139,23 @@ async def air(
         air = Air(centre, centre.studio, places, operator, browser, sent)
         await air.sign_in(operator, "operator")
         yield air
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[str]:
+    """The address of a stream: an MP3 of our own voice, from a host on this machine."""
+    folder = tmp_path / "station"
+    folder.mkdir()
+    raw = folder / "voice.f32"
+    raw.write_bytes(voice(20).tobytes())
+    made = ("ffmpeg", "-v", "error", "-f", "f32le", "-ar", "48000", "-ac", "1", "-i", raw, folder / "voice.mp3")
+    subprocess.run(made, check=True)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/voice.mp3"
+        server.shutdown()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -1,11 +1,5 @@
 """Talks that no person begins: a recording that was listened to, and another station's stream."""
 
-import functools
-import http.server
-import shutil
-import subprocess
-import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -63,23 +57,6 @@ async def test_a_recording_that_was_listened_to_is_played_at_once_and_ends(air: 
     assert ended["end_reason"] == "finished"
     on_air = moment(ended["ended_at"]) - moment(ended["began_at"])
     assert on_air >= timedelta(seconds=SECONDS)
-
-
-@pytest.fixture
-def station(tmp_path: Path) -> Iterator[str]:
-    """The address of a stream: an MP3 of our own voice, from a host on this machine."""
-    folder = tmp_path / "station"
-    folder.mkdir()
-    raw = folder / "voice.f32"
-    raw.write_bytes(voice(20).tobytes())
-    made = ("ffmpeg", "-v", "error", "-f", "f32le", "-ar", "48000", "-ac", "1", "-i", raw, folder / "voice.mp3")
-    subprocess.run(made, check=True)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/voice.mp3"
-        server.shutdown()
-    shutil.rmtree(folder)
 
 
 async def test_a_relay_begins_at_its_time_and_is_kept(air: Any, station: str) -> None:

@@ -137,6 +137,25 @@ def test_afterwards_the_page_tells_what_receivers_heard_and_what_delay_suits(
     assert "Gợi ý: 2 giây." in operator.get(f"/live/advice?zone={places.van}").text
 
 
+def test_what_is_reported_while_it_goes_on_is_shown_without_a_reload(
+    operator: TestClient, places: Any, store: Store, now: datetime
+) -> None:
+    talk_id = asked_for(ask(operator, places.leng))
+    with store.writing() as db:
+        service.begin(db, now, talk_id, service.Air(1, "k", ("http://centre/live/x",)))
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Nhà văn hóa", enrolled_at=now, online=True, seen_at=now))
+    page = operator.get(f"/live/{talk_id}").text
+    assert 'id="h-heard"' not in page
+    (words,) = re.findall(r'id="facts"[^>]*data-live="([^"]*)"', page)
+    report = _report(talk_id, now)
+    assert f"airing:{report.airing_id}" in words.split()  # what is told of a report when it comes
+    with store.writing() as db:
+        db.add(report)
+    page = operator.get(f"/live/{talk_id}").text
+    assert "10,0% âm thanh đến muộn" in page
+    assert "Gợi ý cho lần sau ở đó: 3 giây" in page
+
+
 def test_a_relay_names_the_hosts_and_says_which_address_is_none_of_them(
     operator: TestClient, places: Any, centre: Centre
 ) -> None:
@@ -177,8 +196,9 @@ def test_an_emergency_needs_its_order(operator: TestClient, places: Any) -> None
 
 @pytest.mark.usefixtures("full_bank")
 def test_an_emergency_in_one_s_own_voice_leads_from_its_order_to_the_microphone(
-    operator: TestClient, browser: Browser, add_person: Callable[..., Any], places: Any
+    operator: TestClient, browser: Browser, add_person: Callable[..., Any], places: Any, centre: Centre
 ) -> None:
+    centre.settings.live_relay_hosts = "vov.example"
     add_person("minh", places.leng, Role.APPROVER)
     leader = browser("minh")
     fields: dict[str, object] = {"zone": [places.leng], "message": "live", "every_s": "0", "minutes": "30"}
@@ -193,6 +213,11 @@ def test_an_emergency_in_one_s_own_voice_leads_from_its_order_to_the_microphone(
     desk = operator.get(speak[1]).text
     assert f'value="{places.leng}" checked' in desk
     assert 'id="cls"' not in desk
+    assert 'value="microphone"' in desk
+    assert 'value="recorded"' not in desk  # one's own voice, now
+    assert 'value="relay"' not in desk
+    pretended = ask(operator, places.leng, order=order.rsplit("/", 1)[-1], mode="relay", source_url=STREAM)
+    assert 'id="booth"' in pretended.text  # whatever is sent, it is the microphone
     talk = ask(operator, places.leng, order=order.rsplit("/", 1)[-1])
     assert "tag emergency" in talk.text
     assert 'id="booth"' in talk.text
