@@ -58,9 +58,9 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def line(self, find: Find = look_up, connect_s: float | None = None) -> Line:
-        """For one recording; `find` knows where hosts are. Connecting may take `connect_s`, or as long as any step."""
-        return Line(self._thread, self._count, self._timeout_s, find, connect_s)
+    def line(self, find: Find = look_up, *, haste: bool = False) -> Line:
+        """For one recording; `find` knows where hosts are."""
+        return Line(self._thread, self._count, self._timeout_s, find, haste=haste)
 
 
 def open_client(

@@ -5,14 +5,15 @@ Rules
   listener costs; where the delay is no longer than it must be on a bad link, each chunk has one.
 - What the network has not yet taken would be stale by the time it comes: with more sound on the way than the delay,
   within QUEUE_S, a listener is sent nothing until there is less, and then what it wants, or the oldest that can still
-  be heard in time.
+  be heard in time. Who had room for several chunks when last looked at needs no look before each.
+- Who is behind gets each chunk by itself: what is sent as one is one record of TLS, of no use before its end has come.
 - Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from broadcast.clock import US_PER_S
@@ -23,6 +24,9 @@ QUEUE_S, MIN_QUEUE_BYTES = (1.2, 2.0), 4096
 """What a link with a bad moment needs on the way to keep its pace, and the most: a chunk that arrives tells the kernel
 what was lost before it, sooner than the kernel's own timer does."""
 LOOK_AGAIN_S = 0.06
+LATE_US, LATE_FIRST_US = 300_000, 500_000
+"""What will have been heard so soon is not sent, it would come too late; nor so soon to who comes: it is behind the
+head of the answer, and on a slow link what is late makes the next late."""
 BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
 GIVE_UP_US = 20_000_000
@@ -64,12 +68,14 @@ class Hall:
     def __init__(self, feed: LiveFeed) -> None:
         self._feed = feed
         self._ready: dict[Listener, Send] = {}
+        self._tight: set[Listener] = set()  # those of them that are looked at before each send
         self._behind: set[Listener] = set()
         self._full: set[Listener] = set()  # too much is on the way to them
         self._stuck: dict[Listener, int] = {}  # who takes nothing, since which chunk
         self._looking = False
         self._early: set[Listener] = set()  # what they want has not been said yet
         self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
+        self._unseen_bytes = 0  # sent to all of them since they were looked at
         self._in_pairs = feed.delay_us is not None and feed.delay_us >= PAIRS_FROM_US
         self._held = b""  # the first of a pair
         self._unfollow = feed.follow(self._take)
@@ -83,12 +89,14 @@ class Hall:
 
     def enter(self, listener: Listener, first: bytes) -> None:
         """Give `listener` these bytes, then what there is from the chunk that it wants, and then whatever comes."""
+        listener.wanted = max(listener.wanted, self._oldest(LATE_FIRST_US))
         self._behind.add(listener)
         if _sent(listener, first):
             self.go_on(listener)
 
     def leave(self, listener: Listener) -> None:
         self._ready.pop(listener, None)
+        self._tight.discard(listener)
         self._behind.discard(listener)
         self._full.discard(listener)
         self._early.discard(listener)
@@ -102,27 +110,30 @@ class Hall:
             if room_bytes < 0:
                 self._wait(listener, number)
                 return
-            batch = feed.sealed_from(number, max(1, room_bytes // len(feed.sealed(number))))
+            several = room_bytes // len(feed.sealed(number)) if self._limit_bytes is None else 1
+            batch = feed.sealed_from(number, max(1, several))
             listener.wanted = number + len(batch)
+            self._stuck.setdefault(listener, feed.next_number)
             if not _sent(listener, b"".join(batch)):
-                self._stuck.setdefault(listener, number)
                 return
             self._stuck.pop(listener, None)
         if feed.ended:
             listener.finish()
             return
         self._behind.discard(listener)
+        self._stuck.pop(listener, None)
         if number > feed.next_number or self._held:
             self._early.add(listener)
         else:
             self._ready[listener] = listener.send
+            self._tight.add(listener)
 
-    def _oldest(self) -> int:
-        """The first chunk that would not come too late, were it sent now."""
+    def _oldest(self, late_us: int = LATE_US) -> int:
+        """The first chunk that will not have been heard in `late_us`; the newest where that is all of the delay."""
         feed = self._feed
         if feed.delay_us is None:
             return feed.first_number
-        return max(feed.first_number, feed.next_number - feed.delay_us // CHUNK_US)
+        return max(feed.first_number, feed.next_number - max(1, (feed.delay_us - late_us) // CHUNK_US))
 
     def _take(self, chunk: Chunk, sealed: bytes) -> None:
         if self._in_pairs and not self._held and not chunk.last:
@@ -130,22 +141,15 @@ class Hall:
             return
         first = chunk.number - bool(self._held)
         data, self._held = self._held + sealed, b""
-        whole = len(data)
-        for listener, send in tuple(self._ready.items()):
-            if self._room_bytes(listener) < 0:
-                del self._ready[listener]
-                self._wait(listener, first)
-                continue
-            try:
-                sent = send(data)
-            except NO_ROOM:
-                sent = 0
-            except OSError:
-                listener.abort()
-                continue
-            if sent != whole:
-                self._put_off(listener, chunk.number + 1, data[sent:])
-            elif chunk.last:
+        self._look(first)
+        short, broken = _send_all(self._ready, data)
+        self._unseen_bytes += len(data)
+        for listener in broken:
+            listener.abort()
+        for listener, sent in short:
+            self._put_off(listener, chunk.number + 1, data[sent:])
+        if chunk.last:
+            for listener in tuple(self._ready):
                 listener.finish()
         for listener in [early for early in self._early if chunk.last or early.wanted <= chunk.number]:
             self._early.discard(listener)
@@ -156,9 +160,25 @@ class Hall:
     def _let_go(self, number: int) -> None:
         """Close on those who take nothing of what gets stale; a recording is waited for."""
         oldest = number - GIVE_UP_US // CHUNK_US
-        if self._limit_bytes is not None and any(since < oldest for since in self._stuck.values()):
+        if self._limit_bytes is not None:
             for listener in [stuck for stuck, since in self._stuck.items() if since < oldest]:
                 listener.abort()
+
+    def _look(self, first: int) -> None:
+        """Let those wait for chunk `first` to whom too much is on the way; the others have room for one more."""
+        if self._limit_bytes is None:
+            return
+        enough_bytes = self._limit_bytes // 2
+        if self._unseen_bytes > enough_bytes:
+            self._unseen_bytes = 0
+            self._tight |= self._ready.keys()
+        for listener in tuple(self._tight):
+            room_bytes = self._room_bytes(listener)
+            if room_bytes < 0:
+                del self._ready[listener]
+                self._wait(listener, first)
+            if not 0 <= room_bytes < enough_bytes:
+                self._tight.discard(listener)
 
     def _room_bytes(self, listener: Listener) -> int:
         """How much may be sent now; negative where too much is on the way already."""
@@ -185,10 +205,27 @@ class Hall:
 
     def _put_off(self, listener: Listener, wanted: int, rest: bytes) -> None:
         del self._ready[listener]
+        self._tight.discard(listener)
         self._behind.add(listener)
         listener.wanted = wanted
         self._stuck.setdefault(listener, wanted)
         listener.send_later(rest)
+
+
+def _send_all(listeners: Mapping[Listener, Send], data: bytes) -> tuple[list[tuple[Listener, int]], list[Listener]]:
+    """Who took only so much of `data`, and whose line is broken."""
+    short, broken, whole = list[tuple[Listener, int]](), list[Listener](), len(data)
+    for listener, send in listeners.items():
+        try:
+            sent = send(data)
+        except NO_ROOM:
+            sent = 0
+        except OSError:
+            broken.append(listener)
+            continue
+        if sent != whole:
+            short.append((listener, sent))
+    return short, broken
 
 
 def queue_bytes(feed: LiveFeed) -> int:

@@ -78,7 +78,7 @@ class Line:
         self._writable()
 
     def answered(self) -> None:
-        """The request was understood; whatever else is said on this line ends it."""
+        """The request was understood; whatever else is said on this line ends it, but empty lines."""
         self._head = None
 
     def refuse(self, refused: Refused) -> None:
@@ -127,6 +127,8 @@ class Line:
             self._heard(data)
 
     def _heard(self, data: bytes) -> None:
+        if self._head is None and data and not data.strip(b"\r\n"):
+            return  # with an empty line a listener's kernel tells what has come
         if not data or self._head is None:
             self.abort()
             return

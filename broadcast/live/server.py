@@ -27,6 +27,8 @@ ACCEPTED_AT_ONCE = 64
 DEAD_LINE_MS = 15_000
 TCP_RTO_MAX_MS, TRY_AGAIN_MS = 44, 1000
 """The kernel (since 6.15) sends again after no longer than this, however often it did: so a cut line is back soon."""
+TCP_THIN_LINEAR_TIMEOUTS = 16
+"""And where little is on the way, as here, it does not wait longer each time."""
 NO_FILES_S = 0.5
 """Nobody is let in for so long where the process has no files left."""
 
@@ -165,7 +167,8 @@ def _listen(host: str, port: int, congestion: str) -> socket.socket:
     listening.setblocking(False)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_LINE_MS)
-    for option, value in ((socket.TCP_CONGESTION, congestion.encode()), (TCP_RTO_MAX_MS, TRY_AGAIN_MS)):
+    quick = (TCP_RTO_MAX_MS, TRY_AGAIN_MS), (TCP_THIN_LINEAR_TIMEOUTS, 1)
+    for option, value in ((socket.TCP_CONGESTION, congestion.encode()), *quick):
         with suppress(OSError):  # a kernel without it uses its own
             listening.setsockopt(socket.IPPROTO_TCP, option, value)
     return listening

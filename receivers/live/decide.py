@@ -9,9 +9,8 @@ Rules
   what is in hand lasts nearly so long, and where much is lost an old connection recovers before a new one is made.
 - Attempts begin apart by a gap that grows to GAP_MAX_US; one that took as long itself is followed at once. So sound is
   back soon after a long cut, and a centre that starts again is not overrun.
-- An attempt is given OPEN_US to be answered, and KNOCK_US of it to be let in, but each PATIENT_EACH-th all of it: a
-  kernel that knocks in vain waits a second and ever longer before it does again. What knocked in vain is followed at
-  once. After one that was let in and not answered in that time the link is slow, and the next is given SLOW_OPEN_US.
+- An attempt is given KNOCKING_US to be let in, and then OPEN_US to be answered. After one that was let in and not
+  answered in that time the link is slow, and the next is given SLOW_OPEN_US.
 """
 
 from collections.abc import Container
@@ -28,7 +27,7 @@ QUIET_US, QUIET_MAX_US, QUIET_SPREAD_US = 1_000_000, 3_000_000, 500_000
 BARREN_US = 3_000_000  # bytes that become no chunk for so long are someone's game
 GAP_FIRST_US, GAP_MAX_US = 100_000, 1_600_000
 OPEN_US, SLOW_OPEN_US = 2_000_000, 6_000_000
-KNOCK_US, PATIENT_EACH = 600_000, 4
+KNOCKING_US = 4_000_000
 STEADY_US = 1_000_000  # a connection that brought sound and lasted so long was no failure
 EARLY_US = 5_000_000  # a session that is announced for later is asked for so long before it is spoken
 SPARE_CHUNKS = 16  # held beyond what the delay needs: four seconds
@@ -128,14 +127,7 @@ def open_us(*, slow: bool) -> int:
     return SLOW_OPEN_US if slow else OPEN_US
 
 
-def knock_us(failures: int) -> int:
-    """How long an attempt after so many `failures` in a row may take to be let in."""
-    return KNOCK_US if failures % PATIENT_EACH else OPEN_US
-
-
-def rest_us(failures: int, took_us: int, random: float, *, in_vain: bool = False) -> int:
-    """How long to wait after the last of `failures` in a row, which took `took_us`; `in_vain`: nobody let it in."""
-    if in_vain and took_us >= knock_us(failures - 1):
-        return 0
+def rest_us(failures: int, took_us: int, random: float) -> int:
+    """How long to wait after the last of `failures` in a row, which took `took_us`."""
     gap_us = min(GAP_FIRST_US << min(failures - 1, 10), GAP_MAX_US)
     return max(0, round(gap_us * (0.5 + random / 2)) - took_us)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import Counter
 from http import HTTPStatus
+from http.client import HTTPResponse
 from random import SystemRandom
 
 from broadcast.clock import US_PER_S, Clock
@@ -23,12 +24,14 @@ from receivers.live.buffer import ChunkBuffer
 from receivers.live.decide import Taken
 from receivers.live.places import Places
 from receivers.opener import NoAnswer, asked
+from receivers.tasks import end
 
 log = logging.getLogger(__name__)
 
 BAD = "chunk_bad_signature"
 PAGE = "chunk_web_page"
 LOOK_S = 0.25
+STEP_US = 200_000
 
 
 class Fetcher:
@@ -45,7 +48,6 @@ class Fetcher:
         self._random = SystemRandom()
         self._failures = 0
         self._slow = False
-        self._let_in = False
         self._came = False
         self._useless = 0
         self._fruitful_us = 0
@@ -73,13 +75,13 @@ class Fetcher:
         level = logging.DEBUG if self._failures else logging.WARNING
         log.log(level, "feed %s: %s", self._buffer.growing.feed.id, error)
         self._failures += 1
-        rest_us = decide.rest_us(self._failures, took_us, self._random.random(), in_vain=not self._let_in)
+        rest_us = decide.rest_us(self._failures, took_us, self._random.random())
         await self._clock.sleep(rest_us / US_PER_S)
 
     async def _listen(self, number: int) -> None:
         """One connection, from its opening to its end; NoAnswer when that came too soon."""
         feed = self._buffer.growing.feed
-        line = self._client.line(self._places.find, decide.knock_us(self._failures) / US_PER_S)
+        line = self._client.line(self._places.find, haste=True)
         url = feed.urls[self._failures % len(feed.urls)]
         try:
             await self._open(line, f"{url}?from={number}")
@@ -92,27 +94,36 @@ class Fetcher:
                     return
                 number = left
         finally:
-            self._let_in = line.connected
             line.leave()
         raise NoAnswer("the answer ended")
 
     async def _open(self, line: Line, url: str) -> None:
-        limit_s = decide.open_us(slow=self._slow) / US_PER_S
+        opening = asyncio.create_task(line.open(asked(url, {}), self._client.trust, self._client.proxy))
         try:
-            async with asyncio.timeout(limit_s):
-                answer = await line.open(asked(url, {}), self._client.trust, self._client.proxy)
-        except TimeoutError:
-            self._slow = line.connected
-            self._places.doubt()
-            raise NoAnswer(f"no answer within {limit_s:g} s") from None
+            await self._patience(line, opening)
+            answer = await opening
         except NoAnswer:
             self._places.doubt()
             raise
+        finally:
+            await end((opening,))
         if answer.status != HTTPStatus.OK:
             raise NoAnswer(f"answered {answer.status}")
         if answer.headers.get("Content-Type", "").startswith("text/html"):
             self._refused[PAGE] += 1
             raise NoAnswer("a web page instead of sound; is a sign-in page in between?")
+
+    async def _patience(self, line: Line, opening: asyncio.Task[HTTPResponse]) -> None:
+        """Until `opening` is done; NoAnswer when it takes too long."""
+        knocked_us = waited_us = 0
+        while not (await asyncio.wait({opening}, timeout=STEP_US / US_PER_S))[0]:
+            if line.connected:
+                waited_us += STEP_US
+            else:
+                knocked_us += STEP_US
+            if waited_us >= decide.open_us(slow=self._slow) or knocked_us >= decide.KNOCKING_US:
+                self._slow = line.connected
+                raise NoAnswer(f"no answer within {(knocked_us + waited_us) / US_PER_S:g} s")
 
     async def _next_block(self, line: Line, number: int) -> bytes:
         quiet_us = decide.quiet_us(self._buffer.growing, number, self._clock.now_us(), self._random.random())

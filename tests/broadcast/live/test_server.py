@@ -138,7 +138,7 @@ async def test_who_comes_in_the_middle_hears_what_is_not_too_late(desk: LiveDesk
         said(feed, 4)
         feed.end()
         heard = await ear.chunks(feed, lambda chunk: chunk.last)
-        assert [chunk.number for chunk in heard] == list(range(31 - 2_000_000 // CHUNK_US, feed.next_number))
+        assert [chunk.number for chunk in heard] == list(range(31 - 1_500_000 // CHUNK_US, feed.next_number))
         assert [c.number for c in await again.chunks(feed, lambda c: c.last)] == list(range(28, feed.next_number))
 
 
@@ -249,6 +249,18 @@ async def test_a_request_has_a_size_and_a_time(serve: Serve, tls_ends: tuple[ssl
         writer.write(b"GET /live/talk HTTP/1.1\r\nCookie: " + b"x" * 4_100)
         assert (await reader.read(14)).startswith(b"HTTP/1.1 431 ")
         writer.close()
+
+
+async def test_a_listener_who_says_empty_lines_hears_on(desk: LiveDesk, serve: Serve) -> None:
+    feed = desk.open("talk", levelled=False)
+    async with serve() as server:
+        ear = await ask(server, "/live/talk?from=0")
+        for number in range(3):
+            ear.writer.write(b"\r\n")
+            await ear.writer.drain()
+            said(feed, 1)
+            assert [chunk.number for chunk in await ear.chunks(feed, lambda _: True)] == [number]
+        ear.close()
 
 
 async def test_a_listener_who_talks_is_let_go(desk: LiveDesk, serve: Serve) -> None:

@@ -95,15 +95,5 @@ def test_attempts_keep_apart_and_never_long(random: float, took_us: int) -> None
     assert max(500_000, took_us) <= apart_us[-1] <= max(1_600_000, took_us)
 
 
-@given(random=st.floats(0, 1, exclude_max=True), failures=st.integers(1, 100))
-def test_who_was_not_let_in_knocks_again_at_once_but_never_at_one_that_refuses(random: float, failures: int) -> None:
-    knocked_us = decide.knock_us(failures - 1)
-    assert decide.rest_us(failures, knocked_us, random, in_vain=True) == 0
-    for took_us in (0, knocked_us - 1):
-        refused_us = decide.rest_us(failures, took_us, random, in_vain=True)
-        assert refused_us == decide.rest_us(failures, took_us, random)
-    assert decide.knock_us(0) == max(decide.knock_us(number) for number in range(failures)) == decide.OPEN_US
-
-
 def test_a_slow_link_is_given_more_time() -> None:
     assert decide.open_us(slow=True) > decide.open_us(slow=False)

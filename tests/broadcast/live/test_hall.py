@@ -1,0 +1,72 @@
+"""Who comes to a feed late gets what can still be heard, a chunk at a time."""
+
+import numpy as np
+import pytest
+
+from broadcast.live.desk import LiveDesk
+from broadcast.live.feed import LiveFeed
+from broadcast.live.hall import Hall
+from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US
+
+HEAD = b"head"
+
+
+class Ear:
+    """A listener whose socket takes everything at once."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.heard: list[bytes] = []
+        self.send = self._send
+
+    def _send(self, data: bytes) -> int:
+        self.heard.append(data)
+        return len(data)
+
+    def queued_bytes(self) -> int:
+        return 0
+
+    def send_later(self, rest: bytes) -> None:
+        raise AssertionError(rest)
+
+    def finish(self) -> None: ...
+
+    def abort(self) -> None:
+        raise AssertionError
+
+
+def said(feed: LiveFeed, chunks: int) -> None:
+    """Say so much more."""
+    feed.write(np.full(chunks * CHUNK_FRAMES, 0.01, dtype=np.float32), feed.frames)
+
+
+@pytest.mark.parametrize("delay_us", [600_000, 1_000_000, 2_000_000, 4_000_000])
+def test_who_comes_late_is_sent_each_chunk_by_itself_from_the_first_that_half_a_second_leaves_time_for(
+    desk: LiveDesk, delay_us: int
+) -> None:
+    feed = desk.open("talk", delay_us=delay_us, levelled=False)
+    said(feed, 40)
+    hall, ear = Hall(feed), Ear(0)
+    hall.enter(ear, HEAD)
+    head, *chunks = ear.heard
+    assert head == HEAD
+    assert chunks == list(feed.chunks[-len(chunks) :])
+    ends_us = delay_us - len(chunks) * CHUNK_US  # until the first is heard out, were the newest said just now
+    assert len(chunks) == 1 or 500_000 <= ends_us + CHUNK_US <= 500_000 + 2 * CHUNK_US
+
+
+def test_who_asks_for_what_is_newer_gets_that(desk: LiveDesk) -> None:
+    feed = desk.open("talk", delay_us=2_000_000, levelled=False)
+    said(feed, 40)
+    hall, ear = Hall(feed), Ear(feed.next_number - 2)
+    hall.enter(ear, HEAD)
+    assert ear.heard == [HEAD, *feed.chunks[-2:]]
+
+
+def test_what_nothing_makes_stale_is_sent_several_chunks_at_a_time(desk: LiveDesk) -> None:
+    feed = desk.open("text", delay_us=None, levelled=False)
+    said(feed, 40)
+    hall, ear = Hall(feed), Ear(0)
+    hall.enter(ear, HEAD)
+    assert b"".join(ear.heard) == HEAD + b"".join(feed.chunks)
+    assert len(ear.heard) < feed.next_number
