@@ -88,7 +88,8 @@ class Ear(asyncio.Protocol):
         for order in document.orders:
             if order.id not in self._known:
                 self._known.add(order.id)
-                piece = Piece(self._me.receiver_id, order.id, at_us, order.start_us, at_us, order.until_us, over=False)
+                begin_us, end_us = order.start_us, order.until_us
+                piece = Piece(self._me.receiver_id, order.id, at_us, at_us, begin_us, at_us, end_us, over=False)
                 self._heard.append(piece)
                 self._tell(order, at_us)
                 left_s = max(0, order.start_us - at_us) / US_PER_S

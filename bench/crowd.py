@@ -14,8 +14,9 @@ import os
 import resource
 import subprocess
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -36,19 +37,36 @@ APART_S = 0.02  # one after the other they connect: a handshake is a few ms at b
 BUSY_US = 20_000
 END_S = 60.0
 OPEN_FILES = 65_536
+LOG_LINES = 20
+CLOCK = SystemClock()
 YOUNG = 100_000  # objects made before the collector looks: a thousand daemons of old ones are a long look
 
 
 class Piece(Struct, frozen=True):
-    """What sounded at receiver `receiver_id`, times in UTC: see `bench.sink.Sounded`; `over` once it has ended."""
+    """What sounded at receiver `receiver_id`, times in UTC: see `bench.sink.Sounded`; `over` once it has ended.
+
+    `came_us` is when the document that began it came to the receiver; once it is over, the one that ended it.
+    """
 
     receiver_id: str
     airing_id: str
+    came_us: int
     told_us: int
     due_us: int
     first_us: int
     end_us: int
     over: bool
+
+
+class _Dated(Daemon):
+    """A daemon that notes when `now` documents come."""
+
+    came_us: list[int]
+
+    def on_document(self, topic: str, raw: bytes) -> None:
+        if topic.endswith("/now"):
+            self.came_us.append(CLOCK.now_us())
+        super().on_document(topic, raw)
 
 
 class Member:
@@ -62,7 +80,8 @@ class Member:
         self._sinks: list[Sink] = []
         self._buffers = Buffers()
         config = Config(clock_kept_by_host=True, free_min_bytes=0)
-        self.daemon = Daemon(folder, me, config, clock, self._horn, buffers=self._buffers)
+        self.daemon = _Dated(folder, me, config, clock, self._horn, buffers=self._buffers)
+        self.daemon.came_us = []
 
     def sounding(self) -> list[Piece]:
         """What has begun and not ended."""
@@ -76,7 +95,18 @@ class Member:
         self._ended.append(self._piece(one, over=True))
 
     def _piece(self, one: Sounded, *, over: bool) -> Piece:
-        return Piece(self._id, key_parts(one.key)[0], one.told_us, one.due_us, one.first_us, one.end_us, over)
+        known_us, came_us = one.end_us if over else one.told_us, self.daemon.came_us
+        at = bisect_right(came_us, known_us) - 1
+        return Piece(
+            receiver_id=self._id,
+            airing_id=key_parts(one.key)[0],
+            came_us=came_us[at] if at >= 0 else known_us,
+            told_us=one.told_us,
+            due_us=one.due_us,
+            first_us=one.first_us,
+            end_us=one.end_us,
+            over=over,
+        )
 
 
 class Crowd:
@@ -114,20 +144,23 @@ class Crowd:
     def __exit__(self, *_: object) -> None:
         for process in self._running:  # all at once
             if process.stdin is not None:
-                process.stdin.close()
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
         self._stack.close()
 
     def pieces(self) -> list[Piece]:
         """What has sounded since last asked, and what sounds."""
         for process in self._running:
             if process.stdin is not None:
-                process.stdin.write(b"\n")
-                process.stdin.flush()
+                with suppress(BrokenPipeError):
+                    process.stdin.write(b"\n")
+                    process.stdin.flush()
         told: list[Piece] = []
         for process in self._running:
             line = process.stdout.readline() if process.stdout is not None else b""
             if not line:
-                raise RuntimeError(f"a crowd has ended: {self._log}")
+                last = self._log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+                raise RuntimeError("\n".join(["a crowd has ended:", *last]))
             told += msgspec.json.decode(line, type=list[Piece])
         return told
 
@@ -185,9 +218,12 @@ async def run(folders: Sequence[Path], clock: Clock) -> None:
     for member in members:
         tasks.append(asyncio.create_task(member.daemon.run()))
         await until_idle(clock)
-    gc.freeze()
+        gc.freeze()  # each daemon has the garbage collected once it has settled
     gc.set_threshold(YOUNG, 50, 1_000)
-    await asyncio.wait([asyncio.create_task(over.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait([asyncio.create_task(over.wait()), *tasks], return_when=asyncio.FIRST_COMPLETED)
+    if not over.is_set():
+        done.pop().result()
+        raise RuntimeError("a daemon has ended by itself")
     for member in members:
         member.daemon.end()
     await asyncio.wait(tasks, timeout=END_S / 2)

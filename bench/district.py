@@ -18,7 +18,6 @@ from typing import Self
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from broadcast.broker.lab import HOST
@@ -200,10 +199,11 @@ class District:
                 folder.mkdir(exist_ok=True)
                 (folder / f"{sha256}.opus").hardlink_to(copy)
 
-    def online(self) -> int:
-        """How many receivers are connected, as the centre has it."""
+    def are_online(self, receivers: Sequence[Enrolled]) -> bool:
+        """Whether all of them are connected, as the centre has it."""
         with self.store.reading() as db:
-            return db.exec(select(func.count()).select_from(Receiver).where(col(Receiver.online))).one()
+            online = set(db.exec(select(Receiver.id).where(col(Receiver.online))))
+        return all(one.receiver_id in online for one in receivers)
 
     def used(self) -> dict[str, Used]:
         """What the centre and its broker have taken."""

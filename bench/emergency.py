@@ -2,10 +2,15 @@
 
 A whole centre (`loa serve`, its Mosquitto, TLS) and real receiver daemons in a few processes, whose horns note when
 the first sample would sound (`bench.crowd`). A click is the request by which the second person confirms an order, or
-by which one is taken back, or everything stopped; its time is taken before the request leaves. 5,000 are some daemons
-and for the rest connections that take in and answer what the broker sends (`bench.audience`). The receivers share this
-machine's processors with the centre, where each has its own in the field: a daemon's own work for an order, times
-their number, is in these figures. Each row also says by when the plan with the order stood at the receivers.
+by which one is taken back, or everything stopped; its time is taken before the request leaves. Beside the daemons are
+connections that take in and answer what the broker sends (`bench.audience`): in the first case a few, whose rows say
+when the broker delivers, in the second nearly all receivers.
+
+The crowd shares this machine's processors with the centre, where in the field each receiver has its own: it runs at
+nice +5, and its own work is in its figures all the same. A daemon's work for a round of orders, in ms, is in the second
+table: times a thousand daemons, by the cores, it is what this machine adds. `delivered` is when the document came to
+the daemon's own code (for connections: out of TLS), which waits for the other daemons of its process too; `first
+sample` is what the click is for.
 
 The links of the last part, one for each of its receivers: 150 ms +/- 50 ms each way, 2 % loss, 64 kbit/s.
 """
@@ -14,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +29,7 @@ import numpy as np
 
 from bench import report
 from bench.crowd import Crowd, Piece
-from bench.district import District, Enrolled
+from bench.district import District, Enrolled, Used, used
 from bench.link.fate import Way
 from bench.link.link import Link, NoLink, near_address
 from broadcast.clock import US_PER_S, SystemClock
@@ -32,19 +37,20 @@ from scheduler.rights import Role
 from web.demo.main_job import Person
 
 GOAL_P99_S = 1.0
-PEOPLE = ("nguoi-hoi", "nguoi-duyet")
-CASES, QUICK_CASES = ((1_000, 1_000), (5_000, 200)), ((100, 100), (200, 50))  # receivers, and daemons among them
+PEOPLE = ("nguoi-hoi", "nguoi-duyet")  # others in each case: one person may not ask for more than ten in a while
+CASES, QUICK_CASES = ((1_000, 100), (200, 4_800)), ((100, 10), (20, 200))  # daemons, and connections beside them
 LINKS, QUICK_LINKS = 20, 4
 ROUNDS, QUICK_ROUNDS = 5, 2
 MOBILE = Way(delay_us=150_000, jitter_us=50_000, loss=0.02, rate_bps=64_000)
 PROCESSES = 2
+BEHIND = ("nice", "-n", "5")
 SIREN, MESSAGE = "siren-rise-fall", "flash-flood"
 TEXT = "Nước sông Tranh lên nhanh. Bà con thôn một, thôn hai di chuyển ngay lên nhà văn hoá. Không đi qua ngầm tràn."
 TEXT_ROW, CANCEL, STOP_ALL = "new text", "cancel", "stop all"
 WORD = "KHẨN CẤP"
 READY_S = 600.0
 HEARD_S = 20.0  # who has not heard by then has not heard
-CALM_S = 40.0  # until the receivers have settled
+CALM_S, CALM_LIMIT_S, CALM_SHARE = 10.0, 120.0, 0.25  # settled: what all take is less, for so long
 REST_S = 3.0  # between two clicks
 FAST_FOLDER = "/dev/shm"  # noqa: S108 - the receivers' disks: a thousand cards are not one card
 CLOCK = SystemClock()
@@ -52,30 +58,49 @@ CLOCK = SystemClock()
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of click: seconds to the first sample (or the silence) at each receiver, and how many never had it."""
+    """One kind of click: seconds to the first sample, or the silence, at each horn; until the document came to each.
+
+    Of so many `receivers`, of whom `missing` never had it.
+    """
 
     what: str
     receivers: int
     heard_s: Sequence[float]
-    told_s: Sequence[float]
+    came_s: Sequence[float]
     missing: int
 
     def cells(self) -> dict[str, object]:
-        heard, told = np.array(self.heard_s or [np.inf]), np.array(self.told_s or [np.inf])
+        heard, came = _shares(self.heard_s), _shares(self.came_s)
         return {
             "what": self.what,
             "receivers": self.receivers,
-            "p50": float(np.percentile(heard, 50)),
-            "p99": float(np.percentile(heard, 99)),
-            "last": float(heard.max()),
+            **{f"first sample {name}": value for name, value in heard.items()},
+            **{f"delivered {name}": value for name, value in came.items()},
             "never": self.missing,
-            "plan p99": float(np.percentile(told, 99)),
-            "plan last": float(told.max()),
         }
 
     @property
     def is_good(self) -> bool:
         return not self.missing and float(np.percentile(self.heard_s, 99)) <= GOAL_P99_S
+
+
+def _shares(each_s: Sequence[float]) -> dict[str, object]:
+    if not each_s:
+        return dict.fromkeys(("p50", "p99", "last"), "-")
+    p50, p99, last = np.percentile(each_s, (50, 99, 100))
+    return {"p50": float(p50), "p99": float(p99), "last": float(last)}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A running district, two people for each case, and where logs go."""
+
+    district: District
+    people: Iterator[Mapping[str, str]]
+    folder: Path
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
 
 class Desk:
@@ -84,18 +109,16 @@ class Desk:
     def __init__(
         self,
         district: District,
-        passwords: Sequence[str],
+        people: Mapping[str, str],
         crowds: Sequence[Crowd],
         count: int,
         *,
         audience: Crowd | None = None,
         others: int = 0,
     ) -> None:
-        """`crowds` have `count` daemons; `audience` is the `others`, if there are any."""
+        """`people` are two logins with their passwords. `crowds` have `count` daemons; `audience` is the `others`."""
         self._district = district
-        self._author, self._other = (
-            Person(district.url, login, password) for login, password in zip(PEOPLE, passwords, strict=True)
-        )
+        self._author, self._other = (Person(district.url, login, password) for login, password in people.items())
         self._crowds = crowds
         self._count = count
         self._audience, self._others = audience, others
@@ -114,12 +137,12 @@ class Desk:
         begun = self._collect(lambda piece: piece.airing_id.startswith(asked["id"]), self._count)
         self._begun = len(begun)
         heard_s = [(piece.first_us - at_us) / US_PER_S for piece in begun.values()]
-        told_s = [(piece.told_us - at_us) / US_PER_S for piece in begun.values()]
-        rows = [Row(what, self._count, heard_s, told_s, self._count - len(begun))]
+        came_s = [(piece.came_us - at_us) / US_PER_S for piece in begun.values()]
+        rows = [Row(what, self._count, heard_s, came_s, self._count - len(begun))]
         if self._audience is not None:
             came = [piece for piece in self._audience.pieces() if piece.airing_id == asked["id"]]
-            came_s = [(piece.told_us - at_us) / US_PER_S for piece in came]
-            rows.append(Row(f"{what}, delivered", self._others, came_s, came_s, self._others - len(came)))
+            came_s = [(piece.came_us - at_us) / US_PER_S for piece in came]
+            rows.append(Row(f"{what}, connections", self._others, [], came_s, self._others - len(came)))
         return rows, asked["id"]
 
     def silence(self, what: str, order_id: str) -> Row:
@@ -134,7 +157,8 @@ class Desk:
             lambda piece: piece.over and piece.end_us >= at_us and piece.airing_id.startswith(order_id), self._begun
         )
         silent_s = [(piece.end_us - at_us) / US_PER_S for piece in ended.values()]
-        return Row(what, self._begun, silent_s, silent_s, self._begun - len(ended))
+        came_s = [(piece.came_us - at_us) / US_PER_S for piece in ended.values()]
+        return Row(what, self._begun, silent_s, came_s, self._begun - len(ended))
 
     def _collect(self, wanted: Callable[[Piece], bool], count: int) -> dict[str, Piece]:
         """The first piece of each receiver that is `wanted`; returns when `count` have one, or after HEARD_S."""
@@ -149,27 +173,43 @@ class Desk:
 
 
 def main() -> int:
-    print(report.machine())
-    cases = QUICK_CASES if report.is_quick() else CASES
+    print(report.machine(), flush=True)
+    cases, far_count = (QUICK_CASES, QUICK_LINKS) if report.is_quick() else (CASES, LINKS)
     near: dict[str, object] = {}
     first: list[Row] = []
-    for count, daemons in cases:
-        rows, used = _near(count, daemons)
-        first = first or rows
-        report.table(f"click to first sample in s, {count:,} receivers, {daemons:,} of them daemons", _cells(rows))
-        report.table("what the centre and its broker take", used)
-        near[str(count)] = {"rows": _plain(rows), "used": used}
-    far = _far(QUICK_LINKS if report.is_quick() else LINKS)
+    with _folders() as (folder, fast):
+        district = District(folder, CLOCK, near_address())
+        people = [_people(district, number) for number in range(len(cases) + 1)]
+        enrolled = [district.enrol(sum(case), fast / "receivers") for case in cases]
+        far_enrolled = district.enrol(far_count, fast / "receivers", far=True)
+        report.progress(f"{sum(map(sum, cases)) + far_count:,} receivers enrolled")
+        with district:
+            sounding = [one for some, (daemons, _) in zip(enrolled, cases, strict=True) for one in some[:daemons]]
+            _stock(district, [*sounding, *far_enrolled], fast)
+            setting = Setting(district, iter(people), folder)
+            for some, (daemons, others) in zip(enrolled, cases, strict=True):
+                rows, used = _near(setting, some, daemons)
+                first = first or rows
+                report.table(f"s after the click, {daemons:,} daemons and {others:,} connections", _cells(rows))
+                report.table("what the centre, its broker and the daemons take", used)
+                near[f"{daemons} + {others}"] = {"rows": _plain(rows), "used": used}
+            far = _far(setting, far_enrolled)
     report.table("the same over mobile links", _cells(far))
     goals = {
         f"{row.what}: p99 of {row.receivers:,} <= {GOAL_P99_S:.0f} s, none missing": row.is_good
         for row in first
-        if row.what != TEXT_ROW
+        if row.heard_s and row.what != TEXT_ROW
     }
     for goal, reached in goals.items():
         print(f"goal: {goal}: {'reached' if reached else 'MISSED'}")
     report.write("emergency", {"goals": goals, "near": near, "far": _plain(far)})
     return 0 if all(goals.values()) else 1
+
+
+def _people(district: District, number: int) -> dict[str, str]:
+    """Two people's passwords by their logins."""
+    logins = [f"{name}-{number}" for name in PEOPLE]
+    return {login: district.person(login, Role.OPERATOR) for login in logins}
 
 
 def _cells(rows: Sequence[Row]) -> list[dict[str, object]]:
@@ -180,59 +220,65 @@ def _plain(rows: Sequence[Row]) -> list[dict[str, object]]:
     return [{**row.cells(), "each_s": sorted(round(s, 4) for s in row.heard_s)} for row in rows]
 
 
-def _near(count: int, daemons: int) -> tuple[list[Row], list[dict[str, object]]]:
+def _near(setting: Setting, enrolled: Sequence[Enrolled], daemons: int) -> tuple[list[Row], list[dict[str, object]]]:
     """All receivers on this machine; what was heard, and what it took."""
-    with _folders() as (folder, fast), ExitStack() as stack:
-        district = District(folder, CLOCK)
-        passwords = [district.person(login, Role.OPERATOR) for login in PEOPLE]
-        enrolled = district.enrol(count, fast / "receivers")
-        stack.enter_context(district)
-        sounding, others = enrolled[:daemons], [one.folder for one in enrolled[daemons:]]
-        _stocked(district, sounding, fast)
-        crowd = stack.enter_context(Crowd([one.folder for one in sounding], PROCESSES, folder / "crowd.log"))
-        audience = None
-        if others:
-            what = ("bench.audience", district.zone_id)
-            audience = stack.enter_context(Crowd(others, PROCESSES, folder / "audience.log", what=what))
-        _await_all(district, count)
-        desk = Desk(district, passwords, [crowd], daemons, audience=audience, others=len(others))
-        before, began_us = district.used(), CLOCK.monotonic_us()
+    folders = [one.folder for one in enrolled]
+    others, district = len(folders) - daemons, setting.district
+    with ExitStack() as stack:
+        crowd = stack.enter_context(Crowd(folders[:daemons], PROCESSES, setting.log("crowd"), BEHIND))
+        what = ("bench.audience", district.zone_id)
+        audience = stack.enter_context(Crowd(folders[daemons:], PROCESSES, setting.log("audience"), what=what))
+        _await_all(district, enrolled, [crowd, audience])
+        desk = Desk(district, next(setting.people), [crowd], daemons, audience=audience, others=others)
+        before, began_us = _takes(district, crowd), CLOCK.monotonic_us()
         rows = _clicks(desk)
-        return rows, _used(district, before, CLOCK.monotonic_us() - began_us)
+        return rows, _used(before, _takes(district, crowd), CLOCK.monotonic_us() - began_us, daemons)
 
 
-def _far(count: int) -> list[Row]:
+def _far(setting: Setting, enrolled: Sequence[Enrolled]) -> list[Row]:
     """Each receiver behind a link of its own; nothing where links cannot be emulated."""
-    with _folders() as (folder, fast), ExitStack() as stack:
+    district, numbers = setting.district, range(len(enrolled))
+    with ExitStack() as stack:
         try:
-            links = [stack.enter_context(Link(MOBILE, seed=str(number), near_here=True)) for number in range(count)]
+            links = [stack.enter_context(Link(MOBILE, seed=str(number), near_here=True)) for number in numbers]
         except NoLink as why:
             print(f"no links: {why}")
             return []
-        district = District(folder, CLOCK, near_address())
-        passwords = [district.person(login, Role.OPERATOR) for login in PEOPLE]
-        enrolled = district.enrol(count, fast / "receivers", far=True)
-        with district:
-            _stocked(district, enrolled, fast)
-            crowds = [
-                stack.enter_context(Crowd([one.folder], 1, folder / "crowd.log", link.far()))
-                for one, link in zip(enrolled, links, strict=True)
-            ]
-            _await_all(district, count)
-            return _clicks(Desk(district, passwords, crowds, count))
+        report.progress("links")
+        crowds = [
+            stack.enter_context(Crowd([one.folder], 1, setting.log("far"), [*link.far(), *BEHIND]))
+            for one, link in zip(enrolled, links, strict=True)
+        ]
+        _await_all(district, enrolled, crowds)
+        return _clicks(Desk(district, next(setting.people), crowds, len(enrolled)))
 
 
-def _stocked(district: District, enrolled: Sequence[Enrolled], fast: Path) -> None:
+def _stock(district: District, enrolled: Sequence[Enrolled], fast: Path) -> None:
     district.until("the bank is produced", district.has_bank, READY_S)
+    report.progress("the bank is produced")
     stock = fast / "stock"
     stock.mkdir()
     district.stock(enrolled, stock)
 
 
-def _await_all(district: District, count: int) -> None:
-    """Return once all receivers are on line and have settled."""
-    district.until("all receivers are on line", lambda: district.online() == count, READY_S)
-    time.sleep(CALM_S)
+def _await_all(district: District, receivers: Sequence[Enrolled], crowds: Sequence[Crowd]) -> None:
+    """Return once all of them are on line and have settled."""
+    district.until("all receivers are on line", lambda: district.are_online(receivers), READY_S)
+    report.progress(f"{len(receivers):,} on line")
+    before_s, limit_us = _sum_s(district, crowds), CLOCK.monotonic_us() + round(CALM_LIMIT_S * US_PER_S)
+    while CLOCK.monotonic_us() < limit_us:
+        time.sleep(CALM_S)
+        now_s = _sum_s(district, crowds)
+        if now_s - before_s < CALM_S * CALM_SHARE:
+            break
+        before_s = now_s
+    report.progress("settled")
+
+
+def _sum_s(district: District, crowds: Sequence[Crowd]) -> float:
+    """Processor time of all so far."""
+    pids = [pid for crowd in crowds for pid in crowd.pids]
+    return sum(one.processor_s for one in [*district.used().values(), *map(used, pids)])
 
 
 def _clicks(desk: Desk) -> list[Row]:
@@ -243,14 +289,20 @@ def _clicks(desk: Desk) -> list[Row]:
         for row in some:
             rows.setdefault(row.what, []).append(row)
 
-    for number in range(QUICK_ROUNDS if report.is_quick() else ROUNDS):
+    for number in range(_rounds()):
         begun, order_id = desk.sound("prepared message", desk.prepared)
         note(*begun, desk.silence(STOP_ALL if number % 2 else CANCEL, order_id))
+        report.progress(f"round {number + 1}: prepared message, and silence")
         text = f"{TEXT} Lần {number + 1}."
         begun, order_id = desk.sound(TEXT_ROW, [{"kind": "text", "text": text}])
         note(*begun)
         desk.silence(CANCEL, order_id)  # it may have ended by itself where it came soon: no figure
+        report.progress(f"round {number + 1}: new text")
     return [_together(same) for same in rows.values()]
+
+
+def _rounds() -> int:
+    return QUICK_ROUNDS if report.is_quick() else ROUNDS
 
 
 def _together(rows: Sequence[Row]) -> Row:
@@ -258,22 +310,31 @@ def _together(rows: Sequence[Row]) -> Row:
         rows[0].what,
         rows[0].receivers,
         [s for row in rows for s in row.heard_s],
-        [s for row in rows for s in row.told_s],
+        [s for row in rows for s in row.came_s],
         sum(row.missing for row in rows),
     )
 
 
-def _used(district: District, before: Any, took_us: int) -> list[dict[str, object]]:
-    after = district.used()
-    return [
-        {
-            "what": name,
-            "% of a core": 100 * (after[name].processor_s - before[name].processor_s) * US_PER_S / took_us,
-            "processor s": after[name].processor_s - before[name].processor_s,
-            "resident MB": after[name].resident_mb,
-        }
-        for name in after
-    ]
+def _takes(district: District, crowd: Crowd) -> dict[str, Used]:
+    daemons = [used(pid) for pid in crowd.pids]
+    whole = Used(sum(one.processor_s for one in daemons), sum(one.resident_mb for one in daemons))
+    return {**district.used(), "daemons": whole}
+
+
+def _used(before: Mapping[str, Used], after: Mapping[str, Used], took_us: int, daemons: int) -> list[dict[str, object]]:
+    rows = []
+    for name, now in after.items():
+        processor_s, count = now.processor_s - before[name].processor_s, daemons if name == "daemons" else 1
+        rows.append(
+            {
+                "what": name,
+                "% of a core": 100 * processor_s * US_PER_S / took_us,
+                "processor s": processor_s,
+                "resident MB": now.resident_mb,
+                "ms a round, each": 1_000 * processor_s / _rounds() / count,
+            }
+        )
+    return rows
 
 
 @contextmanager

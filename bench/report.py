@@ -4,9 +4,14 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from broadcast.clock import US_PER_S, SystemClock
+
+CLOCK = SystemClock()
+BEGAN_US = CLOCK.monotonic_us()
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -32,6 +37,11 @@ def version_of(*command: str) -> str:
     """The first line that a program prints of itself."""
     shown = subprocess.run(command, capture_output=True, text=True, check=False)
     return (shown.stdout or shown.stderr).partition("\n")[0].strip()
+
+
+def progress(what: str) -> None:
+    """Say how far the bench is, with the seconds since it began."""
+    print(f"{(CLOCK.monotonic_us() - BEGAN_US) / US_PER_S:7.1f} s  {what}", file=sys.stderr, flush=True)
 
 
 def table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
