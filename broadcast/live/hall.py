@@ -6,8 +6,6 @@ Rules
 - What the network has not yet taken would be stale by the time it comes: with more sound on the way than the delay,
   within QUEUE_S, a listener is sent nothing until there is less, and then what it wants, or the oldest that can still
   be heard in time. Who had room for several chunks when last looked at needs no look before each.
-- Who is behind gets each chunk by itself: what is sent as one is one record of TLS, of no use before its end has come.
-- Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
 
@@ -24,12 +22,8 @@ QUEUE_S, MIN_QUEUE_BYTES = (1.2, 2.0), 4096
 """What a link with a bad moment needs on the way to keep its pace, and the most: a chunk that arrives tells the kernel
 what was lost before it, sooner than the kernel's own timer does."""
 LOOK_AGAIN_S = 0.06
-LATE_US, LATE_FIRST_US = 300_000, 500_000
-"""What will have been heard so soon is not sent, it would come too late; nor so soon to who comes: it is behind the
-head of the answer, and on a slow link what is late makes the next late."""
 BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
-GIVE_UP_US = 20_000_000
 PAIRS_FROM_US = 3_500_000
 """With this delay or more, what is sent may be another 240 ms old: a packet that is lost twice is still in time."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
@@ -71,7 +65,6 @@ class Hall:
         self._tight: set[Listener] = set()  # those of them that are looked at before each send
         self._behind: set[Listener] = set()
         self._full: set[Listener] = set()  # too much is on the way to them
-        self._stuck: dict[Listener, int] = {}  # who takes nothing, since which chunk
         self._looking = False
         self._early: set[Listener] = set()  # what they want has not been said yet
         self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
@@ -89,7 +82,6 @@ class Hall:
 
     def enter(self, listener: Listener, first: bytes) -> None:
         """Give `listener` these bytes, then what there is from the chunk that it wants, and then whatever comes."""
-        listener.wanted = max(listener.wanted, self._oldest(LATE_FIRST_US))
         self._behind.add(listener)
         if _sent(listener, first):
             self.go_on(listener)
@@ -100,7 +92,6 @@ class Hall:
         self._behind.discard(listener)
         self._full.discard(listener)
         self._early.discard(listener)
-        self._stuck.pop(listener, None)
 
     def go_on(self, listener: Listener) -> None:
         """There is room again: send what is missing, as much as it takes."""
@@ -110,30 +101,26 @@ class Hall:
             if room_bytes < 0:
                 self._wait(listener, number)
                 return
-            several = room_bytes // len(feed.sealed(number)) if self._limit_bytes is None else 1
-            batch = feed.sealed_from(number, max(1, several))
+            batch = feed.sealed_from(number, max(1, room_bytes // len(feed.sealed(number))))
             listener.wanted = number + len(batch)
-            self._stuck.setdefault(listener, feed.next_number)
             if not _sent(listener, b"".join(batch)):
                 return
-            self._stuck.pop(listener, None)
         if feed.ended:
             listener.finish()
             return
         self._behind.discard(listener)
-        self._stuck.pop(listener, None)
         if number > feed.next_number or self._held:
             self._early.add(listener)
         else:
             self._ready[listener] = listener.send
             self._tight.add(listener)
 
-    def _oldest(self, late_us: int = LATE_US) -> int:
-        """The first chunk that will not have been heard in `late_us`; the newest where that is all of the delay."""
+    def _oldest(self) -> int:
+        """The first chunk that would not come too late, were it sent now."""
         feed = self._feed
         if feed.delay_us is None:
             return feed.first_number
-        return max(feed.first_number, feed.next_number - max(1, (feed.delay_us - late_us) // CHUNK_US))
+        return max(feed.first_number, feed.next_number - feed.delay_us // CHUNK_US)
 
     def _take(self, chunk: Chunk, sealed: bytes) -> None:
         if self._in_pairs and not self._held and not chunk.last:
@@ -155,14 +142,6 @@ class Hall:
             self._early.discard(listener)
             self._behind.add(listener)
             self.go_on(listener)
-        self._let_go(chunk.number)
-
-    def _let_go(self, number: int) -> None:
-        """Close on those who take nothing of what gets stale; a recording is waited for."""
-        oldest = number - GIVE_UP_US // CHUNK_US
-        if self._limit_bytes is not None:
-            for listener in [stuck for stuck, since in self._stuck.items() if since < oldest]:
-                listener.abort()
 
     def _look(self, first: int) -> None:
         """Let those wait for chunk `first` to whom too much is on the way; the others have room for one more."""
@@ -188,7 +167,6 @@ class Hall:
         listener.wanted = wanted
         self._behind.discard(listener)
         self._full.add(listener)
-        self._stuck.setdefault(listener, self._feed.next_number)
         self._look_later()
 
     def _look_later(self) -> None:
@@ -208,7 +186,6 @@ class Hall:
         self._tight.discard(listener)
         self._behind.add(listener)
         listener.wanted = wanted
-        self._stuck.setdefault(listener, wanted)
         listener.send_later(rest)
 
 
