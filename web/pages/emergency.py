@@ -19,7 +19,7 @@ from web.pages import emergency_view as view
 from web.pages import emergency_words as said
 from web.pages.alarms import alarms, corrections
 from web.pages.emergency_acts import go, page_of, told, tried, zones_of
-from web.pages.emergency_desk import TheDesk
+from web.pages.emergency_desk import TheDesk, held_where
 from web.pages.emergency_form import typed
 from web.pages.emergency_words import DESKS, Desk
 from web.pages.frame import Errors, Page, ThePage
@@ -173,6 +173,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         order = service.get(db, page.actor, page.now, order_id, purpose=desk.purpose)
         begun = order.state not in (State.ASKED, State.WITHDRAWN, State.EXPIRED)
         heard = service.who_heard(db, page.actor, page.now, order_id) if begun else None
+        holding = held_where(db, order) if order.state is State.ASKED else None
         offered = corrections(db, page.language, desk.purpose) if "correct" in order.possible else []
     show = page.show
     villages = view.villages(show, order, heard) if heard else []
@@ -188,7 +189,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         sentence=said.sentence(show, order),
         line=view.issued_line(show, order) if order.issued_at else view.asked_line(show, order),
         rhythm=said.rhythm(show, order),
-        sounds=view.sounds(show, order.parts),
+        sounds=view.sounds(show, order.parts, holding),
         own=order.author_id == page.actor.user_id,
         can={event.value: event in order.possible for event in Event},
         on_its_way=order.state is State.ISSUED and not order.delivered and any(p.kind != "live" for p in order.parts),

@@ -16,7 +16,9 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from broadcast.wire.now import Purpose
+from scheduler.bank import completeness
 from scheduler.bank import service as bank
+from scheduler.bank.completeness import Holding
 from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut, BankState
 from scheduler.emergency import proof, service
@@ -27,6 +29,7 @@ from scheduler.errors import Forbidden, Problem
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
 from scheduler.zones import groups as group_service
+from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
 from scheduler.zones.rules import valid_on
 from scheduler.zones.schemas import GroupView, ZoneView
@@ -75,6 +78,13 @@ class Area(Struct, frozen=True):
 
     zones: list[ZoneView]
     groups: list[GroupView]
+    paths: dict[str, str]
+
+    def paths_of(self, form: OrderForm) -> list[str]:
+        """Of the places chosen; of all of them while none is."""
+        members = (member for group in self.groups if group.id in form.groups for member in group.member_ids)
+        chosen = [self.paths[zone_id] for zone_id in {*form.zones, *members} if zone_id in self.paths]
+        return chosen or [self.paths[zone.id] for zone in places.outermost(self.zones, self.paths)]
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -85,6 +95,7 @@ class Choice(Struct, frozen=True, kw_only=True):
     text: str
     siren: str
     duration_us: int | None
+    held: said.Held
 
 
 class Asked(BaseModel):
@@ -105,6 +116,20 @@ def desk_page(
 ) -> Response:
     """`stopped` are the places where everything was silenced just now."""
     return _page(db, page, desk, OrderForm(), stopped=stopped or ())
+
+
+@router.get("/held")
+def who_holds(
+    db: ReadDb,
+    page: ThePage,
+    desk: TheDesk,
+    zone: Annotated[list[str] | None, Query(max_length=500)] = None,
+    group: Annotated[list[str] | None, Query(max_length=500)] = None,
+) -> Response:
+    """How many loudspeakers of what is chosen hold each message, by itself, for the desk that is open already."""
+    form = OrderForm(zones=zone or [], groups=group or [])
+    messages = _choices(db, page, desk, _area(db, page, desk), form)["messages"]
+    return page.render("emergency/held.html", messages=messages)
 
 
 @router.post("")
@@ -190,6 +215,8 @@ def _check(request: Request, desk: Desk, form: OrderForm, order: OrderOut, probl
     with page.attempt() as errors:
         if problem is not None:
             raise problem
+    with page.centre.store.reading() as db:
+        holding = held_where(db, order)
     if form.read and form.read != fingerprint(order):
         errors["read"] = page.say(CHANGED)
     return page.render(
@@ -202,9 +229,14 @@ def _check(request: Request, desk: Desk, form: OrderForm, order: OrderOut, probl
         sentence=said.sentence(page.show, order),
         fingerprint=fingerprint(order),
         alone=Event.CONFIRM in order.possible,
-        sounds=emergency_view.sounds(page.show, order.parts),
+        sounds=emergency_view.sounds(page.show, order.parts, holding),
         errors=_own_fields(errors),
     )
+
+
+def held_where(db: Session, order: OrderOut) -> Holding:
+    """Which messages the loudspeakers hold that are to hear the order."""
+    return completeness.holding(db, zone_sql.paths_of(db, [target.zone_id for target in order.targets]))
 
 
 def _own_fields(errors: Errors) -> Errors:
@@ -219,7 +251,8 @@ def _area(db: Session, page: Page, desk: Desk) -> Area:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     known = {zone.id for zone in views}
     found = group_views(db, group_service.list_groups(db, page.actor, page.now))
-    return Area(views, [group for group in found if group.member_ids and known >= set(group.member_ids)])
+    groups = [group for group in found if group.member_ids and known >= set(group.member_ids)]
+    return Area(views, groups, {zone.id: zone.path for zone in rows})
 
 
 def _action(desk: Desk) -> Action:
@@ -243,7 +276,7 @@ def _page(
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     context: dict[str, Any] = {"area": None}
     if may_issue:
-        context = _choices(db, page, desk, _area(db, page, desk))
+        context = _choices(db, page, desk, _area(db, page, desk), form)
     return page.render(
         "emergency/desk.html",
         422 if errors else 200,
@@ -259,7 +292,7 @@ def _page(
     )
 
 
-def _choices(db: Session, page: Page, desk: Desk, area: Area) -> dict[str, Any]:
+def _choices(db: Session, page: Page, desk: Desk, area: Area, form: OrderForm) -> dict[str, Any]:
     entries = bank.index(db, page.actor, page.now, purpose=desk.purpose).items
     ready = [entry for entry in entries if entry.state is BankState.READY]
     sirens = [entry for entry in ready if entry.name.startswith(SIREN)]
@@ -270,7 +303,7 @@ def _choices(db: Session, page: Page, desk: Desk, area: Area) -> dict[str, Any]:
         "open_depth": 1 if len(area.zones) > OPEN_UP_TO else 9,
         "groups": [{"id": g.id, "name": g.name, "places": len(g.member_ids)} for g in area.groups],
         "map": emergency_map.drawn(area.zones),
-        "messages": _messages(page, ready, sirens),
+        "messages": _messages(page, ready, sirens, completeness.holding(db, area.paths_of(form))),
         "producing": sum(entry.state is BankState.PRODUCING for entry in entries),
         "sirens": [{"id": entry.id, "title": entry.title(page.language)} for entry in sirens],
         "voices": voice_choices(page),
@@ -281,7 +314,7 @@ def _choices(db: Session, page: Page, desk: Desk, area: Area) -> dict[str, Any]:
     }
 
 
-def _messages(page: Page, ready: list[BankEntryOut], sirens: list[BankEntryOut]) -> list[Choice]:
+def _messages(page: Page, ready: list[BankEntryOut], sirens: list[BankEntryOut], holding: Holding) -> list[Choice]:
     """Prepared messages by title; what takes an alarm back, and sirens by themselves, come last."""
     by_name = {entry.name: entry for entry in sirens}
     found = []
@@ -289,13 +322,15 @@ def _messages(page: Page, ready: list[BankEntryOut], sirens: list[BankEntryOut])
         siren = by_name.get(entry.siren or "")
         first = entry.media[0] if entry.media else None
         lengths = (entry.duration_us, siren.duration_us if siren else 0)
+        value = f"{siren.id} {entry.id}" if siren else entry.id
         found.append(
             Choice(
-                value=f"{siren.id} {entry.id}" if siren else entry.id,
+                value=value,
                 title=entry.title(page.language),
                 text=(first.text or "") if first and entry not in sirens else "",
                 siren=siren.title(page.language) if siren else "",
                 duration_us=sum(length or 0 for length in lengths) or None,
+                held=said.held(page.show, holding, value),
             )
         )
     return found

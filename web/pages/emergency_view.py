@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from scheduler.bank.completeness import Holding
 from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut
 from scheduler.emergency.life import Event, State
@@ -59,6 +60,7 @@ class Sound(Struct, frozen=True, kw_only=True):
     duration_us: int | None
     making: bool
     failed: str
+    held: said.Held | None
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -164,7 +166,8 @@ def corrections(entries: Sequence[BankEntryOut | None], language: str) -> list[C
     return [Correction(entry.id, entry.title(language)) for entry in entries if entry is not None]
 
 
-def sounds(show: Present, parts: Sequence[PartOut]) -> list[Sound]:
+def sounds(show: Present, parts: Sequence[PartOut], holding: Holding | None = None) -> list[Sound]:
+    """With `holding`, the bank's messages say how many loudspeakers hold them."""
     return [
         Sound(
             title=show.translations.gettext(N_("a live voice")) if part.kind == "live" else part.title,
@@ -174,6 +177,7 @@ def sounds(show: Present, parts: Sequence[PartOut]) -> list[Sound]:
             duration_us=part.duration_us,
             making=part.state == "making",
             failed=words.REFUSAL.get(part.error or "", words.FAILED) if part.state == "failed" else "",
+            held=said.held(show, holding, part.bank_id) if holding is not None and part.bank_id else None,
         )
         for part in parts
     ]

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from broadcast.wire.now import Purpose
+from scheduler.bank.completeness import Holding
 from scheduler.emergency.schemas import OrderOut, OrderTargetOut, PartOut
 from web.i18n import N_
 from web.pages import words
@@ -35,6 +36,14 @@ class Desk(Struct, frozen=True, kw_only=True):
     @property
     def real(self) -> bool:
         return self.purpose is Purpose.REAL
+
+
+class Held(Struct, frozen=True):
+    """How many loudspeakers hold the messages that `value` names; `whole` if all do."""
+
+    value: str
+    text: str
+    whole: bool
 
 
 REAL = Desk(
@@ -176,6 +185,14 @@ def sentence(show: Present, order: OrderOut) -> str:
     }
     head = mark(t, DESKS[order.purpose]) or t.gettext(N_("EMERGENCY"))
     return f"{head}: {said}"
+
+
+def held(show: Present, holding: Holding, message: str) -> Held:
+    """`39 of 40 loudspeakers hold it`, of a message or of several in a row; nothing where there is no loudspeaker."""
+    count = holding.of(message.split())
+    text = show.translations.gettext(N_("%(held)s of %(total)s loudspeakers hold it"))
+    said = text % {"held": count, "total": holding.total} if holding.total else ""
+    return Held(message, said, whole=count == holding.total)
 
 
 def reason(translations: NullTranslations, said: str) -> str:

@@ -7,12 +7,17 @@ from typing import Any
 
 import pyotp
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 from httpx import Response
 from sqlmodel import col, select
 
 from broadcast.clock import ManualClock
+from broadcast.wire import topics
+from scheduler.bank import document as bank_document
 from scheduler.emergency.models import EmergencyOrder
+from scheduler.fleet import outbox
+from scheduler.fleet.documents import renewed
 from scheduler.fleet.models import Receiver
 from scheduler.people.models import User
 from scheduler.rights import Role
@@ -134,6 +139,34 @@ def test_what_differs_from_what_was_read_back_is_not_sent(operator: TestClient, 
         answer = post(operator, "/emergency", **fields | changed, intent="send")
         assert "KHẨN CẤP: ngay khi được xác nhận" in answer.text
     assert orders(store) == []
+
+
+def test_each_message_says_how_many_loudspeakers_of_the_chosen_places_hold_it(
+    operator: TestClient, leader: TestClient, places: Any, store: Store, now: datetime
+) -> None:
+    topic = topics.bank(places.province)
+    with store.writing() as db:
+        draft = bank_document.bank(db, places.province, now)
+        assert draft is not None
+        made = renewed(draft, None, Ed25519PrivateKey.generate(), now)
+        assert made is not None
+        outbox.issue(db, topic, made)
+        lacks = [{"code": "bank_missing", "detail": "flash-flood.1"}]
+        for receiver_id, faults in (("R1", []), ("R2", lacks)):
+            said = {"numbers": {f"zones/{places.province}/bank": made.number}, "faults": faults}
+            zone_id = places.leng_1 if receiver_id == "R1" else places.leng_2
+            db.merge(Receiver(id=receiver_id, zone_id=zone_id, name="Loa", enrolled_at=now, state=said))
+    held = 'data-held="siren-rise-fall.1 flash-flood.1" class="{}">{}/{} cụm loa đã có sẵn<'
+    assert held.format("state warn", 1, 2) in operator.get("/emergency").text
+    fragment = operator.get(f"/emergency/held?zone={places.leng_1}").text
+    assert held.format("muted", 1, 1) in fragment
+    assert 'data-held="drill-' not in fragment
+    assert held.format("state warn", 1, 2) in operator.get(f"/emergency/held?zone={places.leng}&zone=nowhere").text
+    _fields, page = read_back(operator, "/emergency", places.leng)
+    assert page.text.count("2/2 cụm loa đã có sẵn") == page.text.count("1/2 cụm loa đã có sẵn") == 1
+    asked = ask(operator, "/emergency", places.leng).url.path
+    assert "1/2 cụm loa đã có sẵn" in leader.get(asked).text
+    assert leader.get("/emergency/held").status_code == 403
 
 
 @pytest.mark.parametrize(
