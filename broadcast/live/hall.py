@@ -6,6 +6,7 @@ Rules
 - What the network has not yet taken would be stale by the time it comes: with more sound on the way than the delay,
   within QUEUE_S, a listener is sent nothing until there is less, and then what it wants, or the oldest that can still
   be heard in time. Who had room for several chunks when last looked at needs no look before each.
+- Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
 
@@ -24,6 +25,7 @@ what was lost before it, sooner than the kernel's own timer does."""
 LOOK_AGAIN_S = 0.06
 BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
+GIVE_UP_US = 20_000_000
 PAIRS_FROM_US = 3_500_000
 """With this delay or more, what is sent may be another 240 ms old: a packet that is lost twice is still in time."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
@@ -65,6 +67,7 @@ class Hall:
         self._tight: set[Listener] = set()  # those of them that are looked at before each send
         self._behind: set[Listener] = set()
         self._full: set[Listener] = set()  # too much is on the way to them
+        self._stuck: dict[Listener, int] = {}  # who takes nothing, since which chunk
         self._looking = False
         self._early: set[Listener] = set()  # what they want has not been said yet
         self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
@@ -92,6 +95,7 @@ class Hall:
         self._behind.discard(listener)
         self._full.discard(listener)
         self._early.discard(listener)
+        self._stuck.pop(listener, None)
 
     def go_on(self, listener: Listener) -> None:
         """There is room again: send what is missing, as much as it takes."""
@@ -103,12 +107,15 @@ class Hall:
                 return
             batch = feed.sealed_from(number, max(1, room_bytes // len(feed.sealed(number))))
             listener.wanted = number + len(batch)
+            self._stuck.setdefault(listener, feed.next_number)
             if not _sent(listener, b"".join(batch)):
                 return
+            self._stuck.pop(listener, None)
         if feed.ended:
             listener.finish()
             return
         self._behind.discard(listener)
+        self._stuck.pop(listener, None)
         if number > feed.next_number or self._held:
             self._early.add(listener)
         else:
@@ -142,6 +149,14 @@ class Hall:
             self._early.discard(listener)
             self._behind.add(listener)
             self.go_on(listener)
+        self._let_go(chunk.number)
+
+    def _let_go(self, number: int) -> None:
+        """Close on those who take nothing of what gets stale; a recording is waited for."""
+        oldest = number - GIVE_UP_US // CHUNK_US
+        if self._limit_bytes is not None:
+            for listener in [stuck for stuck, since in self._stuck.items() if since < oldest]:
+                listener.abort()
 
     def _look(self, first: int) -> None:
         """Let those wait for chunk `first` to whom too much is on the way; the others have room for one more."""
@@ -167,6 +182,7 @@ class Hall:
         listener.wanted = wanted
         self._behind.discard(listener)
         self._full.add(listener)
+        self._stuck.setdefault(listener, self._feed.next_number)
         self._look_later()
 
     def _look_later(self) -> None:
@@ -186,6 +202,7 @@ class Hall:
         self._tight.discard(listener)
         self._behind.add(listener)
         listener.wanted = wanted
+        self._stuck.setdefault(listener, wanted)
         listener.send_later(rest)
 
 
