@@ -6,6 +6,7 @@ Rules
 - What the network has not yet taken would be stale by the time it comes: with more sound on the way than the delay,
   within QUEUE_S, a listener is sent nothing until there is less, and then what it wants, or the oldest that can still
   be heard in time. Who had room for several chunks when last looked at needs no look before each.
+- Who is behind gets each chunk by itself: what is sent as one is one record of TLS, of no use before its end has come.
 - Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
@@ -23,6 +24,9 @@ QUEUE_S, MIN_QUEUE_BYTES = (1.2, 2.0), 4096
 """What a link with a bad moment needs on the way to keep its pace, and the most: a chunk that arrives tells the kernel
 what was lost before it, sooner than the kernel's own timer does."""
 LOOK_AGAIN_S = 0.06
+LATE_US, LATE_FIRST_US = 300_000, 500_000
+"""What will have been heard so soon is not sent, it would come too late; nor so soon to who comes: it is behind the
+head of the answer, and on a slow link what is late makes the next late."""
 BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
 GIVE_UP_US = 20_000_000
@@ -85,6 +89,7 @@ class Hall:
 
     def enter(self, listener: Listener, first: bytes) -> None:
         """Give `listener` these bytes, then what there is from the chunk that it wants, and then whatever comes."""
+        listener.wanted = max(listener.wanted, self._oldest(LATE_FIRST_US))
         self._behind.add(listener)
         if _sent(listener, first):
             self.go_on(listener)
@@ -105,7 +110,8 @@ class Hall:
             if room_bytes < 0:
                 self._wait(listener, number)
                 return
-            batch = feed.sealed_from(number, max(1, room_bytes // len(feed.sealed(number))))
+            several = room_bytes // len(feed.sealed(number)) if self._limit_bytes is None else 1
+            batch = feed.sealed_from(number, max(1, several))
             listener.wanted = number + len(batch)
             self._stuck.setdefault(listener, feed.next_number)
             if not _sent(listener, b"".join(batch)):
@@ -122,12 +128,12 @@ class Hall:
             self._ready[listener] = listener.send
             self._tight.add(listener)
 
-    def _oldest(self) -> int:
-        """The first chunk that would not come too late, were it sent now."""
+    def _oldest(self, late_us: int = LATE_US) -> int:
+        """The first chunk that will not have been heard in `late_us`; the newest where that is all of the delay."""
         feed = self._feed
         if feed.delay_us is None:
             return feed.first_number
-        return max(feed.first_number, feed.next_number - feed.delay_us // CHUNK_US)
+        return max(feed.first_number, feed.next_number - max(1, (feed.delay_us - late_us) // CHUNK_US))
 
     def _take(self, chunk: Chunk, sealed: bytes) -> None:
         if self._in_pairs and not self._held and not chunk.last:
