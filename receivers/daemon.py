@@ -237,6 +237,8 @@ class Daemon:
         """End in order, to be started again, before memory is short where it would be heard."""
         quiet = quiet and not self._node.messages  # those do not outlive the process
         ran_us = self._clock.monotonic_us() - self._started_us
+        if not quiet or ran_us < ceilings.RESTART_US:
+            return  # what the kernel would say changes nothing
         if ceilings.should_restart(ceilings.resident_bytes(), ran_us, quiet=quiet):
             log.warning(
                 "more than %d MiB are taken: it ends, to be started again", ceilings.RESTART_BYTES // ceilings.MIB

@@ -191,9 +191,9 @@ class Node:
         if settings is not None:
             over, places, ready = self.outbox.over.keys() | self._stopped, self.known.places, self._store.ready
             feeds = {key: one.feed.id for key, one in self.standing.read.feeds.items() if key not in ready}
-            paths = {key: self._store.path(key) for key in ready.keys() | feeds.keys()} | self.standing.names()
+            path_of = self.standing.path_of(self._store)
             cues = plan.cues(
-                self.resolution, settings, paths, now_us, over=over, hold=self._hold, places=places, feeds=feeds
+                self.resolution, settings, path_of, now_us, over=over, hold=self._hold, places=places, feeds=feeds
             )
         self._rest = _Rest(self._next_due(now_us, playing), over=False, playing=playing, cues=cues)
         return cues

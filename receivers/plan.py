@@ -12,7 +12,7 @@ Rules
 
 import math
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def intend(
 def cues(
     resolution: Resolution,
     settings: ReceiverSettings,
-    paths: Mapping[str, Path],
+    path_of: Callable[[str], Path | None],
     now_us: int,
     *,
     over: Collection[str] = (),
@@ -94,17 +94,18 @@ def cues(
 ) -> tuple[Cue, ...]:
     """The sound path's plan for the coming minutes.
 
-    `over` are the airings that have been reported or stopped; `places` says how many pieces an airing had before
-    `resolution`, `feeds` which recordings are taken from a feed, by its id.
+    `path_of` says where a recording is; `over` are the airings that have been reported or stopped; `places` says how
+    many pieces an airing had before `resolution`, `feeds` which recordings are taken from a feed, by its id.
     """
     plan: list[Cue] = []
     heard: dict[str, int] = {}
     for segment in resolution.segments:
         place = heard.setdefault(segment.airing_id, (places or {}).get(segment.airing_id, 0))
         heard[segment.airing_id] += 1
-        path = paths.get(segment.media.sha256)
-        wanted = segment.end_us > now_us and segment.start_us <= now_us + HORIZON_US
-        if not wanted or path is None or segment.airing_id in over or is_held(segment.cls, hold):
+        if segment.end_us <= now_us or segment.start_us > now_us + HORIZON_US:
+            continue
+        path = path_of(segment.media.sha256)
+        if path is None or segment.airing_id in over or is_held(segment.cls, hold):
             continue
         percent = _percent_for(segment, settings, max(now_us, segment.start_us))
         plan.append(

@@ -3,13 +3,14 @@
 It asks the vault and keeps no file; `receivers.orders` reads, `receivers.reckoning` tells the time by which is judged.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 from broadcast.wire.documents import Airing, Media, ReceiverSettings
 from receivers import ledger, orders
 from receivers.life import Hold
 from receivers.live.decide import Growing
+from receivers.media import MediaStore
 from receivers.needs import Stored
 from receivers.orders import Documents, Read
 from receivers.plan import is_held
@@ -73,10 +74,17 @@ class Standing:
                 self.fresh_refusals.append(f"{against}: order {order_id}")
         return self._number
 
-    def names(self) -> dict[str, Path]:
-        """What stands in the plan for a live session, which has no file."""
-        feeds = self.read.feeds.items()
-        return {key: Path(one.feed.id) for key, one in feeds if key == orders.standing_in(one.feed)}
+    def path_of(self, store: MediaStore) -> Callable[[str], Path | None]:
+        """Where a recording is or grows; a live session, which has no file, has a name. None for what is not here."""
+        ready, feeds = store.ready, self.read.feeds
+
+        def path(key: str) -> Path | None:
+            growing = feeds.get(key)
+            if growing is not None and key == orders.standing_in(growing.feed):
+                return Path(growing.feed.id)
+            return store.path(key) if growing is not None or key in ready else None
+
+        return path
 
     def feeds(self, ready: Mapping[str, Stored], on_air: Segment | None) -> tuple[Growing, ...]:
         """The feeds to follow: sessions, and sounds made for an order until no piece takes them from there any more."""

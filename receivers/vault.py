@@ -18,7 +18,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
@@ -58,6 +58,7 @@ class Vault:
         self._settings_topic = topics.settings(receiver_id)
         self._trusted = TrustedDocuments(keys)
         self._documents: dict[str, SignedDocument] = {}
+        self._sorted: dict[type[Document], tuple[Document, ...]] = {}  # what `_held` found since they changed
         self._first_us: dict[str, int] = {}
         self._orders_us: dict[str, dict[str, int]] = {}
         self._unsaved: dict[str, bytes] = {}
@@ -178,9 +179,11 @@ class Vault:
         return frozenset((self._settings_topic, *of_zones))
 
     def _held(self, topic_of: Callable[[str], str], kind: type[D]) -> tuple[D, ...]:
-        path = self.settings.zone_path if self.settings else ()
-        held = (self._documents.get(topic_of(zone_id)) for zone_id in path)
-        return tuple(document for document in held if isinstance(document, kind))
+        if kind not in self._sorted:
+            path = self.settings.zone_path if self.settings else ()
+            held = (self._documents.get(topic_of(zone_id)) for zone_id in path)
+            self._sorted[kind] = tuple(document for document in held if isinstance(document, kind))
+        return cast("tuple[D, ...]", self._sorted[kind])
 
     def _take(self, topic: str, raw: bytes, valid_us: int, now_us: int) -> bool:
         if topic not in self.wanted():
@@ -190,6 +193,7 @@ class Vault:
             return False
         # The number is known but the document was lost from the disk: the same bytes bring it back.
         self._documents[topic] = held = document or self._trusted.check(topic, raw, valid_us)
+        self._sorted.clear()
         self._first_us.setdefault(topic, now_us)
         if isinstance(held, Now):
             known, came_us = self._orders_us.get(topic, {}), max(valid_us, held.issued_us)
@@ -199,6 +203,7 @@ class Vault:
 
     def _leave_zones(self) -> set[str]:
         left = self._documents.keys() - self.wanted()
+        self._sorted.clear()
         for topic in left:
             del self._documents[topic]
             self._first_us.pop(topic, None)

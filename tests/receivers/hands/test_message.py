@@ -116,5 +116,5 @@ def test_other_airings_are_no_messages() -> None:
 
 def test_its_name_parts_from_the_cue_s_key() -> None:
     fire = airing(SETTINGS, "fire", NOON)
-    [cue] = plan.cues(intended(SETTINGS, fire), SETTINGS, {FIRE.sha256: Path("f")}, NOON)
+    [cue] = plan.cues(intended(SETTINGS, fire), SETTINGS, {FIRE.sha256: Path("f")}.get, NOON)
     assert plan.key_parts(cue.key)[0] == fire.id
