@@ -83,20 +83,38 @@ def sqlite_store(empty_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
 def postgresql() -> Iterator[Path]:
     """The socket folder of a running PostgreSQL with the super-user `postgres`; it dies with the tests."""
     folder = Path(tempfile.mkdtemp(prefix="loa-postgresql-"))
+    try:
+        with _server(folder):
+            yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql_in() -> Callable[[Path], AbstractContextManager[str]]:
+    """A PostgreSQL in this folder for the length of a block; gives the URL of an empty database."""
+
+    @contextmanager
+    def run(folder: Path) -> Iterator[str]:
+        with _server(folder):
+            yield postgresql_url(folder, "postgres")
+
+    return run
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[None]:
     binaries = _postgresql_binaries()
     if os.geteuid() == 0:
         account = pwd.getpwnam("postgres")
         os.chown(folder, account.pw_uid, account.pw_gid)
+    _as_postgres(binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+    server = _start(binaries / "postgres", folder)
     try:
-        _as_postgres(binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
-        server = _start(binaries / "postgres", folder)
-        try:
-            yield folder
-        finally:
-            server.send_signal(signal.SIGQUIT)  # at once, whoever is still connected: all of it is thrown away
-            server.wait()
+        yield
     finally:
-        shutil.rmtree(folder)
+        server.send_signal(signal.SIGQUIT)  # at once, whoever is still connected: all of it is thrown away
+        server.wait()
 
 
 @pytest.fixture(scope="session")

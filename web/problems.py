@@ -12,13 +12,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from pydantic_core.core_schema import ErrorType
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from scheduler.errors import Problem, TooMany
 from scheduler.people.signin import NotSignedIn
-from scheduler.store.engine import StoreBusy
+from scheduler.store.engine import StoreBusy, is_full
+from scheduler.store.patience import is_away
 from web import i18n
 from web.middleware import REQUEST_ID, SECURITY_HEADERS
 
@@ -26,6 +27,15 @@ _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 LANGUAGE_COOKIE = "loa_language"
+
+_AWAY = i18n.N_(
+    "The database of the centre does not answer, and this may not have been done: look before you do it again. "
+    "If it is urgent, telephone the places meanwhile."
+)
+_FULL = i18n.N_(
+    "The disk of the centre's database is full: nothing was saved and nothing was sent. Have the administrator make "
+    "room on it. If it is urgent, telephone the places meanwhile."
+)
 
 # Renders a problem as a page for a browser; None where only the API is served.
 ProblemPage = Callable[[Request, "ProblemBody", Mapping[str, str]], Awaitable[Response]]
@@ -57,6 +67,7 @@ def install(app: FastAPI, page: ProblemPage | None = None) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(StoreBusy, _on_busy)
     app.add_exception_handler(DataError, _on_unstorable)
+    app.add_exception_handler(DBAPIError, _on_database)
     app.add_exception_handler(Exception, _on_surprise)
 
 
@@ -127,6 +138,17 @@ async def _on_unstorable(request: Request, problem: Exception) -> Response:
         language_of(request), i18n.N_("Something in this cannot be stored. Write it in plain letters and numbers."), {}
     )
     return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, code="unstorable", detail=detail)
+
+
+async def _on_database(request: Request, problem: Exception) -> Response:
+    if not isinstance(problem, DBAPIError) or not is_away(problem):
+        return await _on_surprise(request, problem)
+    _log.error("request %s %s %s: %s", request_number(request), request.method, request.url.path, problem.orig)
+    code, said = "database_away", _AWAY
+    if is_full(problem):
+        code, said = "disk_full", _FULL
+    detail, headers = translate(language_of(request), said, {}), {"retry-after": "5"}
+    return await _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, code=code, detail=detail, headers=headers)
 
 
 async def _on_surprise(request: Request, problem: Exception) -> Response:

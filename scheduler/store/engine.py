@@ -22,7 +22,7 @@ from sqlmodel import Session
 
 from broadcast.wholefile import sync
 from scheduler.store.migrate import upgrade
-from scheduler.store.reserve import Reserve
+from scheduler.store.reserve import SCHEMA, FileReserve, Reserve, TableReserve
 from scheduler.store.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_S = 15
 _ONE_VIEW = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+DISK_FULL = "53100"  # as PostgreSQL says it
 _POOL_SIZE = 10
 _POOL_OVERFLOW = 40  # more than the 40 threads that answer requests never wait for a connection
 
@@ -53,7 +54,9 @@ class Store:
         self._reader = self._engine.execution_options(loa_writes=False, **({} if self.is_sqlite else _ONE_VIEW))
         self._writer = self._engine.execution_options(loa_writes=True)
         self._turns = Turns() if self.is_sqlite else None
-        self._reserve = Reserve(Path(f"{self.url.database}.reserve")) if self.is_sqlite else None
+        self._reserve: Reserve = (
+            FileReserve(Path(f"{self.url.database}.reserve")) if self.is_sqlite else TableReserve(self._engine)
+        )
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,7 +83,7 @@ class Store:
             with self.writing(urgent=True) as db:
                 return work(db)
         except DBAPIError as error:
-            if not _is_full(error) or self._reserve is None or not self._reserve.give_up():
+            if not is_full(error) or not self._reserve.give_up():
                 raise
         log.error("the disk of the database is full: what was kept for emergencies is used")
         with self.writing(urgent=True) as db:
@@ -88,8 +91,7 @@ class Store:
 
     def keep_reserve(self) -> None:
         """Keep room on the disk for what is urgent, or again if it was used and there is room."""
-        if self._reserve is not None:
-            self._reserve.keep()
+        self._reserve.keep()
 
     def migrate(self, progress: Callable[[str], None] | None = None) -> None:
         """Bring the tables to this program's version; interrupted at any moment, the next start does it whole."""
@@ -129,9 +131,11 @@ class Store:
             self._turns.give_back()
 
 
-def _is_full(error: DBAPIError) -> bool:
+def is_full(error: DBAPIError) -> bool:
     """Whether room may help: where a file beside the database cannot grow SQLite only says that it cannot write."""
-    return isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode & 0xFF in NO_ROOM
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode & 0xFF in NO_ROOM
+    return getattr(error.orig, "sqlstate", None) == DISK_FULL
 
 
 def _with_driver(url: URL) -> URL:
@@ -175,7 +179,7 @@ def _backup_sqlite(source: str, target: Path) -> None:
 def _backup_postgresql(url: URL, target: Path) -> None:
     plain = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
     environment = dict(os.environ) | ({"PGPASSWORD": url.password} if url.password else {})
-    command = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={plain}"]
+    command = ["pg_dump", "--format=custom", f"--exclude-schema={SCHEMA}", f"--file={target}", f"--dbname={plain}"]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     except FileNotFoundError as missing:

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from receivers.lab.smalldisk import CannotMount, SmallDisk
 from scheduler.store.engine import Store
-from scheduler.store.reserve import RESERVE_BYTES, Reserve
+from scheduler.store.reserve import RESERVE_BYTES, FileReserve
 
 MB = 1024 * 1024
 
@@ -65,7 +65,7 @@ def test_room_that_was_used_is_kept_again_once_there_is_some(full: Store, disk: 
 
 
 def test_a_disk_with_little_room_is_not_filled_by_what_is_kept(disk: SmallDisk) -> None:
-    assert not Reserve(disk.path / "reserve", 40 * MB).keep()
+    assert not FileReserve(disk.path / "reserve", 40 * MB).keep()
     assert list(disk.path.iterdir()) == []
 
 

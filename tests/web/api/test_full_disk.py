@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
@@ -40,3 +41,14 @@ async def test_an_emergency_passes_a_full_disk(alarm: Any, browsers: Any, disk: 
         audit.record(db, machine(db), alarm.app.state.centre.clock.now(), "page", "x", text="x" * 500_000)
     await alarm.passes(browsers)
     assert not (disk.path / "loa.sqlite3.reserve").exists()
+
+
+async def test_where_no_room_was_kept_it_is_said_what_to_do(alarm: Any, browsers: Any, disk: SmallDisk) -> None:
+    disk.fill()
+    body = alarm.draft(reason="x" * 400)
+    for _order in range(200):
+        answer = await browsers["operator"].post("/api/v1/emergencies", json=body)
+        if answer.status_code != httpx.codes.CREATED:
+            break
+    assert (answer.status_code, answer.json()["code"]) == (503, "disk_full")
+    assert "gọi điện" in answer.json()["detail"]
