@@ -43,6 +43,7 @@ class Action(StrEnum):
     EMERGENCY_ISSUE = "emergency.issue"
     EMERGENCY_CONFIRM = "emergency.confirm"  # as the second person
     DRILL_ISSUE = "drill.issue"
+    BANK_EDIT = "bank.edit"  # what the prepared messages say; of use only with the right in every root zone
     LIVE_SPEAK = "live.speak"
     LIVE_LISTEN = "live.listen"
     FAULT_REPORT = "fault.report"  # report a fault, confirm that something was heard
@@ -94,6 +95,7 @@ TABLE = MappingProxyType(
             Action.EMERGENCY_ISSUE,
             Action.EMERGENCY_CONFIRM,
             Action.DRILL_ISSUE,
+            Action.BANK_EDIT,
             Action.LIVE_SPEAK,
             Action.AUDIT_READ,
         },

@@ -8,6 +8,8 @@ Rules
 """
 
 import re
+import unicodedata
+from collections.abc import Collection
 
 from broadcast.wire.now import Purpose
 
@@ -15,6 +17,7 @@ DRILL, TEST, SIREN = "drill-", "test-", "siren-"
 CORRECTIONS = ("false-alarm", "all-clear")
 TEST_ANNOUNCEMENT = "test-announcement"
 MAX_NAME = 30
+NAMELESS = "message"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -33,6 +36,23 @@ def drill_of(name: str) -> str | None:
 def is_free_name(name: str) -> bool:
     """Whether somebody may give a new message this name: no prefix that means something."""
     return len(name) <= MAX_NAME and bool(_NAME.fullmatch(name)) and drill_of(name) is not None
+
+
+def name_for(title: str, taken: Collection[str]) -> str:
+    """A free name that reads like the title, and means nothing of what names mean."""
+    plain = unicodedata.normalize("NFD", title.casefold().replace("đ", "d"))
+    words = re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    means_something = not words or f"{words[0]}-" in (DRILL, TEST, SIREN)
+    name = "-".join((NAMELESS, *words) if means_something else words)
+    number, made = 1, _shortened(name, "")
+    while made in taken:
+        number += 1
+        made = _shortened(name, f"-{number}")
+    return made
+
+
+def _shortened(name: str, end: str) -> str:
+    return name[: MAX_NAME - len(end)].rstrip("-") + end
 
 
 def bank_id(name: str, revision: int) -> str:

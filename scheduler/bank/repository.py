@@ -35,6 +35,11 @@ class Held(NamedTuple):
         return self.settled and any(media.state is RecordingState.READY for media in self.media)
 
     @property
+    def retired(self) -> bool:
+        """It says that the message is no longer in the bank."""
+        return not self.media
+
+    @property
     def sounds(self) -> tuple[BankMedia, ...]:
         return tuple(media for media in self.media if media.state is RecordingState.READY)
 
@@ -60,6 +65,19 @@ def newest(db: Session, name: str) -> Held | None:
     query = select(BankEntry).where(BankEntry.name == name).order_by(col(BankEntry.revision).desc()).limit(1)
     found = db.exec(query).first()
     return Held(found, tuple(_media(db, [found.id])[found.id])) if found is not None else None
+
+
+def revisions(db: Session, name: str) -> list[Held]:
+    """All that the bank ever said under a name, the newest first, dropped or not."""
+    query = select(BankEntry).where(BankEntry.name == name).order_by(col(BankEntry.revision).desc())
+    entries = db.exec(query).all()
+    media = _media(db, [entry.id for entry in entries])
+    return [Held(entry, tuple(media[entry.id])) for entry in entries]
+
+
+def names(db: Session) -> frozenset[str]:
+    """Every name that was ever given."""
+    return frozenset(db.exec(select(BankEntry.name)).all())
 
 
 def named_by_orders(db: Session) -> frozenset[str]:

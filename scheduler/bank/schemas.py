@@ -38,12 +38,17 @@ SirenName = Annotated[str, StringConstraints(max_length=40), Field(examples=["si
 
 
 class BankState(StrEnum):
-    """Only what is `ready` is on receivers. `old` is too, while an order names it."""
+    """Only what is `ready` is on receivers. `old` is too, for an hour and while an order names it.
+
+    `retired` says that the message was taken out of the bank; `gone` is a revision that receivers hold no more.
+    """
 
     PRODUCING = "producing"
     READY = "ready"
     FAILED = "failed"
     OLD = "old"
+    RETIRED = "retired"
+    GONE = "gone"
 
 
 class BankNew(Input):

@@ -2,9 +2,10 @@
 
 Rules
 - The bank is one for the whole centre: each root zone's receivers hold all of it. So whoever changes what it says needs
-  the right to issue emergencies in every root zone; nobody else does, an administrator neither.
+  the right to that in every root zone; an administrator has it nowhere.
 - It is read by whoever reads broadcasts anywhere.
-- A message is never changed: a change is its next revision, and the one before stays until nothing names it.
+- A message is never changed: a change is its next revision, and the one before stays until nothing names it. One that
+  is taken out of the bank has a last revision without any sound.
 """
 
 from collections.abc import Iterable
@@ -116,7 +117,8 @@ def create(db: Session, actor: Actor, now: datetime, new: BankNew) -> BankEntryO
     held = repository.held(db)
     if repository.newest(db, new.name) is not None:
         raise Invalid("name_taken", "There is a message of this name already.", field="name")
-    if len({one.entry.name for one in held if naming.drill_of(one.entry.name)}) >= MAX_NAMES:
+    gone = {one.entry.name for one in held if one.retired}
+    if len({one.entry.name for one in held if naming.drill_of(one.entry.name)} - gone) >= MAX_NAMES:
         raise Conflict("bank_full", "The bank has at most %(limit)s messages.", limit=MAX_NAMES)
     draft = entries.Draft(new.name, dict(new.titles), entries.texts(_speakable(new.texts)), _siren(db, new.siren))
     return _made(db, actor, now, draft, "create")
@@ -162,6 +164,48 @@ def may_record(db: Session, actor: Actor, now: datetime, name: str, *, revision:
     _changeable(db, actor, now, name, revision)
 
 
+def retire(db: Session, actor: Actor, now: datetime, name: str, *, revision: int) -> BankEntryOut:
+    """Take a message and its drill out of the bank; what orders name stays until they are over."""
+    last = _changeable(db, actor, now, name, revision)
+    if name in naming.CORRECTIONS or naming.purpose_of(name) is not Purpose.REAL:
+        message = "Alarms are taken back, and loudspeakers tested, with this message. Change what it says instead."
+        raise Conflict("message_needed", message)
+    if last.retired:
+        raise Conflict("is_retired", "This message is not in the bank any more.")
+    for gone in (name, naming.drill_of(name)):
+        if gone is not None:
+            entries.add(db, entries.Draft(gone, last.entry.titles, {}, last.entry.siren), now, actor.user_id or None)
+    audit.record(db, actor, now, "bank.retire", f"bank:{last.entry.id}")
+    return shown(repository.held(db, [name]))[0]
+
+
+def restore(db: Session, actor: Actor, now: datetime, name: str, *, revision: int) -> BankEntryOut:
+    """Put a message back that was taken out, as it was."""
+    if not _changeable(db, actor, now, name, revision).retired:
+        raise Conflict("not_retired", "This message is in the bank.")
+    before = next(held for held in repository.revisions(db, name) if not held.retired)
+    return _made(db, actor, now, entries.draft_of(before), "restore")
+
+
+def history(db: Session, actor: Actor, now: datetime, name: str) -> list[BankEntryOut]:
+    """All that the bank ever said under this name, the newest first."""
+    _may_read(db, actor, now, None)
+    found = repository.revisions(db, name)
+    if not found:
+        raise NotFound("no_such_message", _NO_SUCH)
+    drill = naming.drill_of(name)
+    drills = repository.held(db, [drill]) if drill is not None else []
+    rows = shown([*found, *drills])
+    gone = {held.entry.id for held in found if held.entry.dropped_at is not None}
+    return [
+        row.model_copy(update={"state": BankState.GONE}) if row.id in gone else row for row in rows if row.name == name
+    ]
+
+
+def may_change(db: Session, actor: Actor, now: datetime) -> bool:
+    return actor.may_everywhere(Action.BANK_EDIT, repository.root_paths(db), now)
+
+
 def drop_unused(db: Session, now: datetime) -> bool:
     """Take from the receivers what a newer revision has replaced and no order names; whether there was any."""
     replaced = [held for held, since in _replaced(repository.held(db)) if since + KEPT_FOR <= now]
@@ -199,7 +243,7 @@ def _replaced(found: Iterable[Held]) -> list[tuple[Held, datetime]]:
     for held in found:
         if held.entry.name in newer:
             replaced.append((held, newer[held.entry.name]))
-        elif held.ready:
+        elif held.ready or held.retired:
             newer[held.entry.name] = held.entry.made_at
     return replaced
 
@@ -207,6 +251,7 @@ def _replaced(found: Iterable[Held]) -> list[tuple[Held, datetime]]:
 def _shown(held: Held, newest_of: dict[str, str], *, old: bool) -> BankEntryOut:
     entry = held.entry
     state = BankState.READY if held.ready else BankState.FAILED if held.settled else BankState.PRODUCING
+    state = BankState.RETIRED if held.retired else state
     drill = naming.drill_of(entry.name)
     return BankEntryOut(
         **entry.model_dump(exclude={"dropped_at"}),
@@ -238,8 +283,8 @@ def _may_read(db: Session, actor: Actor, now: datetime, zone_id: str | None) -> 
 
 def _may_change(db: Session, actor: Actor, now: datetime) -> None:
     alone(db, _BANK)
-    if not actor.may_everywhere(Action.EMERGENCY_ISSUE, repository.root_paths(db), now):
-        message = "Only those who may issue emergencies everywhere change what the message bank says."
+    if not may_change(db, actor, now):
+        message = "Only those who may do so everywhere change what the message bank says."
         raise Forbidden("bank_is_everyones", message)
 
 

@@ -32,6 +32,7 @@ broadcast.stop      -       yes     yes       yes       yes
 emergency.issue     -       -       -         yes       -
 emergency.confirm   -       -       yes       yes       -
 drill.issue         -       -       -         yes       -
+bank.edit           -       -       -         yes       -
 live.speak          -       -       -         yes       -
 live.listen         yes     yes     yes       yes       yes
 fault.report        yes     yes     yes       yes       yes

@@ -92,6 +92,28 @@ def revise_bank_message(
     return _told(response, db, tell, service.revise(db, actor, now, name, revision=revision, change=body))
 
 
+@router.get("/bank/{name}/revisions")
+def list_bank_revisions(name: str, db: ReadDb, actor: CurrentActor, now: Now) -> list[BankEntryOut]:
+    """All that the bank ever said under this name, the newest first."""
+    return service.history(db, actor, now, name)
+
+
+@router.post("/bank/{name}/retire", responses=EDIT_PROBLEMS)
+def retire_bank_message(
+    name: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, revision: IfMatch, tell: Tell
+) -> BankEntryOut:
+    """Take a message and its drill out of the bank (If-Match: the last revision's ETag); orders keep what they name."""
+    return _told(response, db, tell, service.retire(db, actor, now, name, revision=revision))
+
+
+@router.post("/bank/{name}/restore", status_code=HTTPStatus.CREATED, responses=EDIT_PROBLEMS)
+def restore_bank_message(
+    name: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, revision: IfMatch, tell: Tell
+) -> BankEntryOut:
+    """Put a message back that was taken out, as its next revision."""
+    return _told(response, db, tell, service.restore(db, actor, now, name, revision=revision))
+
+
 @router.post(
     "/uploads/bank/{name}",
     status_code=HTTPStatus.CREATED,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from broadcast.wire.now import Purpose
 from scheduler.bank import completeness, service
 from scheduler.bank.naming import SIREN
-from scheduler.bank.schemas import BankEntryOut
+from scheduler.bank.schemas import BankEntryOut, BankState
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import words
@@ -19,6 +19,8 @@ STATE = {
     "producing": Look(N_("being produced"), "busy", "hourglass"),
     "failed": Look(N_("failed"), "warn", "triangle"),
     "old": Look(N_("replaced, still in use"), "plain", "clock"),
+    "retired": Look(N_("taken out"), "plain", "cross"),
+    "gone": Look(N_("replaced"), "plain", "clock"),
 }
 _GROUPS = (
     ("hazards", N_("Messages")),
@@ -26,6 +28,7 @@ _GROUPS = (
     ("sirens", N_("Sirens")),
     ("tests", N_("Tests")),
     ("drills", N_("Drills")),
+    ("retired", N_("Taken out of the bank")),
 )
 
 router = APIRouter(prefix="/emergency", include_in_schema=False)
@@ -36,23 +39,27 @@ def listing(db: ReadDb, page: ThePage) -> Response:
     found = service.index(db, page.actor, page.now)
     held = completeness.index(db, page.actor, page.now)
     groups: dict[str, list[BankEntryOut]] = {}
-    for entry in sorted(found.items, key=lambda one: one.title(page.language)):
+    for entry in sorted(found.items, key=lambda one: (one.title(page.language), -one.revision)):
         groups.setdefault(_group(entry), []).append(entry)
+    groups["retired"] = [entry for entry in groups.get("retired", []) if entry.editable]
     return page.render(
         "emergency/bank.html",
         groups=[
-            {"id": name, "title": page.say(title), "rows": [_row(page, entry) for entry in groups[name]]}
+            {"id": name, "title": page.say(title), "rows": [row(page, entry) for entry in groups[name]]}
             for name, title in _GROUPS
-            if name in groups
+            if groups.get(name)
         ],
         total_bytes=found.total_bytes,
         producing=found.producing,
         failed=found.failed,
         held=held,
+        may_change=service.may_change(db, page.actor, page.now),
     )
 
 
 def _group(entry: BankEntryOut) -> str:
+    if entry.state is BankState.RETIRED:
+        return "retired"
     if entry.purpose is not Purpose.REAL:
         return "drills" if entry.purpose is Purpose.DRILL else "tests"
     if entry.name.startswith(SIREN):
@@ -60,7 +67,8 @@ def _group(entry: BankEntryOut) -> str:
     return "corrections" if entry.correction else "hazards"
 
 
-def _row(page: Page, entry: BankEntryOut) -> dict[str, Any]:
+def row(page: Page, entry: BankEntryOut) -> dict[str, Any]:
+    """What of an entry is shown and listened to."""
     spoken = not entry.name.startswith(SIREN)
     languages = [page.say(words.LANGUAGE.get(media.language, media.language)) for media in entry.media]
     return {

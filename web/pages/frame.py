@@ -66,6 +66,8 @@ SAID: Mapping[str, str] = {
     "withdrawn": N_("Withdrawn. Nothing sounded."),
     "corrected": N_("Stopped. The correction sounds now; below you see who hears it."),
     "rehearsing": N_("The test has begun. What comes of it shows here within minutes."),
+    "bank-made": N_("Saved. Its sounds are being produced; then every loudspeaker gets them."),
+    "bank-retired": N_("Taken out of the bank. An order that names it keeps it until it is over."),
     "live-ended": N_("Ended. The loudspeakers fall silent once the last words are out."),
     "all-stopped": N_("Everything is stopped. The loudspeakers fall silent within seconds."),
 }

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends
 from web.pages import (
     account,
     announcements,
+    bank,
     broadcasts,
     compose,
     door,
@@ -29,7 +30,8 @@ for part in (
     *(people, receivers, receiver_edit, zones, rehearsals, live_desk, live),
 ):
     router.include_router(part.router)
-for first in (emergency.only_real, emergency_bank.router):  # before what stands under the same path with an id
+# Before what stands under the same path with an id.
+for first in (emergency.only_real, emergency_bank.router, bank.router):
     router.include_router(first)
 for desk in DESKS.values():
     for of_a_desk in (emergency_desk.router, emergency.router):
