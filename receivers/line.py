@@ -14,12 +14,15 @@ Rules
 import asyncio
 import contextlib
 import errno
+import fcntl
 import math
 import os
 import select
 import socket
 import ssl
 import struct
+import sys
+import termios
 from collections.abc import Callable
 from concurrent.futures import Executor
 from http.client import HTTPException, HTTPResponse
@@ -48,6 +51,11 @@ Find = Callable[[tuple[str, int]], list[Any]]
 def look_up(address: tuple[str, int]) -> list[Any]:
     """The places of a host by the resolver."""
     return list(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
+
+
+def _unconfirmed_bytes(near: socket.socket) -> int:
+    """How much of what was sent the other end has not confirmed."""
+    return int.from_bytes(fcntl.ioctl(near.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 class Line:
@@ -175,7 +183,8 @@ class Line:
         for _ in range(NUDGES):
             if poll.poll(NUDGE_S * 1000) or self._left:
                 return
-            near.send(NUDGE)
+            if not _unconfirmed_bytes(near):  # of one packet on the way the kernel takes more care than of several
+                near.send(NUDGE)
 
     def _write_block(self, file: IO[bytes], room_bytes: int) -> int:
         block = self._read_block()

@@ -6,21 +6,24 @@ import asyncio
 import contextlib
 import socket
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from broadcast.broker.lab import HOST
 from broadcast.clock import SystemClock
 from receivers.fetch import Client, FetchFailed, fetch, open_client
+from receivers.line import look_up
 from receivers.media import MediaStore
 from receivers.needs import Need
-from receivers.opener import MAX_REDIRECTS
+from receivers.opener import MAX_REDIRECTS, NoAnswer, asked
 from receivers.tasks import end
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from broadcast.wire.documents import Media
     from tests.receivers.daemon.conftest import Desk
@@ -80,14 +83,7 @@ async def test_one_that_stands_still_is_left_and_the_thread_is_free(
 async def test_one_that_is_still_connecting_is_left_and_the_thread_is_free(
     http: HttpServer, store: MediaStore, media: Media
 ) -> None:
-    with socket.socket() as deaf, contextlib.ExitStack() as stack:
-        deaf.bind((HOST, 0))
-        deaf.listen(0)
-        for _ in range(4):  # a full queue lets nobody in and turns nobody away
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(deaf.getsockname())
-        port = deaf.getsockname()[1]
+    with _deaf() as port:
         others = _knocking(port)
         async with open_client(timeout_s=FOR_EVER_S) as client:
             task = asyncio.create_task(_fetch(client, f"http://{HOST}:{port}", store, media))
@@ -99,6 +95,19 @@ async def test_one_that_is_still_connecting_is_left_and_the_thread_is_free(
             async with asyncio.timeout(15):
                 await _fetch(client, http.url, store, media)
     assert media.sha256 in store.ready
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[int]:
+    """A port at which nobody is let in and nobody is turned away: its queue is full."""
+    with socket.socket() as deaf, contextlib.ExitStack() as stack:
+        deaf.bind((HOST, 0))
+        deaf.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(deaf.getsockname())
+        yield deaf.getsockname()[1]
 
 
 def _knocking(port: int) -> set[str]:
@@ -128,6 +137,57 @@ async def test_many_that_are_left_use_one_thread_and_leave_no_descriptor(
 
 def _open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_who_is_in_haste_knocks_again_and_takes_the_first_that_is_let_in() -> None:
+    """Of a host with a place where nobody answers, one that turns everyone away, and one that answers."""
+    oddity = Oddity(b"HTTP/1.1 200 OK\r\n\r\n")
+    with _deaf() as deaf, socket.socket() as shut:
+        shut.bind((HOST, 0))
+        async with oddity.running() as url, open_client(timeout_s=FOR_EVER_S) as client:
+            good = urlsplit(url).port or 0
+            others = _knocking(deaf)
+            places = [look_up((HOST, port))[0] for port in (deaf, shut.getsockname()[1], good)]
+            line = client.line(lambda _: places, haste=True)
+            async with asyncio.timeout(15):
+                answer = await line.open(asked(url, {}), client.trust, None)
+                assert (answer.status, line.connected) == (HTTPStatus.OK, True)
+                assert await line.read_block() == b""
+            line.leave()
+            assert not _knocking(deaf) - others
+
+
+async def test_who_is_turned_away_everywhere_is_told_at_once() -> None:
+    with socket.socket() as shut:
+        shut.bind((HOST, 0))
+        url = f"http://{HOST}:{shut.getsockname()[1]}"
+        async with open_client(timeout_s=FOR_EVER_S) as client:
+            line = client.line(haste=True)
+            async with asyncio.timeout(15):
+                with pytest.raises(NoAnswer, match="refused"):
+                    await line.open(asked(url, {}), client.trust, None)
+            line.leave()
+
+
+async def test_an_answer_that_stands_still_is_nudged_with_empty_lines() -> None:
+    """The server sends its second block when it has been nudged, and not before."""
+    said: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\none")
+        said.append(await reader.readexactly(2))
+        writer.write(b"two")
+        writer.close()
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    async with open_client(timeout_s=FOR_EVER_S) as client, asyncio.timeout(15):
+        line = client.line(haste=True)
+        await line.open(asked(f"http://{HOST}:{server.sockets[0].getsockname()[1]}", {}), client.trust, None)
+        assert [await line.read_block() for _ in range(3)] == [b"one", b"two", b""]
+        line.leave()
+    assert said == [b"\r\n"]
+    server.close()
 
 
 class Oddity:
