@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from broadcast.bus import Bus, BusDown, Message
@@ -154,7 +154,7 @@ class Ingest:
                 return
             try:
                 batch = await asyncio.to_thread(self._store_batch, messages, sweep)
-            except (SQLAlchemyError, StoreBusy) as error:
+            except Exception as error:  # noqa: BLE001 - whatever a receiver's words meet here, the others' go on
                 self._not_stored(messages, error)
                 return
             self._failing = False
@@ -162,7 +162,7 @@ class Ingest:
             with contextlib.suppress(BusDown):
                 await self._acknowledge(batch)
 
-    def _not_stored(self, messages: Sequence[Message], error: SQLAlchemyError | StoreBusy) -> None:
+    def _not_stored(self, messages: Sequence[Message], error: Exception) -> None:
         if isinstance(error, OperationalError | StoreBusy):
             again = {message.topic: message for message in messages if message.topic.endswith("/state")}
             self._waiting.latest = again | self._waiting.latest

@@ -60,7 +60,10 @@ class Doorkeeper:
                 await self._put_out(fresh)
             if self._clock.monotonic_us() - self._renewed_us >= RENEW_EVERY_US:
                 self._renewed_us = self._clock.monotonic_us()
-                await asyncio.to_thread(self._renew)
+                try:
+                    await asyncio.to_thread(self._renew)
+                except OSError:  # a full disk, for one; there are weeks left
+                    log.exception("certificates could not be renewed; that is tried again")
 
     def _refuse(self) -> frozenset[int]:
         with self._store.reading() as db:

@@ -240,6 +240,19 @@ async def test_a_flood_of_reports_is_bounded(ingest: Ingest, store: Store, monke
     assert ingest.refused == {"too_many": 2}
 
 
+async def test_a_mistake_of_ours_ends_nothing(
+    ingest: Ingest, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.delattr(module, "hearing")
+        ingest.take(said(report(1)))
+        await ingest.write()
+    assert "could not be stored" in caplog.text
+    ingest.take(said(report(1)))
+    await ingest.write()
+    assert stored(store) == [("r1", 1)]
+
+
 async def test_what_is_far_too_large_is_not_even_kept(ingest: Ingest, store: Store) -> None:
     ingest.take(Message(topics.reports("r1"), b"{" * (MAX_REPORT_BYTES + 1), retained=False))
     ingest.take(Message(topics.state("r1"), b"{" * (MAX_STATE_BYTES + 1), retained=False))

@@ -38,6 +38,29 @@ async def test_certificates_of_a_centre_that_runs_for_months_are_renewed(
     assert certificate.not_valid_after_utc > clock.now() + timedelta(days=300)
 
 
+async def test_certificates_that_cannot_be_written_are_tried_again_and_end_nothing(
+    sqlite_store: Store, clock: ManualClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trust = load_or_make(tmp_path / "keys", clock.now())
+    renew(trust, NAMES, clock.now())
+    before = trust.centre_file.read_bytes()
+    (tmp_path / "keys").rename(tmp_path / "gone")
+    (tmp_path / "keys").write_text("a file where the folder should be")
+    doorkeeper = Doorkeeper(sqlite_store, trust, Gate("127.0.0.1", 1, None, None, NAMES), clock)
+    task = asyncio.create_task(doorkeeper.run())
+    clock.step_wall(timedelta(days=320))
+    async with asyncio.timeout(60):
+        while "could not be renewed" not in caplog.text:
+            await clock.advance(timedelta(microseconds=RENEW_EVERY_US))
+            await asyncio.sleep(0.01)
+        (tmp_path / "keys").unlink()
+        (tmp_path / "gone").rename(tmp_path / "keys")
+        while trust.centre_file.read_bytes() == before:
+            await clock.advance(timedelta(microseconds=RENEW_EVERY_US))
+            await asyncio.sleep(0.01)
+    task.cancel()
+
+
 @pytest.mark.parametrize("store", ["postgresql"], indirect=True)  # who only reads SQLite waits for nobody
 async def test_a_database_that_is_away_ends_nothing(
     store: Store,
