@@ -50,6 +50,8 @@ def test_somebody_speaks_is_seen_on_air_and_heard_and_ends_it(play: "Play") -> N
     expect(speaker.locator("#talk")).to_contain_text("Người nói đã kết thúc.")
     expect(speaker.get_by_role("link", name="Nghe lại")).to_be_visible()
     expect(listener.locator("#listening")).to_contain_text("Đã kết thúc.")
+    # What the loudspeakers report is shown as it comes, on a page that nobody loads again.
+    expect(speaker.locator("#facts tbody tr").first).to_be_visible(timeout=90_000)
     play.picture(speaker, "live-ended-360")
     for page in (speaker, listener):
         page.context.close()
