@@ -47,8 +47,7 @@ log = logging.getLogger(__name__)
 
 WHO = "studio"
 ROUND_S = 1.0
-FAILED_ROUNDS = 10
-"""In succession: then nothing is watched any more, and to start anew is better."""
+FAILED_ROUNDS = 10  # in succession: then nothing is watched any more, and to start anew is better
 MAX_LINES, MAX_LISTENERS = 16, 10
 """Connections at once, each costs two sockets and a decoder; those who listen leave room for microphones."""
 CONNECT_S = 15.0
