@@ -150,7 +150,7 @@ class Desk:
         time.sleep(REST_S)
         at_us = CLOCK.now_us()
         if what == CANCEL:
-            self._author.post(f"/emergencies/{order_id}/cancel")
+            self.cancel(order_id)
         else:
             self._author.post("/stop", {"zone_ids": [self._district.zone_id]})
         ended = self._collect(
@@ -159,6 +159,9 @@ class Desk:
         silent_s = [(piece.end_us - at_us) / US_PER_S for piece in ended.values()]
         came_s = [(piece.came_us - at_us) / US_PER_S for piece in ended.values()]
         return Row(what, self._begun, silent_s, came_s, self._begun - len(ended))
+
+    def cancel(self, order_id: str) -> None:
+        self._author.post(f"/emergencies/{order_id}/cancel")
 
     def _collect(self, wanted: Callable[[Piece], bool], count: int) -> dict[str, Piece]:
         """The first piece of each receiver that is `wanted`; returns when `count` have one, or after HEARD_S."""
@@ -296,7 +299,8 @@ def _clicks(desk: Desk) -> list[Row]:
         text = f"{TEXT} Lần {number + 1}."
         begun, order_id = desk.sound(TEXT_ROW, [{"kind": "text", "text": text}])
         note(*begun)
-        desk.silence(CANCEL, order_id)  # it may have ended by itself where it came soon: no figure
+        desk.cancel(order_id)  # it may have ended by itself where it came soon: no figure
+        time.sleep(REST_S)
         report.progress(f"round {number + 1}: new text")
     return [_together(same) for same in rows.values()]
 

@@ -59,7 +59,9 @@ def main() -> int:
     print(report.machine())
     run_s = QUICK_RUN_S if report.is_quick() else RUN_S
     with tempfile.TemporaryDirectory(prefix="loa-bench-") as folder:
+        report.progress(f"a file for {run_s} s, then a talk as long, after {SETTLE_S} s")
         recordings, times = _run(Path(folder), run_s, SystemClock())
+        report.progress("recorded; what is heard is looked for")
     file = {name: _onsets(recording, times.file_us, run_s) for name, recording in recordings.items()}
     live = {name: _onsets(recording, times.live_us, run_s) for name, recording in recordings.items()}
     spreads = {"file": apart_ms([file[name] for name in SKEW_PPM]), "live": apart_ms([live[name] for name in SKEW_PPM])}
