@@ -5,8 +5,9 @@ packets each, every 240 ms, to 100, 1,000 and 3,000 listeners on the same machin
 session is encoded once, outside of what is measured in both. Counted are the processor time of the server's process
 (all its threads, by the kernel's scheduler), its memory (the sockets' buffers, which the kernel holds, are not in it),
 and how long after a chunk was due the last listener had it. At the default delay Loa sends each chunk by itself, as
-Icecast does a page; Loa's signing of chunks is in its figure, a fixed cost that few listeners share. The goal is reached when a minute of a listener costs Loa no more processor time than Icecast in every
-row, with every chunk delivered.
+Icecast does a page; Loa's signing of chunks is in its figure, a fixed cost that few listeners share. The goal is
+reached when a minute of a listener costs Loa no more processor time than Icecast in every row, with every chunk
+delivered.
 """
 
 import json
