@@ -105,9 +105,12 @@ class _Seed:
     def group(self, district: Zone, entry: Mapping[str, Any], member_ids: list[str]) -> str:
         found = repository.group_by_code(self._db, district.id, entry["code"])
         if found is not None:
+            found.valid_from = found.valid_from or _MERGED_ON
             return found.id
         name = f"{entry['name']} (từ {_MERGED_ON:%d/%m/%Y})"
-        group = self._add(Group(id=new_id(self._now), zone_id=district.id, code=entry["code"], name=name))
+        group = self._add(
+            Group(id=new_id(self._now), zone_id=district.id, code=entry["code"], name=name, valid_from=_MERGED_ON)
+        )
         repository.set_members(self._db, group.id, member_ids)
         return group.id
 

@@ -16,7 +16,7 @@ from scheduler.store.types import new_id
 from scheduler.zones import names, repository
 from scheduler.zones.models import Group
 from scheduler.zones.schemas import GroupChange, GroupNew
-from scheduler.zones.service import visible_paths, zone_for
+from scheduler.zones.service import check_dates, visible_paths, zone_for
 
 
 def list_groups(db: Session, actor: Actor, now: datetime) -> Sequence[Group]:
@@ -36,7 +36,9 @@ def group_for(db: Session, actor: Actor, now: datetime, group_id: str) -> Group:
 def create_group(db: Session, actor: Actor, now: datetime, new: GroupNew) -> Group:
     zone = zone_for(db, actor, now, new.zone_id, Action.ZONE_EDIT)
     _check_members(db, actor, now, new.member_ids)
-    group = Group(id=new_id(now), zone_id=zone.id, code=new.code, name=names.clean(new.name))
+    check_dates(new.valid_from, new.valid_until)
+    values = new.model_dump(include={"code", "valid_from", "valid_until"})
+    group = Group(id=new_id(now), zone_id=zone.id, name=names.clean(new.name), **values)
     db.add(group)
     db.flush()
     repository.set_members(db, group.id, set(new.member_ids))
@@ -52,8 +54,9 @@ def change_group(
     sent = change.model_fields_set
     if "name" in sent:
         group.name = names.clean(change.name)
-    if "code" in sent:
-        group.code = change.code
+    for name in sent & {"code", "valid_from", "valid_until"}:
+        setattr(group, name, getattr(change, name))
+    check_dates(group.valid_from, group.valid_until)
     if "member_ids" in sent:
         before = repository.members(db, [group.id])[group.id]
         _check_members(db, actor, now, set(change.member_ids) - set(before))
@@ -61,7 +64,7 @@ def change_group(
         mark_dirty(db, map(topics.programme, {*before, *change.member_ids}), now)
     group.version += 1
     db.add(group)
-    detail = change.model_dump(exclude_unset=True)
+    detail = change.model_dump(mode="json", exclude_unset=True)
     audit.record(db, actor, now, "group.change", f"group:{group.id}", zone_path=_path(db, group), **detail)
     return group
 

@@ -9,7 +9,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.fleet.models import Receiver
-from scheduler.zones.models import Group, GroupMember, Holiday, Zone
+from scheduler.zones.models import Group, GroupMember, Holiday, Zone, ZonePast
 
 
 def zone(db: Session, zone_id: str, *, lock: bool = False) -> Zone | None:
@@ -60,6 +60,12 @@ def below(paths: Iterable[str]) -> ColumnElement[bool]:
     return or_(false(), *(col(Zone.path).startswith(path) for path in paths))
 
 
+def keep_past(db: Session, zone: Zone, until: date) -> None:
+    """Remember what the zone was called and where it stood before the day `until`; the first of that day's stays."""
+    if db.get(ZonePast, (zone.id, until)) is None:
+        db.add(ZonePast(zone_id=zone.id, until=until, parent_id=zone.parent_id, name=zone.name, code=zone.code))
+
+
 def rebase(db: Session, old_path: str, new_path: str) -> None:
     """Give the zone at `old_path` and all below it their place under `new_path`."""
     moved = func.substr(col(Zone.path), len(old_path) + 1)
@@ -94,8 +100,14 @@ def receiver_by_code(db: Session, code: str) -> Receiver | None:
 
 
 def uses_of_zone(db: Session, zone_id: str) -> dict[str, int]:
-    """How many rows of each table refer to the zone, whichever tables there are."""
-    return _uses(db, "zone.id", zone_id)
+    """How many rows of each table refer to the zone, whichever tables there are; its own past does not count."""
+    own = db.exec(select(func.count()).select_from(ZonePast).where(ZonePast.zone_id == zone_id)).one()
+    found = Counter(_uses(db, "zone.id", zone_id)) - Counter({"zone_past": own})
+    return dict(found)
+
+
+def forget_past(db: Session, zone_id: str) -> None:
+    db.execute(delete(ZonePast).where(col(ZonePast.zone_id) == zone_id))
 
 
 def uses_of_group(db: Session, group_id: str) -> dict[str, int]:

@@ -4,6 +4,7 @@ Rules
 - The nearest zone that sets a thing settles it; what nobody sets has the default below.
 - By default everything needs approval, an emergency too: nothing is approved because nobody thought of it.
 - An emergency takes two people unless a zone says that one with a second factor is enough.
+- Residents have a page unless a zone says that they have none.
 - `quota` set to `{}` lifts the quota of the zones above.
 """
 
@@ -32,6 +33,7 @@ class Effective(Struct, frozen=True):
     languages: tuple[str, ...] = LANGUAGES
     fallback_recording_id: str | None = None
     second_person: SecondPerson = SecondPerson.TWO_PEOPLE
+    public_page: bool = True
 
 
 def effective(db: Session, path: str) -> Effective:
@@ -54,6 +56,7 @@ def inherited(lineage: Iterable[Zone], start: Effective | None = None) -> Effect
             languages=held.languages if zone.languages is None else tuple(zone.languages),
             fallback_recording_id=zone.fallback_recording_id or held.fallback_recording_id,
             second_person=zone.second_person or held.second_person,
+            public_page=held.public_page if zone.public_page is None else zone.public_page,
         )
     return held
 

@@ -12,6 +12,7 @@ from scheduler.policy import BadRules, minute_of_day
 from scheduler.zones.models import SecondPerson, ZoneKind
 
 MINUTE_US = 60_000_000
+_PLACE_FROM = "From this day on reports can be made by it, as by a commune that others were merged into."
 _EXAMPLE_ID = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
 
 Id = Annotated[
@@ -120,6 +121,7 @@ class ZoneSettings(Input):
     languages: list[Language] | None = Field(None, min_length=1, max_length=8, examples=[["vi", "cdo"]])
     fallback_recording_id: Id | None = Field(None, description="Played where an item cannot be.")
     second_person: SecondPerson | None = Field(None, description="Who must let an emergency or a drill sound here.")
+    public_page: bool | None = Field(None, description="Whether residents have a page of what was announced here.")
 
     @model_validator(mode="after")
     def _one_word_on_quota(self) -> Self:
@@ -138,6 +140,7 @@ class RulesView(BaseModel):
     approval_classes: list[BroadcastClass]
     languages: list[str]
     second_person: SecondPerson
+    public_page: bool
 
 
 class ZoneView(BaseModel):
@@ -171,6 +174,8 @@ class GroupNew(Input):
     zone_id: Id = Field(examples=[_EXAMPLE_ID], description="Where its editors need their rights.")
     name: Name = Field(examples=["Lưu vực sông Tranh"])
     code: Code | None = None
+    valid_from: Day | None = Field(None, description=_PLACE_FROM)
+    valid_until: Day | None = Field(None, description="The first day on which it is none any more.")
     member_ids: list[Id] = Field(default=[], max_length=2000)
 
 
@@ -179,6 +184,8 @@ class GroupChange(Input):
 
     name: Name = Field("", examples=["Lưu vực sông Tranh"])
     code: Code | None = None
+    valid_from: Day | None = Field(None, description=_PLACE_FROM)
+    valid_until: Day | None = Field(None, description="The first day on which it is none any more.")
     member_ids: list[Id] = Field(default=[], max_length=2000)
 
 
@@ -187,6 +194,8 @@ class GroupView(BaseModel):
     zone_id: str
     name: str = Field(examples=["Lưu vực sông Tranh"])
     code: str | None
+    valid_from: date | None
+    valid_until: date | None
     member_ids: list[str]
     version: int
 

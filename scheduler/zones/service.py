@@ -13,6 +13,7 @@ from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.policy import BadRules, checked
+from scheduler.policy import zone as timezone_of
 from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
@@ -63,7 +64,7 @@ def create_zone(db: Session, actor: Actor, now: datetime, new: ZoneNew) -> Zone:
         raise Forbidden("root_zone", "Only the command line on the centre's machine makes a zone without a parent.")
     if len(repository.ids_of(path)) >= MAX_DEPTH:
         raise Invalid("too_deep", "Zones can be nested %(depth)s deep.", field="parent_id", depth=MAX_DEPTH)
-    _check_dates(new.valid_from, new.valid_until)
+    check_dates(new.valid_from, new.valid_until)
     zone_id = new_id(now)
     values = new.model_dump() | {"id": zone_id, "path": f"{path}{zone_id}/", "name": names.clean(new.name)}
     zone = Zone(**values)
@@ -81,7 +82,7 @@ def change_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, versi
     values = change.model_dump(exclude_unset=True)
     if "name" in values:
         values["name"] = names.clean(change.name)
-    _check_dates(values.get("valid_from", zone.valid_from), values.get("valid_until", zone.valid_until))
+    check_dates(values.get("valid_from", zone.valid_from), values.get("valid_until", zone.valid_until))
     _apply(db, actor, now, zone, action="zone.change", values=values)
     if values.keys() & {"valid_from", "valid_until"}:
         mark_subtree(db, zone.path, now)
@@ -140,6 +141,7 @@ def delete_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, versi
         message = "This zone is in use and cannot be deleted. Give it a last day instead."
         raise Conflict("zone_in_use", message)
     audit.record(db, actor, now, "zone.delete", f"zone:{zone.id}", zone_path=zone.path, name=zone.name)
+    repository.forget_past(db, zone.id)
     db.delete(zone)
 
 
@@ -171,6 +173,8 @@ def _for_change(db: Session, actor: Actor, now: datetime, zone_id: str, *, versi
 
 
 def _apply(db: Session, actor: Actor, now: datetime, zone: Zone, *, action: str, values: dict[str, Any]) -> None:
+    if any(values.get(name, getattr(zone, name)) != getattr(zone, name) for name in ("name", "code", "parent_id")):
+        repository.keep_past(db, zone, _day_at(db, zone, now))
     for name, value in values.items():
         setattr(zone, name, value)
     zone.version += 1
@@ -180,6 +184,10 @@ def _apply(db: Session, actor: Actor, now: datetime, zone: Zone, *, action: str,
     audit.record(db, actor, now, action, f"zone:{zone.id}", zone_path=zone.path, **plain)
 
 
+def _day_at(db: Session, zone: Zone, now: datetime) -> date:
+    return now.astimezone(timezone_of(rules.effective_rules(db, zone.path).timezone)).date()
+
+
 def _check_fallback(db: Session, actor: Actor, now: datetime, recording_id: str | None) -> None:
     if recording_id is not None:
         path = repository.recording_path(db, recording_id)
@@ -187,7 +195,8 @@ def _check_fallback(db: Session, actor: Actor, now: datetime, recording_id: str 
             raise Invalid("no_such_recording", "There is no such finished recording.", field="fallback_recording_id")
 
 
-def _check_dates(first: date | None, end: date | None) -> None:
+def check_dates(first: date | None, end: date | None) -> None:
+    """Raises Invalid where it would end before it begins."""
     if first is not None and end is not None and end <= first:
         raise Invalid("ends_before_it_begins", "It would end before it begins.", field="valid_until")
 
@@ -196,7 +205,7 @@ def _settings_columns(settings: ZoneSettings) -> dict[str, Any]:
     """The columns of what was sent, in the wire's own form."""
     sent = settings.model_fields_set
     values: dict[str, Any] = {}
-    for name in ("timezone", "max_airing_s", "languages", "fallback_recording_id", "second_person"):
+    for name in ("timezone", "max_airing_s", "languages", "fallback_recording_id", "second_person", "public_page"):
         if name in sent:
             values[name] = getattr(settings, name)
     if "approval_classes" in sent:

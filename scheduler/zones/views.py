@@ -58,6 +58,7 @@ def settings_of(zone: Zone) -> ZoneSettings:
         languages=zone.languages,
         fallback_recording_id=zone.fallback_recording_id,
         second_person=zone.second_person,
+        public_page=zone.public_page,
     )
 
 
@@ -71,6 +72,7 @@ def rules_view(held: Effective) -> RulesView:
         approval_classes=sorted(held.approval_classes, key=lambda cls: -cls.rank),
         languages=list(held.languages),
         second_person=held.second_person,
+        public_page=held.public_page,
     )
 
 
@@ -83,6 +85,8 @@ def group_views(db: Session, groups: Iterable[Group]) -> list[GroupView]:
             zone_id=group.zone_id,
             name=group.name,
             code=group.code,
+            valid_from=group.valid_from,
+            valid_until=group.valid_until,
             member_ids=members[group.id],
             version=group.version,
         )

@@ -1,0 +1,244 @@
+"""Keeps the book of what was planned and heard (does I/O): in rounds, so that pages read sums and never work them out.
+
+Rules
+- What begins is taken down with the receivers that are to play it; who moves or comes later changes no past.
+- Figures are worked out anew when a report comes, and once more when the time for reports is over. A report that
+  comes after weeks still counts.
+- The database is locked for MOST_LINES lines at a time; what is read is not locked at all. One process keeps the book,
+  the others wait until it has not for LEASE.
+- A round done twice changes nothing, and one that was broken off is done again.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import msgspec
+from msgspec.structs import asdict
+from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
+from sqlmodel import Session, col
+
+from broadcast.clock import Clock, to_us
+from scheduler.changes import Changes
+from scheduler.policy import local_day
+from scheduler.reports import repository, sources
+from scheduler.reports.boundaries import Atlas
+from scheduler.reports.figures import Figures, figures
+from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
+from scheduler.reports.sources import Begun, Standing
+from scheduler.store.engine import Store
+from scheduler.store.patience import outlast
+
+log = logging.getLogger(__name__)
+
+ROUND_S = 10.0
+BEHIND_S = 0.2
+LEASE = timedelta(minutes=2)
+LOOK_BACK = timedelta(minutes=2)
+"""What was committed late is looked for so long: times are taken before a transaction ends."""
+MOST_STARTS = 200
+MOST_AIRINGS = 25
+MOST_LINES = 500
+_LINES = cast("Table", ReportLine.__table__)  # type: ignore[attr-defined]
+_FIGURES = ("receivers", "fetched", "started", "heard", "microphones", "missed", "reason", "missed_by", "error_us")
+_VALUES = (*_FIGURES, "level_dbfs", "microphone_dbfs", "requested_us", "played_us", "settled", "receiver_ids")
+
+
+class Round(msgspec.Struct, frozen=True):
+    """What one round did; `behind` says that there is more to do at once."""
+
+    airings: int = 0
+    lines: int = 0
+    behind: bool = False
+
+
+class Entry(msgspec.Struct):
+    """An airing to be worked out: what is known of it, and its lines as they are in the book."""
+
+    airing: ReportAiring
+    receivers: dict[str, list[str]]
+    lines: dict[str, dict[str, Any]]
+    fresh: bool = False
+
+
+class BookKeeper:
+    """`run` for ever; `keep` is one round."""
+
+    def __init__(self, store: Store, clock: Clock, changes: Changes) -> None:
+        self._store = store
+        self._clock = clock
+        self._changes = changes
+        self._failing = False
+
+    async def run(self) -> None:
+        while True:
+            behind = False
+            try:
+                done = await outlast(self._clock, "book of reports", keep, self._store, self._clock.now())
+                if done.lines:
+                    self._changes.tell(["report:"])
+                behind, self._failing = done.behind, False
+            except Exception:
+                log.log(logging.DEBUG if self._failing else logging.ERROR, "the book is not kept", exc_info=True)
+                self._failing = True
+            await self._clock.sleep(BEHIND_S if behind else ROUND_S)
+
+
+def keep_all(store: Store, now: datetime) -> int:
+    """Rounds until nothing is left to do; how many lines were written."""
+    lines = 0
+    while True:
+        done = keep(store, now)
+        lines += done.lines
+        if not done.behind:
+            return lines
+
+
+def keep(store: Store, now: datetime) -> Round:
+    """One round: what began, what was reported, what is due."""
+    with store.writing() as db:
+        book = _claimed(db, now)
+        if book is None:
+            return Round()
+        since, reported_since = book.opened_until, book.reported_until
+    with store.reading() as db:
+        until = min(now, sources.nth_start(db, since, MOST_STARTS) or now)
+        atlas, standing = repository.atlas(db), sources.standing(db)
+        begun = {one.id: one for one in sources.begun(db, since - LOOK_BACK, until)}
+        known = repository.known(db, begun.keys())
+        again = sources.reported(db, reported_since - LOOK_BACK, now) | repository.due(db, now)
+        again = repository.known(db, again)
+    new = [one for key, one in begun.items() if key not in known]
+    lines = 0
+    for some in _chunks(new, MOST_AIRINGS):
+        entries = [_fresh(one, standing, atlas) for one in some]
+        lines += _work_out(store, entries, standing, atlas, now)
+    for some_ids in _chunks(sorted(again), MOST_AIRINGS):
+        with store.reading() as db:
+            entries = _known(db, some_ids)
+        lines += _work_out(store, entries, standing, atlas, now)
+    with store.writing() as db:
+        book = db.get_one(ReportBook, 1)
+        book.opened_until, book.reported_until, book.claimed_until = until, now, now
+        db.add(book)
+    return Round(airings=len(new) + len(again), lines=lines, behind=until < now)
+
+
+def _claimed(db: Session, now: datetime) -> ReportBook | None:
+    """The book, for this process alone; None while another has it."""
+    book = db.get(ReportBook, 1, with_for_update=True)
+    if book is None:
+        first = sources.first_moment(db)
+        began = (first - timedelta(microseconds=1)) if first is not None and first < now else now
+        book = ReportBook(id=1, opened_until=began, reported_until=now, claimed_until=datetime(1970, 1, 1, tzinfo=UTC))
+    elif book.claimed_until > now:
+        return None
+    book.claimed_until = now + LEASE
+    db.add(book)
+    db.flush()
+    return book
+
+
+def _fresh(one: Begun, standing: Sequence[Standing], atlas: Atlas) -> Entry:
+    here = set(one.zone_ids)
+    receivers: dict[str, list[str]] = defaultdict(list)
+    for receiver in standing:
+        if receiver.plays(one.start_at) and not here.isdisjoint(receiver.path.split("/")):
+            receivers[receiver.zone_id].append(receiver.id)
+    timezone = atlas.timezone(one.zone_ids[0]) if one.zone_ids else ""
+    day = local_day(timezone, to_us(one.start_at)) if timezone else one.start_at.date()
+    airing = ReportAiring(**{name: value for name, value in asdict(one).items() if name != "cls"}, day=day)
+    airing.cls = one.cls  # which cannot be given to a model's constructor
+    return Entry(airing, receivers, {}, fresh=True)
+
+
+def _known(db: Session, airing_ids: Sequence[str]) -> list[Entry]:
+    """Those in the book, with what people did to their plan since."""
+    now_planned = sources.stopped(db, airing_ids)
+    lines: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in db.execute(select(_LINES).where(_LINES.c.airing_id.in_(airing_ids))).mappings():
+        lines[row["airing_id"]][row["zone_id"]] = dict(row)
+    entries = []
+    for airing in db.scalars(select(ReportAiring).where(col(ReportAiring.id).in_(airing_ids))):
+        db.expunge(airing)
+        planned = now_planned.get(airing.id)
+        if planned is not None:
+            airing.duration_us, airing.stopped_at, airing.due_at = (
+                planned.duration_us,
+                planned.stopped_at,
+                planned.due_at,
+            )
+        held = lines[airing.id]
+        entries.append(Entry(airing, {key: list(row["receiver_ids"]) for key, row in held.items()}, held))
+    return entries
+
+
+def _work_out(store: Store, entries: Sequence[Entry], standing: Sequence[Standing], atlas: Atlas, now: datetime) -> int:
+    """Write what these airings' figures are now; how many lines that changed."""
+    with store.reading() as db:
+        said = sources.said(db, {entry.airing.id: entry.airing.kind for entry in entries})
+    homes = {receiver.id: receiver.zone_id for receiver in standing}
+    new: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for entry in entries:
+        airing, told = entry.airing, said.get(entry.airing.id, {})
+        airing.settled = now >= airing.due_at
+        _add_unexpected(entry, told, homes)
+        for zone_id, receiver_ids in entry.receivers.items():
+            made = figures(receiver_ids, airing.duration_us, told, settled=airing.settled)
+            row = _row(airing, zone_id, receiver_ids, made, atlas)
+            before = entry.lines.get(zone_id)
+            if before is None:
+                new.append(row)
+            elif any(before[name] != row[name] for name in _VALUES):
+                changed.append(row)
+    with store.writing() as db:
+        for entry in entries:
+            db.merge(entry.airing)
+    _write(store, new, changed)
+    return len(new) + len(changed)
+
+
+def _add_unexpected(entry: Entry, told: Mapping[str, object], homes: Mapping[str, str]) -> None:
+    """Who played it without having been expected to counts where it stands now."""
+    expected = {key for ids in entry.receivers.values() for key in ids}
+    for receiver_id in sorted(told.keys() - expected):
+        if receiver_id in homes:
+            entry.receivers.setdefault(homes[receiver_id], []).append(receiver_id)
+
+
+def _row(airing: ReportAiring, zone_id: str, receiver_ids: list[str], made: Figures, atlas: Atlas) -> dict[str, Any]:
+    return {
+        "zone_id": zone_id,
+        "airing_id": airing.id,
+        "day": local_day(atlas.timezone(zone_id), to_us(airing.start_at)),
+        "kind": airing.kind,
+        "receiver_ids": receiver_ids,
+        **{name: getattr(made, name) for name in (*_FIGURES, "level_dbfs", "microphone_dbfs")},
+        "requested_us": made.requested_us,
+        "played_us": made.played_us,
+        "settled": airing.settled,
+    }
+
+
+def _write(store: Store, new: Sequence[dict[str, Any]], changed: Sequence[dict[str, Any]]) -> None:
+    here = and_(_LINES.c.zone_id == bindparam("at_zone"), _LINES.c.airing_id == bindparam("of_airing"))
+    for some in _chunks(new, MOST_LINES):
+        with store.writing() as db:
+            gone = [{"at_zone": row["zone_id"], "of_airing": row["airing_id"]} for row in some]
+            db.connection().execute(delete(_LINES).where(here), gone)
+            db.connection().execute(insert(_LINES), list(some))
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _VALUES}
+    for some in _chunks(changed, MOST_LINES):
+        rows = [
+            {"at_zone": row["zone_id"], "of_airing": row["airing_id"]} | {f"new_{name}": row[name] for name in _VALUES}
+            for row in some
+        ]
+        with store.writing() as db:
+            db.connection().execute(update(_LINES).where(here).values(values), rows)
+
+
+def _chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,0 +1,264 @@
+"""What people read of the book: plan and heard by village, and the report of stations (reads the database).
+
+Rules
+- Everybody sees what they may see reports of, and nothing beside it; of a station that is more, that part is counted.
+- Only what is settled is summed, so that a sum never says "not heard" of what may still be reported.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from sqlmodel import Session
+
+from broadcast.clock import from_us, to_us
+from scheduler.emergency.models import OrderProgressRow
+from scheduler.errors import Invalid, NotFound
+from scheduler.fleet.models import StoredReport
+from scheduler.fleet.results import HEARD, result
+from scheduler.people import audit
+from scheduler.people.actor import Actor, require
+from scheduler.policy import local_day
+from scheduler.policy import zone as zone_info
+from scheduler.reports import repository, sources, views
+from scheduler.reports.boundaries import Atlas
+from scheduler.reports.digest import Digest, digest
+from scheduler.reports.models import ReportSubscription
+from scheduler.reports.schemas import (
+    AiringHeard,
+    LineOut,
+    LinePage,
+    ReceiverHeard,
+    SubscriptionOut,
+    SummaryOut,
+    VillageDay,
+)
+from scheduler.reports.spans import Length, Span, span_of
+from scheduler.rights import Action
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.models import Zone
+
+By = Literal["station", "village"]
+MOST_LINES = 100_000
+"""In one file; a year of a district has half of it."""
+_NO_ZONE = "There is no such zone, or it is not in your area."
+
+
+def zone_of(db: Session, actor: Actor, now: datetime, zone_id: str | None) -> Zone:
+    """The zone that is asked for; without one the highest that the actor sees reports of."""
+    if zone_id is None:
+        found = zone_sql.zones(db, actor.zones_for(Action.REPORT_READ, now))
+        if not found:
+            raise NotFound("not_found", _NO_ZONE)
+        return min(found.values(), key=lambda zone: (len(zone.path), zone.path))
+    zone = zone_sql.zone(db, zone_id)
+    if zone is None:
+        raise NotFound("not_found", _NO_ZONE)
+    require(actor, Action.REPORT_READ, zone.path, now)
+    return zone
+
+
+def summary(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    zone_id: str | None,
+    span: Span,
+    *,
+    boundaries: date | None = None,
+    by: By = "station",
+) -> SummaryOut:
+    """The sums of a span: of each station by the boundaries of a day (of the span's last one), or of each village."""
+    zone = zone_of(db, actor, now, zone_id)
+    atlas = repository.atlas(db)
+    sums = repository.sums(db, span, [zone.path])
+    clusters = repository.receivers(db, [zone.path])
+    programme = repository.programme(db, span)
+    on = boundaries or span.last
+    rows, different = views.stations(atlas, sums, clusters, programme, on)
+    if by == "village":
+        rows = views.villages(atlas, sums, clusters)
+    return SummaryOut(
+        zone_id=zone.id,
+        zone_name=zone.name,
+        length=span.length,
+        first=span.first,
+        last=span.last,
+        boundaries=on,
+        changes=list(atlas.changes()),
+        stations=rows,
+        total=views.total_of(atlas, zone.id, rows, different),
+    )
+
+
+def why(db: Session, actor: Actor, now: datetime, zone_id: str | None, span: Span) -> list[tuple[str, int]]:
+    """Why programmes were not heard in a zone, the commonest first, with how many receivers missed them."""
+    zone = zone_of(db, actor, now, zone_id)
+    return repository.reasons(db, span, [zone.path])
+
+
+def lines(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    zone_id: str | None,
+    span: Span,
+    *,
+    only_missed: bool = False,
+    after: str | None = None,
+    limit: int = 100,
+) -> LinePage:
+    """Airings by village, the latest first."""
+    zone = zone_of(db, actor, now, zone_id)
+    rows = repository.lines(
+        db, span, [zone.path], only_missed=only_missed, after=_after(after) if after else None, limit=limit + 1
+    )
+    shown = _lines(repository.atlas(db), rows[:limit])
+    more = len(rows) > limit
+    return LinePage(items=shown, next=_cursor(rows[limit - 1]) if more else None)
+
+
+def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: date) -> VillageDay:
+    """A local day of a zone's own receivers, with what each of them reported."""
+    zone = zone_of(db, actor, now, zone_id)
+    atlas, span = repository.atlas(db), span_of(Length.DAY, day)
+    rows = repository.own_lines(db, span, zone.id)
+    receiver_ids = {key for line, _airing in rows for key in line.receiver_ids}
+    names = repository.named(db, receiver_ids)
+    said = _heard(*sources.told(db, [airing.id for _line, airing in rows], receiver_ids), names)
+    airings = [
+        AiringHeard(
+            **shown.model_dump(),
+            results=[
+                said.get((airing.id, key)) or ReceiverHeard(receiver_id=key, name=names.get(key, key))
+                for key in line.receiver_ids
+            ],
+        )
+        for shown, (line, airing) in zip(_lines(atlas, rows), rows, strict=True)
+    ]
+    above = [atlas.places[key].name for key in zone_sql.ids_of(zone.path)[:-1] if key in atlas.places]
+    return VillageDay(
+        zone_id=zone.id,
+        zone_name=zone.name,
+        place=above,
+        day=day,
+        timezone=atlas.timezone(zone.id),
+        figures=views.figures_out(repository.own_sums(db, span, zone.id)),
+        airings=airings,
+    )
+
+
+def today(db: Session, now: datetime, zone: Zone) -> date:
+    """The local day in a zone."""
+    return local_day(repository.atlas(db).timezone(zone.id), to_us(now))
+
+
+def subscription(db: Session, actor: Actor, now: datetime, zone_id: str) -> SubscriptionOut:
+    """Whether the actor is told each morning what was not heard there."""
+    zone = zone_of(db, actor, now, zone_id)
+    held = repository.subscription(db, actor.user_id, zone.id)
+    return SubscriptionOut(zone_id=zone.id, subscribed=held is not None)
+
+
+def subscribe(db: Session, actor: Actor, now: datetime, zone_id: str, *, wanted: bool) -> SubscriptionOut:
+    """Be told from now on, or no more; asked twice it is the same."""
+    zone = zone_of(db, actor, now, zone_id)
+    held = repository.subscription(db, actor.user_id, zone.id)
+    if wanted and held is None:
+        db.add(ReportSubscription(user_id=actor.user_id, zone_id=zone.id, since=now))
+    if not wanted and held is not None:
+        db.delete(held)
+    if wanted is not (held is not None):
+        act = "report.subscribe" if wanted else "report.unsubscribe"
+        audit.record(db, actor, now, act, f"zone:{zone.id}", zone_path=zone.path)
+    return SubscriptionOut(zone_id=zone.id, subscribed=wanted)
+
+
+def digest_of(db: Session, actor: Actor, now: datetime, zone_id: str | None, day: date) -> Digest:
+    """What was not heard on a day, as it is mailed."""
+    zone = zone_of(db, actor, now, zone_id)
+    span = span_of(Length.DAY, day)
+    rows = repository.lines(db, span, [zone.path], limit=MOST_LINES)
+    return digest(_lines(repository.atlas(db), rows), zone.id, zone.name, day)
+
+
+def digests_due(db: Session, now: datetime, hour: int) -> list[tuple[ReportSubscription, date]]:
+    """Whom to tell of yesterday: once `hour` has struck where the zone is, and not twice of a day."""
+    atlas = repository.atlas(db)
+    found = []
+    for held in repository.subscriptions(db):
+        local = now.astimezone(zone_info(atlas.timezone(held.zone_id)))
+        yesterday = local.date() - timedelta(days=1)
+        told = held.sent_day is not None and held.sent_day >= yesterday
+        if local.hour >= hour and not told and held.since.astimezone(local.tzinfo).date() <= local.date():
+            found.append((held, yesterday))
+    return found
+
+
+def digest_sent(db: Session, held: ReportSubscription, day: date) -> None:
+    """It was handed over; what fails later is the carrier's."""
+    row = repository.subscription(db, held.user_id, held.zone_id)
+    if row is not None:
+        row.sent_day = day
+        db.add(row)
+
+
+def _lines(atlas: Atlas, rows: Sequence[repository.Row]) -> list[LineOut]:
+    named = {
+        day: atlas.stations({line.zone_id for line, _airing in rows if line.day == day}, day)
+        for day in {line.day for line, _airing in rows}
+    }
+    return [views.line(atlas, line, airing, named[line.day][line.zone_id].name) for line, airing in rows]
+
+
+def _heard(
+    reports: Iterable[StoredReport], orders: Iterable[OrderProgressRow], names: dict[str, str]
+) -> dict[tuple[str, str], ReceiverHeard]:
+    """By airing and receiver: the report that says most was heard, as the figures count it."""
+    found: dict[tuple[str, str], ReceiverHeard] = {}
+    for row in reports:
+        key = row.airing_id.removeprefix(sources.LIVE), row.receiver_id
+        made = ReceiverHeard(
+            receiver_id=row.receiver_id,
+            name=names.get(row.receiver_id, row.receiver_id),
+            result=result(row.outcome, row.microphone),
+            reason=row.reason or None,
+            fetched_at=row.media_ready_at,
+            started_at=row.start_at,
+            error_us=row.start_error_us,
+            level_dbfs=row.rms_dbfs,
+            microphone=row.microphone,
+            microphone_dbfs=row.microphone_dbfs,
+            played_us=row.played_us,
+        )
+        found[key] = max(found.get(key, made), made, key=_worth)
+    for order in orders:
+        said = sources.said_of_order(order)
+        found[order.order_id, order.receiver_id] = ReceiverHeard(
+            receiver_id=order.receiver_id,
+            name=names.get(order.receiver_id, order.receiver_id),
+            result=said.result if said is not None else None,
+            reason=order.reason or None,
+            started_at=order.sounding_at,
+            level_dbfs=order.level_dbfs,
+            microphone=order.microphone,
+        )
+    return found
+
+
+def _worth(one: ReceiverHeard) -> tuple[bool, bool, int]:
+    return one.result in HEARD, one.started_at is not None, one.played_us
+
+
+def _cursor(row: repository.Row) -> str:
+    line, airing = row
+    return f"{to_us(airing.start_at)}~{airing.id}~{line.zone_id}"
+
+
+def _after(cursor: str) -> repository.After:
+    parts = cursor.split("~")
+    try:
+        start_us, airing_id, zone_id = int(parts[0]), parts[1], parts[2]
+        return from_us(start_us), airing_id, zone_id
+    except (ValueError, IndexError, OverflowError, OSError) as bad:
+        raise Invalid("bad_cursor", "This page of the list is not there. Begin again.", field="after") from bad

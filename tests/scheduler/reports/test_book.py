@@ -1,0 +1,138 @@
+"""What was planned and reported is in the book once, on both databases."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlmodel import select
+
+from broadcast.wire.documents import Hearing, Outcome
+from scheduler.fleet.models import Receiver
+from scheduler.reports import book, service
+from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
+from scheduler.reports.schemas import LineOut
+from scheduler.reports.spans import Length, span_of
+
+EVENING = datetime(2026, 11, 30, 16, 59, 30, tzinfo=UTC)  # 23:59:30 on the last day of November in Vietnam
+DAY = date(2026, 11, 30)
+
+
+def lines(ledger: Any, day: date = DAY) -> dict[str, LineOut]:
+    """Of that day in Trà Leng, by village."""
+    commune = ledger.commune
+    with commune.store.reading() as db:
+        span = span_of(Length.DAY, day)
+        found = service.lines(db, commune.official, commune.now, commune.places.leng, span).items
+    return {one.zone_id: one for one in found}
+
+
+def test_an_airing_past_midnight_and_the_months_end_counts_once_where_it_began(ledger: Any) -> None:
+    places = ledger.commune.places
+    airing_id = ledger.plan(EVENING)
+    later = EVENING + timedelta(minutes=3)
+    for receiver_id in ledger.receivers.values():
+        ledger.report(airing_id, receiver_id, at=later)
+    assert ledger.keep(later) == 2
+    november, december = ledger.month(DAY).total, ledger.month(date(2026, 12, 1)).total
+    assert (november.bulletins, november.airings, november.heard, november.ratio) == (1, 2, 2, 1.0)
+    assert (december.bulletins, december.airings) == (0, 0)
+    assert lines(ledger).keys() == {places.leng_1, places.leng_2}
+    assert lines(ledger, date(2026, 12, 1)) == {}
+
+
+def test_what_is_waited_for_is_neither_heard_nor_missed(ledger: Any) -> None:
+    one, two = ledger.receivers.items()
+    airing_id = ledger.plan(EVENING)
+    assert ledger.keep(EVENING - timedelta(minutes=1)) == 0
+    ledger.keep(EVENING + timedelta(seconds=5))
+    assert {line.waiting for line in lines(ledger).values()} == {1}
+    ledger.report(airing_id, one[1], at=EVENING + timedelta(seconds=61))
+    ledger.keep(EVENING + timedelta(seconds=70))
+    assert (lines(ledger)[one[0]].heard, lines(ledger)[two[0]].waiting) == (1, 1)
+    assert ledger.month(DAY).total.airings == 0  # sums are of what is settled
+    ledger.keep(EVENING + timedelta(minutes=3))
+    assert lines(ledger)[two[0]].missed_by == {"no_report": 1}
+    summed = ledger.month(DAY).total
+    assert (summed.airings, summed.heard, summed.plays_missed, summed.ratio) == (2, 1, 1, 0.5)
+
+
+def test_a_report_of_a_node_that_was_away_for_weeks_still_counts(ledger: Any) -> None:
+    zone_id, receiver_id = next(iter(ledger.receivers.items()))
+    airing_id = ledger.plan(EVENING)
+    ledger.keep(EVENING + timedelta(minutes=3))
+    assert lines(ledger)[zone_id].heard == 0
+    back = EVENING + timedelta(days=20)
+    ledger.report(airing_id, receiver_id, at=back)
+    assert ledger.keep(back + timedelta(seconds=1)) == 1
+    assert (lines(ledger)[zone_id].heard, lines(ledger)[zone_id].missed) == (1, 0)
+    assert ledger.keep(back + timedelta(seconds=2)) == 0
+
+
+def test_who_moves_or_comes_later_changes_no_past(ledger: Any) -> None:
+    commune, places = ledger.commune, ledger.commune.places
+    ledger.plan(EVENING, places.leng_1)
+    ledger.keep(EVENING + timedelta(minutes=3))
+    moved = ledger.receivers[places.leng_1]
+    with commune.store.writing() as db:
+        db.get_one(Receiver, moved).zone_id = places.van_2
+        db.add(Receiver(id="R-new", zone_id=places.leng_1, name="Loa mới", enrolled_at=EVENING + timedelta(days=1)))
+    ledger.report(f"{ledger.broadcast_id}.{int(EVENING.timestamp() * 1e6)}", moved, at=EVENING + timedelta(days=2))
+    ledger.keep(EVENING + timedelta(days=2))
+    [line] = lines(ledger).values()
+    assert (line.zone_id, line.receivers, line.heard) == (places.leng_1, 1, 1)
+
+
+def test_who_played_without_being_expected_counts_where_it_stands(ledger: Any) -> None:
+    commune, places = ledger.commune, ledger.commune.places
+    airing_id = ledger.plan(EVENING, places.leng_1)
+    with commune.store.writing() as db:
+        db.add(Receiver(id="R-early", zone_id=places.leng_2, name="Loa"))  # nobody noted that it was installed
+    ledger.report(airing_id, "R-early", at=EVENING + timedelta(minutes=2))
+    ledger.keep(EVENING + timedelta(minutes=3))
+    assert {zone_id: line.heard for zone_id, line in lines(ledger).items()} == {places.leng_1: 0, places.leng_2: 1}
+
+
+def test_what_was_stopped_asks_for_no_more_than_until_then(ledger: Any) -> None:
+    places = ledger.commune.places
+    ledger.plan(EVENING - timedelta(hours=2), places.leng_1, withdrawn_at=EVENING - timedelta(hours=3))
+    airing_id = ledger.plan(EVENING, places.leng_1, withdrawn_at=EVENING + timedelta(seconds=20))
+    receiver_id = ledger.receivers[places.leng_1]
+    late = EVENING + timedelta(minutes=3)
+    ledger.report(airing_id, receiver_id, Outcome.CUT, at=late, played_us=21_000_000, reason="withdrawn")
+    ledger.keep(late)
+    [line] = lines(ledger).values()
+    assert (line.requested_us, line.played_us, line.missed_by) == (20_000_000, 20_000_000, {"withdrawn": 1})
+
+
+def test_the_microphone_is_told_beside_the_device(ledger: Any) -> None:
+    places, late = ledger.commune.places, EVENING + timedelta(minutes=3)
+    airing_id = ledger.plan(EVENING)
+    ledger.report(airing_id, ledger.receivers[places.leng_1], at=late, microphone=Hearing.FAINT)
+    ledger.report(airing_id, ledger.receivers[places.leng_2], at=late, microphone=Hearing.NOT_HEARD)
+    ledger.keep(late)
+    heard, unheard = lines(ledger)[places.leng_1], lines(ledger)[places.leng_2]
+    assert (heard.heard, heard.level_dbfs, heard.microphone_dbfs, heard.error_us) == (1, -21.0, -34.0, 1500)
+    assert (unheard.heard, unheard.missed_by) == (0, {"not_heard_by_microphone": 1})
+    with ledger.commune.store.reading() as db:
+        day = service.village_day(db, ledger.commune.official, ledger.commune.now, places.leng_1, DAY)
+    [airing] = day.airings
+    assert (airing.results[0].result, airing.results[0].microphone_dbfs) == ("faint", -34.0)
+    assert (day.figures.plays_heard, day.place) == (1, ["Đà Nẵng", "Trà Leng"])
+
+
+def test_a_past_before_the_book_was_kept_is_made_up_for_in_rounds(ledger: Any) -> None:
+    for number in range(450):
+        ledger.plan(EVENING - timedelta(hours=number), ledger.commune.places.leng_1)
+    assert ledger.keep(EVENING + timedelta(minutes=3)) == 450
+    assert ledger.keep(EVENING + timedelta(minutes=4)) == 0
+    with ledger.commune.store.reading() as db:
+        assert len(db.exec(select(ReportAiring)).all()) == len(db.exec(select(ReportLine)).all()) == 450
+
+
+def test_one_process_keeps_the_book_and_another_takes_over_from_a_dead_one(ledger: Any) -> None:
+    late = EVENING + timedelta(minutes=3)
+    ledger.plan(EVENING)
+    ledger.keep(EVENING - timedelta(days=1))
+    with ledger.commune.store.writing() as db:
+        db.get_one(ReportBook, 1).claimed_until = late + timedelta(minutes=1)
+    assert book.keep(ledger.commune.store, late).lines == 0
+    assert book.keep(ledger.commune.store, late + timedelta(minutes=1)).lines == 2
