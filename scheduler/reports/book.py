@@ -23,7 +23,7 @@ from sqlmodel import Session, col
 from broadcast.clock import Clock, to_us
 from scheduler.changes import Changes
 from scheduler.policy import local_day
-from scheduler.reports import repository, sources
+from scheduler.reports import repository, sources, summing
 from scheduler.reports.boundaries import Atlas
 from scheduler.reports.figures import Figures, figures
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
@@ -180,6 +180,7 @@ def _work_out(store: Store, entries: Sequence[Entry], standing: Sequence[Standin
     with store.reading() as db:
         said = sources.said(db, {entry.airing.id: entry.airing.kind for entry in entries})
     homes = {receiver.id: receiver.zone_id for receiver in standing}
+    units: dict[str, set[str]] = defaultdict(set)
     new: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     for entry in entries:
@@ -189,6 +190,9 @@ def _work_out(store: Store, entries: Sequence[Entry], standing: Sequence[Standin
         for zone_id, receiver_ids in entry.receivers.items():
             made = figures(receiver_ids, airing.duration_us, told, settled=airing.settled)
             row = _row(airing, zone_id, receiver_ids, made, atlas)
+            if zone_id in entry.lines:  # where it stood then
+                row["unit_id"] = entry.lines[zone_id]["unit_id"]
+            units[airing.id].add(row["unit_id"])
             before = entry.lines.get(zone_id)
             if before is None:
                 new.append(row)
@@ -196,6 +200,7 @@ def _work_out(store: Store, entries: Sequence[Entry], standing: Sequence[Standin
                 changed.append(row)
     with store.writing() as db:
         for entry in entries:
+            entry.airing.unit_ids = sorted(units[entry.airing.id])
             db.merge(entry.airing)
     _write(store, new, changed)
     return len(new) + len(changed)
@@ -210,10 +215,12 @@ def _add_unexpected(entry: Entry, told: Mapping[str, object], homes: Mapping[str
 
 
 def _row(airing: ReportAiring, zone_id: str, receiver_ids: list[str], made: Figures, atlas: Atlas) -> dict[str, Any]:
+    day = local_day(atlas.timezone(zone_id), to_us(airing.start_at))
     return {
-        "zone_id": zone_id,
         "airing_id": airing.id,
-        "day": local_day(atlas.timezone(zone_id), to_us(airing.start_at)),
+        "zone_id": zone_id,
+        "unit_id": atlas.commune(zone_id, day),
+        "day": day,
         "kind": airing.kind,
         "receiver_ids": receiver_ids,
         **{name: getattr(made, name) for name in (*_FIGURES, "level_dbfs", "microphone_dbfs")},
@@ -230,6 +237,7 @@ def _write(store: Store, new: Sequence[dict[str, Any]], changed: Sequence[dict[s
             gone = [{"at_zone": row["zone_id"], "of_airing": row["airing_id"]} for row in some]
             db.connection().execute(delete(_LINES).where(here), gone)
             db.connection().execute(insert(_LINES), list(some))
+            summing.sum_anew(db, {(row["day"], row["unit_id"]) for row in some})
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _VALUES}
     for some in _chunks(changed, MOST_LINES):
         rows = [
@@ -238,6 +246,7 @@ def _write(store: Store, new: Sequence[dict[str, Any]], changed: Sequence[dict[s
         ]
         with store.writing() as db:
             db.connection().execute(update(_LINES).where(here).values(values), rows)
+            summing.sum_anew(db, {(row["day"], row["unit_id"]) for row in some})
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

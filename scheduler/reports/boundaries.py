@@ -93,6 +93,17 @@ class Atlas:
             found[zone_id] = unit or self._of_zone(zone_id, on)
         return found
 
+    def commune(self, zone_id: str, on: date) -> str:
+        """The commune that a zone stood in on a day, whatever it was merged into; without one the zone itself."""
+        here: str | None = zone_id
+        seen: set[str] = set()
+        while here is not None and here in self.places and here not in seen:
+            if self.places[here].kind is ZoneKind.COMMUNE:
+                return here
+            seen.add(here)
+            here = self._parent(here, on)
+        return zone_id
+
     def changes(self) -> tuple[date, ...]:
         """The days on which stations became others, the latest first."""
         communes = [place for place in self.places.values() if place.kind is ZoneKind.COMMUNE]

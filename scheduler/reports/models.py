@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Column, Index
+from sqlalchemy import BigInteger, Column, Index, text
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import BroadcastClass
@@ -15,10 +15,12 @@ class ReportAiring(SQLModel, table=True):
 
     `day` is the local day of its planned start, so that what runs past midnight counts once. `duration_us` is what one
     receiver was asked to play, up to `stopped_at` where people stopped it; 0 for orders, whose length nobody plans.
-    From `due_at` on a missing report is a miss; then it is `settled`, and reports that come later still count.
+    `unit_ids` are the units of its lines. From `due_at` on a missing report is a miss; then it is `settled`, and
+    reports that come later still count.
     """
 
     __tablename__ = "report_airing"
+    __table_args__ = (Index("ix_report_airing_start", "start_at", "id"),)
     id: str = Field(primary_key=True, max_length=96)
     broadcast_id: str = Field(max_length=64, index=True)
     kind: Kind = Field(sa_type=word_of(Kind))
@@ -28,6 +30,7 @@ class ReportAiring(SQLModel, table=True):
     start_at: datetime = Field(sa_type=UtcDateTime)
     duration_us: int = Field(sa_type=BigInteger)
     zone_ids: list[str] = Field(sa_column=Column(Json, nullable=False))
+    unit_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime)
     settled: bool = Field(default=False, index=True)
@@ -36,20 +39,24 @@ class ReportAiring(SQLModel, table=True):
 class ReportLine(SQLModel, table=True):
     """An airing in one village: `figures.Figures` of the receivers that were to play it, fixed when it began.
 
-    `reason` is the commonest of `missed_by`, which counts receivers by why they missed it.
+    `reason` is the commonest of `missed_by`, which counts receivers by why they missed it. `unit_id` is the commune
+    that the village stood in on that day, or the village itself where it stood in none.
     """
 
     __tablename__ = "report_line"
     __table_args__ = (
-        Index(
-            "ix_report_line_sums",
-            *("day", "zone_id", "kind", "settled", "receivers", "fetched", "started", "heard"),
-            *("missed", "requested_us", "played_us", "error_us", "level_dbfs"),
-        ),
+        Index("ix_report_line_day_unit", "day", "unit_id"),
         Index("ix_report_line_zone_day", "zone_id", "day"),
+        Index(
+            "ix_report_line_missed",
+            *("day", "reason", "missed", "kind", "settled", "zone_id"),
+            sqlite_where=text("reason IS NOT NULL"),
+            postgresql_where=text("reason IS NOT NULL"),
+        ),
     )
+    airing_id: str = Field(foreign_key="report_airing.id", primary_key=True)
     zone_id: str = Field(foreign_key="zone.id", primary_key=True)
-    airing_id: str = Field(foreign_key="report_airing.id", primary_key=True, index=True)
+    unit_id: str = Field(foreign_key="zone.id")
     day: date
     kind: Kind = Field(sa_type=word_of(Kind))
     receiver_ids: list[str] = Field(sa_column=Column(Json, nullable=False))
@@ -67,6 +74,31 @@ class ReportLine(SQLModel, table=True):
     requested_us: int = Field(default=0, sa_type=BigInteger)
     played_us: int = Field(default=0, sa_type=BigInteger)
     settled: bool = False
+
+
+class ReportDay(SQLModel, table=True):
+    """`figures.Sums` of the settled lines of one unit on one day, written together with them.
+
+    `error_us` is kept as the latest and the earliest start.
+    """
+
+    __tablename__ = "report_day"
+    day: date = Field(primary_key=True)
+    unit_id: str = Field(foreign_key="zone.id", primary_key=True)
+    airings: int
+    heard: int
+    partly: int
+    plays: int
+    plays_fetched: int
+    plays_started: int
+    plays_heard: int
+    plays_missed: int
+    emergencies: int
+    emergencies_heard: int
+    requested_us: int = Field(sa_type=BigInteger)
+    played_us: int = Field(sa_type=BigInteger)
+    latest_us: int | None = Field(default=None, sa_type=BigInteger)
+    earliest_us: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class ReportBook(SQLModel, table=True):

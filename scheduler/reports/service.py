@@ -20,7 +20,7 @@ from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.policy import local_day
 from scheduler.policy import zone as zone_info
-from scheduler.reports import repository, sources, views
+from scheduler.reports import repository, sources, summing, views
 from scheduler.reports.boundaries import Atlas
 from scheduler.reports.digest import Digest, digest
 from scheduler.reports.models import ReportSubscription
@@ -70,14 +70,12 @@ def summary(
 ) -> SummaryOut:
     """The sums of a span: of each station by the boundaries of a day (of the span's last one), or of each village."""
     zone = zone_of(db, actor, now, zone_id)
-    atlas = repository.atlas(db)
-    sums = repository.sums(db, span, [zone.path])
-    clusters = repository.receivers(db, [zone.path])
-    programme = repository.programme(db, span)
     on = boundaries or span.last
-    rows, different = views.stations(atlas, sums, clusters, programme, on)
+    whole = by == "station" and zone.kind not in summing.SMALL and not summing.apart(db, min(span.first, on))
+    atlas, summed = _by_unit(db, span, zone.path, on) if whole else _by_village(db, span, zone.path, on)
+    rows, different = views.stations(summed)
     if by == "village":
-        rows = views.villages(atlas, sums, clusters)
+        rows = views.villages(atlas, summed)
     return SummaryOut(
         zone_id=zone.id,
         zone_name=zone.name,
@@ -87,7 +85,7 @@ def summary(
         boundaries=on,
         changes=list(atlas.changes()),
         stations=rows,
-        total=views.total_of(atlas, zone.id, rows, different),
+        total=views.total_of(zone, rows, different),
     )
 
 
@@ -143,7 +141,7 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
         place=above,
         day=day,
         timezone=atlas.timezone(zone.id),
-        figures=views.figures_out(repository.own_sums(db, span, zone.id)),
+        figures=views.figures_out(summing.of_village(db, span, zone.id)),
         airings=airings,
     )
 
@@ -201,6 +199,23 @@ def digest_sent(db: Session, held: ReportSubscription, day: date) -> None:
     if row is not None:
         row.sent_day = day
         db.add(row)
+
+
+def _by_unit(db: Session, span: Span, path: str, on: date) -> tuple[Atlas, views.Summed]:
+    """From what was summed by commune and day: as quick for ten thousand villages as for ten."""
+    atlas = repository.atlas(db, above=summing.SMALL)
+    sums, clusters = summing.by_unit(db, span, [path]), summing.clusters_by_unit(db, [path])
+    units = sums.keys() | clusters.keys()
+    if not units <= atlas.places.keys():  # a village in no commune is its own unit
+        atlas = repository.atlas(db)
+    return atlas, views.Summed(atlas.stations(units, on), sums, clusters, summing.reached_units(db, span))
+
+
+def _by_village(db: Session, span: Span, path: str, on: date) -> tuple[Atlas, views.Summed]:
+    atlas = repository.atlas(db)
+    sums, clusters = summing.by_village(db, span, [path]), summing.clusters_by_village(db, [path])
+    reached = summing.reached_villages(db, span, [path])
+    return atlas, views.Summed(atlas.stations(sums.keys() | clusters.keys(), on), sums, clusters, reached)
 
 
 def _lines(atlas: Atlas, rows: Sequence[repository.Row]) -> list[LineOut]:

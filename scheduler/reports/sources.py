@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, func, select
@@ -255,7 +254,7 @@ def _talks(db: Session, since: datetime, until: datetime) -> Iterable[Begun]:
         )
 
 
-def _by_first(db: Session, query: Select[Any]) -> dict[str, list[str]]:
+def _by_first(db: Session, query: Select[str, str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for key, value in db.execute(query):
         if value not in found[key]:

@@ -1,9 +1,8 @@
 """From the book to what is shown (pure): stations and villages with their sums, lines with their names."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from msgspec.structs import asdict
@@ -12,51 +11,50 @@ from scheduler.reports.boundaries import Atlas, Unit
 from scheduler.reports.figures import Sums, total
 from scheduler.reports.models import ReportAiring, ReportLine
 from scheduler.reports.schemas import FiguresOut, LineOut, StationOut
+from scheduler.zones.models import Zone
 from scheduler.zones.names import fold
-from scheduler.zones.repository import ids_of
 
 
-def stations(
-    atlas: Atlas,
-    sums: Mapping[str, Sums],
-    clusters: Mapping[str, int],
-    programme: Iterable[tuple[str, Sequence[str]]],
-    on: date,
-) -> tuple[list[StationOut], int]:
-    """Each station with its villages' sums, by name, and how many different bulletins they had together.
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """What a report is made of, all by the same places: villages, or the communes that they stood in.
 
-    A bulletin that several villages of a station heard is one bulletin there, and one of all stations together.
+    `clusters` has each place's receivers and villages, `reached` the places of every different bulletin.
     """
-    villages = sums.keys() | clusters.keys()
-    units = atlas.stations(villages, on)
-    aired_in: dict[str, set[str]] = defaultdict(set)
-    for zone_id in sums:
-        for above in ids_of(atlas.places[zone_id].path):
-            aired_in[above].add(units[zone_id].id)
+
+    units: Mapping[str, Unit]
+    sums: Mapping[str, Sums]
+    clusters: Mapping[str, tuple[int, set[str]]]
+    reached: Sequence[Sequence[str]]
+
+
+def stations(summed: Summed) -> tuple[list[StationOut], int]:
+    """Each station with its places' sums, by name, and how many different bulletins they had together.
+
+    A bulletin that several places of a station heard is one bulletin there, and one of all stations together.
+    """
     bulletins: dict[str, int] = defaultdict(int)
     different = 0
-    for _airing_id, targets in programme:
-        reached = {unit_id for target in targets for unit_id in aired_in.get(target, ())}
+    for places in summed.reached:
+        reached = {summed.units[key].id for key in places if key in summed.sums}
         different += bool(reached)
         for unit_id in reached:
             bulletins[unit_id] += 1
     members: dict[str, list[str]] = defaultdict(list)
-    for zone_id in villages:
-        members[units[zone_id].id].append(zone_id)
-    by_id = {unit.id: unit for unit in units.values()}
-    shown = _Shown(atlas, sums, clusters)
-    found = [shown.station(by_id[key], zone_ids, bulletins[key]) for key, zone_ids in members.items()]
+    for key in summed.sums.keys() | summed.clusters.keys():
+        members[summed.units[key].id].append(key)
+    by_id = {unit.id: unit for unit in summed.units.values()}
+    found = [_station(by_id[key], keys, summed, bulletins[key]) for key, keys in members.items()]
     return sorted(found, key=lambda one: (fold(one.name), one.name, one.id)), different
 
 
-def villages(atlas: Atlas, sums: Mapping[str, Sums], clusters: Mapping[str, int]) -> list[StationOut]:
+def villages(atlas: Atlas, summed: Summed) -> list[StationOut]:
     """Each village by itself, by its place in the tree."""
-    found, shown = [], _Shown(atlas, sums, clusters)
-    for zone_id in sums.keys() | clusters.keys():
+    found = []
+    for zone_id in summed.sums.keys() | summed.clusters.keys():
         place = atlas.places[zone_id]
         unit = Unit(zone_id, place.name, place.code, latitude=place.latitude, longitude=place.longitude)
-        own = sums.get(zone_id, Sums())
-        found.append(shown.station(unit, [zone_id], own.bulletins))
+        found.append(_station(unit, [zone_id], summed, summed.sums.get(zone_id, Sums()).bulletins))
 
     def order(one: StationOut) -> tuple[str, str, str]:
         above = atlas.places.get(atlas.places[one.id].parent_id or "")
@@ -65,13 +63,12 @@ def villages(atlas: Atlas, sums: Mapping[str, Sums], clusters: Mapping[str, int]
     return sorted(found, key=order)
 
 
-def total_of(atlas: Atlas, zone_id: str, rows: Sequence[StationOut], bulletins: int) -> StationOut:
+def total_of(place: Zone, rows: Sequence[StationOut], bulletins: int) -> StationOut:
     """All stations together, under the name of the zone that was asked for."""
-    place = atlas.places[zone_id]
     fields = Sums.__struct_fields__
     made = total((Sums(**{name: getattr(row, name) for name in fields}) for row in rows), bulletins)
     return StationOut(
-        id=zone_id,
+        id=place.id,
         name=place.name,
         code=place.code,
         clusters=sum(row.clusters for row in rows),
@@ -105,24 +102,19 @@ def line(atlas: Atlas, row: ReportLine, airing: ReportAiring, station: str) -> L
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    atlas: Atlas
-    sums: Mapping[str, Sums]
-    clusters: Mapping[str, int]
-
-    def station(self, unit: Unit, zone_ids: Sequence[str], bulletins: int) -> StationOut:
-        made = total((self.sums[key] for key in zone_ids if key in self.sums), bulletins)
-        return StationOut(
-            id=unit.id,
-            name=unit.name,
-            code=unit.code,
-            clusters=sum(self.clusters.get(key, 0) for key in zone_ids),
-            area=sorted(self.atlas.places[key].name for key in zone_ids),
-            latitude=unit.latitude,
-            longitude=unit.longitude,
-            **_figures(made),
-        )
+def _station(unit: Unit, keys: Sequence[str], summed: Summed, bulletins: int) -> StationOut:
+    made = total((summed.sums[key] for key in keys if key in summed.sums), bulletins)
+    clusters = [summed.clusters[key] for key in keys if key in summed.clusters]
+    return StationOut(
+        id=unit.id,
+        name=unit.name,
+        code=unit.code,
+        clusters=sum(count for count, _names in clusters),
+        area=sorted(name for _count, names in clusters for name in names),
+        latitude=unit.latitude,
+        longitude=unit.longitude,
+        **_figures(made),
+    )
 
 
 def _figures(made: Sums) -> dict[str, Any]:

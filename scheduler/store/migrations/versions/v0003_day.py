@@ -17,6 +17,7 @@ def upgrade() -> None:
     """Each part of the day makes its own."""
     _residents()
     _reports()
+    _fleet()
 
 
 def _residents() -> None:
@@ -72,6 +73,7 @@ def _reports() -> None:
     )
     _report_airing()
     _report_line()
+    _report_day()
     op.create_table(
         "report_book",
         sa.Column("id", sa.Integer, nullable=False),
@@ -104,6 +106,7 @@ def _report_airing() -> None:
         sa.Column("start_at", MOMENT, nullable=False),
         sa.Column("duration_us", sa.BigInteger, nullable=False),
         sa.Column("zone_ids", JSON, nullable=False),
+        sa.Column("unit_ids", JSON, nullable=False),
         sa.Column("stopped_at", MOMENT),
         sa.Column("due_at", MOMENT, nullable=False),
         sa.Column("settled", sa.Boolean, nullable=False),
@@ -111,14 +114,16 @@ def _report_airing() -> None:
     )
     for name in ("broadcast_id", "day", "settled"):
         op.create_index(op.f(f"ix_report_airing_{name}"), "report_airing", [name])
+    op.create_index("ix_report_airing_start", "report_airing", ["start_at", "id"])
 
 
 def _report_line() -> None:
     counts = ("receivers", "fetched", "started", "heard", "microphones", "missed")
     op.create_table(
         "report_line",
-        sa.Column("zone_id", sa.String, nullable=False),
         sa.Column("airing_id", sa.String, nullable=False),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("unit_id", sa.String, nullable=False),
         sa.Column("day", sa.Date, nullable=False),
         sa.Column("kind", sa.String(20), nullable=False),
         sa.Column("receiver_ids", JSON, nullable=False),
@@ -132,12 +137,113 @@ def _report_line() -> None:
         sa.Column("played_us", sa.BigInteger, nullable=False),
         sa.Column("settled", sa.Boolean, nullable=False),
         sa.ForeignKeyConstraint(["airing_id"], ["report_airing.id"], name=op.f("fk_report_line_airing_id")),
+        sa.ForeignKeyConstraint(["unit_id"], ["zone.id"], name=op.f("fk_report_line_unit_id")),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_report_line_zone_id")),
-        sa.PrimaryKeyConstraint("zone_id", "airing_id", name=op.f("pk_report_line")),
+        sa.PrimaryKeyConstraint("airing_id", "zone_id", name=op.f("pk_report_line")),
     )
-    op.create_index(op.f("ix_report_line_airing_id"), "report_line", ["airing_id"])
     op.create_index("ix_report_line_zone_day", "report_line", ["zone_id", "day"])
-    summed = ("day", "zone_id", "kind", "settled", "receivers", "fetched", "started", "heard", "missed")
+    op.create_index("ix_report_line_day_unit", "report_line", ["day", "unit_id"])
     op.create_index(
-        "ix_report_line_sums", "report_line", [*summed, "requested_us", "played_us", "error_us", "level_dbfs"]
+        "ix_report_line_missed",
+        "report_line",
+        ["day", "reason", "missed", "kind", "settled", "zone_id"],
+        sqlite_where=sa.text("reason IS NOT NULL"),
+        postgresql_where=sa.text("reason IS NOT NULL"),
     )
+
+
+def _report_day() -> None:
+    counts = ("airings", "heard", "partly", "plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
+    counts = (*counts, "emergencies", "emergencies_heard")
+    op.create_table(
+        "report_day",
+        sa.Column("day", sa.Date, nullable=False),
+        sa.Column("unit_id", sa.String, nullable=False),
+        *(sa.Column(name, sa.Integer, nullable=False) for name in counts),
+        sa.Column("requested_us", sa.BigInteger, nullable=False),
+        sa.Column("played_us", sa.BigInteger, nullable=False),
+        sa.Column("latest_us", sa.BigInteger),
+        sa.Column("earliest_us", sa.BigInteger),
+        sa.ForeignKeyConstraint(["unit_id"], ["zone.id"], name=op.f("fk_report_day_unit_id")),
+        sa.PrimaryKeyConstraint("day", "unit_id", name=op.f("pk_report_day")),
+    )
+
+
+def _fleet() -> None:
+    for name in ("restart_asked_at", "photo_at"):
+        op.add_column("receiver", sa.Column(name, MOMENT))
+    op.add_column("receiver", sa.Column("photo_sha256", sa.String(64)))
+    for name in ("faulty", "playing"):
+        op.add_column("receiver", sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false()))
+    _fault_record()
+    _receiver_sample()
+    _village_report()
+    op.create_table(
+        "heard_confirmation",
+        sa.Column("airing_id", sa.String(96), nullable=False),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("user_id", sa.String, nullable=False),
+        sa.Column("heard", sa.Boolean, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_heard_confirmation_zone_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["app_user.id"], name=op.f("fk_heard_confirmation_user_id")),
+        sa.PrimaryKeyConstraint("airing_id", "zone_id", "user_id", name=op.f("pk_heard_confirmation")),
+    )
+    op.create_index(op.f("ix_heard_confirmation_zone_id"), "heard_confirmation", ["zone_id"])
+
+
+def _fault_record() -> None:
+    op.create_table(
+        "fault_record",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("receiver_id", sa.String, nullable=False),
+        sa.Column("code", sa.String(40), nullable=False),
+        sa.Column("detail", sa.String(200), nullable=False),
+        sa.Column("since", MOMENT, nullable=False),
+        sa.Column("until", MOMENT),
+        sa.Column("times", sa.Integer, nullable=False),
+        sa.Column("acknowledged_by", sa.String(26)),
+        sa.Column("acknowledged_at", MOMENT),
+        sa.Column("silenced_by", sa.String(26)),
+        sa.Column("silenced_at", MOMENT),
+        sa.Column("reset_by", sa.String(26)),
+        sa.Column("reset_at", MOMENT),
+        sa.ForeignKeyConstraint(["receiver_id"], ["receiver.id"], name=op.f("fk_fault_record_receiver_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_fault_record")),
+    )
+    for name in ("receiver_id", "reset_at"):
+        op.create_index(op.f(f"ix_fault_record_{name}"), "fault_record", [name])
+
+
+def _receiver_sample() -> None:
+    measured = ("signal_percent", "signal_dbm", "battery_percent", "battery_v", "temperature_c", "level_dbfs")
+    op.create_table(
+        "receiver_sample",
+        sa.Column("receiver_id", sa.String, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        *(sa.Column(name, sa.Float) for name in measured),
+        sa.Column("on_mains", sa.Boolean),
+        sa.Column("month_bytes", sa.BigInteger),
+        sa.ForeignKeyConstraint(["receiver_id"], ["receiver.id"], name=op.f("fk_receiver_sample_receiver_id")),
+        sa.PrimaryKeyConstraint("receiver_id", "at", name=op.f("pk_receiver_sample")),
+    )
+
+
+def _village_report() -> None:
+    op.create_table(
+        "village_report",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("receiver_id", sa.String),
+        sa.Column("text", sa.String(1000), nullable=False),
+        sa.Column("reported_by", sa.String(26), nullable=False),
+        sa.Column("reported_at", MOMENT, nullable=False),
+        sa.Column("closed_by", sa.String(26)),
+        sa.Column("closed_at", MOMENT),
+        sa.Column("answer", sa.String(1000), nullable=False),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_village_report_zone_id")),
+        sa.ForeignKeyConstraint(["receiver_id"], ["receiver.id"], name=op.f("fk_village_report_receiver_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_village_report")),
+    )
+    for name in ("zone_id", "receiver_id", "closed_at"):
+        op.create_index(op.f(f"ix_village_report_{name}"), "village_report", [name])

@@ -1,0 +1,177 @@
+"""Sums of the book in SQL: by village from its lines, by unit and day from what was summed when they were written."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select
+from sqlmodel import Session, col
+
+from scheduler.fleet.models import Receiver
+from scheduler.reports.figures import PROGRAMME, Kind, Sums, worst
+from scheduler.reports.models import ReportAiring, ReportDay, ReportLine
+from scheduler.reports.spans import Span
+from scheduler.zones.models import Group, GroupMember, Zone, ZoneKind, ZonePast
+from scheduler.zones.repository import below, ids_of
+
+SMALL = (ZoneKind.VILLAGE, ZoneKind.HAMLET)
+_COUNTS = ("airings", "heard", "partly", "plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
+_ALL = (*_COUNTS, "emergencies", "emergencies_heard", "requested_us", "played_us")
+_BY = "\x1f"
+
+
+def by_village(db: Session, span: Span, paths: Collection[str]) -> dict[str, Sums]:
+    """What is settled of a span at or below `paths`; `bulletins` is what each village heard itself."""
+    here = select(col(Zone.id)).where(below(paths))
+    return _of_lines(db, span, col(ReportLine.zone_id).in_(here))
+
+
+def of_village(db: Session, span: Span, zone_id: str) -> Sums:
+    """As `by_village`, of the zone's own receivers only."""
+    return _of_lines(db, span, col(ReportLine.zone_id) == zone_id).get(zone_id, Sums())
+
+
+def by_unit(db: Session, span: Span, paths: Collection[str]) -> dict[str, Sums]:
+    """What is settled of a span in the units at or below `paths`; `bulletins` is left to `reached`."""
+    here = select(col(Zone.id)).where(below(paths))
+    columns = [func.sum(getattr(ReportDay, name)) for name in _ALL]
+    query = (
+        select(
+            col(ReportDay.unit_id),
+            *columns,
+            func.max(col(ReportDay.latest_us)),
+            func.min(col(ReportDay.earliest_us)),
+        )
+        .where(col(ReportDay.day) >= span.first, col(ReportDay.day) < span.end, col(ReportDay.unit_id).in_(here))
+        .group_by(col(ReportDay.unit_id))
+    )
+    return {row[0]: _sums(row, 0) for row in db.execute(query)}
+
+
+def sum_anew(db: Session, days: Iterable[tuple[date, str]]) -> None:
+    """Write what the lines of these units on these days come to."""
+    units: dict[date, set[str]] = defaultdict(set)
+    for day, unit_id in days:
+        units[day].add(unit_id)
+    for day, unit_ids in units.items():
+        old = (col(ReportDay.day) == day, col(ReportDay.unit_id).in_(unit_ids))
+        db.connection().execute(delete(ReportDay).where(*old))
+        lines = (
+            select(col(ReportLine.day), col(ReportLine.unit_id), *_columns())
+            .where(col(ReportLine.day) == day, col(ReportLine.unit_id).in_(unit_ids), col(ReportLine.settled).is_(True))
+            .group_by(col(ReportLine.day), col(ReportLine.unit_id))
+        )
+        names = ["day", "unit_id", *_ALL, "latest_us", "earliest_us"]
+        db.connection().execute(insert(ReportDay).from_select(names, lines))
+
+
+def reached_units(db: Session, span: Span) -> list[Sequence[str]]:
+    """The units of every bulletin of a span."""
+    query = select(col(ReportAiring.unit_ids)).where(
+        col(ReportAiring.day) >= span.first,
+        col(ReportAiring.day) < span.end,
+        col(ReportAiring.settled).is_(True),
+        col(ReportAiring.kind).in_(PROGRAMME),
+    )
+    return list(db.scalars(query))
+
+
+def reached_villages(db: Session, span: Span, paths: Collection[str]) -> list[Sequence[str]]:
+    """The villages of every bulletin of a span."""
+    here = select(col(Zone.id)).where(below(paths))
+    query = select(col(ReportLine.airing_id), col(ReportLine.zone_id)).where(
+        col(ReportLine.day) >= span.first,
+        col(ReportLine.day) < span.end,
+        col(ReportLine.zone_id).in_(here),
+        col(ReportLine.settled).is_(True),
+        col(ReportLine.kind).in_(PROGRAMME),
+    )
+    found: dict[str, list[str]] = defaultdict(list)
+    for airing_id, zone_id in db.execute(query):
+        found[airing_id].append(zone_id)
+    return list(found.values())
+
+
+def clusters_by_village(db: Session, paths: Collection[str]) -> dict[str, tuple[int, set[str]]]:
+    """How many receivers stand in each village, and its name."""
+    query = (
+        select(col(Zone.id), func.count(), func.min(Zone.name))
+        .join(Receiver, col(Zone.id) == col(Receiver.zone_id))
+        .where(below(paths), col(Receiver.revoked_at).is_(None))
+        .group_by(col(Zone.id))
+    )
+    return {zone_id: (count, {name}) for zone_id, count, name in db.execute(query)}
+
+
+def clusters_by_unit(db: Session, paths: Collection[str]) -> dict[str, tuple[int, set[str]]]:
+    """How many receivers stand in each unit of today, and in which villages."""
+    kind = col(Zone.kind)
+    communes = set(db.scalars(select(col(Zone.id)).where(kind == ZoneKind.COMMUNE)))
+    key = case((kind == ZoneKind.VILLAGE, col(Zone.parent_id)), else_=col(Zone.id))
+    query = (
+        select(func.min(Zone.path), func.count(), func.aggregate_strings(col(Zone.name), _BY))
+        .join(Receiver, col(Zone.id) == col(Receiver.zone_id))
+        .where(below(paths), col(Receiver.revoked_at).is_(None))
+        .group_by(key)
+    )
+    found: dict[str, tuple[int, set[str]]] = {}
+    for path, count, names in db.execute(query):
+        ids = ids_of(path)
+        unit_id = next((zone_id for zone_id in reversed(ids) if zone_id in communes), ids[-1])
+        before, known = found.get(unit_id, (0, set()))
+        found[unit_id] = before + count, known | set(names.split(_BY))
+    return found
+
+
+def apart(db: Session, since: date) -> bool:
+    """Whether sums by unit may not tell which station villages belong to.
+
+    It is so where villages changed their commune after `since`, or are places of the administration by themselves.
+    """
+    moved = (
+        select(col(ZonePast.zone_id))
+        .join(Zone, col(Zone.id) == col(ZonePast.zone_id))
+        .where(col(Zone.kind).in_(SMALL), col(ZonePast.until) > since, col(ZonePast.parent_id) != col(Zone.parent_id))
+    )
+    alone = (
+        select(col(GroupMember.zone_id))
+        .join(Group, col(Group.id) == col(GroupMember.group_id))
+        .join(Zone, col(Zone.id) == col(GroupMember.zone_id))
+        .where(col(Group.valid_from).is_not(None), col(Zone.kind).in_(SMALL))
+    )
+    return db.execute(moved.union_all(alone).limit(1)).first() is not None
+
+
+def _of_lines(db: Session, span: Span, where: ColumnElement[bool]) -> dict[str, Sums]:
+    query = (
+        select(col(ReportLine.zone_id), *_columns())
+        .where(col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, where)
+        .where(col(ReportLine.settled).is_(True))
+        .group_by(col(ReportLine.zone_id))
+    )
+    return {row[0]: _sums(row, row[1]) for row in db.execute(query)}
+
+
+def _columns() -> list[ColumnElement[int]]:
+    """The columns of `ReportDay` from those of `ReportLine`."""
+    line = ReportLine
+    ours, alarm = col(line.kind).in_(PROGRAMME), col(line.kind) == Kind.EMERGENCY
+    heard = col(line.heard) > 0
+    partly = and_(ours, heard, col(line.heard) < col(line.receivers))
+    sounded = ("receivers", "fetched", "started", "heard", "missed")
+    return [
+        *(_sum(condition, 1) for condition in (ours, and_(ours, heard), partly)),
+        *(_sum(ours, getattr(line, name)) for name in sounded),
+        *(_sum(alarm, 1), _sum(and_(alarm, heard), 1), _sum(ours, line.requested_us), _sum(ours, line.played_us)),
+        *(func.max(case((ours, col(line.error_us)))), func.min(case((ours, col(line.error_us))))),
+    ]
+
+
+def _sum(condition: ColumnElement[bool], value: object) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, value), else_=0)), 0)
+
+
+def _sums(row: Row[Any], bulletins: int) -> Sums:
+    values = {name: int(value) for name, value in zip(_ALL, row[1:], strict=False)}
+    return Sums(bulletins=bulletins, **values, error_us=worst(row[len(_ALL) + 1 :]))
