@@ -29,7 +29,7 @@ from broadcast.live.lab import HOST, Icecast
 from broadcast.wire.chunks import CHUNK_US
 
 SIZES, QUICK_SIZES = (100, 1_000, 3_000), (100,)
-WINDOW_S, QUICK_WINDOW_S = 60, 8
+WINDOW_S, QUICK_WINDOW_S = 30, 8
 SETTLE_S = 2.0
 OPEN_FILES = 8_192
 Row = dict[str, Any]
