@@ -12,8 +12,8 @@ Rules
   repetitions. DRILL and TEST are priority airings.
 - Times in documents are the centre's. `shift_us` is the centre's clock less this node's, and everything here comes out
   in the node's time. What was over TOLERANCE_US before the newest document was issued is over, whatever a clock says.
-- A zone's STOP ALL holds for the documents of that zone and of all below it: an order or session that came before it
-  is over, whole.
+- A zone's STOP ALL holds for the documents of that zone and of all below it: an order or session that began before it,
+  or stands in a document that was issued before it, is over, whole. So the one document that says it silences all.
 - Of a rhythm only the repetitions near now are told: `Read.until_us` says when to read again.
 """
 
@@ -106,10 +106,10 @@ def read(documents: Documents, settings: ReceiverSettings, now_us: int, shift_us
     for now in sorted(documents.nows, key=lambda now: now.issued_us):
         for order in now.orders:
             reader.forget(order.id)
-            reader.take_order(order, now.target)
+            reader.take_order(order, now)
         for session in now.sessions:
             reader.forget(session.feed.id)
-            reader.take_session(session, now.target)
+            reader.take_session(session, now)
     return reader.found
 
 
@@ -164,7 +164,7 @@ class _Reader:
         found.against.pop(order_id, None)
         found.refused -= {order_id}
 
-    def take_order(self, order: Order, zone_id: str) -> None:
+    def take_order(self, order: Order, now: Now) -> None:
         self._receive(order.id, order.start_us, order.until_us)
         against = self._against(order)
         if against is not None:
@@ -172,20 +172,20 @@ class _Reader:
         if against is not None and (against is not Against.UNKNOWN_MESSAGE or order.purpose is not Purpose.REAL):
             self.found.refused |= {order.id}
             return
-        parts = tuple(self._parts(order))
+        parts, owner = tuple(self._parts(order)), _owner(order.id, order.start_us, now)
         length_us = sum(part.duration_us for part in parts)
         if not parts:
             return
         rhythm_us, end_us = _rhythm_us(order, length_us), _end_us(order, parts)
         received_us = self._received_us(order.id)
         if received_us >= end_us:
-            end_us = self._take_late(order, zone_id, parts, received_us)
+            end_us = self._take_late(order, owner, parts, received_us)
         else:
             for number, start_us in self._repetitions(order, rhythm_us, length_us):
-                self._take_parts(order, zone_id, parts, f"{number}", start_us)
+                self._take_parts(order, owner, parts, f"{number}", start_us)
         self.found.ends_us[order.id] = end_us - self._shift_us
 
-    def take_session(self, session: LiveSession, zone_id: str) -> None:
+    def take_session(self, session: LiveSession, now: Now) -> None:
         feed = session.feed
         start_us, end_us = session.start_us + session.delay_us, session.until_us
         if session.frames is not None:
@@ -203,7 +203,7 @@ class _Reader:
             late=Late.JOIN,
             after_cut=AfterCut.TIMELINE,
         )
-        self._add(airing, _Owner(feed.id, session.start_us, zone_id), session.start_us, end_us)
+        self._add(airing, _owner(feed.id, session.start_us, now), session.start_us, end_us)
         moved = replace(session, start_us=session.start_us - self._shift_us, until_us=session.until_us - self._shift_us)
         self.found.feeds[recording.sha256] = of_session(moved)
 
@@ -248,7 +248,7 @@ class _Reader:
                 return
             yield index * rhythm_us // order.every_us, start_us
 
-    def _take_parts(self, order: Order, zone_id: str, parts: Sequence[_Part], name: str, start_us: int) -> None:
+    def _take_parts(self, order: Order, owner: _Owner, parts: Sequence[_Part], name: str, start_us: int) -> None:
         real = order.purpose is Purpose.REAL
         begins_us = order.start_us if real else start_us
         for part in parts:
@@ -266,17 +266,17 @@ class _Reader:
                 after_cut=AfterCut.TIMELINE,
                 window_us=order.until_us - 1 - start_us if late else 0,
             )
-            self._add(airing, _Owner(order.id, order.start_us, zone_id), begins_us, end_us)
+            self._add(airing, owner, begins_us, end_us)
             if part.made is not None and part.made.feed is not None:
                 self._follow(
                     of_made(part.made.feed, part.media[0], start_us - self._shift_us, end_us - self._shift_us), part
                 )
             start_us = end_us
 
-    def _take_late(self, order: Order, zone_id: str, parts: Sequence[_Part], received_us: int) -> int:
+    def _take_late(self, order: Order, owner: _Owner, parts: Sequence[_Part], received_us: int) -> int:
         """Play it once; when that is over."""
         start_us = received_us + PREPARE_US + self._settings.amplifier.lead_us
-        self._take_parts(order, zone_id, parts, LATE, start_us)
+        self._take_parts(order, owner, parts, LATE, start_us)
         return min(start_us + sum(part.duration_us for part in parts), order.until_us)
 
     def _follow(self, growing: Growing, part: _Part) -> None:
@@ -301,6 +301,10 @@ class _Reader:
         found.order_of[airing.id] = owner.id
         if owner.came_us < stop_us:
             found.stopped.add(airing.id)
+
+
+def _owner(order_id: str, start_us: int, now: Now) -> _Owner:
+    return _Owner(order_id, min(start_us, now.issued_us), now.target)
 
 
 def _rhythm_us(order: Order, length_us: int) -> int:

@@ -241,12 +241,26 @@ def test_a_sound_made_for_an_order_is_fetched_as_a_feed_meanwhile() -> None:
 
 def test_stop_all_ends_what_came_before_it_there_and_below_and_nothing_above() -> None:
     above = _now(_order(id="above"), zone="province", stop_us=0)
-    here = _now(_order(id="before"), _order(id="after", start_us=NOON + 60 * S), stop_us=NOON + 30 * S)
+    orders = _order(id="before"), _order(id="after", start_us=NOON + 60 * S)
+    here = _now(*orders, stop_us=NOON + 30 * S, issued_us=NOON + 40 * S)
     bank = (_bank({"siren.1": 10 * S}),)
     found = read(Documents(nows=(above, here), banks=bank), SETTINGS, NOON)
     assert stopped(found, (), ()) == {"before.0.0"}
     found = read(Documents(nows=(replace(above, stop_us=NOON + 90 * S), here), banks=bank), SETTINGS, NOON)
     assert stopped(found, (), ()) == {"above.0.0", "before.0.0", "after.0.0"}
+
+
+def test_the_stop_of_a_zone_silences_what_documents_below_said_before_it_and_not_what_they_say_after() -> None:
+    stop = _now(zone="province", stop_us=NOON + 30 * S, issued_us=NOON + 30 * S)
+    session = LiveSession(feed=FEED, start_us=NOON + 31 * S, until_us=NOON + HOUR)
+    begun, to_begin = _order(id="begun"), _order(id="to begin", start_us=NOON + 31 * S)
+    below = _now(begun, to_begin, issued_us=NOON + 29 * S, sessions=(session,))
+    bank = (_bank({"siren.1": 10 * S}),)
+    found = read(Documents(nows=(below, stop), banks=bank), SETTINGS, NOON)
+    assert set(found.airings) == set(stopped(found, (), ())) == {"begun.0.0"}
+    anew = _now(begun, to_begin, issued_us=NOON + 31 * S)
+    found = read(Documents(nows=(anew, stop), banks=bank), SETTINGS, NOON)
+    assert (set(found.airings), stopped(found, (), ())) == ({"begun.0.0", "to begin.0.0"}, {"begun.0.0"})
 
 
 def test_a_rhythm_that_was_stopped_does_not_begin_again() -> None:
