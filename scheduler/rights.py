@@ -51,6 +51,8 @@ class Action(StrEnum):
     USER_READ = "user.read"
     USER_EDIT = "user.edit"
     AUDIT_READ = "audit.read"
+    FEEDBACK_READ = "feedback.read"  # what residents write, with their names and numbers
+    FEEDBACK_ANSWER = "feedback.answer"
     SETTINGS_EDIT = "settings.edit"
     TOKEN_EDIT = "token.edit"  # noqa: S105 -- an action: one's own bearer tokens
 
@@ -70,6 +72,7 @@ _SEES = frozenset(
 _PREPARES = frozenset(
     {
         Action.ANNOUNCEMENT_EDIT,
+_HEARS_RESIDENTS = frozenset({Action.FEEDBACK_READ, Action.FEEDBACK_ANSWER})
         Action.BROADCAST_EDIT,
         Action.BROADCAST_SUBMIT,
         Action.BROADCAST_CANCEL,
@@ -79,11 +82,12 @@ _PREPARES = frozenset(
 TABLE = MappingProxyType(
     {
         Role.VIEWER: _SEES,
-        Role.EDITOR: _SEES | _PREPARES,
+        Role.EDITOR: _SEES | _PREPARES | _HEARS_RESIDENTS,
         Role.APPROVER: _SEES
         | {
             Action.BROADCAST_APPROVE,
             Action.BROADCAST_CANCEL,
+        | _HEARS_RESIDENTS
             Action.BROADCAST_STOP,
             Action.EMERGENCY_CONFIRM,
             Action.AUDIT_READ,
@@ -94,6 +98,7 @@ TABLE = MappingProxyType(
             Action.RECEIVER_CONTROL,
             Action.EMERGENCY_ISSUE,
             Action.EMERGENCY_CONFIRM,
+        | _HEARS_RESIDENTS
             Action.DRILL_ISSUE,
             Action.BANK_EDIT,
             Action.LIVE_SPEAK,
@@ -104,6 +109,7 @@ TABLE = MappingProxyType(
             Action.ZONE_EDIT,
             Action.RECEIVER_EDIT,
             Action.RECEIVER_ENROL,
+        | _HEARS_RESIDENTS
             Action.RECEIVER_CONTROL,
             Action.BROADCAST_CANCEL,
             Action.BROADCAST_STOP,

@@ -15,6 +15,7 @@ from web.api import (
     broadcasts,
     emergencies,
     enrolments,
+    feedback,
     health,
     live,
     media,
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
+    feedback.router,
     """The application over `centre`, which others start and stop; `page` tells problems to browsers."""
     app = FastAPI(
         title="Loa",

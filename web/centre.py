@@ -15,6 +15,7 @@ from scheduler.changes import Changes
 from scheduler.emergency.sender import Urgent
 from scheduler.errors import Conflict
 from scheduler.store.engine import Store
+from web.kept import Kept
 from web.live.studio import Studio
 from web.settings import Settings
 
@@ -28,6 +29,7 @@ class Centre:
 
     `media` holds what was produced for receivers, `originals` what people sent and what was read aloud. What is urgent
     is done on `urgent_threads`, which nothing else fills; who comes by that way unknown is looked up on `door_threads`.
+    `kept` is what was made for everybody a moment ago.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class Centre:
     urgent_threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(URGENT_THREADS, "urgent"))
     door_threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(DOOR_THREADS, "door"))
     studio: Studio | None = None
+    kept: Kept = field(default_factory=Kept)
 
     @property
     def order_key(self) -> Ed25519PublicKey:

@@ -34,5 +34,11 @@ async def if_match(
 IfMatch = Annotated[int, Depends(if_match)]
 
 
+def unchanged(if_none_match: str | None, etag: str) -> bool:
+    """Whether whoever asks has what carries this ETag (RFC 9110, weakly compared)."""
+    sent = [part.strip().removeprefix("W/") for part in (if_none_match or "").split(",")]
+    return "*" in sent or etag.removeprefix("W/") in sent
+
+
 def give_etag(response: Response, version: int) -> None:
     response.headers["etag"] = f'"{version}"'

@@ -55,11 +55,13 @@ class AnswerHeaders:
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = request_id
                 for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                    if not (own_policy and name == "x-frame-options"):
+                        headers.setdefault(name, value)
                 if not scope["path"].startswith("/static/"):
                     headers.setdefault("cache-control", "no-store")
             await send(message)
 
+                own_policy = "content-security-policy" in headers  # which says itself who may frame it
         await self._app(scope, receive, send_with_headers)
 
 

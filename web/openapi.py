@@ -29,6 +29,7 @@ TAGS = [
     {"name": "timeline", "description": "What sounds where and when, and what became of it."},
     {"name": "bank", "description": "Sirens and messages that every receiver holds ahead of time, and their drills."},
     {"name": "rehearsals", "description": "The weekly test of the receivers, silent or heard, and its reports."},
+    {"name": "feedback", "description": "What residents wrote on the public pages of their places."},
     {"name": "zones", "description": "Places, their settings, and what holds in them."},
     {"name": "groups", "description": "Free sets of zones."},
     {"name": "holidays", "description": "Days on which broadcasts that skip them are silent."},

@@ -9,7 +9,7 @@ from broadcast import child
 from broadcast.media import MediaStore
 
 KEPT_BYTES = 512 * 1024 * 1024
-BIT_RATE = "48k"  # of mono speech: a minute is 360 kB
+BIT_RATE_BPS = 48_000  # of mono speech: a minute is 360 kB
 
 
 class RenditionFailedError(Exception):
@@ -33,7 +33,7 @@ def _make(source: Path, made: Path) -> None:
     part = made.with_suffix(".part")
     try:
         ffmpeg = ("nice", "ffmpeg", "-nostdin", "-v", "error", "-y")
-        result = child.run((*ffmpeg, "-i", str(source), "-b:a", BIT_RATE, "-f", "mp3", str(part)))
+        result = child.run((*ffmpeg, "-i", str(source), "-b:a", str(BIT_RATE_BPS), "-f", "mp3", str(part)))
         if result.failed:
             raise RenditionFailedError(result.last_error())
         part.replace(made)

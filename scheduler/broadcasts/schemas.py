@@ -132,7 +132,7 @@ class BroadcastOut(BaseModel):
     approved_at: datetime | None
     cancelled_at: datetime | None
     version: int
-    possible: list[Event | Literal["stop"]]
+    possible: list[Event | Literal["stop", "hide"]]
     notices: list[Notice] = []
 
 

@@ -189,6 +189,15 @@ def stop(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, whole: 
     return _done(db, actor, now, held, "stop")
 
 
+def hide(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> BroadcastOut:
+    """Take it off the pages for residents, also when it is over; on the air nothing changes."""
+    held = _locked(db, actor, now, broadcast_id)
+    for path in held.paths:
+        require(actor, Action.BROADCAST_CANCEL, path, now)
+    held.row.public = False
+    return _done(db, actor, now, held, "hide")
+
+
 def preview(
     db: Session, actor: Actor, now: datetime, draft: BroadcastIn, *, broadcast_id: str | None = None
 ) -> PreviewOut:

@@ -17,6 +17,7 @@ from scheduler.rights import Action
 from scheduler.workflow import Event, State
 from scheduler.zones import repository as zone_sql
 
+HEARD = (State.APPROVED, State.ON_AIR, State.DONE)
 _COMING = (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED, State.ON_AIR)
 
 
@@ -98,13 +99,15 @@ def _shown(
 
 def possible_for(
     broadcast: Broadcast, actor: Actor, targets: Collection[Target], now: datetime
-) -> list[Event | Literal["stop"]]:
+) -> list[Event | Literal["stop", "hide"]]:
     """What `actor` could do with it now."""
     paths = [path for target in targets for path in target.paths]
     heard = [zone.path for target in targets for zone in target.zones] or paths
-    steps: list[Event | Literal["stop"]] = [*steps_for(actor, broadcast, paths, now)]
+    steps: list[Event | Literal["stop", "hide"]] = [*steps_for(actor, broadcast, paths, now)]
     if broadcast.state == State.ON_AIR and actor.may_everywhere(Action.BROADCAST_STOP, heard, now):
         steps.append("stop")
+    if broadcast.public and broadcast.state in HEARD and actor.may_everywhere(Action.BROADCAST_CANCEL, paths, now):
+        steps.append("hide")
     return steps
 
 

@@ -51,11 +51,12 @@ class Subjects(Struct, frozen=True):
 
 def subjects(login: str, address: str) -> Subjects:
     """An IPv6 address counts as its /64, which one household or phone has whole."""
-    place, name = _place(address), _digest(login.casefold())
+    place, name = place_of(address), _digest(login.casefold())
     return Subjects(pair=f"pair:{_digest(name + place)}", address=f"address:{place[:100]}", login=f"login:{name}")
 
 
-def _place(address: str) -> str:
+def place_of(address: str) -> str:
+    """The household or telephone that an address is of."""
     try:
         parsed = ip_address(address)
     except ValueError:

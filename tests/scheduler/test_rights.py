@@ -37,6 +37,8 @@ live.speak          -       -       -         yes       -
 live.listen         yes     yes     yes       yes       yes
 fault.report        yes     yes     yes       yes       yes
 report.read         yes     yes     yes       yes       yes
+feedback.read       -       yes     yes       yes       yes
+feedback.answer     -       yes     yes       yes       yes
 user.read           -       -       -         -         yes
 user.edit           -       -       -         -         yes
 audit.read          -       -       yes       yes       yes

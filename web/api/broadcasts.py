@@ -178,6 +178,14 @@ def stop_broadcast(
     return _told(response, db, tell, service.stop(db, actor, now, broadcast_id, whole=asked.whole))
 
 
+@router.post("/broadcasts/{broadcast_id}/hide")
+def hide_broadcast(
+    broadcast_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, tell: Tell
+) -> BroadcastOut:
+    """Take it off the pages for residents, also when it is over; on the air nothing changes."""
+    return _told(response, db, tell, service.hide(db, actor, now, broadcast_id))
+
+
 @router.get("/zones/{zone_id}/timeline", tags=["timeline"])
 def zone_timeline(zone_id: str, *, db: ReadDb, actor: CurrentActor, now: Now, day: Day = None) -> TimelineOut:
     """What a zone plays on a day, and what it leaves out and why: its own programme and those of the zones above."""

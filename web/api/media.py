@@ -13,6 +13,7 @@ from scheduler.errors import NotFound
 from scheduler.fleet import repository
 from web.auth import TheCentre
 from web.centre import Centre
+from web.conditional import unchanged
 from web.problems import responses
 
 MEDIA_TYPE = "audio/ogg"
@@ -35,7 +36,7 @@ def get_media(
     """One recording, whole or by Range; it never changes, so every cache may keep it."""
     path = _produced(centre, sha256)
     headers = {"etag": f'"{sha256}"', "cache-control": FOR_EVER}
-    if _known(request.headers.get("if-none-match", ""), headers["etag"]):
+    if unchanged(request.headers.get("if-none-match"), headers["etag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return FileResponse(path, media_type=MEDIA_TYPE, headers=headers)
 
@@ -54,9 +55,3 @@ def _produced(centre: Centre, sha256: str) -> FilePath:
         if not repository.is_produced(db, sha256) and not is_sound(db, sha256):
             raise missing
     return centre.media.path(sha256)
-
-
-def _known(if_none_match: str, etag: str) -> bool:
-    return if_none_match.strip() == "*" or etag in (
-        part.strip().removeprefix("W/") for part in if_none_match.split(",")
-    )

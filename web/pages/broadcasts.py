@@ -146,6 +146,13 @@ def stop(db: WriteDb, page: ThePage, broadcast_id: str, back: Annotated[str, For
     return page.go("/", "stopped") if back == "/" and not errors else answer
 
 
+@router.post("/{broadcast_id}/hide")
+def hide(db: WriteDb, page: ThePage, broadcast_id: str) -> Response:
+    with page.attempt(db) as errors:
+        service.hide(db, page.actor, page.now, broadcast_id)
+    return _answered(db, page, broadcast_id, errors, "saved")
+
+
 def _answered(db: Session, page: Page, broadcast_id: str, errors: Errors, said: str) -> Response:
     if errors:
         return _detail(db, page, broadcast_id, errors)
@@ -221,6 +228,7 @@ def _shown(db: Session, page: Page, item: BroadcastOut) -> dict[str, Any]:
         "return_reason": item.return_reason,
         "announcement_id": item.announcement_id,
         "version": item.version,
+        "public": item.public,
         "warnings": clashing.warnings(show, preview) if preview else [],
         "send_label": page.say(SEND if needs_approval(db, aimed, item.cls) else PLAN),
     }
@@ -235,7 +243,7 @@ def needs_approval(db: Session, zone_ids: Collection[str], cls: BroadcastClass) 
 def _can(page: Page, item: BroadcastOut) -> dict[str, bool]:
     steps = {str(step) for step in item.possible}
     own = item.author_id == page.actor.user_id
-    can = {name: name in steps for name in ("edit", "submit", "approve", "return", "cancel", "stop")}
+    can = {name: name in steps for name in ("edit", "submit", "approve", "return", "cancel", "stop", "hide")}
     can["cancel"] = can["cancel"] and not can["stop"]
     can["compose"] = page.can(Action.BROADCAST_EDIT)
     can["own_waiting"] = own and item.state is State.SUBMITTED

@@ -49,6 +49,7 @@ class ComposeForm(Struct, kw_only=True):
     exceptions: list[str] = []
     skip_holidays: bool = False
     cls: str = "normal"
+    public: bool = True
     clash: str = ""
     version: str = ""
 
@@ -74,6 +75,7 @@ def from_request(data: FormData) -> ComposeForm:
         exceptions=_many(data, "except"),
         skip_holidays=bool(_one(data, "skip_holidays")),
         cls=_one(data, "cls") if _one(data, "cls") in ("normal", "priority") else "normal",
+        public=bool(_one(data, "public")),
         clash=_one(data, "clash"),
         version=_one(data, "version"),
     )
@@ -88,6 +90,7 @@ def from_broadcast(item: BroadcastOut) -> ComposeForm:
         zones=[target.zone_id for target in item.targets if target.zone_id and not target.ended],
         groups=[target.group_id for target in item.targets if target.group_id],
         cls=item.cls.value,
+        public=item.public,
         version=str(item.version),
     )
     if isinstance(item.when, Now):
@@ -148,6 +151,7 @@ def broadcast_in(form: ComposeForm, zone_id: str, when: Now | At | Repeat) -> Br
         zone_ids=form.zones,
         group_ids=form.groups,
         when=when,
+        public=form.public,
         **values,
     )
 

@@ -193,6 +193,8 @@ class Page:
 
     def _office(self) -> list[MenuItem]:
         items = []
+        if self.can(Action.FEEDBACK_READ):
+            items.append(MenuItem("/feedback", N_("From residents"), "text"))
         if self.can(Action.USER_EDIT):
             items.append(MenuItem("/people", N_("People"), "people"))
         if self.can(Action.ZONE_EDIT):

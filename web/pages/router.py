@@ -19,6 +19,8 @@ from web.pages import (
     receiver_edit,
     receivers,
     rehearsals,
+    residents,
+    residents_feedback,
     today,
     zones,
 )
@@ -28,8 +30,11 @@ router = APIRouter(include_in_schema=False)
 for part in (
     *(door, account, events, today, compose, broadcasts, announcements),
     *(people, receivers, receiver_edit, zones, rehearsals, live_desk, live),
+    residents_feedback,
 ):
     router.include_router(part.router)
+router.include_router(residents_feedback.public)
+router.include_router(residents.router)  # after it: what has a name of its own comes before ids
 # Before what stands under the same path with an id.
 for first in (emergency.only_real, emergency_bank.router, bank.router):
     router.include_router(first)

@@ -285,6 +285,7 @@ HISTORY = MappingProxyType(
         "broadcast.cancel": N_("Cancelled"),
         "broadcast.cancel_one": N_("One time left out"),
         "broadcast.stop": N_("Stopped"),
+        "broadcast.hide": N_("Taken off the public page"),
     }
 )
 

@@ -26,6 +26,7 @@ from web.i18n import N_
 from web.pages import places, words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
+from web.pages.residents_paths import public_path
 
 QUIET_ROWS = 2
 # Which classes need approval, as the page offers it; the service knows any set.
@@ -151,6 +152,7 @@ def _zone(
         zone={"id": found.id, "name": found.name, "version": found.version, "place": _place(found)},
         form=_typed(form) if form is not None else _form(found),
         effective=_effective(page, found.rules),
+        public_path=public_path(found.id, found.name) if found.rules.public_page else "",
         holidays=[{"day": h.day, "name": h.name, "own": own and h.zone_id == zone_id} for h in coming],
         next_year=page.show.today.year + 1,
         action=f"/zones/{zone_id}",
@@ -214,6 +216,7 @@ def _settings_values(form: FormData) -> dict[str, Any]:
     approval = APPROVAL.get(str(form.get("approval")))
     second_person = form.get("second_person")
     languages = [word for word in str(form.get("languages") or "").replace(",", " ").split() if word]
+    public_page = {"on": True, "off": False}.get(str(form.get("public_page")))
     return {
         "timezone": form.get("timezone") or None,
         "quiet_hours": quiet or None,
@@ -221,6 +224,7 @@ def _settings_values(form: FormData) -> dict[str, Any]:
         "approval_classes": None if approval is None else sorted(approval),
         "languages": languages or None,
         "second_person": None if second_person in (None, "inherit") else second_person,
+        "public_page": public_page,
     }
 
 
@@ -252,13 +256,14 @@ def _form(zone: ZoneDetail) -> dict[str, Any]:
         "timezone": own.timezone or "",
         "languages": ", ".join(own.languages or ()),
         "second_person": own.second_person.value if own.second_person else "inherit",
+        "public_page": "inherit" if own.public_page is None else "on" if own.public_page else "off",
     }
 
 
 def _typed(form: FormData) -> dict[str, Any]:
     names = ("name", "kind", "code", "valid_from", "valid_until", "quota_sessions", "quota_minutes", "approval")
     quiet = list(zip(form.getlist("quiet_from"), form.getlist("quiet_to"), strict=False))
-    rest = {name: form.get(name, "") for name in (*names, "timezone", "languages", "second_person")}
+    rest = {name: form.get(name, "") for name in (*names, "timezone", "languages", "second_person", "public_page")}
     return rest | {"quiet": quiet or [("", "")] * QUIET_ROWS}
 
 
@@ -279,6 +284,7 @@ def _effective(page: Page, rules: RulesView) -> dict[str, str]:
         "timezone": rules.timezone,
         "languages": ", ".join(rules.languages),
         "second_person": page.say(words.SECOND_PERSON[rules.second_person.value]),
+        "public_page": page.say(N_("there is one") if rules.public_page else N_("there is none")),
     }
 
 
