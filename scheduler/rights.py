@@ -48,11 +48,11 @@ class Action(StrEnum):
     LIVE_LISTEN = "live.listen"
     FAULT_REPORT = "fault.report"  # report a fault, confirm that something was heard
     REPORT_READ = "report.read"
+    FEEDBACK_READ = "feedback.read"  # what residents write, with their names and numbers
+    FEEDBACK_ANSWER = "feedback.answer"
     USER_READ = "user.read"
     USER_EDIT = "user.edit"
     AUDIT_READ = "audit.read"
-    FEEDBACK_READ = "feedback.read"  # what residents write, with their names and numbers
-    FEEDBACK_ANSWER = "feedback.answer"
     SETTINGS_EDIT = "settings.edit"
     TOKEN_EDIT = "token.edit"  # noqa: S105 -- an action: one's own bearer tokens
 
@@ -69,10 +69,10 @@ _SEES = frozenset(
         Action.TOKEN_EDIT,
     }
 )
+_HEARS_RESIDENTS = frozenset({Action.FEEDBACK_READ, Action.FEEDBACK_ANSWER})
 _PREPARES = frozenset(
     {
         Action.ANNOUNCEMENT_EDIT,
-_HEARS_RESIDENTS = frozenset({Action.FEEDBACK_READ, Action.FEEDBACK_ANSWER})
         Action.BROADCAST_EDIT,
         Action.BROADCAST_SUBMIT,
         Action.BROADCAST_CANCEL,
@@ -84,32 +84,32 @@ TABLE = MappingProxyType(
         Role.VIEWER: _SEES,
         Role.EDITOR: _SEES | _PREPARES | _HEARS_RESIDENTS,
         Role.APPROVER: _SEES
+        | _HEARS_RESIDENTS
         | {
             Action.BROADCAST_APPROVE,
             Action.BROADCAST_CANCEL,
-        | _HEARS_RESIDENTS
             Action.BROADCAST_STOP,
             Action.EMERGENCY_CONFIRM,
             Action.AUDIT_READ,
         },
         Role.OPERATOR: _SEES
         | _PREPARES
+        | _HEARS_RESIDENTS
         | {
             Action.RECEIVER_CONTROL,
             Action.EMERGENCY_ISSUE,
             Action.EMERGENCY_CONFIRM,
-        | _HEARS_RESIDENTS
             Action.DRILL_ISSUE,
             Action.BANK_EDIT,
             Action.LIVE_SPEAK,
             Action.AUDIT_READ,
         },
         Role.ADMINISTRATOR: _SEES
+        | _HEARS_RESIDENTS
         | {
             Action.ZONE_EDIT,
             Action.RECEIVER_EDIT,
             Action.RECEIVER_ENROL,
-        | _HEARS_RESIDENTS
             Action.RECEIVER_CONTROL,
             Action.BROADCAST_CANCEL,
             Action.BROADCAST_STOP,

@@ -58,11 +58,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     microphone.router,
     bank.router,
     rehearsals.router,
+    reports.router,
+    feedback.router,
 )
 
 
 def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
-    feedback.router,
     """The application over `centre`, which others start and stop; `page` tells problems to browsers."""
     app = FastAPI(
         title="Loa",

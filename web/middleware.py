@@ -54,6 +54,7 @@ class AnswerHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = request_id
+                own_policy = "content-security-policy" in headers  # which says itself who may frame it
                 for name, value in self._headers.items():
                     if not (own_policy and name == "x-frame-options"):
                         headers.setdefault(name, value)
@@ -61,7 +62,6 @@ class AnswerHeaders:
                     headers.setdefault("cache-control", "no-store")
             await send(message)
 
-                own_policy = "content-security-policy" in headers  # which says itself who may frame it
         await self._app(scope, receive, send_with_headers)
 
 

@@ -131,6 +131,6 @@ def _roots(paths: Collection[str]) -> list[str]:
 
 _SAME = {
     "id", "zone_id", "announcement_id", "cls", "origin", "timezone", "starts_local", "order", "late", "after_cut",
-    "window_s", "public", "author_id", "return_reason", "created_at", "submitted_at", "approved_at", "cancelled_at",
+    "window_s", "public", "asked_local", "document_no", "author_id", "return_reason", "created_at", "submitted_at", "approved_at", "cancelled_at",
     "version",
 }  # fmt: skip
