@@ -58,7 +58,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     microphone.router,
     bank.router,
     rehearsals.router,
-    reports.router,
     feedback.router,
 )
 
