@@ -6,6 +6,7 @@ Rules
 - Afterwards it was `heard` if at least one receiver measured sound at its device and no microphone there says that
   nothing was to be heard, `not_heard` if none did; in between reports are waited for.
 - What the timeline leaves out in a village is `not_played`, with the reason; what was stopped stays on the board.
+- Quiet hours, and the sessions that the quota counts, are those of the rules by which receivers play.
 """
 
 from collections import Counter, defaultdict
@@ -17,9 +18,9 @@ from typing import Literal
 from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
-from broadcast.wire.documents import SHORT_SHA_CHARS, Airing, BroadcastClass
+from broadcast.wire.documents import SHORT_SHA_CHARS, Airing, BroadcastClass, Quota
 from scheduler import days
-from scheduler.broadcasts import airings, planning, repository
+from scheduler.broadcasts import airings, planning, repository, waiting
 from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.models import PlannedAiring
 from scheduler.broadcasts.planning import Place, Plans
@@ -28,22 +29,25 @@ from scheduler.broadcasts.schemas import (
     BoardAiring,
     BoardOut,
     BoardVillage,
+    BoardWaiting,
     SegmentOut,
     SilentOut,
+    Span,
     TimelineOut,
 )
 from scheduler.errors import NotFound
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.results import HEARD
 from scheduler.people.actor import Actor, require
-from scheduler.policy import day_bounds, local_day
+from scheduler.policy import day_bounds, local_day, quiet_intervals
 from scheduler.rights import Action
-from scheduler.timeline import Resolution
+from scheduler.timeline import Resolution, Segment
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
 REPORTS_WITHIN = timedelta(seconds=60)
 """How long after the end a report may take before an airing counts as not heard."""
+MINUTE_US = 60_000_000
 
 BoardState = Literal["fetching", "ready", "on_air", "heard", "not_heard", "waiting_report", "not_played", "stopped"]
 
@@ -69,6 +73,8 @@ class _Day:
     windows: dict[str, Window]
     stopped: list[PlannedAiring]
     names: dict[str, tuple[str, BroadcastClass]]
+    waiting: Mapping[str, list[BoardWaiting]]
+    holidays: Mapping[str, str]
     resolved: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
 
 
@@ -87,7 +93,9 @@ def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, 
     _add_reports(db, villages, window, paths)
     stopped = repository.stopped(db, from_us(window[0]), from_us(window[1]))
     names = repository.named(db, {*plans.titles, *(row.broadcast_id for row in stopped)})
-    shared = _Day(now, plans, windows, stopped, names)
+    unsent = waiting.waiting(db, actor, now, by_id, windows)
+    off = {row.zone_id: row.name for row in zone_sql.holidays(db, by_id.keys(), shown_day, shown_day)}
+    shared = _Day(now, plans, windows, stopped, names, unsent, off)
     order = sorted(homes.values(), key=lambda zone: (zone.path.rsplit("/", 2)[0], zone.name))
     rows = [_row(by_id[zone.id], by_id.get(zone.parent_id or ""), villages[zone.id], shared) for zone in order]
     return BoardOut(day=shown_day, at=now, villages=rows)
@@ -187,7 +195,9 @@ def _add_reports(db: Session, villages: Mapping[str, _Village], window: Window, 
 
 
 def _row(place: Place, above: Place | None, said: _Village, shared: _Day) -> BoardVillage:
-    found = [*_airings(place, said, shared), *_stopped(place, said, shared)]
+    resolution = _resolved(place, shared.plans.heard_in(place), shared)
+    found = [*_airings(place, said, shared, resolution), *_stopped(place, said, shared)]
+    rules = place.effective.rules
     return BoardVillage(
         zone_id=place.zone.id,
         zone_name=place.zone.name,
@@ -196,7 +206,31 @@ def _row(place: Place, above: Place | None, said: _Village, shared: _Day) -> Boa
         online=said.online,
         total=said.receivers,
         airings=sorted(found, key=lambda airing: (airing.start, airing.airing_id)),
+        waiting=shared.waiting.get(place.zone.id, []),
+        quiet=_spans(quiet_intervals(rules, *shared.windows[place.timezone])),
+        sessions=_spans(_sessions(resolution.segments, rules.quota)),
+        sessions_per_day=rules.quota.sessions_per_day if rules.quota else None,
+        session_minutes=rules.quota.session_us // MINUTE_US if rules.quota else None,
+        holidays=list(dict.fromkeys(shared.holidays[known] for known in place.path_ids if known in shared.holidays)),
     )
+
+
+def _spans(intervals: Iterable[Window]) -> list[Span]:
+    return [Span(start=from_us(start_us), end=from_us(end_us)) for start_us, end_us in intervals]
+
+
+def _sessions(segments: Iterable[Segment], quota: Quota | None) -> list[Window]:
+    """The sessions of `segments` (sorted) as the timeline counts them; without a quota nothing is counted."""
+    if quota is None:
+        return []
+    found: list[Window] = []
+    for segment in segments:
+        goes_on = bool(found) and segment.start_us - found[-1][1] < max(quota.gap_us, 1)
+        if goes_on:
+            found[-1] = found[-1][0], segment.end_us
+        elif segment.cls is not BroadcastClass.EMERGENCY:
+            found.append((segment.start_us, segment.end_us))
+    return found
 
 
 def _resolved(place: Place, planned: Sequence[Airing], shared: _Day) -> Resolution:
@@ -207,10 +241,9 @@ def _resolved(place: Place, planned: Sequence[Airing], shared: _Day) -> Resoluti
     return shared.resolved[key]
 
 
-def _airings(place: Place, said: _Village, shared: _Day) -> list[BoardAiring]:
+def _airings(place: Place, said: _Village, shared: _Day, resolution: Resolution) -> list[BoardAiring]:
     planned = shared.plans.heard_in(place)
     window = shared.windows[place.timezone]
-    resolution = _resolved(place, planned, shared)
     spans: dict[str, Window] = {}
     for segment in resolution.segments:
         start_us, end_us = spans.get(segment.airing_id, (segment.start_us, segment.end_us))

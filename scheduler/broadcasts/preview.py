@@ -69,7 +69,7 @@ def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[T
     looked_at = groups[:MAX_PLACES]
     found = [(group, clashes.clashes(group.plan, proposed)) for group in looked_at]
     titles = plans.titles | {broadcast.id: title}
-    places = [_told(group, effects, proposed, titles) for group, effects in found if effects]
+    places = [told(group.plan, group.zones, effects, proposed, titles) for group, effects in found if effects]
     plan_list = [group.plan for group in looked_at]
     choices = _choices(plan_list, proposed, broadcast.timezone, now) if places else []
     return Shown(proposed, places, choices, silent, len(groups) - len(looked_at))
@@ -111,9 +111,12 @@ def _groups(villages: Sequence[Place], plans: Plans) -> list[_Group]:
     ]
 
 
-def _told(group: _Group, effects: Sequence[Effect], proposed: Sequence[Airing], titles: dict[str, str]) -> PlaceEffects:
-    known = {airing.id: airing for airing in (*group.plan.existing, *proposed)}
-    timezone = group.plan.rules.timezone
+def told(
+    plan: Plan, zones: Collection[Place], effects: Sequence[Effect], proposed: Sequence[Airing], titles: dict[str, str]
+) -> PlaceEffects:
+    """The first of `effects` with the names of what they are about."""
+    known = {airing.id: airing for airing in (*plan.existing, *proposed)}
+    timezone = plan.rules.timezone
     shown = [
         EffectOut(
             kind=effect.kind,
@@ -130,8 +133,8 @@ def _told(group: _Group, effects: Sequence[Effect], proposed: Sequence[Airing], 
         for effect in effects[:MAX_EFFECTS]
     ]
     return PlaceEffects(
-        zone_ids=[place.zone.id for place in group.zones],
-        zone_names=[place.zone.name for place in group.zones],
+        zone_ids=[place.zone.id for place in zones],
+        zone_names=[place.zone.name for place in zones],
         effects=shown,
         more=len(effects) - len(shown),
     )

@@ -54,6 +54,10 @@ def get(db: Session, broadcast_id: str) -> Broadcast | None:
     return db.get(Broadcast, broadcast_id)
 
 
+def several(db: Session, broadcast_ids: Collection[str]) -> list[Broadcast]:
+    return list(db.scalars(select(Broadcast).where(col(Broadcast.id).in_(broadcast_ids)).order_by(col(Broadcast.id))))
+
+
 def locked(db: Session, broadcast_id: str) -> Broadcast | None:
     """As `get`, kept from other transactions until this one ends."""
     return db.get(Broadcast, broadcast_id, with_for_update=True, populate_existing=True)

@@ -66,6 +66,10 @@ class BroadcastIn(Input):
     public: bool = Field(default=True, description="Once approved, residents read it and listen again.")
 
 
+class MoveIn(Input):
+    starts_local: LocalTime
+
+
 class ReturnIn(Input):
     reason: str = Field(min_length=1, max_length=500, examples=["Sai ngày: thứ Bảy là 14/6."])
 
@@ -247,7 +251,28 @@ class BoardAiring(BaseModel):
     reason: Reason | None = Field(description="Why it does not sound here, of `not_played`.")
 
 
+class BoardWaiting(BaseModel):
+    """What would be aired here once it is sent and approved; its sound may not be produced yet."""
+
+    broadcast_id: str
+    title: str
+    cls: BroadcastClass
+    start: datetime
+    end: datetime
+    local: str = Field(examples=["17:00"])
+    state: State
+
+
+class Span(BaseModel):
+    """`[start, end)`."""
+
+    start: datetime
+    end: datetime
+
+
 class BoardVillage(BaseModel):
+    """`sessions` are those that count against the quota of `sessions_per_day`, each `session_minutes` long at most."""
+
     zone_id: Id
     zone_name: str
     parent_name: str | None
@@ -255,6 +280,12 @@ class BoardVillage(BaseModel):
     online: int
     total: int
     airings: list[BoardAiring]
+    waiting: list[BoardWaiting] = []
+    quiet: list[Span] = Field(default=[], description="Quiet hours within the day.")
+    sessions: list[Span] = []
+    sessions_per_day: int | None = None
+    session_minutes: int | None = None
+    holidays: list[str] = Field(default=[], examples=[["Tết Dương lịch"]])
 
 
 class BoardOut(BaseModel):

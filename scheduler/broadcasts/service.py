@@ -202,10 +202,13 @@ def preview(
     db: Session, actor: Actor, now: datetime, draft: BroadcastIn, *, broadcast_id: str | None = None
 ) -> PreviewOut:
     """What saving `draft` (as a new broadcast, or in place of `broadcast_id`) would change, and the ways out."""
+    return _preview(db, unsaved(db, actor, now, draft, broadcast_id=broadcast_id), now)
+
+
+def unsaved(db: Session, actor: Actor, now: datetime, draft: BroadcastIn, *, broadcast_id: str | None = None) -> Held:
+    """`draft` as it would be saved (as a new broadcast, or in place of `broadcast_id`), if the actor may."""
     saved = readable(db, actor, now, broadcast_id).row if broadcast_id else None
-    shadow = saved.unsaved_copy() if saved is not None else None
-    held = _written(db, actor, now, draft, shadow)
-    return _preview(db, held, now)
+    return _written(db, actor, now, draft, saved.unsaved_copy() if saved is not None else None)
 
 
 def preview_saved(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> PreviewOut:

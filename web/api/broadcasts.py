@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from scheduler.broadcasts import board, service
+from scheduler.broadcasts import board, moving, rehearsing, service
+from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
 from scheduler.broadcasts.schemas import (
     AiringOut,
     BoardOut,
@@ -14,6 +15,7 @@ from scheduler.broadcasts.schemas import (
     BroadcastOut,
     BroadcastPage,
     CancelIn,
+    MoveIn,
     PreviewOut,
     ReturnIn,
     StopIn,
@@ -78,6 +80,22 @@ def preview_broadcast(
     return service.preview(db, actor, now, body, broadcast_id=replaces)
 
 
+@router.post("/broadcasts/rehearsal")
+def rehearse_broadcast(
+    body: BroadcastIn,
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    replaces: Annotated[str | None, Query(max_length=26, description="The broadcast that this edits.")] = None,
+) -> RehearsalOut:
+    """Seven days in every village concerned, with and without this: what is cut, moved, dropped, or fetched too late.
+
+    By the timeline that receivers play by; nothing is saved.
+    """
+    return rehearsing.rehearsal(db, actor, now, body, broadcast_id=replaces)
+
+
 @router.get("/broadcasts/{broadcast_id}")
 def get_broadcast(broadcast_id: str, response: Response, db: ReadDb, actor: CurrentActor, now: Now) -> BroadcastOut:
     """One broadcast, what may be done with it, and what should be known of it."""
@@ -113,6 +131,22 @@ def edit_broadcast(
 ) -> BroadcastOut:
     """Say it all anew. What was approved is a draft again where its zones want approval."""
     return _told(response, db, tell, service.edit(db, actor, now, broadcast_id, body, version=version))
+
+
+@router.post("/broadcasts/{broadcast_id}/move", responses=EDIT_PROBLEMS)
+def move_broadcast(
+    broadcast_id: str,
+    body: MoveIn,
+    *,
+    response: Response,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+    tell: Tell,
+) -> BroadcastOut:
+    """Another time for what comes once. What was sent is sent again: where approval is needed it waits for it anew."""
+    return _told(response, db, tell, moving.move(db, actor, now, broadcast_id, body.starts_local, version=version))
 
 
 @router.post("/broadcasts/{broadcast_id}/submit", responses=EDIT_PROBLEMS)

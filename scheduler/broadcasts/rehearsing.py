@@ -1,0 +1,167 @@
+"""A draft rehearsed over the coming days (reads the database; `rehearse` decides).
+
+Rules
+- The days are the seven from now on, or from the day on which the draft first comes, if that is later.
+- Whoever may save the draft may rehearse it; the villages are those with receivers in or below its places.
+- How fast a receiver's link is nobody measures: it is taken to carry what links of its kind do at a bad hour.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta
+
+from msgspec.structs import replace as with_changes
+from sqlmodel import Session
+
+from broadcast.clock import US_PER_S, from_us, to_us
+from broadcast.wire.documents import Airing, Media
+from scheduler.broadcasts import airings, planning, preview, rehearse, repository, service
+from scheduler.broadcasts.airings import Window
+from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.planning import Place, Plans
+from scheduler.broadcasts.rehearsal_schemas import LateOut, RehearsalOut
+from scheduler.broadcasts.rehearse import Link, Rehearsal, Village
+from scheduler.broadcasts.schemas import BroadcastIn, PlaceEffects
+from scheduler.clashes import Plan
+from scheduler.fleet.models import Receiver
+from scheduler.people.actor import Actor
+from scheduler.policy import local_day
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.rules import valid_on
+
+DAYS = 7
+MAX_LATE = 20
+BYTES_PER_S = 16_000
+"""128 kbit/s: what a village's 3G or shared Wi-Fi still carries when it is busy."""
+SLOW_BYTES_PER_S = 3_000
+_SLOW = frozenset({"gsm"})
+SOUND_BYTES_PER_S = 4_000
+"""About what a second of produced sound weighs, for what is not produced yet."""
+
+
+def rehearsal(
+    db: Session, actor: Actor, now: datetime, draft: BroadcastIn, *, broadcast_id: str | None = None
+) -> RehearsalOut:
+    """What saving `draft` (as a new broadcast, or in place of `broadcast_id`) would change in the coming days."""
+    held = service.unsaved(db, actor, now, draft, broadcast_id=broadcast_id)
+    row = held.row
+    media = _media(db, row)
+    window = _window(row, media, now)
+    paths = [zone.path for target in held.targets for zone in target.live(now.date())]
+    receivers = repository.receivers(db, paths)
+    homes = zone_sql.zones(db, {receiver.zone_id for receiver in receivers})
+    there = [zone for zone in homes.values() if valid_on(zone, now.date())]
+    by_id = planning.places(db, there, window)
+    start_us = min((planning.day_start(by_id[zone.id], window[0]) for zone in there), default=window[0])
+    plans = planning.plans(db, by_id.values(), (start_us, window[1]), without=row.id)
+    villages = _villages([by_id[zone.id] for zone in there], plans, receivers, _Draft(row, media, window, now))
+    found = rehearse.rehearse(villages, window, to_us(now))
+    titles = plans.titles | {row.id: repository.titles(db, [row.announcement_id])[row.announcement_id]}
+    names = {receiver.id: receiver.name for receiver in receivers}
+    places, late = _told(found, villages, by_id, names=names, titles=titles)
+    changed = sum(len(place.zone_ids) for place in places)
+    return RehearsalOut(
+        first=local_day(row.timezone, window[0]),
+        last=local_day(row.timezone, window[1] - 1),
+        times=max((len(village.proposed) for village in villages), default=0),
+        villages=len(villages),
+        unchanged=len(villages) - changed - found.left_out,
+        left_out=found.left_out,
+        places=places,
+        late=late,
+        more_late=len(found.late) - len(late),
+        bytes_per_s=BYTES_PER_S,
+    )
+
+
+class _Draft:
+    """When the draft comes, by the days off of a place."""
+
+    def __init__(self, row: Broadcast, media: tuple[Media, ...], window: Window, now: datetime) -> None:
+        self._row = row.unsaved_copy()
+        if self._row.starts_local is None:
+            self._row.starts_local = _soonest(row, now)
+        self._media, self._window = media, window
+        self._found: dict[Collection[date], tuple[Airing, ...]] = {}
+
+    def airings(self, place: Place) -> tuple[Airing, ...]:
+        off = place.holidays if self._row.skip_holidays else frozenset()
+        if off not in self._found:
+            found = airings.airings_of(self._row, self._media, self._window, off)
+            self._found[off] = tuple(airing for airing in found if airing.start_us >= self._window[0])
+        return tuple(airing for airing in self._found[off] if place.plays(airing))
+
+
+def _soonest(row: Broadcast, now: datetime) -> str:
+    return airings.local_text(now + timedelta(seconds=airings.LEAD_S), row.timezone)
+
+
+def _media(db: Session, row: Broadcast) -> tuple[Media, ...]:
+    """What it says, with a guess at the length and weight of what is not produced yet."""
+    recordings = repository.recordings_of(db, {row.announcement_id})[row.announcement_id]
+    return tuple(
+        media if media.size_bytes else with_changes(media, size_bytes=media.duration_us // US_PER_S * SOUND_BYTES_PER_S)
+        for media in airings.expected_media(recordings)
+    )
+
+
+def _window(row: Broadcast, media: tuple[Media, ...], now: datetime) -> Window:
+    """Seven days from now on, or from the beginning of the first day on which it comes."""
+    start_us = to_us(now)
+    first = airings.next_start(row, now) if media else None
+    if first is not None and first >= now + timedelta(days=DAYS):
+        start_us = to_us(first)
+    return start_us, start_us + DAYS * 24 * 3600 * US_PER_S
+
+
+def _villages(homes: Sequence[Place], plans: Plans, receivers: Iterable[Receiver], draft: _Draft) -> list[Village]:
+    links: dict[str, list[Link]] = {}
+    for receiver in receivers:
+        links.setdefault(receiver.zone_id, []).append(_link(receiver))
+    return [
+        Village(
+            place.zone.id,
+            Plan(plans.heard_in(place), place.effective.rules, place.effective.languages),
+            draft.airings(place),
+            tuple(links.get(place.zone.id, ())),
+        )
+        for place in homes
+    ]
+
+
+def _link(receiver: Receiver) -> Link:
+    state = receiver.state or {}
+    kind = (state.get("signal") or {}).get("kind")
+    return Link(receiver.id, frozenset(state.get("ready", ())), SLOW_BYTES_PER_S if kind in _SLOW else BYTES_PER_S)
+
+
+def _told(
+    found: Rehearsal,
+    villages: Sequence[Village],
+    by_id: dict[str, Place],
+    *,
+    names: dict[str, str],
+    titles: dict[str, str],
+) -> tuple[list[PlaceEffects], list[LateOut]]:
+    """What changes, and what comes too late, with the `names` of receivers and the `titles` of broadcasts."""
+    places = [
+        preview.told(group.plan, [by_id[zone_id] for zone_id in group.zone_ids], group.effects, group.proposed, titles)
+        for group in found.groups
+        if group.effects
+    ]
+    known = {airing.id: airing for village in villages for airing in (*village.plan.existing, *village.proposed)}
+    proposed = {airing.id for village in villages for airing in village.proposed}
+    late = [
+        LateOut(
+            zone_id=item.zone_id,
+            zone_name=by_id[item.zone_id].zone.name,
+            receiver_id=item.receiver_id,
+            receiver_name=names[item.receiver_id],
+            title=titles[known[item.airing_id].broadcast_id],
+            proposed=item.airing_id in proposed,
+            start=from_us(item.due_us),
+            there=from_us(item.there_us),
+            local=airings.local_text(from_us(item.due_us), by_id[item.zone_id].timezone),
+        )
+        for item in found.late[:MAX_LATE]
+    ]
+    return places, late

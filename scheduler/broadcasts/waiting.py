@@ -1,0 +1,62 @@
+"""What would be aired on a day if it were sent and approved (reads the database; a fixed number of queries)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlmodel import Session
+
+from broadcast.clock import from_us
+from broadcast.wire.documents import Airing
+from scheduler.broadcasts import airings, repository
+from scheduler.broadcasts.airings import Window
+from scheduler.broadcasts.planning import Place
+from scheduler.broadcasts.repository import Placed
+from scheduler.broadcasts.schemas import BoardWaiting
+from scheduler.people.actor import Actor
+from scheduler.rights import Action
+from scheduler.workflow import State
+from scheduler.zones import repository as zone_sql
+
+UNSENT = (State.DRAFT, State.SUBMITTED, State.RETURNED)
+
+
+def waiting(
+    db: Session, actor: Actor, now: datetime, by_id: Mapping[str, Place], windows: Mapping[str, Window]
+) -> dict[str, list[BoardWaiting]]:
+    """By zone, what waits to be sent or approved and begins in the window of the zone's time zone.
+
+    Only those see it who see the zone in whose name it is to be sent.
+    """
+    items = repository.placed(db, by_id.keys(), now, UNSENT)
+    items = [item for item in items if item.broadcast.state in UNSENT]
+    senders = zone_sql.zones(db, {item.broadcast.zone_id for item in items})
+    seen = [item for item in items if actor.may(Action.BROADCAST_READ, senders[item.broadcast.zone_id].path, now)]
+    aired = {timezone: [(item, _aired(item, window)) for item in seen] for timezone, window in windows.items()}
+    return {
+        zone_id: [
+            _shown(item, airing, place)
+            for item, found in aired[place.timezone]
+            if not item.zone_ids.isdisjoint(place.path_ids)
+            for airing in found
+            if windows[place.timezone][0] <= airing.start_us < windows[place.timezone][1]
+        ]
+        for zone_id, place in by_id.items()
+        if place.timezone in aired
+    }
+
+
+def _aired(item: Placed, window: Window) -> list[Airing]:
+    return airings.airings_of(item.broadcast, airings.expected_media(item.recordings), window)
+
+
+def _shown(item: Placed, airing: Airing, place: Place) -> BoardWaiting:
+    start = from_us(airing.start_us)
+    return BoardWaiting(
+        broadcast_id=item.broadcast.id,
+        title=item.title,
+        cls=item.broadcast.cls,
+        start=start,
+        end=from_us(airing.start_us + airing.media_for(place.effective.languages).duration_us),
+        local=airings.local_text(start, place.timezone)[11:16],
+        state=State(item.broadcast.state),
+    )
