@@ -68,6 +68,14 @@ def surroundings(recipe: Recipe, folder: Path) -> Surroundings:
     )
 
 
+def gap(pause_ms: int, kind: Chime | None, folder: Path) -> Path | None:
+    """What stands between two parts: a pause, and a chime in the middle of it; None where there is nothing."""
+    if kind is None:
+        return _write(_silence(pause_ms), folder / "gap.wav") if pause_ms else None
+    around = _silence(max(AFTER_CHIME_MS, pause_ms // 2))
+    return _write(around + _segment(kind) + around, folder / "gap.wav")
+
+
 def _segment(kind: Chime, *, closing: bool = False) -> AudioSegment:
     samples = chime(kind, closing=closing)
     return AudioSegment(data=samples.tobytes(), sample_width=2, frame_rate=RATE_HZ, channels=1)

@@ -14,7 +14,7 @@ LIMITS = child.Limits(cpu_s=300, memory_bytes=MEMORY_BYTES)
 def frame(words: Path, recording: Path, out_wav: Path, cancel: threading.Event | None = None) -> None:
     """Write `words`, `recording` and `words` to `out_wav`, at one level. Raises ProduceError, ChildCancelledError."""
     try:
-        parts = (words, _scanned(words, cancel)), (recording, _scanned(recording, cancel))
+        parts = (words, scanned(words, cancel)), (recording, scanned(recording, cancel))
         result = child.run(graph.framed_command(*parts, out_wav), limits=LIMITS, cancel=cancel)
     except (child.ChildMissingError, child.ChildStalledError) as error:
         raise ProduceError(Refusal.PRODUCE_FAILED, str(error)) from error
@@ -22,7 +22,8 @@ def frame(words: Path, recording: Path, out_wav: Path, cancel: threading.Event |
         raise ProduceError(Refusal.PRODUCE_FAILED, f"the recording could not be framed: {result.last_error()}")
 
 
-def _scanned(path: Path, cancel: threading.Event | None) -> Scan:
+def scanned(path: Path, cancel: threading.Event | None) -> Scan:
+    """What is in a sound file, read whole."""
     claim = probe(path, cancel)
     reached_us = 0
 

@@ -12,6 +12,7 @@ exception: Opus at 24 kbit/s gives it back 2 LU softer.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,17 @@ def framed_command(frame: tuple[Path, Scan], body: tuple[Path, Scan], out_wav: P
         for reading, (path, scan) in enumerate((frame, body, frame))
     ]
     return compiled(ffmpeg.concat(*parts, v=0, a=1).output(f"file:{out_wav}", format="wav").overwrite_output())
+
+
+def joined_command(parts: Sequence[tuple[Path, Scan]], between: Path | None, out_flac: Path) -> list[str]:
+    """`parts` one after the other in one file, each brought to the same level first."""
+    streams = []
+    for reading, (path, scan) in enumerate(parts):
+        if reading and between is not None:
+            streams.append(_mono(between, reading))
+        streams.append(_mono(path, reading).filter("volume", f"{pre_gain_db(scan)}dB"))
+    packed = {"c:a": "flac", "sample_fmt": "s16", "map_metadata": -1, "format": "flac"}
+    return compiled(ffmpeg.concat(*streams, v=0, a=1).output(f"file:{out_flac}", **packed))
 
 
 def lossless_command(wav: Path, out_flac: Path) -> list[str]:

@@ -13,12 +13,16 @@ from pathlib import Path
 from broadcast import child
 from broadcast.media import MediaMissingError, MediaStore
 from broadcast.produce import assemble, graph, ogg
+from broadcast.produce.joined import join
 from broadcast.produce.probe import MEMORY_BYTES, Scan, out_time_us, probe, read_scan, scan_command
 from broadcast.produce.request import (
+    MAX_PARTS,
+    MAX_PAUSE_MS,
     MAX_TEXT_CHARS,
     US_PER_S,
     FileSource,
     OriginalSource,
+    PartsSource,
     Produced,
     ProduceError,
     ProduceRequest,
@@ -105,7 +109,7 @@ class _Job:
             body = folder / "speech.wav"
             said = self._say(request.source, body)
         else:
-            body = self._file(request.source)
+            body = self._file(request.source, folder)
         scan = self._scan(body)
         assemble.check_length(request.recipe, scan.duration_us)
         with self.producer.media.staging() as out_ogg:
@@ -125,12 +129,24 @@ class _Job:
             spoken_text=said.spoken_text if said else None,
         )
 
-    def _file(self, source: FileSource | OriginalSource) -> Path:
+    def _file(self, source: FileSource | OriginalSource | PartsSource, folder: Path) -> Path:
         if isinstance(source, FileSource):
             return source.path
-        if source.sha256 not in self.producer.originals:
-            raise MediaMissingError(f"no original has the SHA-256 {source.sha256}")
-        return self.producer.originals.path(source.sha256)
+        if isinstance(source, OriginalSource):
+            return self._original(source.sha256)
+        if not 1 <= len(source.originals) <= MAX_PARTS or not 0 <= source.pause_ms <= MAX_PAUSE_MS:
+            raise ProduceError(Refusal.BAD_RECIPE, f"1 to {MAX_PARTS} parts, with pauses of at most a minute")
+        parts, body = [self._original(sha256) for sha256 in source.originals], folder / "joined.flac"
+        between = assemble.gap(source.pause_ms, source.between, folder)
+        join(parts, between, body, progress=self.meter.stage(_SHARE_SPEECH), cancel=self.cancel)
+        return body
+
+    def _original(self, sha256: str) -> Path:
+        """What was said live has no original but what was heard."""
+        for files in (self.producer.originals, self.producer.media):
+            if sha256 in files:
+                return files.path(sha256)
+        raise MediaMissingError(f"no original has the SHA-256 {sha256}")
 
     def _say(self, source: TextSource, wav: Path) -> Said:
         voice = next((voice for voice in self.producer.voices if voice.info.id == source.voice_id), None)

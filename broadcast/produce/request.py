@@ -10,6 +10,7 @@ MAX_SOURCE_BYTES = 200_000_000
 MAX_TEXT_CHARS = 100_000
 MAX_REPEATS = 10
 MAX_PAUSE_MS = 60_000
+MAX_PARTS = 40
 
 
 class Chime(StrEnum):
@@ -77,7 +78,16 @@ class OriginalSource:
     sha256: str
 
 
-Source = TextSource | FileSource | OriginalSource
+@dataclass(frozen=True, slots=True)
+class PartsSource:
+    """Kept originals one after the other, with `pause_ms` and, where there is one, a chime between each two."""
+
+    originals: tuple[str, ...]
+    pause_ms: int = 1500
+    between: Chime | None = None
+
+
+Source = TextSource | FileSource | OriginalSource | PartsSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Connection, UniqueConstraint, event
 from sqlmodel import Field, SQLModel
 
+from scheduler.announcements import finding
 from scheduler.store.types import Json, UtcDateTime, word_of
 
 
@@ -14,6 +15,7 @@ class Source(StrEnum):
     TEXT = "text"
     FILE = "file"
     MICROPHONE = "microphone"
+    PARTS = "parts"  # other announcements, one after the other
 
 
 class RecordingState(StrEnum):
@@ -23,8 +25,26 @@ class RecordingState(StrEnum):
     FAILED = "failed"
 
 
+class Category(StrEnum):
+    """What an announcement is about."""
+
+    NEWS = "news"
+    NOTICE = "notice"
+    FARMING = "farming"
+    HEALTH = "health"
+    SCHOOL = "school"
+    CULTURE = "culture"
+    SAFETY = "safety"
+    DISASTER = "disaster"
+    UTILITIES = "utilities"
+    OTHER = "other"
+
+
 class Announcement(SQLModel, table=True):
-    """`editor_ids` are all who wrote, recorded or changed what it says, in those that it was copied from too."""
+    """`editor_ids` are all who wrote, recorded or changed what it says, in those that it was copied from too.
+
+    `words` is what its title and tags are found by; each recording has its own.
+    """
 
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
@@ -32,6 +52,9 @@ class Announcement(SQLModel, table=True):
     author_id: str = Field(foreign_key="app_user.id")
     editor_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     copied_from_id: str | None = Field(default=None, max_length=26)
+    category: Category | None = Field(default=None, sa_type=word_of(Category))
+    tags: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]"))
+    words: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     version: int = 1
@@ -50,6 +73,7 @@ class Recording(SQLModel, table=True):
     language: str = Field(max_length=16)
     source: Source = Field(sa_type=word_of(Source))
     text: str | None = None
+    words: str | None = None
     voice: str | None = Field(default=None, max_length=80)
     speed: float = 1.0
     original_sha256: str | None = Field(default=None, max_length=64)
@@ -70,3 +94,24 @@ class Recording(SQLModel, table=True):
     true_peak_dbtp: float | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
     produced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class RecordingPart(SQLModel, table=True):
+    """What a recording of the source PARTS is put together from; `part_id` is a recording of another announcement."""
+
+    __tablename__ = "recording_part"
+    recording_id: str = Field(foreign_key="recording.id", primary_key=True, ondelete="CASCADE")
+    place: int = Field(primary_key=True)
+    part_id: str = Field(max_length=26, index=True)
+
+
+@event.listens_for(Announcement, "before_insert")
+@event.listens_for(Announcement, "before_update")
+def _announcement_words(_mapper: object, _connection: Connection, row: Announcement) -> None:
+    row.words = finding.words_of(row.title, row.tags)
+
+
+@event.listens_for(Recording, "before_insert")
+@event.listens_for(Recording, "before_update")
+def _recording_words(_mapper: object, _connection: Connection, row: Recording) -> None:
+    row.words = finding.words_of(row.text) if row.text else None

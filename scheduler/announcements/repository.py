@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from scheduler.announcements.models import Announcement, Recording, RecordingState
+from scheduler.announcements.models import Announcement, Recording, RecordingPart, RecordingState
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.fleet.models import PreparedMessage, Receiver
 from scheduler.people.models import User
@@ -131,7 +132,7 @@ def claim(db: Session, job_id: str, now: datetime, *, urgent_only: bool) -> Reco
     )
     if urgent_only:
         query = query.where(col(Recording.urgent))
-    recording = db.scalars(query).first()
+    recording = db.scalars(query.where(not_(_waits_for_parts()))).first()
     if recording is not None:
         recording.state = RecordingState.PRODUCING
         recording.job_id = job_id
@@ -140,6 +141,67 @@ def claim(db: Session, job_id: str, now: datetime, *, urgent_only: bool) -> Reco
         recording.progress = 0.0
         db.add(recording)
     return recording
+
+
+def _waits_for_parts() -> ColumnElement[bool]:
+    part = aliased(Recording)
+    wait = exists().where(
+        col(RecordingPart.recording_id) == col(Recording.id),
+        col(RecordingPart.part_id) == col(part.id),
+        col(part.state).in_((RecordingState.QUEUED, RecordingState.PRODUCING)),
+    )
+    return wait.correlate(Recording)
+
+
+def originals_of_parts(db: Session, recording_id: str) -> list[str]:
+    """The files that a recording is put together from, in their order; an empty hash for one that is not there."""
+    query = (
+        select(col(Recording.original_sha256), col(Recording.sha256))
+        .select_from(RecordingPart)
+        .outerjoin(Recording, and_(col(Recording.id) == col(RecordingPart.part_id), _is_ready()))
+        .where(col(RecordingPart.recording_id) == recording_id)
+        .order_by(col(RecordingPart.place))
+    )
+    return [original or produced or "" for original, produced in db.execute(query)]
+
+
+def _is_ready() -> ColumnElement[bool]:
+    return col(Recording.state) == RecordingState.READY
+
+
+def copy_parts(db: Session, of_id: str, to_id: str) -> None:
+    """Have one recording be put together from the same as another."""
+    for part in db.scalars(select(RecordingPart).where(col(RecordingPart.recording_id) == of_id)):
+        db.add(RecordingPart(recording_id=to_id, place=part.place, part_id=part.part_id))
+    db.flush()
+
+
+def parts_of(db: Session, recording_ids: Collection[str]) -> list[tuple[RecordingPart, Recording, Announcement]]:
+    """What these recordings are put together from, in its order."""
+    query = (
+        select(RecordingPart, Recording, Announcement)
+        .join(Recording, col(Recording.id) == col(RecordingPart.part_id))
+        .join(Announcement, col(Announcement.id) == col(Recording.announcement_id))
+        .where(col(RecordingPart.recording_id).in_(recording_ids))
+        .order_by(col(RecordingPart.recording_id), col(RecordingPart.place))
+    )
+    return [(part, recording, announcement) for part, recording, announcement in db.execute(query)]
+
+
+def put_together_from(db: Session, announcement_ids: Collection[str], *, unfinished: bool) -> list[Announcement]:
+    """The announcements that are put together from recordings of these, or those that still need them."""
+    part, whole = aliased(Recording), aliased(Recording)
+    query = (
+        select(Announcement)
+        .join(whole, col(whole.announcement_id) == col(Announcement.id))
+        .join(RecordingPart, col(RecordingPart.recording_id) == col(whole.id))
+        .join(part, col(part.id) == col(RecordingPart.part_id))
+        .where(col(part.announcement_id).in_(announcement_ids), col(Announcement.deleted_at).is_(None))
+        .distinct()
+    )
+    if unfinished:
+        query = query.where(col(whole.state) != RecordingState.READY)
+    return list(db.scalars(query))
 
 
 def sign_of_life(db: Session, recording_id: str, job_id: str, progress: float, now: datetime) -> bool:

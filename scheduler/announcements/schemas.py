@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from broadcast.produce.request import MAX_PAUSE_MS, MAX_REPEATS, Chime
+from broadcast.produce.request import MAX_PARTS, MAX_PAUSE_MS, MAX_REPEATS, Chime
 from broadcast.speech.voice import MAX_SPEED, MIN_SPEED
 from scheduler.announcements import naming
 from scheduler.announcements.models import RecordingState, Source
@@ -39,6 +39,26 @@ class Recipe(Input):
     closing: AnyChime = None
     repeat_count: int = Field(default=1, ge=1, le=MAX_REPEATS)
     pause_ms: int = Field(default=1500, ge=0, le=MAX_PAUSE_MS)
+    between: Annotated[AnyChime, Field(description="Between two parts of what is put together.")] = None
+
+
+class NewPlaylist(Input):
+    """Announcements one after the other as a new one: each is said once, without its own chimes.
+
+    `recipe.pause_ms` and `recipe.between` stand between two of them.
+    """
+
+    zone_id: Id
+    title: Title
+    announcement_ids: list[Id] = Field(min_length=1, max_length=MAX_PARTS)
+    recipe: Recipe = Recipe()
+
+
+class PlaylistParts(Input):
+    """Other announcements, another order, or other chimes."""
+
+    announcement_ids: list[Id] = Field(min_length=1, max_length=MAX_PARTS)
+    recipe: Recipe = Recipe()
 
 
 class TextRecording(Input):

@@ -7,6 +7,7 @@ changed by copying it. The version of an announcement counts the changes of its 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session
 
@@ -66,19 +67,19 @@ def index(db: Session, actor: Actor, now: datetime, *, before: str | None = None
 
 def create(db: Session, actor: Actor, now: datetime, new: NewAnnouncement) -> AnnouncementOut:
     """An announcement read aloud from text."""
-    announcement = _create(db, actor, now, new.zone_id, new.title)
+    announcement = begun(db, actor, now, new.zone_id, new.title)
     for place, recording in enumerate(new.recordings):
         made_at = now + timedelta(microseconds=place)  # the first one is heard where no language fits
         db.add(_from_text(announcement.id, recording, made_at, urgent=new.urgent))
     _refuse_twice([recording.language for recording in new.recordings])
-    return _done(db, actor, now, announcement, "create")
+    return done(db, actor, now, announcement, "create")
 
 
 def create_from_sound(db: Session, actor: Actor, now: datetime, new: NewUpload, sound: StoredSound) -> AnnouncementOut:
     """An announcement from a file or from the browser's microphone."""
-    announcement = _create(db, actor, now, new.zone_id, new.title)
+    announcement = begun(db, actor, now, new.zone_id, new.title)
     db.add(_from_sound(announcement.id, new.recording, sound, now, urgent=new.urgent))
-    return _done(db, actor, now, announcement, "create", original=sound.sha256)
+    return done(db, actor, now, announcement, "create", original=sound.sha256)
 
 
 def may_create(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
@@ -95,20 +96,23 @@ def may_create(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
 def copy(db: Session, actor: Actor, now: datetime, announcement_id: str, asked: CopyOf) -> AnnouncementOut:
     """The same announcement again, to be changed or used elsewhere; what was produced is used again."""
     source = readable(db, actor, now, announcement_id)
-    made = _create(db, actor, now, asked.zone_id or source.zone_id, asked.title or source.title)
+    made = begun(db, actor, now, asked.zone_id or source.zone_id, asked.title or source.title)
     made.copied_from_id = source.id
     made.editor_ids = sorted({*made.editor_ids, *source.editor_ids})
     for place, recording in enumerate(repository.recordings_of(db, [source.id])[source.id]):
-        db.add(_again(recording, made.id, now + timedelta(microseconds=place)))
-    return _done(db, actor, now, made, "copy", copied_from=source.id)
+        again = _again(recording, made.id, now + timedelta(microseconds=place))
+        db.add(again)
+        db.flush()
+        repository.copy_parts(db, recording.id, again.id)
+    return done(db, actor, now, made, "copy", copied_from=source.id)
 
 
 def rename(
     db: Session, actor: Actor, now: datetime, announcement_id: str, title: str, *, version: int
 ) -> AnnouncementOut:
-    announcement = _editable(db, actor, now, announcement_id, version)
+    announcement = editable(db, actor, now, announcement_id, version)
     announcement.title = naming.title(title)
-    return _done(db, actor, now, announcement, "rename", title=announcement.title)
+    return done(db, actor, now, announcement, "rename", title=announcement.title)
 
 
 def add_text(
@@ -117,7 +121,7 @@ def add_text(
     """Another language, read aloud."""
     announcement, made_at = _addable(db, actor, now, announcement_id, recording.language, version=version)
     db.add(_from_text(announcement.id, recording, made_at, urgent=False))
-    return _done(db, actor, now, announcement, "record", language=recording.language)
+    return done(db, actor, now, announcement, "record", language=recording.language)
 
 
 def add_sound(
@@ -133,7 +137,7 @@ def add_sound(
     """Another language, from a file or a microphone."""
     announcement, made_at = _addable(db, actor, now, announcement_id, recording.language, version=version)
     db.add(_from_sound(announcement.id, recording, sound, made_at, urgent=False))
-    return _done(db, actor, now, announcement, "record", language=recording.language, original=sound.sha256)
+    return done(db, actor, now, announcement, "record", language=recording.language, original=sound.sha256)
 
 
 def edit_text(
@@ -141,7 +145,7 @@ def edit_text(
 ) -> AnnouncementOut:
     """Another text, voice or speed; it is produced again."""
     recording = _recording(db, recording_id)
-    announcement = _editable(db, actor, now, recording.announcement_id, version, sound=True)
+    announcement = editable(db, actor, now, recording.announcement_id, version, sound=True)
     if recording.source is not Source.TEXT:
         raise Conflict("not_text", "This recording is a sound; send another one instead.")
     recording.text = naming.text(changed.text)
@@ -151,31 +155,31 @@ def edit_text(
     _refuse_twice([changed.language, *(other.language for other in others if other.id != recording.id)])
     recording.language = changed.language
     _queue(recording)
-    return _done(db, actor, now, announcement, "edit", recording=recording.id)
+    return done(db, actor, now, announcement, "edit", recording=recording.id)
 
 
 def produce_again(db: Session, actor: Actor, now: datetime, recording_id: str) -> AnnouncementOut:
     """Give a failed recording another try."""
     recording = _recording(db, recording_id)
-    announcement = _editable(db, actor, now, recording.announcement_id)
+    announcement = editable(db, actor, now, recording.announcement_id)
     if recording.state is not RecordingState.FAILED:
         raise Conflict("not_failed", "Only a recording that failed is tried again.")
     _queue(recording)
-    return _done(db, actor, now, announcement, "retry", recording=recording.id)
+    return done(db, actor, now, announcement, "retry", recording=recording.id)
 
 
 def remove_recording(db: Session, actor: Actor, now: datetime, recording_id: str, *, version: int) -> AnnouncementOut:
     recording = _recording(db, recording_id)
-    announcement = _editable(db, actor, now, recording.announcement_id, version, sound=True)
+    announcement = editable(db, actor, now, recording.announcement_id, version, sound=True)
     if len(repository.recordings_of(db, [announcement.id])[announcement.id]) == 1:
         raise Conflict("last_recording", "An announcement has at least one recording; delete the announcement.")
     db.delete(recording)
-    return _done(db, actor, now, announcement, "unrecord", language=recording.language)
+    return done(db, actor, now, announcement, "unrecord", language=recording.language)
 
 
 def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, version: int) -> None:
     """Take it out of sight; refused while a broadcast that is not over uses it."""
-    announcement = _editable(db, actor, now, announcement_id, version)
+    announcement = editable(db, actor, now, announcement_id, version)
     using = repository.broadcasts_using(db, announcement.id)
     if using:
         raise Conflict(
@@ -183,9 +187,9 @@ def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, ve
             "Broadcasts still use this announcement: %(broadcasts)s. Cancel them first.",
             broadcasts=", ".join(broadcast.id for broadcast in using),
         )
-    _refuse_as_held_by_places(db, announcement.id)
+    _refuse_as_held_elsewhere(db, announcement.id)
     announcement.deleted_at = now
-    _done(db, actor, now, announcement, "delete")
+    done(db, actor, now, announcement, "delete")
 
 
 def listenable(db: Session, actor: Actor, now: datetime, recording_id: str) -> Recording:
@@ -233,7 +237,8 @@ def _heard_by(db: Session, actor: Actor, now: datetime, announcement_id: str) ->
     return any(path.startswith(seen) or seen.startswith(path) for path in heard for seen in own)
 
 
-def _create(db: Session, actor: Actor, now: datetime, zone_id: str, title: str) -> Announcement:
+def begun(db: Session, actor: Actor, now: datetime, zone_id: str, title: str) -> Announcement:
+    """A new announcement without recordings; `done` follows."""
     zone = may_create(db, actor, now, zone_id)
     announcement = Announcement(
         id=new_id(now), zone_id=zone.id, title=naming.title(title), author_id=actor.user_id, created_at=now, version=0,
@@ -244,7 +249,7 @@ def _create(db: Session, actor: Actor, now: datetime, zone_id: str, title: str) 
     return announcement
 
 
-def _editable(
+def editable(
     db: Session, actor: Actor, now: datetime, announcement_id: str, version: int | None = None, *, sound: bool = False
 ) -> Announcement:
     """The announcement, locked, if the actor may change it, saw its last version, and nothing holds its `sound`."""
@@ -261,17 +266,21 @@ def _editable(
             broadcasts=", ".join(broadcast.id for broadcast in holding),
         )
     if sound:
-        _refuse_as_held_by_places(db, announcement.id)
+        _refuse_as_held_elsewhere(db, announcement.id)
         announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
     return announcement
 
 
-def _refuse_as_held_by_places(db: Session, announcement_id: str) -> None:
+def _refuse_as_held_elsewhere(db: Session, announcement_id: str) -> None:
     """An administrator chose it as it is; whoever writes announcements does not change what that is."""
     zones_held = repository.zones_falling_back_on(db, announcement_id)
     if zones_held:
         message = "%(zones)s falls back on this announcement where another cannot be played. Copy it to change it."
         raise Conflict("held_as_fallback", message, zones=", ".join(zone.name for zone in zones_held))
+    wholes = repository.put_together_from(db, [announcement_id], unfinished=True)
+    if wholes:
+        message = "It is being put together with others: %(titles)s. Wait until that is produced."
+        raise Conflict("held_as_part", message, titles=", ".join(whole.title for whole in wholes))
     receivers = repository.receivers_holding(db, announcement_id)
     if receivers:
         message = "%(receivers)s keeps this announcement to be started there. Copy it to change it."
@@ -282,7 +291,7 @@ def _addable(
     db: Session, actor: Actor, now: datetime, announcement_id: str, language: str, *, version: int
 ) -> tuple[Announcement, datetime]:
     """The announcement if another language fits, and a time for that recording after those of the others."""
-    announcement = _editable(db, actor, now, announcement_id, version, sound=True)
+    announcement = editable(db, actor, now, announcement_id, version, sound=True)
     present = repository.recordings_of(db, [announcement.id])[announcement.id]
     if len(present) >= MAX_RECORDINGS:
         raise Conflict("too_many_recordings", "An announcement has at most %(limit)s recordings.", limit=MAX_RECORDINGS)
@@ -355,8 +364,8 @@ def _recording(db: Session, recording_id: str) -> Recording:
     return found
 
 
-def _done(
-    db: Session, actor: Actor, now: datetime, announcement: Announcement, what: str, **detail: str
+def done(
+    db: Session, actor: Actor, now: datetime, announcement: Announcement, what: str, **detail: Any
 ) -> AnnouncementOut:
     """Count the version, note it in the audit record, and show the outcome."""
     announcement.version += 1

@@ -5,6 +5,7 @@ Rules
   first, then the oldest, and runs at a lower priority of the machine.
 - A job shows a sign of life twice a second, with its progress; that also tells whether it is still wanted: a recording
   that was deleted, changed or taken over meanwhile is let go.
+- What is put together from others waits until none of these is being produced; one that is not there fails it.
 - A job without a sign of life for SILENT_AFTER (its centre was killed) is queued again; one that was interrupted
   MAX_ATTEMPTS times is given up, since it may be what kills the centre.
 - What goes wrong with one recording is that recording's; the worker goes on.
@@ -15,6 +16,7 @@ import contextlib
 import logging
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +27,7 @@ from broadcast.produce.producer import Producer
 from broadcast.produce.request import (
     Chime,
     OriginalSource,
+    PartsSource,
     Produced,
     ProduceError,
     ProduceRequest,
@@ -136,7 +139,7 @@ class Worker:
             job, refused = None, []
             while job is None and (recording := repository.claim(db, new_id(now), now, urgent_only=urgent_only)):
                 try:
-                    job = _job(recording)
+                    job = _job(recording, repository.originals_of_parts(db, recording.id))
                 except Exception:
                     log.exception("recording %s cannot be produced", recording.id)
                     recording.state, recording.error_code = RecordingState.FAILED, Refusal.PRODUCE_FAILED.value
@@ -203,13 +206,18 @@ def be_nice() -> None:
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-def _job(recording: Recording) -> Job:
-    source = (
-        TextSource(recording.text or "", recording.voice or "", recording.speed)
-        if recording.source is Source.TEXT
-        else OriginalSource(recording.original_sha256 or "")
-    )
+def _job(recording: Recording, parts: Sequence[str]) -> Job:
     asked = recording.recipe
+    source: TextSource | OriginalSource | PartsSource
+    if recording.source is Source.TEXT:
+        source = TextSource(recording.text or "", recording.voice or "", recording.speed)
+    elif recording.source is Source.PARTS:
+        if not all(parts):
+            raise LookupError("a part of it is not there")
+        between = Chime(asked["between"]) if asked.get("between") else None
+        source = PartsSource(tuple(parts), asked.get("pause_ms", Recipe().pause_ms), between)
+    else:
+        source = OriginalSource(recording.original_sha256 or "")
     recipe = Recipe(
         opening=Chime(asked["opening"]) if asked.get("opening") else None,
         closing=Chime(asked["closing"]) if asked.get("closing") else None,

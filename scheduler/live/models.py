@@ -44,7 +44,7 @@ class LiveTalk(SQLModel, table=True):
     The first `opening_ms` are the opening chime's. `turn_at` is since when its turn is, `seen_at` the last sign of life
     of the process that carries it. `silent` warns that nothing has been heard for a while. `withdrawn` says that
     receivers were told that it is over: until then an ended talk stays in the `now` documents with its length, so that
-    its last words are heard.
+    its last words are heard. One with a `relay_id` speaks by the approval of that relay, not by its speaker's right.
     """
 
     __tablename__ = "live_talk"
@@ -56,6 +56,7 @@ class LiveTalk(SQLModel, table=True):
     title: str = Field(max_length=200)
     speaker_id: str = Field(foreign_key="app_user.id", index=True)
     order_id: str | None = Field(default=None, max_length=26)
+    relay_id: str | None = Field(default=None, max_length=26, index=True)
     recording_id: str | None = Field(default=None, max_length=26)
     source_url: str | None = Field(default=None, max_length=500)
     delay_ms: int

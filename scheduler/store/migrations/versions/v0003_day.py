@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from scheduler.store.migrations import day_library
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -18,6 +20,7 @@ def upgrade() -> None:
     _residents()
     _reports()
     _fleet()
+    day_library.upgrade()
 
 
 def _residents() -> None:

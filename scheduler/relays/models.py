@@ -1,0 +1,60 @@
+"""Relays of another station that come again and again at fixed times."""
+
+from datetime import datetime
+
+from sqlalchemy import Column
+from sqlmodel import Field, SQLModel
+
+from broadcast.wire.documents import BroadcastClass
+from scheduler.store.types import Json, UtcDateTime, word_of
+
+
+class Relay(SQLModel, table=True):
+    """`starts_local`, `rrule`, `until_local`, `exdates` and `skip_holidays` are as those of a broadcast.
+
+    `state` is one of `scheduler.workflow`'s. `next_at` is the next occurrence while it is approved.
+    """
+
+    id: str = Field(primary_key=True, max_length=26)
+    zone_id: str = Field(foreign_key="zone.id", index=True)
+    title: str = Field(max_length=200)
+    source_url: str = Field(max_length=500)
+    cls: BroadcastClass = Field(default=BroadcastClass.NORMAL, sa_type=word_of(BroadcastClass))
+    limit_s: int
+    state: str = Field(max_length=20, index=True)
+    starts_local: str = Field(max_length=19)
+    timezone: str = Field(max_length=64)
+    rrule: str = Field(max_length=500)
+    until_local: str = Field(max_length=19)
+    exdates: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    skip_holidays: bool = False
+    author_id: str = Field(foreign_key="app_user.id", index=True)
+    editor_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    approver_id: str | None = Field(default=None, foreign_key="app_user.id")
+    return_reason: str | None = Field(default=None, max_length=500)
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    submitted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    approved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    version: int = 1
+
+
+class RelayTarget(SQLModel, table=True):
+    """A zone or a group; exactly one of the two is set."""
+
+    __tablename__ = "relay_target"
+    id: int | None = Field(default=None, primary_key=True)
+    relay_id: str = Field(foreign_key="relay.id", index=True)
+    zone_id: str | None = Field(default=None, foreign_key="zone.id", index=True)
+    group_id: str | None = Field(default=None, foreign_key="zone_group.id", index=True)
+
+
+class RelayRun(SQLModel, table=True):
+    """One occurrence that came. `talk_id` is the live talk made of it, None where none was: `trouble` says why."""
+
+    __tablename__ = "relay_run"
+    relay_id: str = Field(foreign_key="relay.id", primary_key=True)
+    due_at: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    talk_id: str | None = Field(default=None, max_length=26)
+    trouble: str | None = Field(default=None, max_length=40)
+    left_out: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))

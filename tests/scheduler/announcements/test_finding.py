@@ -1,0 +1,51 @@
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.announcements import finding
+
+DON, DON_2 = "Họp dân xã Trà Don", "Họp dân xã Trà Dơn"
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("tra don", {DON, DON_2}),
+        ("TRA DON", {DON, DON_2}),
+        ("Trà Don", {DON}),
+        ("Trà Dơn", {DON_2}),
+        ("trà dơn", {DON_2}),
+        ("dơn", {DON_2}),
+        ("don hop", {DON, DON_2}),
+        ("tra do", {DON, DON_2}),
+        ("rà", set()),
+        ("tra lan", set()),
+        ("Trà họp", set()),
+        ("họp dân xã Trà D", {DON, DON_2}),
+        ("", set()),
+        ("%", set()),
+    ],
+)
+def test_without_diacritics_all_and_with_them_exactly(typed: str, found: set[str]) -> None:
+    assert {name for name in (DON, DON_2) if finding.wanted(typed).in_name(name)} == found
+
+
+def test_letters_that_come_in_pieces_are_the_same() -> None:
+    assert finding.words_of(unicodedata.normalize("NFD", DON_2)) == finding.words_of(DON_2)
+    assert finding.wanted(unicodedata.normalize("NFD", "Trà Dơn")) == finding.wanted("Trà Dơn")
+
+
+def test_a_tag_is_found_whole_and_its_words_by_themselves() -> None:
+    words = finding.words_of("Lịch cấy", ["vụ Đông Xuân"])
+    assert finding.tagged("Vụ đông xuân") in words
+    assert finding.tagged("vụ") not in words
+    assert all(piece in words for piece in finding.wanted("dong xuan").pieces)
+    assert finding.clean_tag(" #a,  b# ") == "a b"
+
+
+@given(st.text())
+def test_whatever_is_typed_finds_itself(text: str) -> None:
+    pieces = finding.wanted(text).pieces
+    assert all(piece in finding.words_of(text) for piece in pieces)
