@@ -38,6 +38,7 @@ from receivers.node import Node
 from receivers.odometer import Odometer
 from receivers.outbox import Outbox
 from receivers.quarantine import open_folder
+from receivers.restarts import Restarts
 from receivers.sound.cue import Played, PlayerStatus
 from receivers.stock import Stock
 from receivers.tasks import run_until
@@ -91,6 +92,7 @@ class Daemon:
         self._diary = Diary(IncidentLog(folder))
         self._watchdog, self._pulse = Watchdog(clock), Pulse()
         self._board = self._make_board(config)
+        self._restarts = Restarts(own)
         self._node.lead_us = lambda: self._board.lead_us
         parts = Parts(self._node, self._horn, self._feeds, self._stock, self._store, self._link, self._senses)
         self._teller = Teller(folder, identity, clock, parts)
@@ -109,6 +111,7 @@ class Daemon:
             wants=lambda: self._node.needs(self._clock.now_us()),
             changed=self._wake_player,
             open_client=lambda: open_client(config.proxy, self._odometer.sample),
+            busy=lambda: self._feeds.hurry,
         )
 
     def _make_link(self, config: Config) -> Link:
@@ -174,6 +177,7 @@ class Daemon:
         self._odometer.open()
         self._timekeeper.open()
         self._board.open()
+        self._restarts.open()
         self._node.look(now_us)
         await self._stock.check_imminent()
         self._diary.note(Event.READY, self._clock.now_us())
@@ -221,7 +225,7 @@ class Daemon:
             playing, held = sounding.playing if sounding else None, life.hold(self._diary.life) is not Hold.NOTHING
             plan = self._board.follow(cues, now_us, playing, held=held)
             self._horn.set_plan(plan)
-            self._look_at_memory(quiet=ceilings.is_quiet(plan, playing, now_us))
+            self._perhaps_end(quiet=ceilings.is_quiet(plan, playing, now_us))
             self._stock.doubt(self._node.take_suspects())
             if self._node.outbox.number != number:
                 self._link.reports_changed()
@@ -233,9 +237,17 @@ class Daemon:
                 async with asyncio.timeout(self._rest_s(now_us)):
                     await self._wake.wait()
 
-    def _look_at_memory(self, *, quiet: bool) -> None:
-        """End in order, to be started again, before memory is short where it would be heard."""
+    def _perhaps_end(self, *, quiet: bool) -> None:
+        """End in order, to be started again: as the centre asks, or before memory is short where it would be heard."""
         quiet = quiet and not self._node.messages  # those do not outlive the process
+        now_us, settings = self._clock.now_us(), self._node.settings
+        asked_us = settings.restart_asked_us if settings else None
+        in_force = any(ends_us > now_us for ends_us in self._node.standing.read.ends_us.values())
+        if asked_us is not None and self._restarts.is_due(asked_us, now_us) and quiet and not in_force:
+            if self._restarts.serve(asked_us):
+                log.info("the centre asks for it: it ends, to be started again")
+                self.end()
+            return
         ran_us = self._clock.monotonic_us() - self._started_us
         if not quiet or ran_us < ceilings.RESTART_US:
             return  # what the kernel would say changes nothing

@@ -8,6 +8,7 @@ Rules
 - What is malformed or from nobody known is counted, said once, and changes nothing; what is too large is not kept.
 - While the database cannot be written the latest states wait for it: a last will is said once only.
 - A receiver that says nothing for SILENT_US is off line whatever the broker remembers of it, until its next word.
+- What a state says of faults, and what it measured, is kept beside it (`fleet.upkeep`).
 - A beat is answered at once, whatever the database does, and counts as a sign of life.
 """
 
@@ -31,6 +32,7 @@ from scheduler.changes import Changes
 from scheduler.emergency import hearing
 from scheduler.fleet import inbox, intake
 from scheduler.fleet.inbox import BeatSaid, Malformed, ReportSaid, StateSaid
+from scheduler.fleet.upkeep import intake as upkeep
 from scheduler.fleet.views import SILENT_AFTER
 from scheduler.store.engine import Store, StoreBusy
 from scheduler.timedesk import TimeDesk
@@ -178,6 +180,7 @@ class Ingest:
             self._drop_unknown(batch)
             news = {key: said for key, said in batch.states.items() if self._is_news(said)}
             intake.write_states(db, {key: said.state for key, said in news.items()})
+            upkeep.write_said(db, {key: said.state for key, said in news.items()}, now)
             heard = hearing.merged(db, {key: said.state.orders for key, said in news.items()}, now)
             batch.words |= {f"emergency:{order_id}" for order_id in heard}
             batch.acks |= intake.known(
@@ -192,8 +195,9 @@ class Ingest:
             back = {key for key in batch.beats - batch.states.keys() if key not in self._heard}
             intake.write_online(db, back, online=True)
             intake.write_online(db, silent, online=False)
+            cut_off = upkeep.write_unreachable(db, now) if sweep else set[str]()
         self._remember(batch, seen, silent, now_us)
-        batch.words |= {f"receiver:{key}" for key in (*news, *back, *silent)}
+        batch.words |= {f"receiver:{key}" for key in (*news, *back, *silent, *cut_off)}
         if sweep:
             self._swept_us = now_us
         return batch

@@ -168,7 +168,10 @@ class SelfTest(Struct, frozen=True, kw_only=True):
 
 
 class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
-    """How receiver `target` behaves. `zone_path` runs from the root to its own zone; it obeys each of them."""
+    """How receiver `target` behaves. `zone_path` runs from the root to its own zone; it obeys each of them.
+
+    `restart_asked_us` asks the daemon to end once, for its supervisor to start it again, when nothing sounds.
+    """
 
     zone_path: Annotated[tuple[Id, ...], Meta(min_length=1, max_length=16)]
     rules: Rules = Rules()
@@ -181,6 +184,7 @@ class ReceiverSettings(Document, frozen=True, kw_only=True, tag="settings"):
     amplifier: Amplifier = Amplifier()
     self_test: SelfTest | None = None
     month_budget_bytes: Bytes | None = None
+    restart_asked_us: Us | None = None
 
 
 class MediaProgress(Struct, frozen=True, kw_only=True):

@@ -55,6 +55,7 @@ def receiver_settings(db: Session, receiver_id: str, _now: datetime) -> Draft | 
         ),
         self_test=_self_test(receiver),
         month_budget_bytes=receiver.month_budget_mb * BYTES_PER_MB if receiver.month_budget_mb is not None else None,
+        restart_asked_us=to_us(receiver.restart_asked_at) if receiver.restart_asked_at is not None else None,
     )
     return Draft(document, held.rules.timezone)
 

@@ -50,10 +50,22 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
             ack_number=case((kept < told, told), else_=kept),
         )
         db.connection().execute(change, rows)
-    said = [{"which": key, "new_state": msgspec.to_builtins(state)} for key, state in states.items() if state.online]
+    said = [
+        {
+            "which": key,
+            "new_state": msgspec.to_builtins(state),
+            "is_faulty": bool(state.faults),
+            "is_playing": state.airing_id is not None,
+        }
+        for key, state in states.items()
+        if state.online
+    ]
     if said:
         change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
-        db.connection().execute(change.values(state=bindparam("new_state")), said)
+        change = change.values(
+            state=bindparam("new_state"), faulty=bindparam("is_faulty"), playing=bindparam("is_playing")
+        )
+        db.connection().execute(change, said)
 
 
 def write_seen(db: Session, receiver_ids: Collection[str], now: datetime) -> None:

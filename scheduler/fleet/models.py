@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column
+from sqlalchemy import BigInteger, Column, false
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import BroadcastClass
@@ -14,6 +14,7 @@ class Receiver(SQLModel, table=True):
     """One speaker node. `state` is its last `ReceiverState`; `seen_at` is when the centre last heard anything of it.
 
     `self_test_minute` is of the local day, None for no test by itself; `self_test_asked_at` asks for one more.
+    `faulty` and `playing` are what its state says of that, so that thousands are counted without reading their states.
     """
 
     id: str = Field(primary_key=True, max_length=26)
@@ -37,7 +38,12 @@ class Receiver(SQLModel, table=True):
     certificate_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     enrolled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    restart_asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    photo_sha256: str | None = Field(default=None, max_length=64)
+    photo_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     online: bool = False
+    faulty: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    playing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     state: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
     ack_number: int = Field(default=0, sa_type=BigInteger)

@@ -250,6 +250,8 @@ class ReceiverDetail(ReceiverView):
     self_test_level_dbfs: float
     self_test_asked_at: datetime | None = Field(description="When somebody last asked for one more.")
     month_budget_mb: int | None
+    restart_asked_at: datetime | None = Field(description="When somebody last asked it to start again.")
+    photo_at: datetime | None = Field(description="When its photo was taken in; null without one.")
     messages: list[MessageView]
     enrolled_at: datetime | None
     revoked_at: datetime | None

@@ -85,7 +85,7 @@ def index(
 
 
 def view(db: Session, actor: Actor, now: datetime, receiver_id: str) -> ReceiverDetail:
-    receiver, zone = _allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
+    receiver, zone = allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
     return _shown(db, receiver, zone, now)
 
 
@@ -93,7 +93,7 @@ def reports(
     db: Session, actor: Actor, now: datetime, receiver_id: str, *, before: int | None = None, limit: int = 50
 ) -> ReportList:
     """What the receiver measured, latest first."""
-    _allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
+    allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
     rows: list[StoredReport] = list(repository.reports(db, receiver_id, before=before, limit=limit + 1))
     items = [views.report(row) for row in rows[:limit]]
     return ReportList(items=items, next=items[-1].number if len(rows) > limit else None)
@@ -164,20 +164,29 @@ def set_volume(
 
 def test_now(db: Session, actor: Actor, now: datetime, receiver_id: str) -> ReceiverDetail:
     """Ask for a self-test; the receiver does it once, as soon as nothing sounds. No edit: the version stays."""
-    receiver, zone = _allowed(db, actor, now, receiver_id, Action.RECEIVER_CONTROL)
+    return _ask(db, actor, now, receiver_id, field="self_test_asked_at", action="receiver.self_test")
+
+
+def restart(db: Session, actor: Actor, now: datetime, receiver_id: str) -> ReceiverDetail:
+    """Ask the receiver's program to start again; it does so once, within the hour, when nothing sounds."""
+    return _ask(db, actor, now, receiver_id, field="restart_asked_at", action="receiver.restart")
+
+
+def _ask(db: Session, actor: Actor, now: datetime, receiver_id: str, *, field: str, action: str) -> ReceiverDetail:
+    receiver, zone = allowed(db, actor, now, receiver_id, Action.RECEIVER_CONTROL)
     if receiver.enrolled_at is None or receiver.revoked_at is not None:
         raise Conflict("not_enrolled", "No machine was enrolled as this receiver yet.")
-    receiver.self_test_asked_at = now
+    setattr(receiver, field, now)
     db.add(receiver)
     db.flush()
     mark_dirty(db, [topics.settings(receiver.id)], now)
-    _note(db, actor, now, "receiver.self_test", receiver=receiver, zone=zone)
+    _note(db, actor, now, action, receiver=receiver, zone=zone)
     return _shown(db, receiver, zone, now)
 
 
 def message_choices(db: Session, actor: Actor, now: datetime, receiver_id: str) -> list[RecordingChoice]:
     """What the actor may have prepared on the receiver."""
-    _allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
+    allowed(db, actor, now, receiver_id, Action.RECEIVER_READ)
     return prepared.choices(db, actor, now)
 
 
@@ -198,7 +207,7 @@ def new_code(
     db: Session, actor: Actor, now: datetime, receiver_id: str, *, order_key: Ed25519PublicKey, asked: CodeNew
 ) -> EnrolmentCodeView:
     """A one-time code with which a machine becomes this receiver; an older one that was not used is worth nothing."""
-    receiver, zone = _allowed(db, actor, now, receiver_id, Action.RECEIVER_ENROL)
+    receiver, zone = allowed(db, actor, now, receiver_id, Action.RECEIVER_ENROL)
     code = enrolment_code.make(secrets.token_bytes(SECRET_BYTES), order_key)
     expires_at = now + timedelta(hours=asked.hours)
     repository.drop_secrets(db, receiver.id)
@@ -245,7 +254,8 @@ def _apply(
     return _shown(db, receiver, zone, now)
 
 
-def _allowed(db: Session, actor: Actor, now: datetime, receiver_id: str, action: Action) -> tuple[Receiver, Zone]:
+def allowed(db: Session, actor: Actor, now: datetime, receiver_id: str, action: Action) -> tuple[Receiver, Zone]:
+    """The receiver and its zone; it is locked for whatever changes it. Raises NotFound, Forbidden."""
     found = repository.receiver(db, receiver_id, lock=action is not Action.RECEIVER_READ)
     if found is None:
         raise NotFound("not_found", _NO_SUCH_RECEIVER)
@@ -257,7 +267,7 @@ def _allowed(db: Session, actor: Actor, now: datetime, receiver_id: str, action:
 def _for_change(
     db: Session, actor: Actor, now: datetime, receiver_id: str, action: Action, *, version: int | None
 ) -> tuple[Receiver, Zone]:
-    receiver, zone = _allowed(db, actor, now, receiver_id, action)
+    receiver, zone = allowed(db, actor, now, receiver_id, action)
     if version is not None and receiver.version != version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
     return receiver, zone

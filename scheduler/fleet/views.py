@@ -131,6 +131,8 @@ def detail(
         self_test_level_dbfs=receiver.self_test_level_dbfs,
         self_test_asked_at=receiver.self_test_asked_at,
         month_budget_mb=receiver.month_budget_mb,
+        restart_asked_at=receiver.restart_asked_at,
+        photo_at=receiver.photo_at,
         messages=list(messages),
         enrolled_at=receiver.enrolled_at,
         revoked_at=receiver.revoked_at,

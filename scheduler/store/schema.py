@@ -5,14 +5,12 @@ from sqlmodel import SQLModel
 from scheduler.announcements import models as announcements
 from scheduler.bank import models as bank
 from scheduler.broadcasts import models as broadcasts
-from scheduler.bulletins import models as bulletins
 from scheduler.emergency import models as emergency
 from scheduler.emergency.rehearsal import models as rehearsal
 from scheduler.fleet import models as fleet
-from scheduler.library import models as library
+from scheduler.fleet.upkeep import models as upkeep
 from scheduler.live import models as live
 from scheduler.people import models as people
-from scheduler.relays import models as relays
 from scheduler.reports import models as reports
 from scheduler.residents import models as residents
 from scheduler.zones import models as zones
@@ -21,16 +19,14 @@ DOMAINS = (
     announcements,
     bank,
     broadcasts,
-    bulletins,
     emergency,
     fleet,
-    library,
     live,
     people,
     rehearsal,
-    relays,
     reports,
     residents,
+    upkeep,
     zones,
 )
 

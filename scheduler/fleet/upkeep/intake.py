@@ -1,0 +1,114 @@
+"""Faults and samples from what receivers say, into the database: two questions a batch, and what changed.
+
+The receivers' own rows are written before, in the same transaction: so two processes of the centre wait for each other.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Table, and_, bindparam, delete, false, func, insert, or_, update
+from sqlmodel import Session, col, select
+
+from broadcast.wire.documents import ReceiverState
+from scheduler.fleet.models import Receiver
+from scheduler.fleet.upkeep import records
+from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample
+from scheduler.fleet.upkeep.records import UNREACHABLE, Begun, Known
+from scheduler.store.types import new_id
+
+CHUNK = 500
+"""Fewer than any database's limit of parameters."""
+_RECEIVERS = cast("Table", Receiver.__table__)  # type: ignore[attr-defined]
+_reset_at = col(FaultRecord.reset_at)
+_FAULTS = cast("Table", FaultRecord.__table__)  # type: ignore[attr-defined]
+
+
+def write_said(db: Session, states: Mapping[str, ReceiverState], now: datetime) -> None:
+    """Keep faults and measurements of the receivers that can be reached; of the others nothing is known."""
+    said = {key: state for key, state in states.items() if state.online}
+    for some in _chunks(sorted(said)):
+        _write_faults(db, {key: said[key] for key in some}, now)
+        _write_samples(db, {key: said[key] for key in some}, now)
+
+
+def write_unreachable(db: Session, now: datetime) -> set[str]:
+    """Find who cannot be reached and who can again; the receivers of which that is news."""
+    last = func.coalesce(Receiver.seen_at, Receiver.enrolled_at)
+    in_use = and_(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
+    gone = and_(in_use, col(Receiver.online) == false(), last < now - records.UNREACHABLE_AFTER)
+    waiting = and_(
+        col(FaultRecord.receiver_id) == Receiver.id, col(FaultRecord.code) == UNREACHABLE, _reset_at.is_(None)
+    )
+    query = select(Receiver.id, last, FaultRecord.id).select_from(Receiver)
+    query = (
+        query.outerjoin(FaultRecord, waiting)
+        .where(gone)
+        .where(or_(col(FaultRecord.id).is_(None), col(FaultRecord.until).is_not(None)))
+    )
+    lost = db.exec(query.with_for_update(of=_RECEIVERS)).all()
+    _begin(db, [(receiver_id, Begun(UNREACHABLE, "", at)) for receiver_id, at, known in lost if known is None], now)
+    _return(db, [(known, "") for _receiver_id, _at, known in lost if known is not None])
+    found = select(FaultRecord.id, Receiver.id).join(Receiver, col(Receiver.id) == FaultRecord.receiver_id)
+    found = found.where(FaultRecord.code == UNREACHABLE, col(FaultRecord.until).is_(None), _reset_at.is_(None))
+    back = db.exec(found.where(or_(col(Receiver.online), col(Receiver.revoked_at).is_not(None)))).all()
+    _end(db, [fault_id for fault_id, _receiver_id in back], now)
+    return {row[0] for row in lost} | {receiver_id for _fault_id, receiver_id in back}
+
+
+def _write_faults(db: Session, said: Mapping[str, ReceiverState], now: datetime) -> None:
+    known: dict[str, list[Known]] = {}
+    query = select(FaultRecord).where(col(FaultRecord.receiver_id).in_(list(said)), _reset_at.is_(None))
+    for row in db.exec(query):
+        known.setdefault(row.receiver_id, []).append(Known(row.id, row.code, row.detail, row.until is None))
+    found = [(key, records.changes(known.get(key, ()), state.faults, now)) for key, state in said.items()]
+    _begin(db, [(key, begun) for key, change in found for begun in change.begun], now)
+    _end(db, [fault_id for _key, change in found for fault_id in change.over], now)
+    _return(db, [one for _key, change in found for one in change.back])
+    reworded = [{"which": id_, "said": detail} for _key, change in found for id_, detail in change.reworded]
+    if reworded:
+        change = update(_FAULTS).where(_FAULTS.c.id == bindparam("which")).values(detail=bindparam("said"))
+        db.connection().execute(change, reworded)
+
+
+def _write_samples(db: Session, said: Mapping[str, ReceiverState], now: datetime) -> None:
+    """One in a quarter of an hour, and what is too old of the same receivers is let go."""
+    at = records.sampled_at(now)
+    mine = col(ReceiverSample.receiver_id)
+    taken = set(db.exec(select(ReceiverSample.receiver_id).where(mine.in_(list(said)), ReceiverSample.at == at)))
+    rows: list[dict[str, Any]] = [
+        {"receiver_id": key, "at": at} | records.sample(state) for key, state in said.items() if key not in taken
+    ]
+    if rows:
+        db.connection().execute(insert(ReceiverSample), rows)
+        old = col(ReceiverSample.at) < at - records.KEPT
+        db.connection().execute(delete(ReceiverSample).where(mine.in_([row["receiver_id"] for row in rows]), old))
+
+
+def _begin(db: Session, begun: Sequence[tuple[str, Begun]], now: datetime) -> None:
+    rows = [
+        {"id": new_id(now), "receiver_id": key, "code": one.code, "detail": one.detail, "since": one.since, "times": 1}
+        for key, one in begun
+    ]
+    if rows:
+        db.connection().execute(insert(FaultRecord), rows)
+
+
+def _end(db: Session, fault_ids: Collection[str], now: datetime) -> None:
+    for some in _chunks(sorted(fault_ids)):
+        db.connection().execute(update(FaultRecord).where(col(FaultRecord.id).in_(some)).values(until=now))
+
+
+def _return(db: Session, back: Sequence[tuple[str, str]]) -> None:
+    rows = [{"which": fault_id, "said": detail} for fault_id, detail in back]
+    if rows:
+        change = update(_FAULTS).where(_FAULTS.c.id == bindparam("which"))
+        again = change.values(
+            until=None, detail=bindparam("said"), times=_FAULTS.c.times + 1, silenced_by=None, silenced_at=None
+        )
+        db.connection().execute(again, rows)
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
