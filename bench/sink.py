@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from broadcast.clock import US_PER_S, Clock
-from receivers.live.buffer import Buffers
+from receivers.live.buffer import Buffers, ChunkBuffer
 from receivers.live.reel import LEAD_FRAMES, packet_at
 from receivers.sound.cue import FLOOR_DBFS, RATE_HZ, Cue, Played, PlayerStatus, check_plan
 from receivers.sound.stage import JOIN_LEAD_US
@@ -60,6 +60,7 @@ class Sink:
         self._began: dict[str, tuple[Cue, Sounded]] = {}
         self._ends: dict[str, asyncio.TimerHandle] = {}
         self._bell = _Bell(self._look)
+        self._heard: set[ChunkBuffer] = set()
         self._turns = 0
 
     def start(self) -> None:
@@ -76,12 +77,17 @@ class Sink:
                 self._end(key, now_us)
             elif kept[key].end_us != cue.end_us:
                 self._follow(kept[key], sounded, now_us)
-        for cue in self._plan:
-            buffer = self._buffers.get(cue.feed_id) if cue.feed_id is not None else None
-            if buffer is not None:
-                buffer.ring_no_more(self._bell)
-                buffer.ring(self._bell)
+        self._listen({cue.feed_id for cue in self._plan if cue.feed_id is not None})
         self._look()
+
+    def _listen(self, feed_ids: set[str]) -> None:
+        """To these feeds and no others: what is listened to is fetched on."""
+        wanted = {buffer for feed_id in feed_ids if (buffer := self._buffers.get(feed_id)) is not None}
+        for buffer in self._heard - wanted:
+            buffer.ring_no_more(self._bell)
+        for buffer in wanted - self._heard:
+            buffer.ring(self._bell)
+        self._heard = wanted
 
     def _look(self) -> None:
         """Begin what can be begun."""

@@ -3,6 +3,7 @@
 Rules
 - One thing at a time, so at most one download; one that is needed within minutes makes a less urgent one step aside,
   and one that is no longer needed is given up.
+- Nothing is fetched, and what is being fetched steps aside, while a feed is to have the link to itself (`busy`).
 - What is on disk is read and checked before anything is fetched, next needed first.
 - The disk's limits hold before a fetch begins; reports and documents are never touched.
 - What others write to the disk counts too: under `free_min_bytes` what is not needed goes, the oldest first, so that
@@ -27,7 +28,8 @@ from receivers.tasks import end
 log = logging.getLogger(__name__)
 
 IDLE_S = 5.0
-WATCH_S = 1.0
+NEAR_S = 0.2  # between two looks whether a feed has the link
+LOOKS = 5  # so many of them, and it is looked whether a download still is right
 SHOWN_AFTER = 3  # failures in a row before a recording that does not come is a fault
 
 
@@ -44,8 +46,10 @@ class Stock:
         wants: Callable[[], tuple[Need, ...]],
         changed: Callable[[], None],
         open_client: Callable[[], fetch.Client] = fetch.open_client,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._open_client = open_client
+        self._busy = busy
         self._store = store
         self._urls = urls
         self._config = config
@@ -122,7 +126,7 @@ class Stock:
                     busy = False
                 if not busy:
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(IDLE_S):
+                        async with asyncio.timeout(NEAR_S if self._busy() else IDLE_S):
                             await self._wake.wait()
 
     async def _step(self, client: fetch.Client) -> bool:
@@ -136,7 +140,7 @@ class Stock:
             await self._check(due)
             return True
         self._look_at_disk(wanted)
-        need = self._next_fetch(wanted)
+        need = None if self._busy() else self._next_fetch(wanted)
         if need is not None:
             await self._bring(client, need)
             return True
@@ -191,14 +195,20 @@ class Stock:
         """Await `download`, but leave it when it is not needed any more or must step aside."""
         task = asyncio.create_task(download, name="download")
         try:
-            while not (await asyncio.wait({task}, timeout=WATCH_S))[0]:
-                wanted, other = self._wants(), self._next_fetch(self._wants())
-                unneeded = all(need.sha256 != still.sha256 for still in wanted)
-                if unneeded or overtakes(other, need, self._clock.now_us()):
+            looks = 0
+            while not (await asyncio.wait({task}, timeout=NEAR_S))[0]:
+                looks += 1
+                if self._busy() or (looks % LOOKS == 0 and self._is_wrong(need)):
                     return
             task.result()
         finally:
             await end((task,))
+
+    def _is_wrong(self, need: Need) -> bool:
+        """Whether it is not needed any more, or something else is sooner."""
+        wanted = self._wants()
+        unneeded = all(need.sha256 != still.sha256 for still in wanted)
+        return unneeded or overtakes(self._next_fetch(wanted), need, self._clock.now_us())
 
     def _make_room(self, need: Need) -> None:
         wanted = self._wants()

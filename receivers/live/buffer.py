@@ -12,6 +12,10 @@ class ChunkBuffer:
 
     def __init__(self, growing: Growing) -> None:
         self.growing = growing
+        self.moved_us: int | None = None
+        """When a chunk came last, or it was first asked for: monotonic time. None before."""
+        self.turned_away = False
+        """Whether who was asked last has nothing of it."""
         self._chunks: dict[int, tuple[bytes, ...]] = {}
         self._last: int | None = None
         self._bells: tuple[threading.Event, ...] = ()

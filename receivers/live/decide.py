@@ -9,6 +9,8 @@ Rules
   what is in hand lasts nearly so long, and where much is lost an old connection recovers before a new one is made.
 - Attempts begin apart by a gap that grows to GAP_MAX_US; one that took as long itself is followed at once. So sound is
   back soon after a long cut, and a centre that starts again is not overrun.
+- A text that is still coming has the link to itself: with its own file beside it, it would not come in time where the
+  link carries one of them. That ends when no chunk has come for HURRY_US; the file may come where the feed does not.
 - An attempt is given KNOCKING_US to be let in, and then OPEN_US to be answered. After one that was let in and not
   answered in that time the link is slow, and the next is given SLOW_OPEN_US.
 """
@@ -28,6 +30,7 @@ BARREN_US = 3_000_000  # bytes that become no chunk for so long are someone's ga
 GAP_FIRST_US, GAP_MAX_US = 100_000, 1_600_000
 OPEN_US, SLOW_OPEN_US = 2_000_000, 6_000_000
 KNOCKING_US = 4_000_000
+HURRY_US = 5_000_000
 STEADY_US = 1_000_000  # a connection that brought sound and lasted so long was no failure
 EARLY_US = 5_000_000  # a session that is announced for later is asked for so long before it is spoken
 SPARE_CHUNKS = 16  # held beyond what the delay needs: four seconds
@@ -120,6 +123,14 @@ def quiet_us(growing: Growing, number: int, now_us: int, random: float) -> int:
         ready_us = growing.said_us + (number + 1) * CHUNK_US
         quiet_us = min(QUIET_MAX_US, max(QUIET_US, growing.plays_us - growing.said_us))
     return max(0, ready_us - now_us) + round(quiet_us + random * QUIET_SPREAD_US)
+
+
+def hurries(growing: Growing, *, missing: bool, quiet_us: int) -> bool:
+    """Whether recordings that can wait shall leave the link to this feed, of which something is `missing`.
+
+    `quiet_us` is how long ago its last chunk came, or it was asked for first.
+    """
+    return growing.said_us is None and missing and quiet_us < HURRY_US
 
 
 def open_us(*, slow: bool) -> int:

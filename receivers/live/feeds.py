@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from broadcast.clock import Clock
 from receivers.fetch import open_client
+from receivers.live import decide
 from receivers.live.buffer import Buffers, ChunkBuffer
 from receivers.live.decide import Growing, Taken
 from receivers.live.fetcher import Fetcher
@@ -44,6 +45,17 @@ class Feeds:
     def refused(self) -> Mapping[str, int]:
         """How many chunks and pages came that the centre cannot have sent so, by reason; what is late is no offence."""
         return {reason: count for reason, count in self._refused.items() if reason != Taken.PAST}
+
+    @property
+    def hurry(self) -> bool:
+        """Whether recordings that can wait shall leave the link to a feed."""
+        return any(self._hurries(buffer) for buffer in self._buffers.all())
+
+    def _hurries(self, buffer: ChunkBuffer) -> bool:
+        now_us = self._clock.monotonic_us()
+        quiet_us = 0 if buffer.moved_us is None else now_us - buffer.moved_us
+        missing = buffer.ask_from(self._clock.now_us()) is not None
+        return not buffer.turned_away and decide.hurries(buffer.growing, missing=missing, quiet_us=quiet_us)
 
     def follow(self, growing: Iterable[Growing]) -> None:
         """These feeds are in force now, and no others. The same again changes nothing."""

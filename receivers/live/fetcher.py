@@ -34,6 +34,10 @@ LOOK_S = 0.25
 STEP_US = 200_000
 
 
+class _TooLong(NoAnswer):
+    """It may come yet, by a link that is bad."""
+
+
 class Fetcher:
     """Fills `buffer` from its feed, by `client`; `refused` counts what was not taken."""
 
@@ -54,6 +58,7 @@ class Fetcher:
 
     async def run(self) -> None:
         """Until all that is of use has come."""
+        self._buffer.moved_us = self._clock.monotonic_us()
         while True:
             number = self._buffer.ask_from(self._clock.now_us())
             if number is None and not self._buffer.may_grow:
@@ -70,6 +75,7 @@ class Fetcher:
 
     async def _rest(self, error: NoAnswer, took_us: int) -> None:
         """After a connection that took `took_us`."""
+        self._buffer.turned_away = not self._came and not isinstance(error, _TooLong)
         if self._came and took_us >= decide.STEADY_US:
             self._failures = 0
         level = logging.DEBUG if self._failures else logging.WARNING
@@ -123,7 +129,7 @@ class Fetcher:
                 knocked_us += STEP_US
             if waited_us >= decide.open_us(slow=self._slow) or knocked_us >= decide.KNOCKING_US:
                 self._slow = line.connected
-                raise NoAnswer(f"no answer within {(knocked_us + waited_us) / US_PER_S:g} s")
+                raise _TooLong(f"no answer within {(knocked_us + waited_us) / US_PER_S:g} s")
 
     async def _next_block(self, line: Line, number: int) -> bytes:
         quiet_us = decide.quiet_us(self._buffer.growing, number, self._clock.now_us(), self._random.random())
@@ -131,7 +137,7 @@ class Fetcher:
             async with asyncio.timeout(quiet_us / US_PER_S):
                 return await line.read_block()
         except TimeoutError:
-            raise NoAnswer(f"nothing came for {quiet_us / US_PER_S:.1f} s") from None
+            raise _TooLong(f"nothing came for {quiet_us / US_PER_S:.1f} s") from None
 
     def _take(self, reader: ChunkReader, block: bytes) -> None:
         """Take in bytes; NoAnswer for what the feed's key has not signed, and for too much that is of no use."""
@@ -141,6 +147,7 @@ class Fetcher:
                 became = self._buffer.put(chunk, self._clock.now_us())
                 if became is Taken.TAKEN:
                     self._came, self._fruitful_us, self._useless = True, now_us, 0
+                    self._buffer.moved_us, self._buffer.turned_away = now_us, False
                     continue
                 self._refused[became] += 1
                 self._useless += 1

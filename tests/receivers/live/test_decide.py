@@ -97,3 +97,11 @@ def test_attempts_keep_apart_and_never_long(random: float, took_us: int) -> None
 
 def test_a_slow_link_is_given_more_time() -> None:
     assert decide.open_us(slow=True) > decide.open_us(slow=False)
+
+
+def test_a_text_hurries_while_it_comes_and_a_talk_never() -> None:
+    """A text of eight seconds never sounded on 64 kbit/s, as its own file took the link from its feed."""
+    assert decide.hurries(WHOLE, missing=True, quiet_us=decide.HURRY_US - 1)
+    assert not decide.hurries(WHOLE, missing=True, quiet_us=decide.HURRY_US)
+    assert not decide.hurries(WHOLE, missing=False, quiet_us=0)
+    assert not decide.hurries(spoken_at_noon(FEED, 2_000_000), missing=True, quiet_us=0)

@@ -145,6 +145,7 @@ class Shelf:
         urls: tuple[str, ...] = (),
     ) -> None:
         self.wanted: tuple[Need, ...] = ()
+        self.busy = False
         self.changes: asyncio.Queue[frozenset[str]] = asyncio.Queue()
         self.stock = Stock(
             store,
@@ -153,6 +154,7 @@ class Shelf:
             clock or SystemClock(),
             wants=lambda: self.wanted,
             changed=lambda: self.changes.put_nowait(frozenset(store.ready)),
+            busy=lambda: self.busy,
         )
 
     async def until(self, ready: frozenset[str]) -> None:
@@ -192,6 +194,28 @@ async def test_a_bulk_download_steps_aside_for_what_plays_within_minutes(
     assert resumed is not None
     assert int(resumed.removeprefix("bytes=").rstrip("-")) >= SIZE // 4
     http.gate.set()
+    await end((task,))
+
+
+async def test_a_download_leaves_the_link_to_a_text_that_is_coming_and_goes_on_after_it(
+    http: HttpServer, store: MediaStore, desk: Desk
+) -> None:
+    bulk = desk.media("bulk", 30, SIZE)
+    http.bodies.update(desk.bodies)
+    http.faults = ["held"]
+    shelf = Shelf(store, http)
+    shelf.wanted = (_need(bulk),)
+    task = asyncio.create_task(shelf.stock.run())
+    async with asyncio.timeout(60):
+        await http.holding.wait()
+        shelf.busy = True
+        while any(one.get_name() == "download" for one in asyncio.all_tasks()):  # noqa: ASYNC110 - no bell
+            await asyncio.sleep(0.01)
+    http.gate.set()
+    assert len(http.requests) == 1
+    shelf.busy = False
+    await shelf.until(frozenset((bulk.sha256,)))
+    assert len(http.requests) == 2
     await end((task,))
 
 
