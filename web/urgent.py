@@ -4,8 +4,8 @@ Rules
 - Nothing of those who may do something urgent runs on the threads that answer pages and uploads, and their
   transactions go first. Who else comes here is served like a page, and who is unknown has threads apart: however many
   of them come, they keep none of the others waiting (`web.urgent_door`).
-- One transaction has it all: who asks, whether they may, the change, and the signed documents of the zones it changed.
-  These are at the broker before the answer leaves.
+- One transaction has it all: who asks, whether they may, the change, and the signed documents of the first zones it
+  changed. These are published before those of other zones are built; all are at the broker before the answer leaves.
 - Whoever sends many requests at once is refused before the database is asked.
 - What is refused is in the audit record, a flood of the same person's once in FLOOD_US.
 """
@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
-from scheduler.emergency.sender import Document
+from scheduler.emergency.sender import TOGETHER, Document
 from scheduler.errors import Forbidden, Problem
 from scheduler.people import audit, signin
 from scheduler.people import repository as people
@@ -43,7 +43,7 @@ ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
 class Done(NamedTuple, Generic[ViewT]):
-    """What came of an act: the answer, the zones whose documents it changed, and the words for who watches.
+    """What came of an act: the answer, the zones whose documents go out, the first first, and words for who watches.
 
     Where there are zones the answer has a field `delivered`.
     """
@@ -97,7 +97,8 @@ class Lane:
                 await self._on_thread(lambda: self._note(said, subject))
                 raise
             urgent = self._centre.urgent
-            delivered = urgent is not None and await urgent.publish(documents)
+            rest = list(done.zone_ids)[TOGETHER:]
+            delivered = urgent is not None and await urgent.send(rest, documents)
         self._centre.changes.tell(done.words)
         if not done.zone_ids:
             return done.view
@@ -146,7 +147,8 @@ class Lane:
                 make()
             db.flush()
             urgent = self._centre.urgent
-            return made[0], urgent.make(db, made[0].zone_ids) if urgent is not None else []
+            first = list(made[0].zone_ids)[:TOGETHER]
+            return made[0], urgent.make(db, first) if urgent is not None else []
 
         return self._write(inside)
 

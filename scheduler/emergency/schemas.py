@@ -203,10 +203,11 @@ class FromAbove(BaseModel):
 
 
 class StopAllOut(BaseModel):
-    """`zone_ids` fell silent; what is `above` goes on there."""
+    """`zone_ids` fall silent by the documents of `silenced_by`, if `delivered`; what is `above` goes on there."""
 
     stopped_at: datetime
     zone_ids: list[Id]
+    silenced_by: list[Id]
     cancelled: list[Id]
     above: list[FromAbove]
     delivered: bool = False

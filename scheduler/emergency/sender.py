@@ -5,6 +5,8 @@ Rules
   production, page, nor the publisher's backlog.
 - A document is built, numbered, signed and stored in the transaction that changed what it says, or in one of its own;
   it is published once that is committed. What the broker did not confirm is left to the publisher, by the same rows.
+- Of many zones a few are built at a time, in the order given, and these are published while the next are built: what
+  the first zone hears does not depend on how many there are.
 - Where its own connection is away it uses the centre's other one.
 - A zone whose document cannot be built or sent is said, left to the publisher, and keeps no other waiting. Sending
   fails nobody: what is to be sent is committed.
@@ -32,8 +34,8 @@ from scheduler.store.patience import is_away
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 500
-"""So many documents wait for the broker's answer together."""
+TOGETHER = 8
+"""So many documents are built in one transaction."""
 RESERVE_EVERY_S = 60.0
 
 T = TypeVar("T")
@@ -75,35 +77,46 @@ class Urgent:
                 await self._on_thread(self._store.keep_reserve)
                 await self._clock.sleep(RESERVE_EVERY_S)
 
-    async def send(self, zone_ids: Collection[str]) -> bool:
-        """Have what is in force in these zones at the broker; whether it confirmed all of it."""
+    async def send(self, zone_ids: Collection[str], made: Sequence[Document] = ()) -> bool:
+        """Have what is in force in these zones at the broker, the first one first; whether it confirmed all of it.
+
+        Documents `made` and committed already go before them.
+        """
+        waiting, saying = list(zone_ids), [asyncio.create_task(self._publish(made))]
+        is_whole = True
+        while waiting:
+            some, waiting = waiting[:TOGETHER], waiting[TOGETHER:]
+            documents = await self._stored(some)
+            is_whole = is_whole and documents is not None
+            saying.append(asyncio.create_task(self._publish(documents or ())))
+        answers = [answer for some in await asyncio.gather(*saying) for answer in some]
+        done = [document for document, answer in answers if answer]
+        if done:
+            await self._confirm(done)
+        return is_whole and len(done) == len(answers)
+
+    def make(self, db: Session, zone_ids: Collection[str]) -> list[Document]:
+        """The documents of these zones that the broker does not have, stored in this transaction."""
+        names = {topics.now(zone_id): zone_id for zone_id in zone_ids}
+        alone(db, *names)
+        made = (self._tried(db, topic, zone_id) for topic, zone_id in names.items())
+        return [document for document in made if document is not None]
+
+    async def _stored(self, zone_ids: Sequence[str]) -> list[Document] | None:
+        """`make` in a transaction of its own; None where that failed, whose documents the publisher sends."""
         try:
-            documents = await self._on_thread(lambda: self._store.urgently(lambda db: self.make(db, zone_ids)))
+            return await self._on_thread(lambda: self._store.urgently(lambda db: self.make(db, zone_ids)))
         except Exception as error:
             if is_away(error):
                 log.warning("the database is away: the publisher sends what is in force in %d zones", len(zone_ids))
             else:
                 log.exception("the publisher sends what is in force in %d zones", len(zone_ids))
-            return False
-        return await self.publish(documents)
+        return None
 
-    def make(self, db: Session, zone_ids: Collection[str]) -> list[Document]:
-        """The documents of these zones that the broker does not have, stored in this transaction."""
-        names = {topics.now(zone_id): zone_id for zone_id in sorted(zone_ids)}
-        alone(db, *names)
-        made = (self._tried(db, topic, zone_id) for topic, zone_id in names.items())
-        return [document for document in made if document is not None]
-
-    async def publish(self, documents: Sequence[Document]) -> bool:
-        """Whether the broker confirmed all of them, which are committed."""
-        done: list[Document] = []
-        for start in range(0, len(documents), AT_ONCE):
-            some = documents[start : start + AT_ONCE]
-            answers = await asyncio.gather(*(self._said(one.topic, one.jws) for one in some))
-            done += [document for document, answer in zip(some, answers, strict=True) if answer]
-        if done:
-            await self._confirm(done)
-        return len(done) == len(documents)
+    async def _publish(self, documents: Sequence[Document]) -> list[tuple[Document, bool]]:
+        """Each with whether the broker confirmed it."""
+        answers = await asyncio.gather(*(self._said(one.topic, one.jws) for one in documents))
+        return list(zip(documents, answers, strict=True))
 
     def _tried(self, db: Session, topic: str, zone_id: str) -> Document | None:
         """The document, or None where there is none to send; what failed is marked for the publisher."""

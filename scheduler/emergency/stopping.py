@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from broadcast.clock import to_us
 from broadcast.wire import topics
+from broadcast.wire.now import Purpose
 from scheduler.emergency import repository
 from scheduler.emergency.above import from_above
 from scheduler.emergency.life import Event, State, step
@@ -15,6 +16,7 @@ from scheduler.emergency.schemas import StopAllIn, StopAllOut
 from scheduler.errors import NotFound, TooMany
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.live.service import stop_below
+from scheduler.notices import told as noting
 from scheduler.people import audit
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
@@ -29,7 +31,8 @@ WINDOW = timedelta(minutes=15)
 def stop_all(db: Session, actor: Actor, now: datetime, asked: StopAllIn) -> StopAllOut:
     """Silence whatever documents of the zones and of all below them let sound.
 
-    What a zone above sends them goes on; the answer names it.
+    What a zone above sends them goes on; the answer names it. The documents of the answer's `silenced_by` do it alone:
+    those of the zones below follow by the publisher.
     """
     zones = _zones(db, actor, now, asked.zone_ids)
     _limit(db, actor, now)
@@ -44,7 +47,9 @@ def stop_all(db: Session, actor: Actor, now: datetime, asked: StopAllIn) -> Stop
         subject, detail = f"zone:{zone.id}", {"reason": asked.reason, "orders": cancelled}
         audit.record(db, actor, now, ACTION, subject, zone_path=zone.path, where=[zone.name], **detail)
     above = from_above(db, actor, now, paths)
-    return StopAllOut(stopped_at=now, zone_ids=sorted(told), cancelled=cancelled, above=above)
+    beside = sorted(ended.zone_ids - silent)  # a talk that was heard elsewhere too
+    silenced_by = [*(zone.id for zone in zones), *beside]
+    return StopAllOut(stopped_at=now, zone_ids=sorted(told), silenced_by=silenced_by, cancelled=cancelled, above=above)
 
 
 def _zones(db: Session, actor: Actor, now: datetime, zone_ids: Collection[str]) -> list[Zone]:
@@ -76,6 +81,8 @@ def _take_back(db: Session, actor: Actor, now: datetime, zone_ids: Collection[st
         if all(target.ended_at is not None for target, _zone in placed[row.id]):
             row.state = step(State.ISSUED, Event.CANCEL)
             row.ended_at, row.ender_id = now, actor.user_id or None
+            if row.purpose is Purpose.REAL:
+                noting.emergency(db, row, "cancel", actor.user_id, now)
         row.version += 1
     db.flush()
     return sorted(rows)

@@ -16,7 +16,7 @@ from broadcast.wire.topics import PREFIX
 from scheduler.fleet.documents import NEVER, Last, Sealed, Unfit
 from scheduler.fleet.models import DirtyTopic, IssuedDocument
 
-ZONES = f"{PREFIX}/zones/"
+ZONES, NOW = f"{PREFIX}/zones/", "/now"
 TROUBLE_LETTERS = 200
 FORGOTTEN_NUMBERS = 1000
 """More documents of one topic than are made in the seconds around a backup, where the time alone is no greater."""
@@ -63,10 +63,10 @@ def mark_due(db: Session, before: datetime, now: datetime) -> bool:
 
 
 def dirty(db: Session, limit: int) -> list[tuple[str, datetime]]:
-    """Topics to make anew and since when: what zones play first, then the longest waiting."""
+    """Topics to make anew and since when: what zones play now first, then what they play, then the longest waiting."""
     topic = col(DirtyTopic.topic)
-    urgent = topic.startswith(ZONES).desc()
-    found = db.exec(select(DirtyTopic).order_by(urgent, col(DirtyTopic.since), topic).limit(limit))
+    urgent = topic.endswith(NOW).desc(), topic.startswith(ZONES).desc()
+    found = db.exec(select(DirtyTopic).order_by(*urgent, col(DirtyTopic.since), topic).limit(limit))
     return [(row.topic, row.since) for row in found]
 
 
@@ -131,10 +131,11 @@ def retire(db: Session, topic: str) -> None:
 
 
 def unpublished(db: Session, limit: int) -> list[tuple[str, int, bytes]]:
-    """(topic, number, what to publish): what zones play first, then the oldest."""
+    """(topic, number, what to publish): what zones play now first, then what they play, then the oldest."""
     waiting = select(IssuedDocument).where(_LACKING)
-    urgent = col(IssuedDocument.topic).startswith(ZONES).desc()
-    rows = db.exec(waiting.order_by(urgent, col(IssuedDocument.issued_at)).limit(limit))
+    topic = col(IssuedDocument.topic)
+    urgent = topic.endswith(NOW).desc(), topic.startswith(ZONES).desc()
+    rows = db.exec(waiting.order_by(*urgent, col(IssuedDocument.issued_at)).limit(limit))
     return [(row.topic, row.number, row.jws.encode()) for row in rows]
 
 

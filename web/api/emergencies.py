@@ -41,7 +41,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 
 def told(*orders: OrderOut) -> Done[OrderOut]:
     """The first of `orders` as the answer, with all of their zones sent."""
-    zone_ids = {target.zone_id for order in orders for target in order.targets}
+    zone_ids = dict.fromkeys(target.zone_id for order in orders for target in order.targets)
     return Done(orders[0], zone_ids, [_word(order.id) for order in orders])
 
 
@@ -143,7 +143,7 @@ async def stop_all(body: StopAllIn, lane: TheLane) -> StopAllOut:
 
     def work(db: Session, actor: Actor, now: datetime) -> Done[StopAllOut]:
         made = service.stop_all(db, actor, now, body)
-        return Done(made, made.zone_ids, _stopped(made.cancelled))
+        return Done(made, made.silenced_by, _stopped(made.cancelled))
 
     return await lane.act(work, subject=f"zone:{body.zone_ids[0]}")
 

@@ -89,7 +89,7 @@ async def stop_all(lane: TheLane, zone: Annotated[list[str] | None, Form()] = No
 
     def work(db: Session, actor: Actor, now: datetime) -> Done[StopAllOut]:
         done = service.stop_all(db, actor, now, asked)
-        return Done(done, done.zone_ids, ["airing:", *(f"emergency:{order_id}" for order_id in done.cancelled)])
+        return Done(done, done.silenced_by, ["airing:", *(f"emergency:{order_id}" for order_id in done.cancelled)])
 
     await lane.act(work, subject=f"zone:{asked.zone_ids[0]}")
     return go("/emergency", "all-stopped", stopped=asked.zone_ids[:MOST_NAMED])

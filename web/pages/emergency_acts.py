@@ -45,8 +45,8 @@ def told(*orders: OrderOut) -> list[str]:
     return [f"emergency:{order.id}" for order in orders]
 
 
-def zones_of(*orders: OrderOut) -> set[str]:
-    return {target.zone_id for order in orders for target in order.targets}
+def zones_of(*orders: OrderOut) -> list[str]:
+    return list(dict.fromkeys(target.zone_id for order in orders for target in order.targets))
 
 
 def go(path: str, said: str, **more: Sequence[str]) -> RedirectResponse:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -22,12 +23,13 @@ from broadcast.wire.now import SMALL_BYTES, Now, Order, Purpose
 from broadcast.wire.trust import TrustedDocuments
 from scheduler.changes import Changes
 from scheduler.emergency.document import now_document
-from scheduler.emergency.sender import Urgent
+from scheduler.emergency.sender import TOGETHER, Urgent
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import SOON, Draft
 from scheduler.fleet.models import IssuedDocument
 from scheduler.publisher import Builder, Publisher
 from scheduler.store.engine import Store
+from scheduler.zones.models import Zone, ZoneKind
 
 KEY = Ed25519PrivateKey.generate()
 LIMIT_S = 60
@@ -126,6 +128,38 @@ async def test_the_broker_has_it_when_sending_returns_and_nothing_is_left_to_do(
     assert office.kept(zone_id).published_number == office.kept(zone_id).number
     assert desk.shown(order.id).delivered
     assert desk.dirty() == set()
+
+
+class Noted(Bus):
+    """It says which topics the broker has confirmed."""
+
+    confirmed: dict[str, threading.Event]
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool, qos: int = 1) -> None:
+        await super().publish(topic, payload, retain=retain, qos=qos)
+        self.confirmed.setdefault(topic, threading.Event()).set()
+
+
+async def test_the_first_zone_has_it_before_those_far_behind_are_built(
+    desk: Any, threads: ThreadPoolExecutor, lab: LabBroker
+) -> None:
+    zone_ids = [f"village-{number}" for number in range(3 * TOGETHER)]
+    noted = Noted("127.0.0.1", lab.port, lab.root.client_context, SystemClock())
+    noted.confirmed = {topics.now(zone_id): threading.Event() for zone_id in zone_ids}
+
+    def build(db: Session, zone_id: str, now: datetime) -> Draft | None:
+        if zone_id == zone_ids[TOGETHER]:
+            assert noted.confirmed[topics.now(zone_ids[0])].wait(LIMIT_S)
+        return now_document(db, zone_id, now)
+
+    with desk.store.writing() as db:
+        for number, zone_id in enumerate(zone_ids):
+            db.add(Zone(id=zone_id, path=f"/{zone_id}/", kind=ZoneKind.VILLAGE, name=f"Thôn {number}"))
+    async for main in connected(noted):
+        office = Office(desk, threads, no_bus(desk.clock), main)
+        office.builds(build)
+        assert await office.urgent.send(zone_ids)
+    assert all(event.is_set() for event in noted.confirmed.values())
 
 
 async def test_an_order_of_the_bank_is_small_when_signed(office: Office) -> None:

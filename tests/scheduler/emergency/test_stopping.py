@@ -111,3 +111,10 @@ def test_a_flood_of_stops_is_refused_and_one_with_many_zones_is_one_act(desk: An
     with pytest.raises(TooMany):
         desk.stopped(desk.places.leng_1)
     assert desk.stopped(desk.places.leng_1, by=desk.operator).zone_ids == [desk.places.leng_1]
+
+
+def test_the_documents_of_the_named_zones_go_first_and_of_those_outside_that_a_talk_was_heard_in(desk: Any) -> None:
+    _on_air(desk, desk.places.leng_1, by=desk.official.user_id)
+    with desk.store.writing() as db:
+        db.add(LiveTarget(talk_id="T1", zone_id=desk.places.van_1))
+    assert desk.stopped(desk.places.leng).silenced_by == [desk.places.leng, desk.places.van_1]
