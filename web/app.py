@@ -23,6 +23,7 @@ from web.api import (
     people,
     receivers,
     rehearsals,
+    reports,
     session,
     zones,
 )
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     microphone.router,
     bank.router,
     rehearsals.router,
+    reports.router,
     feedback.router,
 )
 

@@ -33,6 +33,7 @@ from scheduler.fleet.builders import BUILDERS
 from scheduler.fleet.doorkeeper import Doorkeeper, Gate
 from scheduler.ingest import Ingest
 from scheduler.publisher import Publisher
+from scheduler.reports.book import BookKeeper
 from scheduler.store.engine import Store
 from scheduler.store.patience import is_away, outlast
 from web.centre import Centre
@@ -98,6 +99,7 @@ class Parts:
     bank: BankMaker
     live: FeedServer
     studio: Studio
+    book: BookKeeper
 
     def running(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The parts by name, in the order in which they start; they end in the opposite one."""
@@ -114,6 +116,7 @@ class Parts:
             "bank": self.bank.run(),
             "live": self.live.run(),
             "studio": self.studio.run(),
+            "book": self.book.run(),
             "tick": _tick(self.centre),
         }
 
@@ -160,6 +163,7 @@ def assemble(centre: Centre) -> Parts:
         ),
         live=live,
         studio=_studio(centre),
+        book=BookKeeper(centre.store, clock, centre.changes),
     )
 
 

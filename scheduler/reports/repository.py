@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
 from sqlmodel import Session, col
 
 from scheduler.fleet.models import Receiver
@@ -11,19 +11,30 @@ from scheduler.reports.boundaries import Atlas, Merged, Past, Place
 from scheduler.reports.figures import PROGRAMME
 from scheduler.reports.models import ReportAiring, ReportLine, ReportSubscription
 from scheduler.reports.spans import Span
-from scheduler.zones.models import Group, GroupMember, Zone, ZoneKind, ZonePast
+from scheduler.reports.summing import SMALL
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.models import Group, GroupMember, Zone, ZonePast
 from scheduler.zones.repository import below
 
 _FEW = 60
+_MOST_CHOICES = 400
 _CHUNK = 500
 """Fewer than any database's limit of parameters."""
 
 
-def atlas(db: Session, *, above: Collection[ZoneKind] = ()) -> Atlas:
-    """All zones (without those of the kinds `above`), their past, and the groups that reports can be made by."""
+def atlas(db: Session, *, paths: Collection[str] | None = None, zone_ids: Collection[str] = ()) -> Atlas:
+    """The zones, their past, and the groups that reports can be made by.
+
+    With `paths`, of villages and what is below them only those at or below one; `zone_ids` and what is above them too.
+    """
     names = ("id", "parent_id", "path", "kind", "code", "name", "valid_from", "valid_until")
-    columns = [getattr(Zone, name) for name in (*names, "latitude", "longitude", "timezone")]
-    places = [Place(*row) for row in db.execute(select(*columns).where(col(Zone.kind).not_in(above)))]
+    query = select(*(getattr(Zone, name) for name in (*names, "latitude", "longitude", "timezone")))
+    if paths is not None:
+        lineage = {key for path in zone_sql.paths_of(db, zone_ids) for key in zone_sql.ids_of(path)}
+        once_above = select(col(ZonePast.parent_id)).where(col(ZonePast.parent_id).is_not(None))
+        one = col(Zone.id)
+        query = query.where(or_(col(Zone.kind).not_in(SMALL), below(paths), one.in_(lineage), one.in_(once_above)))
+    places = [Place(*row) for row in db.execute(query)]
     pasts = [Past(*row) for row in db.execute(select(*(getattr(ZonePast, name) for name in Past.__struct_fields__)))]
     groups = {row.id: row for row in db.scalars(select(Group).where(col(Group.valid_from).is_not(None)))}
     members: dict[str, set[str]] = {key: set() for key in groups}
@@ -35,6 +46,13 @@ def atlas(db: Session, *, above: Collection[ZoneKind] = ()) -> Atlas:
         if row.valid_from is not None
     ]
     return Atlas(places, pasts, merged)
+
+
+def choices(db: Session, paths: Collection[str]) -> list[tuple[str, str]]:
+    """(id, name) of the places above villages at or below `paths`, in the order of the tree."""
+    query = select(col(Zone.id), col(Zone.name), col(Zone.path)).where(below(paths), col(Zone.kind).not_in(SMALL))
+    rows = sorted(db.execute(query).all(), key=lambda row: (len(zone_sql.ids_of(row[2])), row[1]))
+    return [(row[0], row[1]) for row in rows[:_MOST_CHOICES]]
 
 
 def known(db: Session, airing_ids: Iterable[str]) -> set[str]:
@@ -98,7 +116,7 @@ def lines(
     if len(few) <= _FEW:
         query = query.where(zone_id.in_(few))
     else:
-        query = query.join(Zone, col(Zone.id) == zone_id).where(below(paths))
+        query = query.where(exists().where(col(Zone.id) == zone_id, below(paths)))
     if only_missed:
         query = query.where(col(ReportLine.reason).is_not(None))
     if after is not None:

@@ -36,6 +36,7 @@ class StationOut(FiguresOut):
     id: Id
     name: str = Field(examples=["Xã Trà Leng"])
     code: str | None = Field(examples=["20935"])
+    is_group: bool = Field(False, description="A commune that others were merged into.")
     clusters: int = Field(examples=[10], description="Receivers that stand there today.")
     area: list[str] = Field(examples=[["Thôn 1", "Thôn 2"]], description="The villages that it is heard in.")
     latitude: float | None = Field(examples=[15.28])

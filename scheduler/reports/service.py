@@ -111,7 +111,7 @@ def lines(
     rows = repository.lines(
         db, span, [zone.path], only_missed=only_missed, after=_after(after) if after else None, limit=limit + 1
     )
-    shown = _lines(repository.atlas(db), rows[:limit])
+    shown = _lines(_atlas_of(db, rows), rows[:limit])
     more = len(rows) > limit
     return LinePage(items=shown, next=_cursor(rows[limit - 1]) if more else None)
 
@@ -119,7 +119,7 @@ def lines(
 def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: date) -> VillageDay:
     """A local day of a zone's own receivers, with what each of them reported."""
     zone = zone_of(db, actor, now, zone_id)
-    atlas, span = repository.atlas(db), span_of(Length.DAY, day)
+    atlas, span = repository.atlas(db, paths=[], zone_ids=[zone.id]), span_of(Length.DAY, day)
     rows = repository.own_lines(db, span, zone.id)
     receiver_ids = {key for line, _airing in rows for key in line.receiver_ids}
     names = repository.named(db, receiver_ids)
@@ -148,7 +148,7 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
 
 def today(db: Session, now: datetime, zone: Zone) -> date:
     """The local day in a zone."""
-    return local_day(repository.atlas(db).timezone(zone.id), to_us(now))
+    return local_day(repository.atlas(db, paths=[], zone_ids=[zone.id]).timezone(zone.id), to_us(now))
 
 
 def subscription(db: Session, actor: Actor, now: datetime, zone_id: str) -> SubscriptionOut:
@@ -177,14 +177,15 @@ def digest_of(db: Session, actor: Actor, now: datetime, zone_id: str | None, day
     zone = zone_of(db, actor, now, zone_id)
     span = span_of(Length.DAY, day)
     rows = repository.lines(db, span, [zone.path], limit=MOST_LINES)
-    return digest(_lines(repository.atlas(db), rows), zone.id, zone.name, day)
+    return digest(_lines(_atlas_of(db, rows), rows), zone.id, zone.name, day)
 
 
 def digests_due(db: Session, now: datetime, hour: int) -> list[tuple[ReportSubscription, date]]:
     """Whom to tell of yesterday: once `hour` has struck where the zone is, and not twice of a day."""
-    atlas = repository.atlas(db)
+    subscriptions = repository.subscriptions(db)
+    atlas = repository.atlas(db, paths=[], zone_ids={held.zone_id for held in subscriptions})
     found = []
-    for held in repository.subscriptions(db):
+    for held in subscriptions:
         local = now.astimezone(zone_info(atlas.timezone(held.zone_id)))
         yesterday = local.date() - timedelta(days=1)
         told = held.sent_day is not None and held.sent_day >= yesterday
@@ -203,7 +204,7 @@ def digest_sent(db: Session, held: ReportSubscription, day: date) -> None:
 
 def _by_unit(db: Session, span: Span, path: str, on: date) -> tuple[Atlas, views.Summed]:
     """From what was summed by commune and day: as quick for ten thousand villages as for ten."""
-    atlas = repository.atlas(db, above=summing.SMALL)
+    atlas = repository.atlas(db, paths=())
     sums, clusters = summing.by_unit(db, span, [path]), summing.clusters_by_unit(db, [path])
     units = sums.keys() | clusters.keys()
     if not units <= atlas.places.keys():  # a village in no commune is its own unit
@@ -212,10 +213,14 @@ def _by_unit(db: Session, span: Span, path: str, on: date) -> tuple[Atlas, views
 
 
 def _by_village(db: Session, span: Span, path: str, on: date) -> tuple[Atlas, views.Summed]:
-    atlas = repository.atlas(db)
+    atlas = repository.atlas(db, paths=[path])
     sums, clusters = summing.by_village(db, span, [path]), summing.clusters_by_village(db, [path])
     reached = summing.reached_villages(db, span, [path])
     return atlas, views.Summed(atlas.stations(sums.keys() | clusters.keys(), on), sums, clusters, reached)
+
+
+def _atlas_of(db: Session, rows: Sequence[repository.Row]) -> Atlas:
+    return repository.atlas(db, paths=[], zone_ids={line.zone_id for line, _airing in rows})
 
 
 def _lines(atlas: Atlas, rows: Sequence[repository.Row]) -> list[LineOut]:

@@ -173,5 +173,5 @@ def _sum(condition: ColumnElement[bool], value: object) -> ColumnElement[int]:
 
 
 def _sums(row: Row[Any], bulletins: int) -> Sums:
-    values = {name: int(value) for name, value in zip(_ALL, row[1:], strict=False)}
+    values = dict(zip(_ALL, map(int, row[1 : len(_ALL) + 1]), strict=True))
     return Sums(bulletins=bulletins, **values, error_us=worst(row[len(_ALL) + 1 :]))

@@ -109,6 +109,7 @@ def _station(unit: Unit, keys: Sequence[str], summed: Summed, bulletins: int) ->
         id=unit.id,
         name=unit.name,
         code=unit.code,
+        is_group=unit.is_group,
         clusters=sum(count for count, _names in clusters),
         area=sorted(name for _count, names in clusters for name in names),
         latitude=unit.latitude,

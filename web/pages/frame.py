@@ -193,6 +193,8 @@ class Page:
 
     def _office(self) -> list[MenuItem]:
         items = []
+        if self.can(Action.REPORT_READ):
+            items.append(MenuItem("/reports", N_("Reports"), "check"))
         if self.can(Action.FEEDBACK_READ):
             items.append(MenuItem("/feedback", N_("From residents"), "text"))
         if self.can(Action.USER_EDIT):

@@ -19,6 +19,7 @@ from web.pages import (
     receiver_edit,
     receivers,
     rehearsals,
+    reports,
     residents,
     residents_feedback,
     today,
@@ -29,7 +30,7 @@ from web.pages.emergency_words import DESKS
 router = APIRouter(include_in_schema=False)
 for part in (
     *(door, account, events, today, compose, broadcasts, announcements),
-    *(people, receivers, receiver_edit, zones, rehearsals, live_desk, live),
+    *(people, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
     residents_feedback,
 ):
     router.include_router(part.router)
