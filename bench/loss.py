@@ -31,7 +31,7 @@ from broadcast.clock import US_PER_S, SystemClock
 
 GOAL_BACK_S, GOAL_WIRE = 1.5, 1.4
 LINK = {"delay_us": 80_000, "jitter_us": 40_000, "rate_bps": 64_000}
-RUN_S, QUICK_RUN_S = 180, 40
+RUN_S, QUICK_RUN_S = 90, 40
 SETTLE_S = 8  # everything has begun
 BACK_US = US_PER_S
 END_S = 5
