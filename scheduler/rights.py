@@ -5,6 +5,8 @@ Rules
 - What no grant gives is refused. A person may hold several grants; nothing takes a right away but the end of a grant.
 - What touches several zones needs the right on each of them.
 - Nobody approves what they wrote or changed, whatever their roles; nobody seconds an emergency of their own.
+- A deputy has of another's role only what `DEPUTED` names, as long as the other has it; and uses it for nothing that
+  the other wrote. What is deputed is passed on to nobody.
 - Who runs the system (administrator) does not thereby speak through it.
 - A zone is named by its path of ids from the root, `/a/b/c/`, never by its name.
 """
@@ -39,6 +41,7 @@ class Action(StrEnum):
     BROADCAST_SUBMIT = "broadcast.submit"
     BROADCAST_APPROVE = "broadcast.approve"
     BROADCAST_CANCEL = "broadcast.cancel"
+    DEPUTY_NAME = "deputy.name"  # have another approve for oneself; for others, who administers people there
     BROADCAST_STOP = "broadcast.stop"  # what is on the air, STOP ALL too
     EMERGENCY_ISSUE = "emergency.issue"
     EMERGENCY_CONFIRM = "emergency.confirm"  # as the second person
@@ -87,6 +90,7 @@ TABLE = MappingProxyType(
         | _HEARS_RESIDENTS
         | {
             Action.BROADCAST_APPROVE,
+            Action.DEPUTY_NAME,
             Action.BROADCAST_CANCEL,
             Action.BROADCAST_STOP,
             Action.EMERGENCY_CONFIRM,
@@ -113,6 +117,7 @@ TABLE = MappingProxyType(
             Action.RECEIVER_CONTROL,
             Action.BROADCAST_CANCEL,
             Action.BROADCAST_STOP,
+            Action.DEPUTY_NAME,
             Action.USER_READ,
             Action.USER_EDIT,
             Action.AUDIT_READ,
@@ -122,12 +127,20 @@ TABLE = MappingProxyType(
 )
 
 
+DEPUTED = frozenset({Action.ZONE_READ, Action.ANNOUNCEMENT_READ, Action.BROADCAST_READ, Action.BROADCAST_APPROVE})
+
+
 class Grant(Struct, frozen=True):
-    """`role` on `zone_id` and below, up to the aware instant `until`."""
+    """`role` on `zone_id` and below, up to the aware instant `until`; of a deputy, the id of whose role it is."""
 
     role: Role
     zone_id: str
     until: datetime | None = None
+    on_behalf_of: str | None = None
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        return TABLE[self.role] & DEPUTED if self.on_behalf_of is not None else TABLE[self.role]
 
 
 def allowed(grants: Iterable[Grant], action: Action, zone_path: str, now: datetime) -> bool:
@@ -145,10 +158,24 @@ def allowed_everywhere(grants: Iterable[Grant], action: Action, zone_paths: Iter
 
 def allowed_somewhere(grants: Iterable[Grant], action: Action, now: datetime) -> tuple[str, ...]:
     """The zones (their subtrees with them) on which `action` is given; what a list may be made from."""
-    held = (g for g in grants if action in TABLE[g.role] and (g.until is None or now < g.until))
+    held = (g for g in grants if action in g.actions and (g.until is None or now < g.until))
     return tuple(sorted({grant.zone_id for grant in held}))
 
 
 def other_person(author_ids: Collection[str], person_id: str) -> bool:
     """Whether `person_id` may judge what `author_ids` wrote and changed: never one of them, and not without them."""
     return bool(person_id) and bool(author_ids) and person_id not in author_ids
+
+
+def fit_to_judge(grants: Iterable[Grant], author_ids: Collection[str]) -> tuple[Grant, ...]:
+    """`grants` without those held for one of the authors: nobody has a deputy release what they wrote."""
+    return tuple(grant for grant in grants if grant.on_behalf_of is None or grant.on_behalf_of not in author_ids)
+
+
+def on_behalf_of(grants: Iterable[Grant], action: Action, zone_paths: Iterable[str], now: datetime) -> tuple[str, ...]:
+    """Whose deputy one must be to do `action` in these zones; nobody's where one's own grants give it."""
+    held, paths = tuple(grants), tuple(zone_paths)
+    own = tuple(grant for grant in held if grant.on_behalf_of is None)
+    lacking = [path for path in paths if not allowed(own, action, path, now)]
+    found = {g.on_behalf_of for g in held for path in lacking if g.on_behalf_of and allowed([g], action, path, now)}
+    return tuple(sorted(found))

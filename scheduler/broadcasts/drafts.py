@@ -39,7 +39,7 @@ def write(broadcast: Broadcast, draft: BroadcastIn) -> None:
     broadcast.public = draft.public
     when = draft.when
     broadcast.immediate = isinstance(when, Now)
-    broadcast.starts_local = None if isinstance(when, Now) else _wall(when.starts_local).isoformat(timespec="seconds")
+    broadcast.starts_local = None if isinstance(when, Now) else wall(when.starts_local)
     repeat = when if isinstance(when, Repeat) else None
     broadcast.rrule = repeat.rrule.strip() if repeat else None
     broadcast.until_local = repeat.until.isoformat() if repeat and repeat.until else None
@@ -78,9 +78,10 @@ def check_time(broadcast: Broadcast, now: datetime, holidays: Collection[date] =
         raise Invalid("too_far", message, field="starts_local", days=MAX_DAYS)
 
 
-def _wall(text: str) -> datetime:
+def wall(text: str) -> str:
+    """Wall time as it is kept, `2026-11-23T17:00:00`; else Invalid."""
     try:
-        return days.checked(datetime.fromisoformat(text), "starts_local")
+        return days.checked(datetime.fromisoformat(text), "starts_local").isoformat(timespec="seconds")
     except ValueError as error:
         raise Invalid("bad_time", "There is no such day or time.", field="starts_local") from error
 

@@ -17,6 +17,10 @@ class Broadcast(SQLModel, table=True):
     has no `starts_local` until it is approved and its sound is ready. `editor_ids` are all who wrote or changed it,
     and from its submission on those who wrote what it says. What is `public` is shown to residents once it is approved.
     `planned_until` is how far its airings are recorded as `PlannedAiring`.
+
+    `approved_for` are those as whose deputy the approver acted. `asked_local` is the time that was asked for where the
+    approver chose another, "now" for an immediate one. `document_no` is the signed paper's, `document_key` what it is
+    found by.
     """
 
     id: str = Field(primary_key=True, max_length=26)
@@ -46,6 +50,10 @@ class Broadcast(SQLModel, table=True):
     approved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     planned_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    approved_for: list[str] | None = Field(default=None, sa_column=Column(Json))
+    asked_local: str | None = Field(default=None, max_length=19)
+    document_no: str | None = Field(default=None, max_length=60)
+    document_key: str | None = Field(default=None, max_length=60, index=True)
     version: int = 1
 
     def unsaved_copy(self) -> "Broadcast":

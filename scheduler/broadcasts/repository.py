@@ -199,6 +199,7 @@ def page(
     states: Collection[State],
     before: str | None,
     limit: int,
+    document: str | None = None,
 ) -> list[Broadcast]:
     """The newest broadcasts of the subtrees of `own`, or that reach into them, also from the zones `above`."""
     own_paths = tuple(own)
@@ -222,12 +223,15 @@ def page(
         query = query.where(col(Broadcast.state).in_(states))
     if before is not None:
         query = query.where(col(Broadcast.id) < before)
+    if document is not None:
+        query = query.where(col(Broadcast.document_key).contains(document, autoescape=True))
     return list(db.scalars(query))
 
 
 def names(db: Session, broadcasts: Collection[Broadcast]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """Titles by announcement id, names by person id, and names by zone id, of all these."""
     people = {b.author_id for b in broadcasts} | {b.approver_id for b in broadcasts if b.approver_id}
+    people |= {user_id for b in broadcasts for user_id in b.approved_for or ()}
     users = select(col(User.id), col(User.name)).where(col(User.id).in_(people))
     places = select(col(Zone.id), col(Zone.name)).where(col(Zone.id).in_({b.zone_id for b in broadcasts}))
     return (

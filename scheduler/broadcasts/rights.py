@@ -4,6 +4,7 @@ Rules
 - What is done with a broadcast needs the right in every zone that it is aimed at, all zones of a group among them, and
   in the zone that a group belongs to: its members may be others tomorrow, or none.
 - An emergency is written and sent only by those who may issue one, and approved by those who may confirm one.
+- Whoever approves as a deputy does so for nobody who wrote or changed it.
 - It is seen by those who see the zone in whose name it is sent; and, once it is approved, by those who see a zone that
   hears it, from above or from within.
 """
@@ -14,7 +15,7 @@ from datetime import datetime
 from broadcast.wire.documents import BroadcastClass
 from scheduler.broadcasts.models import Broadcast
 from scheduler.people.actor import Actor, require
-from scheduler.rights import Action, other_person
+from scheduler.rights import Action, on_behalf_of, other_person
 from scheduler.workflow import Event, State, possible
 
 WRITE = (Action.BROADCAST_EDIT,)
@@ -30,6 +31,7 @@ _EMERGENCY = {
     Event.SUBMIT: (Action.EMERGENCY_ISSUE,),
     Event.APPROVE: (Action.EMERGENCY_CONFIRM,),
 }
+JUDGING = (Event.APPROVE, Event.RETURN)
 UNSEEN = (State.DRAFT, State.SUBMITTED, State.RETURNED)
 
 
@@ -38,8 +40,17 @@ def needed(event: Event, cls: BroadcastClass) -> tuple[Action, ...]:
     return _NEEDED[event] + (_EMERGENCY.get(event, ()) if cls is BroadcastClass.EMERGENCY else ())
 
 
-def require_step(actor: Actor, event: Event, cls: BroadcastClass, paths: Iterable[str], now: datetime) -> None:
+def require_step(
+    actor: Actor,
+    event: Event,
+    cls: BroadcastClass,
+    paths: Iterable[str],
+    now: datetime,
+    *,
+    author_ids: Collection[str] = (),
+) -> None:
     """Return if the actor has what `event` takes in each of `paths`; else Forbidden or NotFound."""
+    actor = actor.judging(author_ids) if event in JUDGING else actor
     for path in paths:
         for action in needed(event, cls):
             require(actor, action, path, now)
@@ -47,13 +58,23 @@ def require_step(actor: Actor, event: Event, cls: BroadcastClass, paths: Iterabl
 
 def steps_for(actor: Actor, broadcast: Broadcast, paths: Collection[str], now: datetime) -> list[Event]:
     """The steps that `actor` could take now, in the order of the workflow."""
+    judge = actor.judging(broadcast.editor_ids)
     return [
         event
         for event in possible(State(broadcast.state))
         if event in _NEEDED
-        and all(actor.may_everywhere(action, paths, now) for action in needed(event, broadcast.cls))
+        and all(
+            (judge if event in JUDGING else actor).may_everywhere(action, paths, now)
+            for action in needed(event, broadcast.cls)
+        )
         and (event is not Event.APPROVE or other_person(broadcast.editor_ids, actor.user_id))
     ]
+
+
+def acts_for(actor: Actor, broadcast: Broadcast, paths: Collection[str], now: datetime) -> list[str]:
+    """As whose deputy `actor` would approve it; of nobody where they may do so themselves."""
+    judge = actor.judging(broadcast.editor_ids)
+    return list(on_behalf_of(judge.grants, Action.BROADCAST_APPROVE, paths, now))
 
 
 def may_see(

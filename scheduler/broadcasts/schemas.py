@@ -66,6 +66,13 @@ class BroadcastIn(Input):
     public: bool = Field(default=True, description="Once approved, residents read it and listen again.")
 
 
+class ApproveIn(Input):
+    """`starts_local` is another time than was asked for; `document_no` the number of the signed paper."""
+
+    starts_local: LocalTime | None = None
+    document_no: str | None = Field(default=None, max_length=60, examples=["45/TB-UBND"])
+
+
 class MoveIn(Input):
     starts_local: LocalTime
 
@@ -130,6 +137,11 @@ class BroadcastOut(BaseModel):
     author_id: Id
     author_name: str = Field(examples=["Nguyễn Thị Lan"])
     approver_name: str | None = Field(examples=["Hồ Văn Minh"])
+    on_behalf_of: list[str] = Field(default=[], examples=[[]], description="As whose deputy it was approved.")
+    asked_local: str | None = Field(
+        default=None, examples=[None], description="What was asked for, where the approver chose another time."
+    )
+    document_no: str | None = Field(default=None, examples=["45/TB-UBND"])
     return_reason: str | None
     created_at: datetime
     submitted_at: datetime | None

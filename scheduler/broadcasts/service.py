@@ -13,13 +13,23 @@ from sqlmodel import Session
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
+from scheduler.approval import deciding, editions
 from scheduler.broadcasts import airings, drafts, onair, planning, repository, views
 from scheduler.broadcasts import preview as previews
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.repository import Target
-from scheduler.broadcasts.rights import WRITE, may_see, require_step
-from scheduler.broadcasts.schemas import BroadcastIn, BroadcastOut, BroadcastPage, CancelIn, Notice, PreviewOut
+from scheduler.broadcasts.rights import WRITE, acts_for, may_see, require_step
+from scheduler.broadcasts.schemas import (
+    ApproveIn,
+    BroadcastIn,
+    BroadcastOut,
+    BroadcastPage,
+    CancelIn,
+    Notice,
+    PreviewOut,
+)
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
+from scheduler.notices import told
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action, other_person
@@ -61,11 +71,16 @@ def index(
     states: Collection[State] = (),
     before: str | None = None,
     limit: int = 50,
+    document: str = "",
 ) -> BroadcastPage:
-    """The broadcasts that the actor sees, newest first; `before` is the last page's `next`."""
+    """The broadcasts that the actor sees, newest first; `before` is the last page's `next`.
+
+    Of a signed paper those in whose number `document` stands.
+    """
+    key = deciding.document_key(document) or None
     own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     above = {zone_id for path in own for zone_id in zone_sql.ids_of(path)}
-    rows = repository.page(db, own, above, states=states, before=before, limit=limit + 1)
+    rows = repository.page(db, own, above, states=states, before=before, limit=limit + 1, document=key)
     items = views.shown(db, actor, now, rows[:limit])
     return BroadcastPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
@@ -107,7 +122,8 @@ def edit(
     row.state = step(State(row.state), Event.EDIT, approval=needed_before or _approval(db, changed, now))
     row.editor_ids = sorted({*row.editor_ids, actor.user_id})
     if row.state == State.DRAFT:
-        row.approver_id = row.approved_at = row.submitted_at = None
+        deciding.unapprove(row)
+        row.submitted_at = None
     else:
         _fit_to_air(db, changed, now)
         onair.begin(db, row, now)
@@ -126,20 +142,31 @@ def submit(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, versi
     if row.state == State.APPROVED:
         row.approved_at = now
         onair.begin(db, row, now)
+    else:
+        editions.keep(db, row, held.targets, actor.user_id, now)
     if row.cls is BroadcastClass.EMERGENCY:
         announcements.hurry(db, row.announcement_id)
     return _done(db, actor, now, held, "submit")
 
 
-def approve(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, version: int) -> BroadcastOut:
-    """Release what others wrote; `version` is what the approver looked at."""
+def approve(
+    db: Session, actor: Actor, now: datetime, broadcast_id: str, *, version: int, asked: ApproveIn | None = None
+) -> BroadcastOut:
+    """Release what others wrote, perhaps for another time; `version` is what the approver looked at."""
     held = _for_step(db, actor, now, broadcast_id, Event.APPROVE, version=version)
-    row = held.row
+    row, asked = held.row, asked or ApproveIn()
     row.state = step(State(row.state), Event.APPROVE, other_person=other_person(row.editor_ids, actor.user_id))
+    retimed = asked.starts_local is not None and deciding.retime(row, drafts.wall(asked.starts_local))
     _fit_to_air(db, held, now)
+    if retimed:
+        deciding.check_free(_preview(db, held, now))
+    deciding.file_under(row, asked.document_no)
     row.approver_id, row.approved_at = actor.user_id, now
+    row.approved_for = acts_for(actor, row, held.paths, now) or None
     onair.begin(db, row, now)
-    return _done(db, actor, now, held, "approve")
+    detail = {"on_behalf_of": row.approved_for, "document_no": row.document_no, "asked": row.asked_local}
+    detail |= {"starts": row.starts_local if retimed else None}
+    return _done(db, actor, now, held, "approve", **{name: value for name, value in detail.items() if value})
 
 
 def give_back(
@@ -152,7 +179,8 @@ def give_back(
         raise Invalid("reason_empty", "Say why you return it.", field="reason")
     row = held.row
     row.state = step(State(row.state), Event.RETURN)
-    row.return_reason, row.approver_id, row.approved_at = said[:500], None, None
+    row.return_reason = said[:500]
+    deciding.give_back(row)
     return _done(db, actor, now, held, "return", reason=row.return_reason)
 
 
@@ -274,7 +302,7 @@ def _for_step(
 ) -> Held:
     """The broadcast, locked, if the actor may take this step with what they saw of it."""
     held = _locked(db, actor, now, broadcast_id)
-    require_step(actor, event, held.row.cls, held.paths, now)
+    require_step(actor, event, held.row.cls, held.paths, now, author_ids=held.row.editor_ids)
     if version is not None and version != held.row.version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
     return held
@@ -316,6 +344,7 @@ def _done(db: Session, actor: Actor, now: datetime, held: Held, what: str, **det
     row.version += 1
     db.add(row)
     db.flush()
+    told.broadcast(db, row, what, actor.user_id, now)
     onair.replan(db, row, now)
     onair.tell_receivers(db, {zone.id for zone in held.zones}, now)
     path = db.get_one(Zone, row.zone_id).path

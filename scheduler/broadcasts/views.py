@@ -35,6 +35,7 @@ def shown(db: Session, actor: Actor, now: datetime, broadcasts: Sequence[Broadca
                 "title": titles[b.announcement_id],
                 "author_name": people[b.author_id],
                 "approver_name": people.get(b.approver_id or ""),
+                "on_behalf_of": [people[user_id] for user_id in b.approved_for or () if user_id in people],
                 "zone_name": places[b.zone_id],
                 "notices": notices(b, targets[b.id], recordings[b.announcement_id], with_receivers, now),
             }
@@ -131,6 +132,6 @@ def _roots(paths: Collection[str]) -> list[str]:
 
 _SAME = {
     "id", "zone_id", "announcement_id", "cls", "origin", "timezone", "starts_local", "order", "late", "after_cut",
-    "window_s", "public", "asked_local", "document_no", "author_id", "return_reason", "created_at", "submitted_at", "approved_at", "cancelled_at",
-    "version",
+    "window_s", "public", "author_id", "return_reason", "created_at", "submitted_at", "approved_at", "cancelled_at",
+    "asked_local", "document_no", "version",
 }  # fmt: skip

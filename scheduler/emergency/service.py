@@ -28,6 +28,7 @@ from scheduler.emergency.stopping import stop_all
 from scheduler.emergency.views import Held
 from scheduler.errors import Conflict, Forbidden, Invalid, Stale, TooMany
 from scheduler.fleet.outbox import mark_dirty
+from scheduler.notices import told
 from scheduler.people import audit
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
@@ -298,6 +299,8 @@ def _note(db: Session, actor: Actor, now: datetime, held: Held, what: str, **det
     row = held.row
     where = _names(zone.name for _target, zone in held.placed)
     subject = f"order:{row.id}"
+    if row.purpose is Purpose.REAL:
+        told.emergency(db, row, what, actor.user_id, now)
     audit.record(
         db, actor, now, f"{NAMES[row.purpose]}.{what}", subject, zone_path=row.zone_path, where=where, **detail
     )

@@ -17,6 +17,7 @@ from scheduler.errors import NotFound, TooMany
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.live.service import stop_below
 from scheduler.notices import told as noting
+from scheduler.notices import told as noting
 from scheduler.people import audit
 from scheduler.people.actor import Actor
 from scheduler.rights import Action

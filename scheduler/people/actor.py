@@ -5,12 +5,12 @@ Rules
 - Reading what lies outside one's own subtrees is NotFound, so that ids tell nothing; every other refusal is Forbidden.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scheduler.errors import Forbidden, NotFound
-from scheduler.rights import Action, Grant, allowed, allowed_somewhere
+from scheduler.rights import Action, Grant, allowed, allowed_somewhere, fit_to_judge
 
 _READING = frozenset(action for action in Action if action.value.endswith(".read"))
 
@@ -40,6 +40,10 @@ class Actor:
         """Whether the actor may do `action` in each of the zones; of no zones at all, not."""
         paths = tuple(zone_paths)
         return bool(paths) and all(self.may(action, path, now) for path in paths)
+
+    def judging(self, author_ids: Collection[str]) -> "Actor":
+        """The same without what they hold as the deputy of one of the authors."""
+        return replace(self, grants=fit_to_judge(self.grants, author_ids))
 
     def zones_for(self, action: Action, now: datetime) -> tuple[str, ...]:
         """Ids of the zones on whose subtrees the actor may do `action`: what a list may be made from."""

@@ -5,7 +5,7 @@ The password is checked between two short transactions: argon2 takes a while, an
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar
@@ -13,6 +13,8 @@ from typing import ClassVar
 from msgspec import Struct
 from sqlmodel import Session
 
+from scheduler.deputies import repository as deputies
+from scheduler.deputies.lending import lent
 from scheduler.errors import Problem, TooMany
 from scheduler.people import audit, limits, passwords, repository, totp
 from scheduler.people.actor import Actor
@@ -123,23 +125,30 @@ def sign_out_others(db: Session, actor: Actor, now: datetime, token_sha256: str)
 
 
 def actor_of(db: Session, user: User, *, second_factor: bool = False, scope: frozenset[Action] | None = None) -> Actor:
-    """The person with the grants they hold."""
-    roles = {role.value for role in Role}
-    grants = tuple(
-        Grant(Role(row.role), row.zone_id, row.until)
-        for row, _zone in repository.grants_of(db, [user.id])
-        if row.role in roles
-    )
+    """The person with the grants they hold, those of a deputy among them."""
     return Actor(
         user_id=user.id,
         login=user.login,
         name=user.name,
         language=user.language,
-        grants=grants,
+        grants=grants_of(db, [user.id])[user.id],
         second_factor=second_factor,
         scope=scope,
         must_change_password=user.must_change_password,
     )
+
+
+def grants_of(db: Session, user_ids: Collection[str]) -> dict[str, tuple[Grant, ...]]:
+    """What each of these people holds, in two queries for any number of them."""
+    roles = {role.value for role in Role}
+    found: dict[str, list[Grant]] = {user_id: [] for user_id in user_ids}
+    for row, _zone in repository.grants_of(db, user_ids):
+        if row.role in roles:
+            found[row.user_id].append(Grant(Role(row.role), row.zone_id, row.until))
+    for deputy, role, path, role_path in deputies.roles_lent(db, user_ids):
+        grant = lent(deputy.principal_id, path=path, until=deputy.until, role_path=role_path, role_until=role.until)
+        found[deputy.deputy_id] += [grant] if grant is not None else []
+    return {user_id: tuple(grants) for user_id, grants in found.items()}
 
 
 def machine(db: Session) -> Actor:

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.rights import Action, Grant, Role, allowed, allowed_everywhere, allowed_somewhere, other_person
+from scheduler.rights import (
+    DEPUTED,
+    Action,
+    Grant,
+    Role,
+    allowed,
+    allowed_everywhere,
+    allowed_somewhere,
+    fit_to_judge,
+    on_behalf_of,
+    other_person,
+)
 
 NOW = datetime(2025, 12, 1, tzinfo=UTC)
 # Trà Leng and Trà Tập, two communes of one province; a village in the first.
@@ -28,6 +39,7 @@ broadcast.edit      -       yes     -         yes       -
 broadcast.submit    -       yes     -         yes       -
 broadcast.approve   -       -       yes       -         -
 broadcast.cancel    -       yes     yes       yes       yes
+deputy.name         -       -       yes       -         yes
 broadcast.stop      -       yes     yes       yes       yes
 emergency.issue     -       -       -         yes       -
 emergency.confirm   -       -       yes       yes       -
@@ -118,3 +130,35 @@ def test_nobody_judges_their_own() -> None:
     assert not other_person({"an"}, "an")
     assert not other_person({"an"}, "")
     assert not other_person(set(), "binh")
+
+
+# What a deputy has of an approver's role; the rest of that role stays with the approver.
+OF_A_DEPUTY = {Action.ZONE_READ, Action.ANNOUNCEMENT_READ, Action.BROADCAST_READ, Action.BROADCAST_APPROVE}
+
+
+@pytest.mark.parametrize("action", Action)
+@pytest.mark.parametrize("role", Role)
+def test_the_matrix_of_deputies(role: Role, action: Action) -> None:
+    yes = action in OF_A_DEPUTY and (role, action, True) in CELLS
+    lent = Grant(role, "leng", NOW + timedelta(microseconds=1), on_behalf_of="minh")
+    assert allowed([lent], action, VILLAGE, NOW) is yes
+    assert not allowed([lent], action, OTHER, NOW)
+    assert not allowed([lent], action, VILLAGE, NOW + timedelta(microseconds=1))
+    assert not allowed(fit_to_judge([lent], {"minh"}), action, VILLAGE, NOW)
+    assert allowed(fit_to_judge([lent], {"lan"}), action, VILLAGE, NOW) is yes
+
+
+def test_what_a_deputy_has_is_what_is_written_here() -> None:
+    assert DEPUTED == OF_A_DEPUTY
+
+
+def test_one_acts_as_a_deputy_only_where_ones_own_right_ends() -> None:
+    own, lent = Grant(Role.APPROVER, "leng"), Grant(Role.APPROVER, "tap", None, on_behalf_of="minh")
+    other = Grant(Role.APPROVER, "leng", NOW, on_behalf_of="hoa")
+
+    def whose(*paths: str) -> tuple[str, ...]:
+        return on_behalf_of([own, lent, other], Action.BROADCAST_APPROVE, paths, NOW)
+
+    assert whose(VILLAGE) == ()
+    assert whose(VILLAGE, OTHER) == whose(OTHER) == ("minh",)
+    assert on_behalf_of([lent], Action.EMERGENCY_CONFIRM, [OTHER], NOW) == ()

@@ -10,6 +10,7 @@ from scheduler.broadcasts import board, moving, rehearsing, service
 from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
 from scheduler.broadcasts.schemas import (
     AiringOut,
+    ApproveIn,
     BoardOut,
     BroadcastIn,
     BroadcastOut,
@@ -47,9 +48,10 @@ def list_broadcasts(
     state: Annotated[list[State], Query(description="Only these; may be repeated.")] = [],  # noqa: B006 -- FastAPI copies
     before: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    document: Annotated[str, Query(max_length=60, description="A part of the number of the signed paper.")] = "",
 ) -> BroadcastPage:
     """The broadcasts of the zones that you see, and the approved ones that are heard there; newest first."""
-    return service.index(db, actor, now, states=state, before=before, limit=limit)
+    return service.index(db, actor, now, states=state, before=before, limit=limit, document=document)
 
 
 @router.post("/broadcasts", status_code=HTTPStatus.CREATED, responses=CONFLICT)
@@ -159,10 +161,18 @@ def submit_broadcast(
 
 @router.post("/broadcasts/{broadcast_id}/approve", responses=EDIT_PROBLEMS)
 def approve_broadcast(
-    broadcast_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch, tell: Tell
+    broadcast_id: str,
+    *,
+    body: ApproveIn | None = None,
+    response: Response,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+    tell: Tell,
 ) -> BroadcastOut:
-    """Release what another person wrote; If-Match says what you looked at."""
-    return _told(response, db, tell, service.approve(db, actor, now, broadcast_id, version=version))
+    """Release what another person wrote, perhaps for another time; If-Match says what you looked at."""
+    return _told(response, db, tell, service.approve(db, actor, now, broadcast_id, version=version, asked=body))
 
 
 @router.post("/broadcasts/{broadcast_id}/return", responses=EDIT_PROBLEMS)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from scheduler.store.migrations import day_library
+from scheduler.store.migrations import day_approval, day_library
 
 revision = "0003"
 down_revision = "0002"
@@ -21,6 +21,7 @@ def upgrade() -> None:
     _reports()
     _fleet()
     day_library.upgrade()
+    day_approval.upgrade()
 
 
 def _residents() -> None:

@@ -1,0 +1,87 @@
+"""All SQL about deputies."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import or_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from scheduler.deputies.models import Deputy
+from scheduler.people.models import RoleGrant, User
+from scheduler.rights import Role
+from scheduler.zones.models import Zone
+from scheduler.zones.repository import below
+
+Row = tuple[Deputy, User, User, Zone]
+
+
+def get(db: Session, deputy_id: str) -> Deputy | None:
+    return db.get(Deputy, deputy_id, with_for_update=True)
+
+
+def roles_lent(db: Session, user_ids: Collection[str]) -> list[tuple[Deputy, RoleGrant, str, str]]:
+    """Of each that deputises: for what, by which role of the principal, the path of the one's zone and of the other's.
+
+    Of principals whose account is open.
+    """
+    role_zone = aliased(Zone)
+    query = (
+        select(Deputy, RoleGrant, Zone.path, role_zone.path)
+        .join(RoleGrant, col(RoleGrant.user_id) == Deputy.principal_id)
+        .join(User, col(User.id) == Deputy.principal_id)
+        .join(Zone, col(Zone.id) == Deputy.zone_id)
+        .join(role_zone, col(role_zone.id) == RoleGrant.zone_id)
+        .where(
+            col(Deputy.deputy_id).in_(user_ids),
+            col(Deputy.ended_at).is_(None),
+            RoleGrant.role == Role.APPROVER.value,
+            col(User.disabled).is_(False),
+        )
+        .order_by(Deputy.id, RoleGrant.id)
+    )
+    return list(db.exec(query).all())
+
+
+def listed(
+    db: Session, paths: Collection[str], user_id: str, *, over_since: datetime, deputy_id: str | None = None
+) -> Sequence[Row]:
+    """Those in zones below `paths` and those of a person, also what ended after `over_since`; the latest end first."""
+    principal, deputy = aliased(User), aliased(User)
+    query = (
+        select(Deputy, principal, deputy, Zone)
+        .join(principal, col(principal.id) == Deputy.principal_id)
+        .join(deputy, col(deputy.id) == Deputy.deputy_id)
+        .join(Zone, col(Zone.id) == Deputy.zone_id)
+        .where(
+            col(Deputy.until) > over_since,
+            or_(col(Deputy.ended_at).is_(None), col(Deputy.ended_at) > over_since),
+            or_(below(paths), col(Deputy.principal_id) == user_id, col(Deputy.deputy_id) == user_id),
+        )
+    )
+    if deputy_id is not None:
+        query = query.where(Deputy.id == deputy_id)
+    return db.exec(query.order_by(col(Deputy.until).desc(), Deputy.id)).all()
+
+
+def people_below(db: Session, paths: Collection[str], limit: int) -> Sequence[User]:
+    """Open accounts that belong at or below `paths`, by name."""
+    query = select(User).join(Zone, col(Zone.id) == User.zone_id).where(below(paths), col(User.disabled).is_(False))
+    return db.exec(query.order_by(User.name, User.id).limit(limit)).all()
+
+
+def approvers_of(db: Session, zone_ids: Collection[str], now: datetime) -> Sequence[User]:
+    """Who approves in their own right in one of the zones, that is has the role at one of these ids."""
+    query = (
+        select(User)
+        .join(RoleGrant, col(RoleGrant.user_id) == User.id)
+        .where(
+            col(RoleGrant.zone_id).in_(zone_ids),
+            RoleGrant.role == Role.APPROVER.value,
+            or_(col(RoleGrant.until).is_(None), col(RoleGrant.until) > now),
+            col(User.disabled).is_(False),
+        )
+        .distinct()
+        .order_by(User.name, User.id)
+    )
+    return db.exec(query).all()
