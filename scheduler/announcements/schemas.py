@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from broadcast.produce.request import MAX_PARTS, MAX_PAUSE_MS, MAX_REPEATS, Chime
 from broadcast.speech.voice import MAX_SPEED, MIN_SPEED
 from scheduler.announcements import naming
-from scheduler.announcements.models import RecordingState, Source
+from scheduler.announcements.models import Category, RecordingState, Source
 from scheduler.zones import schemas as zones
 from scheduler.zones.schemas import Id, Input
 
@@ -174,6 +174,8 @@ class AnnouncementOut(BaseModel):
     author_id: Id
     author_name: str = Field(examples=["Nguyễn Thị Lan"])
     copied_from_id: Id | None = None
+    category: Category | None = None
+    tags: list[str] = Field(default=[], examples=[["vụ đông xuân"]])
     created_at: datetime
     version: int
     recordings: list[RecordingOut]

@@ -51,17 +51,17 @@ def view(db: Session, actor: Actor, now: datetime, announcement_id: str) -> Anno
     zone, author = repository.place_and_author(db, announcement)
     recordings = repository.recordings_of(db, [announcement.id])[announcement.id]
     held = repository.held(db, [announcement.id])
-    return _shown(announcement, zone, author, recordings, held=held, actor=actor, now=now)
+    return shown(announcement, zone, author, recordings, held=held, actor=actor, now=now)
 
 
 def index(db: Session, actor: Actor, now: datetime, *, before: str | None = None, limit: int = 50) -> AnnouncementPage:
     """The announcements of the zones that the actor sees, newest first; `before` is the last page's `next`."""
     paths = zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
     rows = repository.page(db, paths, before=before, limit=limit + 1)
-    shown = rows[:limit]
-    ids = [announcement.id for announcement, _zone, _author in shown]
+    first = rows[:limit]
+    ids = [announcement.id for announcement, _zone, _author in first]
     recordings, held = repository.recordings_of(db, ids), repository.held(db, ids)
-    items = [_shown(a, zone, author, recordings[a.id], held=held, actor=actor, now=now) for a, zone, author in shown]
+    items = [shown(a, zone, author, recordings[a.id], held=held, actor=actor, now=now) for a, zone, author in first]
     return AnnouncementPage(items=items, next=ids[-1] if len(rows) > limit else None)
 
 
@@ -375,12 +375,12 @@ def done(
     subject = f"announcement:{announcement.id}"
     audit.record(db, actor, now, f"announcement.{what}", subject, zone_path=zone.path, **detail)
     recordings = repository.recordings_of(db, [announcement.id])[announcement.id]
-    return _shown(
+    return shown(
         announcement, zone, author, recordings, held=repository.held(db, [announcement.id]), actor=actor, now=now
     )
 
 
-def _shown(
+def shown(
     announcement: Announcement,
     zone: Zone,
     author: User,
@@ -390,6 +390,7 @@ def _shown(
     actor: Actor,
     now: datetime,
 ) -> AnnouncementOut:
+    """As `actor` sees it; `held` are those that broadcasts hold as they are."""
     return AnnouncementOut(
         **announcement.model_dump(),
         zone_name=zone.name,

@@ -1,0 +1,72 @@
+"""All SQL about bulletins and their editions."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from scheduler.announcements.models import Announcement
+from scheduler.broadcasts.models import Broadcast
+from scheduler.bulletins.models import Bulletin, BulletinEdition, BulletinTarget
+from scheduler.zones.models import Zone
+from scheduler.zones.repository import below
+
+
+def get(db: Session, bulletin_id: str, *, lock: bool = False) -> Bulletin | None:
+    found = db.get(Bulletin, bulletin_id, with_for_update=lock, populate_existing=lock)
+    return None if found is None or found.ended_at is not None else found
+
+
+def index(db: Session, paths: Iterable[str]) -> Sequence[tuple[Bulletin, Zone]]:
+    """Those of the subtrees of `paths`, by name."""
+    query = select(Bulletin, Zone).join(Zone, col(Zone.id) == Bulletin.zone_id)
+    query = query.where(below(paths), col(Bulletin.ended_at).is_(None))
+    return db.exec(query.order_by(Zone.path, Bulletin.name, Bulletin.id)).all()
+
+
+def targets(db: Session, bulletin_ids: Collection[str]) -> dict[str, tuple[list[str], list[str]]]:
+    """The zones and groups of each."""
+    found: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    query = select(BulletinTarget).where(col(BulletinTarget.bulletin_id).in_(bulletin_ids))
+    for row in db.exec(query.order_by(col(BulletinTarget.id))).all():
+        if row.zone_id is not None:
+            found[row.bulletin_id][0].append(row.zone_id)
+        if row.group_id is not None:
+            found[row.bulletin_id][1].append(row.group_id)
+    return found
+
+
+def set_targets(db: Session, bulletin_id: str, zone_ids: Iterable[str], group_ids: Iterable[str]) -> None:
+    db.execute(delete(BulletinTarget).where(col(BulletinTarget.bulletin_id) == bulletin_id))
+    db.add_all(BulletinTarget(bulletin_id=bulletin_id, zone_id=zone_id) for zone_id in zone_ids)
+    db.add_all(BulletinTarget(bulletin_id=bulletin_id, group_id=group_id) for group_id in group_ids)
+    db.flush()
+
+
+def edition(db: Session, bulletin_id: str, day: date, at: str, *, lock: bool = False) -> BulletinEdition | None:
+    query = select(BulletinEdition).where(
+        BulletinEdition.bulletin_id == bulletin_id, BulletinEdition.day == day, BulletinEdition.at == at
+    )
+    return db.exec(query.with_for_update() if lock else query).first()
+
+
+def editions(db: Session, bulletin_ids: Collection[str], first: date) -> dict[tuple[str, date, str], BulletinEdition]:
+    """Those from the day `first` on that somebody has begun."""
+    query = select(BulletinEdition).where(
+        col(BulletinEdition.bulletin_id).in_(bulletin_ids), BulletinEdition.day >= first
+    )
+    return {(row.bulletin_id, row.day, row.at): row for row in db.exec(query).all()}
+
+
+def announcements(db: Session, announcement_ids: Collection[str]) -> dict[str, Announcement]:
+    """Those of these that there still are."""
+    query = select(Announcement).where(
+        col(Announcement.id).in_(set(announcement_ids)), col(Announcement.deleted_at).is_(None)
+    )
+    return {row.id: row for row in db.exec(query).all()}
+
+
+def broadcasts(db: Session, broadcast_ids: Collection[str]) -> dict[str, Broadcast]:
+    return {row.id: row for row in db.exec(select(Broadcast).where(col(Broadcast.id).in_(set(broadcast_ids)))).all()}

@@ -1,0 +1,92 @@
+"""Finding announcements to use again: search, labels, history. Each function is part of one transaction."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from scheduler.announcements import finding
+from scheduler.announcements import repository as announcements
+from scheduler.announcements import service as announcement_service
+from scheduler.announcements.schemas import AnnouncementOut
+from scheduler.errors import Invalid
+from scheduler.library import repository
+from scheduler.library.repository import Use
+from scheduler.library.schemas import MAX_TAGS, HistoryOut, LabelsIn, LibraryItem, LibraryPage, Search, UseOut
+from scheduler.people.actor import Actor
+from scheduler.rights import Action
+from scheduler.zones import repository as zones
+
+HISTORY = 50
+
+
+def search(
+    db: Session, actor: Actor, now: datetime, wanted: Search, *, before: str | None = None, limit: int = 50
+) -> LibraryPage:
+    """The announcements that fit of the zones that the actor sees, newest first."""
+    paths = zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
+    words = finding.wanted(wanted.q)
+    named = repository.zones_named(db, paths, words) if words.pieces else []
+    rows = repository.page(db, paths, wanted, named=named, before=before, limit=limit + 1)
+    shown = rows[:limit]
+    ids = [announcement.id for announcement, _zone, _author in shown]
+    recordings, held = announcements.recordings_of(db, ids), announcements.held(db, ids)
+    used = repository.uses(db, ids, now)
+    above = zones.zones(db, {zone_id for _announcement, zone, _author in shown for zone_id in zones.ids_of(zone.path)})
+    items = []
+    for announcement, zone, author in shown:
+        seen = announcement_service.shown(
+            announcement, zone, author, recordings[announcement.id], held=held, actor=actor, now=now
+        )
+        use = used.get(announcement.id, Use())
+        place = [above[zone_id].name for zone_id in reversed(zones.ids_of(zone.path)[:-1]) if zone_id in above]
+        items.append(
+            LibraryItem(**seen.model_dump(), place=place, times=use.times, heard=use.heard, last_at=use.last_at)
+        )
+    return LibraryPage(items=items, next=ids[-1] if len(rows) > limit else None)
+
+
+def tags(db: Session, actor: Actor, now: datetime) -> list[str]:
+    """The tags that are in use, the most used first."""
+    return repository.tags(db, zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now)))
+
+
+def label(
+    db: Session, actor: Actor, now: datetime, announcement_id: str, asked: LabelsIn, *, version: int
+) -> AnnouncementOut:
+    """Put an announcement under a category and tags; its sound stays as it is."""
+    announcement = announcement_service.editable(db, actor, now, announcement_id, version)
+    cleaned = {finding.clean_tag(tag).lower(): finding.clean_tag(tag) for tag in asked.tags}
+    cleaned.pop("", None)
+    if len(cleaned) > MAX_TAGS:
+        raise Invalid("too_many_tags", "An announcement has at most %(limit)s tags.", field="tags", limit=MAX_TAGS)
+    announcement.category, announcement.tags = asked.category, list(cleaned.values())
+    category = asked.category.value if asked.category else ""
+    return announcement_service.done(db, actor, now, announcement, "label", category=category, tags=announcement.tags)
+
+
+def history(db: Session, actor: Actor, now: datetime, announcement_id: str) -> HistoryOut:
+    """Where and when it was broadcast, and how many loudspeakers were heard; the last of it."""
+    announcement_service.readable(db, actor, now, announcement_id)
+    rows = repository.airings(db, announcement_id, now, HISTORY + 1)
+    seen = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
+    names = {
+        zone.id: zone.name
+        for zone in zones.zones(db, {zone_id for airing, *_rest in rows for zone_id in airing.zone_ids}).values()
+        if any(zone.path.startswith(path) or path.startswith(zone.path) for path in seen)
+    }
+    items = []
+    for airing, of, heard, receivers in rows[:HISTORY]:
+        shown = [names[zone_id] for zone_id in airing.zone_ids if zone_id in names]
+        items.append(
+            UseOut(
+                airing_id=airing.id,
+                broadcast_id=airing.broadcast_id,
+                within=of.title if of.id != announcement_id else None,
+                start=airing.start_at,
+                zone_names=shown,
+                other_zones=len(airing.zone_ids) - len(shown),
+                heard=heard,
+                receivers=receivers,
+            )
+        )
+    return HistoryOut(items=items, more=len(rows) > HISTORY)

@@ -1,0 +1,159 @@
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from scheduler.announcements import repository as announcements
+from scheduler.announcements.models import Announcement, Recording, RecordingState
+from scheduler.broadcasts import planning
+from scheduler.broadcasts import service as broadcasts
+from scheduler.bulletins import service
+from scheduler.bulletins.schemas import BulletinIn, BulletinOut, EditionOut, FillIn
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from scheduler.people.models import AuditEntry
+from scheduler.workflow import State
+from scheduler.zones.models import Holiday
+
+TODAY = date(2026, 11, 23)
+AT = (TODAY, "17:00")
+
+
+@pytest.fixture
+def stand_in(commune: Any) -> str:
+    made: str = commune.announce("Lịch phát thanh")
+    return made
+
+
+@pytest.fixture
+def bulletin(commune: Any, stand_in: str) -> BulletinOut:
+    with commune.store.writing() as db:
+        return service.create(db, commune.official, commune.now, asked(commune, stand_in))
+
+
+def asked(commune: Any, stand_in: str | None = None, **other: Any) -> BulletinIn:
+    slots = [{"name": "Thời sự"}, {"name": "Thông báo xã", "stand_in_id": stand_in}, {"name": "Nông nghiệp"}]
+    values = {
+        "zone_id": commune.places.leng, "name": "Bản tin hằng ngày", "slots": slots, "times": ["17:00", "05:00"],
+        "zone_ids": [commune.places.leng_1, commune.places.leng_2], "between": "normal",
+    }  # fmt: skip
+    return BulletinIn.model_validate(values | other)
+
+
+def filled(commune: Any, bulletin: BulletinOut, version: int = 0, **slots: str) -> EditionOut:
+    with commune.store.writing() as db:
+        return service.fill(
+            db, commune.official, commune.now, service.Which(bulletin.id, *AT), FillIn(filled=slots), version=version
+        )
+
+
+def sent(commune: Any, bulletin: BulletinOut, version: int) -> EditionOut:
+    with commune.store.writing() as db:
+        return service.send(db, commune.official, commune.now, service.Which(bulletin.id, *AT), version=version)
+
+
+def test_a_day_of_it_is_one_recording_that_is_approved_before_it_sounds(
+    commune: Any, bulletin: BulletinOut, stand_in: str
+) -> None:
+    crop = commune.announce("Lịch cấy")
+    made = sent(commune, bulletin, filled(commune, bulletin, s3=crop).version)
+    assert [(slot.source, slot.announcement_id) for slot in made.slots] == [
+        ("skipped", None), ("stand_in", stand_in), ("filled", crop),
+    ]  # fmt: skip
+    assert (made.state, made.filled, made.changed) == (State.SUBMITTED, 1, False)
+    assert made.announcement_id
+    assert made.broadcast_id
+    with commune.store.writing() as db:
+        [whole] = announcements.recordings_of(db, [made.announcement_id])[made.announcement_id]
+        assert [part.title for _row, _recording, part in announcements.parts_of(db, [whole.id])] == [
+            "Lịch phát thanh", "Lịch cấy",
+        ]  # fmt: skip
+        whole.state, whole.sha256, whole.duration_us = RecordingState.READY, "b" * 64, 130_000_000
+    with commune.store.writing() as db:
+        assert planning.programme_for(db, commune.places.leng_1, commune.now) == ()
+        saved = broadcasts.view(db, commune.leader, commune.now, made.broadcast_id)
+        broadcasts.approve(db, commune.leader, commune.now, saved.id, version=saved.version)
+        [airing] = planning.programme_for(db, commune.places.leng_1, commune.now)
+        assert airing.media[0].sha256 == "b" * 64
+        assert saved.starts_local == "2026-11-23T17:00:00"
+
+
+def test_what_is_changed_after_it_was_approved_is_approved_again(commune: Any, bulletin: BulletinOut) -> None:
+    first = sent(commune, bulletin, filled(commune, bulletin, s1=commune.announcement_id).version)
+    assert first.broadcast_id
+    with commune.store.writing() as db:
+        saved = broadcasts.view(db, commune.leader, commune.now, first.broadcast_id)
+        broadcasts.approve(db, commune.leader, commune.now, saved.id, version=saved.version)
+    other = filled(commune, bulletin, first.version, s1=commune.announce("Tin khác"))
+    assert (other.state, other.changed) == (State.APPROVED, True)
+    again = sent(commune, bulletin, other.version)
+    assert (again.state, again.changed, again.broadcast_id) == (State.SUBMITTED, False, first.broadcast_id)
+    with commune.store.reading() as db:
+        assert db.get_one(Announcement, first.announcement_id).deleted_at is not None
+        assert db.get_one(Announcement, again.announcement_id).deleted_at is None
+        acts = db.exec(select(AuditEntry.action).where(AuditEntry.subject == f"bulletin:{bulletin.id}")).all()
+        assert [act.partition(".")[2] for act in acts] == ["create", "fill", "send", "fill", "send"]
+
+
+def test_an_edition_of_nothing_is_not_sent(commune: Any) -> None:
+    with commune.store.writing() as db:
+        made = service.create(db, commune.official, commune.now, asked(commune))
+    begun = filled(commune, made)
+    with pytest.raises(Conflict, match="Nothing is filled in"):
+        sent(commune, made, begun.version)
+
+
+def test_when_it_comes(commune: Any, bulletin: BulletinOut) -> None:
+    with commune.store.writing() as db:
+        db.add(Holiday(zone_id=commune.places.leng, day=date(2026, 11, 25), name="Nghỉ"))
+        weekdays = asked(commune, weekdays=[0, 1, 2, 3, 4], skip_holidays=True)
+        service.edit(db, commune.official, commune.now, bulletin.id, weekdays, version=bulletin.version)
+        coming = service.editions(db, commune.official, commune.now, bulletin.id)
+        assert [(one.day.day, one.at) for one in coming[:4]] == [
+            (23, "17:00"), (24, "05:00"), (24, "17:00"), (26, "05:00"),
+        ]  # fmt: skip
+        with pytest.raises(NotFound):
+            service.edition(db, commune.official, commune.now, service.Which(bulletin.id, date(2026, 11, 25), "17:00"))
+        with pytest.raises(Conflict, match="passed"):
+            service.fill(
+                db,
+                commune.official,
+                commune.now,
+                service.Which(bulletin.id, TODAY, "05:00"),
+                FillIn(filled={}),
+                version=0,
+            )
+
+
+def test_who_may_and_what_is_refused(commune: Any, bulletin: BulletinOut) -> None:
+    with commune.store.writing() as db:
+        with pytest.raises(NotFound):
+            service.view(db, commune.stranger, commune.now, bulletin.id)
+        with pytest.raises(Forbidden):
+            service.create(db, commune.leader, commune.now, asked(commune))
+        with pytest.raises(Forbidden):
+            service.create(db, commune.official, commune.now, asked(commune, zone_ids=[commune.places.van_1]))
+        with pytest.raises(Invalid, match="at least one place"):
+            service.create(db, commune.official, commune.now, asked(commune, zone_ids=[]))
+        with pytest.raises(Invalid, match="no such slot"):
+            service.fill(
+                db,
+                commune.official,
+                commune.now,
+                service.Which(bulletin.id, *AT),
+                FillIn(filled={"s9": "X"}),
+                version=0,
+            )
+        with pytest.raises(Stale):
+            service.end(db, commune.official, commune.now, bulletin.id, version=7)
+        assert [one.next.at for one in service.index(db, commune.leader, commune.now) if one.next] == ["17:00"]
+        service.end(db, commune.official, commune.now, bulletin.id, version=bulletin.version)
+        assert service.index(db, commune.leader, commune.now) == []
+
+
+def test_a_stand_in_that_is_deleted_is_skipped(commune: Any, bulletin: BulletinOut, stand_in: str) -> None:
+    with commune.store.writing() as db:
+        db.get_one(Announcement, stand_in).deleted_at = commune.now
+        shown = service.edition(db, commune.official, commune.now, service.Which(bulletin.id, *AT))
+        assert {slot.source for slot in shown.slots} == {"skipped"}
+        assert db.exec(select(Recording).where(Recording.announcement_id == stand_in)).all()
