@@ -108,8 +108,10 @@ def outlook(db: Session, here: Here, now: datetime) -> Outlook:
 
 def notice(db: Session, here: Here, now: datetime, publication_id: str) -> Notice:
     """One notice with all its times in the place, the latest first; else NotFound."""
-    rows = repository.shown(db, here.zone_ids, now - LOOK_BACK, now + LOOK_AHEAD)
-    rows = [row for row in rows if row.airing.publication_id == publication_id]
+    rows = repository.shown(db, here.zone_ids, now - LOOK_BACK, now + LOOK_AHEAD, publication_id)
+    if any(row.airing.start_at > now for row in rows):
+        sounding = _sounding(db, here, now)
+        rows = [row for row in rows if row.airing.start_at <= now or row.airing.id in sounding]
     said = _said(db, here, rows)
     if not rows or publication_id not in said:
         raise NotFound("not_found", "There is no such page.")

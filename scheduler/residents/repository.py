@@ -52,10 +52,13 @@ class ZoneRow(NamedTuple):
     public_page: bool | None
 
 
-def shown(db: Session, zone_ids: Collection[str], since: datetime, until: datetime) -> list[Shown]:
-    """What is heard in all of these zones' common village and may be public, ending after `since`, by start.
+def shown(
+    db: Session, zone_ids: Collection[str], since: datetime, until: datetime, publication_id: str | None = None
+) -> list[Shown]:
+    """What is heard where these zones lie in each other and may be public, ending after `since`, by start.
 
-    Approved as it is now, left public, not deleted, not withdrawn, and aimed at one of the zones then as it is now.
+    Approved as it is now, left public, not deleted, not withdrawn, and aimed at one of the zones then as it is now;
+    with `publication_id`, only what says this.
     """
     grouped = select(col(GroupMember.group_id)).where(col(GroupMember.zone_id).in_(zone_ids))
     aimed = exists().where(
@@ -80,6 +83,8 @@ def shown(db: Session, zone_ids: Collection[str], since: datetime, until: dateti
         )
         .order_by(col(PlannedAiring.start_at), col(PlannedAiring.id))
     )
+    if publication_id is not None:
+        query = query.where(col(PlannedAiring.publication_id) == publication_id)
     here = frozenset(zone_ids)
     return [Shown(row, cls, name) for row, cls, name in db.execute(query) if not here.isdisjoint(row.zone_ids)]
 

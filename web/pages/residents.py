@@ -151,7 +151,8 @@ def notice(at: ThePlace, notice_id: str) -> Response:
             **head(front, here, found.title),
             alarms=view.alarms(show, residents.alarms(db, here, front.now)),
             notice=view.item(show, path, found, whole=True),
-            times=[view.moment(show, time.start) for time in found.times],
+            coming=[view.moment(show, time.start) for time in reversed(found.times) if time.start > front.now],
+            past=[view.moment(show, time.start) for time in found.times if time.start <= front.now],
             languages=view.languages(show, path, found),
         )
 

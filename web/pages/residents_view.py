@@ -19,7 +19,7 @@ from web.pages.present import Present
 MAX_COMING = 40
 PAST_AT_ONCE = 10
 SHOWN_LETTERS = 500
-_TODAY, _TOMORROW, _YESTERDAY = N_("Today"), N_("Tomorrow"), N_("Yesterday")
+_NEAR = {0: N_("today"), 1: N_("tomorrow"), -1: N_("yesterday")}
 
 
 class Sound(Struct, frozen=True):
@@ -90,14 +90,14 @@ def days(show: Present, coming: Sequence[Notice], path: str) -> list[dict[str, A
     """What comes, by local day."""
     items = [item(show, path, notice) for notice in coming[:MAX_COMING]]
     return [
-        {"title": day(show, named), "items": list(found)}
-        for named, found in groupby(items, key=lambda one: show.local(one.at).date())
+        {"title": f"{said[:1].upper()}{said[1:]}", "items": list(found)}
+        for said, found in groupby(items, key=lambda one: day(show, show.local(one.at).date()))
     ]
 
 
 def day(show: Present, named: date) -> str:
-    """`Hôm nay, Thứ Hai 23/11`."""
-    near = {0: _TODAY, 1: _TOMORROW, -1: _YESTERDAY}.get((named - show.today).days)
+    """`hôm nay, Thứ Hai 23/11`."""
+    near = _NEAR.get((named - show.today).days)
     return f"{show.translations.gettext(near)}, {show.day(named)}" if near else show.day(named)
 
 
@@ -113,7 +113,7 @@ def alarms(show: Present, found: Iterable[Alarm]) -> list[dict[str, Any]]:
     return [
         {
             "in_force": alarm.ended_at is None,
-            "title": ", ".join(alarm.titles) or show.translations.gettext(N_("Emergency announcement")),
+            "title": ", ".join(alarm.titles),
             "texts": alarm.texts or ((heard_only,) if alarm.ended_at is None else ()),
             "places": ", ".join(alarm.places),
             "since": moment(show, alarm.since),

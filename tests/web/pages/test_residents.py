@@ -149,7 +149,7 @@ def test_what_comes_is_told_and_once_it_was_on_it_can_be_heard_again(village: Vi
     assert "Loa đang phát" in village.get().text
     village.wait(minutes=5)
     page = village.get().text
-    assert "17:00, Hôm nay, Thứ Hai 23/11" in page
+    assert "17:00, hôm nay, Thứ Hai 23/11" in page
     assert "<audio" in page
     heard = village.get(sound)
     assert (heard.status_code, heard.headers["content-type"]) == (200, "audio/ogg")
