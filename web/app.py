@@ -16,6 +16,7 @@ from web.api import (
     emergencies,
     enrolments,
     feedback,
+    handover,
     health,
     live,
     media,
@@ -47,6 +48,7 @@ UPLOAD_PATHS = (
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
     people.router,
+    handover.router,
     zones.router,
     receivers.router,
     enrolments.router,

@@ -174,6 +174,11 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
+def device_of(request: Request) -> str:
+    """What the browser calls itself, for its owner to know it again."""
+    return request.headers.get("user-agent", "")[:300]
+
+
 async def form_token(request: Request) -> str:
     """The session's token as a page's form sends it."""
     if not is_form(request):

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -14,6 +15,7 @@ from broadcast.trustroot.folder import TrustRoot
 from scheduler.changes import Changes
 from scheduler.emergency.sender import Urgent
 from scheduler.errors import Conflict
+from scheduler.people import anchors
 from scheduler.store.engine import Store
 from web.kept import Kept
 from web.live.studio import Studio
@@ -47,6 +49,11 @@ class Centre:
     door_threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(DOOR_THREADS, "door"))
     studio: Studio | None = None
     kept: Kept = field(default_factory=Kept)
+
+    @property
+    def audit_anchors(self) -> Path:
+        """Where it is written down, outside the database, how far the audit record went."""
+        return self.settings.data_dir / anchors.FILE
 
     @property
     def order_key(self) -> Ed25519PublicKey:

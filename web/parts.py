@@ -32,6 +32,7 @@ from scheduler.fleet import repository
 from scheduler.fleet.builders import BUILDERS
 from scheduler.fleet.doorkeeper import Doorkeeper, Gate
 from scheduler.ingest import Ingest
+from scheduler.people import anchors
 from scheduler.publisher import Publisher
 from scheduler.reports.book import BookKeeper
 from scheduler.store.engine import Store
@@ -39,6 +40,9 @@ from scheduler.store.patience import is_away, outlast
 from web.centre import Centre
 from web.live.line import offer_addresses
 from web.live.studio import Studio
+from web.notices.call import Caller
+from web.notices.courier import Courier
+from web.notices.mail import Mailer, parsed
 from web.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -116,8 +120,10 @@ class Parts:
             "bank": self.bank.run(),
             "live": self.live.run(),
             "studio": self.studio.run(),
+            "courier": self.courier.run(),
             "book": self.book.run(),
             "tick": _tick(self.centre),
+            "anchors": _anchors(self.centre),
         }
 
 
@@ -259,6 +265,12 @@ async def _tick(centre: Centre) -> None:
         for of, what in TICKS.items():
             centre.changes.tell(await outlast(centre.clock, "tick", once, of, what))
         await centre.clock.sleep(TICK_S)
+
+
+async def _anchors(centre: Centre) -> None:
+    """Has the audit record anchored by the key of this centre."""
+    if centre.trust is not None:
+        await anchors.keep(centre.store, centre.trust.order_key, centre.audit_anchors, centre.clock)
 
 
 def _broker_names(settings: Settings) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
-from scheduler.people import audit, limits, passwords, repository, signin, totp
+from scheduler.people import audit, limits, passwords, recovery, repository, signin, totp
 from scheduler.people.actor import Actor
 from scheduler.people.models import ApiToken, User
 from scheduler.people.schemas import OwnChange, TokenNew, TotpEnrolment
@@ -85,8 +85,11 @@ def begin_totp(store: Store, known: Known, now: datetime, password: str) -> Totp
         return TotpEnrolment(secret=user.totp_secret, uri=uri, qr_svg=totp.qr_svg(uri))
 
 
-def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> None:
-    """Turn the second factor on with a first code from the telephone; this session counts as confirmed by it."""
+def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> list[str]:
+    """Turn the second factor on with a first code from the telephone; gives the recovery codes, kept nowhere.
+
+    This session counts as confirmed by it.
+    """
     by_session(known)
     user = _own(db, known.actor)
     if user.totp_confirmed or user.totp_secret is None:
@@ -100,6 +103,7 @@ def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> None:
     repository.end_sessions_of(db, user.id, but=known.token_sha256)
     repository.confirm_session(db, known.token_sha256)
     audit.record(db, known.actor, now, "totp.confirm", f"user:{user.id}", zone_path=_home(db, user))
+    return recovery.make(db, user.id)
 
 
 def end_totp(store: Store, known: Known, now: datetime, password: str) -> None:
@@ -111,7 +115,20 @@ def end_totp(store: Store, known: Known, now: datetime, password: str) -> None:
         user.totp_secret, user.totp_confirmed = None, False
         user.version += 1
         db.add(user)
+        repository.end_recovery_codes(db, user.id)
         audit.record(db, known.actor, now, "totp.end", f"user:{user.id}", zone_path=_home(db, user))
+
+
+def renew_recovery_codes(store: Store, known: Known, now: datetime, password: str) -> list[str]:
+    """Ten new codes, the only ones from now on; asks for the password once more. Conflict without a second factor."""
+    by_session(known)
+    prove(store, known.actor, now, password)
+    with store.writing() as db:
+        user = _own(db, known.actor)
+        if not user.totp_confirmed:
+            raise Conflict("totp_off", "Turn the second step on first.")
+        audit.record(db, known.actor, now, "recovery.renew", f"user:{user.id}", zone_path=_home(db, user))
+        return recovery.make(db, user.id)
 
 
 def list_tokens(db: Session, actor: Actor) -> Sequence[ApiToken]:

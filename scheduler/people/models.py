@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column
+from sqlalchemy import BigInteger, Column
 from sqlmodel import Field, SQLModel
 
 from scheduler.store.types import Json, UtcDateTime
@@ -44,7 +44,10 @@ class RoleGrant(SQLModel, table=True):
 
 
 class WebSession(SQLModel, table=True):
-    """A sign-in; only the SHA-256 of the cookie's value is kept."""
+    """A sign-in; only the SHA-256 of the cookie's value is kept.
+
+    `address` and `device` (a browser's name for itself) are for the person to recognise it by.
+    """
 
     token_sha256: str = Field(primary_key=True, max_length=64)
     user_id: str = Field(foreign_key="app_user.id", index=True)
@@ -53,6 +56,41 @@ class WebSession(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     last_used_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
+    address: str | None = Field(default=None, max_length=64)
+    device: str | None = Field(default=None, max_length=300)
+
+
+class RecoveryCode(SQLModel, table=True):
+    """Stands once for a code of the second factor. It has 79 random bits, so its SHA-256 cannot be turned round."""
+
+    __tablename__ = "recovery_code"
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: str = Field(foreign_key="app_user.id", index=True)
+    sha256: str = Field(max_length=64)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Invitation(SQLModel, table=True):
+    """A place kept for somebody: the code's first letters (`selector`) find it, the others are kept hashed (argon2).
+
+    `roles` are what the person gets: `zone_id`, `role` and `until` (ISO 8601, or null). `tries_left` counts wrong
+    codes down. `by_id` is who invited, None for Loa's own command line.
+    """
+
+    id: str = Field(primary_key=True, max_length=26)
+    selector: str = Field(unique=True, max_length=8)
+    code_hash: str
+    tries_left: int
+    name: str = Field(max_length=120)
+    phone: str | None = Field(default=None, max_length=40)
+    zone_id: str = Field(foreign_key="zone.id", index=True)
+    roles: list[dict[str, Any]] = Field(sa_column=Column(Json, nullable=False))
+    by_id: str | None = Field(default=None, foreign_key="app_user.id")
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    user_id: str | None = Field(default=None, foreign_key="app_user.id")
 
 
 class ApiToken(SQLModel, table=True):
@@ -77,7 +115,11 @@ class SignInAttempt(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """Who did what to what, when. Rows are only ever added."""
+    """Who did what to what, when. Rows are only ever added.
+
+    `number` and `sha256` are its place in the chain (`scheduler.people.chain`), given when its transaction ends.
+    `words` are what it is found by, all of them from the row itself.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(sa_type=UtcDateTime, index=True)
@@ -86,6 +128,9 @@ class AuditEntry(SQLModel, table=True):
     subject: str = Field(max_length=120)
     zone_path: str | None = Field(default=None, max_length=460)
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
+    number: int | None = Field(default=None, sa_type=BigInteger, unique=True)
+    sha256: str | None = Field(default=None, max_length=64)
+    words: str | None = None
 
 
 class IdempotencyKey(SQLModel, table=True):

@@ -9,8 +9,9 @@ from sqlmodel import Session, col, select
 
 from scheduler.people.models import (
     ApiToken,
-    AuditEntry,
     IdempotencyKey,
+    Invitation,
+    RecoveryCode,
     RoleGrant,
     SignInAttempt,
     User,
@@ -41,6 +42,16 @@ def grants_of(db: Session, user_ids: Collection[str]) -> Sequence[tuple[RoleGran
     return db.exec(query.where(col(RoleGrant.user_id).in_(user_ids)).order_by(RoleGrant.id)).all()
 
 
+def grants_ending(
+    db: Session, zone_paths: Collection[str], after: datetime, until: datetime
+) -> Sequence[tuple[RoleGrant, Zone]]:
+    """Those of enabled people below the paths that end in `(after, until]`, the first first."""
+    query = select(RoleGrant, Zone).join(Zone, col(Zone.id) == RoleGrant.zone_id)
+    query = query.join(User, col(User.id) == RoleGrant.user_id).where(_below(zone_paths), col(User.disabled).is_(False))
+    query = query.where(col(RoleGrant.until) > after, col(RoleGrant.until) <= until)
+    return db.exec(query.order_by(col(RoleGrant.until), RoleGrant.id).limit(50)).all()
+
+
 def grant(db: Session, grant_id: str) -> RoleGrant | None:
     return db.get(RoleGrant, grant_id)
 
@@ -51,6 +62,10 @@ def zone_path(db: Session, zone_id: str) -> str | None:
 
 def zone_paths(db: Session, zone_ids: Collection[str]) -> list[str]:
     return list(db.exec(select(Zone.path).where(col(Zone.id).in_(zone_ids))).all())
+
+
+def zone_names(db: Session, zone_ids: Collection[str]) -> dict[str, str]:
+    return dict(db.exec(select(Zone.id, Zone.name).where(col(Zone.id).in_(zone_ids))).all())
 
 
 def root_ids(db: Session) -> list[str]:
@@ -75,6 +90,43 @@ def end_sessions_of(db: Session, user_id: str, *, but: str | None = None) -> Non
     if but is not None:
         query = query.where(col(WebSession.token_sha256) != but)
     db.execute(query)
+
+
+def sessions_of(db: Session, user_id: str, now: datetime) -> Sequence[WebSession]:
+    """Those that have not run out, the one used last first."""
+    query = select(WebSession).where(WebSession.user_id == user_id, WebSession.expires_at > now)
+    return db.exec(query.order_by(col(WebSession.last_used_at).desc(), col(WebSession.token_sha256))).all()
+
+
+def end_recovery_codes(db: Session, user_id: str) -> None:
+    db.execute(delete(RecoveryCode).where(col(RecoveryCode.user_id) == user_id))
+
+
+def use_recovery_code(db: Session, user_id: str, sha256: str, now: datetime) -> bool:
+    query = update(RecoveryCode).where(col(RecoveryCode.user_id) == user_id, col(RecoveryCode.sha256) == sha256)
+    used = db.execute(query.where(col(RecoveryCode.used_at).is_(None)).values(used_at=now))
+    return bool(used.rowcount)  # type: ignore[attr-defined]  # an update's result counts rows
+
+
+def recovery_codes_left(db: Session, user_id: str) -> int:
+    query = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id)
+    return int(db.exec(query.where(col(RecoveryCode.used_at).is_(None))).one())
+
+
+def invitation(db: Session, invitation_id: str) -> Invitation | None:
+    return db.get(Invitation, invitation_id, with_for_update=True, populate_existing=True)
+
+
+def invitation_by_selector(db: Session, selector: str) -> Invitation | None:
+    query = select(Invitation).where(Invitation.selector == selector).with_for_update()
+    return db.exec(query.execution_options(populate_existing=True)).one_or_none()
+
+
+def invitations_below(db: Session, zone_paths: Collection[str], since: datetime) -> Sequence[tuple[Invitation, Zone]]:
+    """Those that are open, or ran out after `since`, newest first."""
+    query = select(Invitation, Zone).join(Zone, col(Zone.id) == Invitation.zone_id).where(_below(zone_paths))
+    query = query.where(col(Invitation.used_at).is_(None), col(Invitation.withdrawn_at).is_(None))
+    return db.exec(query.where(Invitation.expires_at > since).order_by(col(Invitation.id).desc())).all()
 
 
 def drop_old_sessions(db: Session, now: datetime) -> None:
@@ -116,18 +168,6 @@ def forget_failures(db: Session, subject: str) -> None:
 def drop_old_attempts(db: Session, *, failed_before: datetime, succeeded_before: datetime) -> None:
     failed, at = col(SignInAttempt.succeeded).is_(False), col(SignInAttempt.at)
     db.execute(delete(SignInAttempt).where(or_(failed & (at <= failed_before), at <= succeeded_before)))
-
-
-def audit_below(
-    db: Session, zone_paths: Collection[str], *, subject: str | None, before: int | None, limit: int
-) -> Sequence[AuditEntry]:
-    """Entries about zones below the paths, latest first."""
-    query = select(AuditEntry).where(_starts(AuditEntry.zone_path, zone_paths))
-    if subject is not None:
-        query = query.where(AuditEntry.subject == subject)
-    if before is not None:
-        query = query.where(col(AuditEntry.id) < before)
-    return db.exec(query.order_by(col(AuditEntry.id).desc()).limit(limit)).all()
 
 
 def names_of(db: Session, user_ids: Collection[str]) -> dict[str, str]:

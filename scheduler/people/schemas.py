@@ -30,8 +30,8 @@ Phone = Annotated[
 class SignInInput(Input):
     login: Annotated[str, StringConstraints(min_length=1, max_length=80)] = Field(examples=["lan.traleng"])
     password: Password = Field(examples=["bốn từ thường nối nhau"])
-    code: Annotated[str, StringConstraints(max_length=12)] = Field(
-        "", examples=["123456"], description="Second factor."
+    code: Annotated[str, StringConstraints(max_length=24)] = Field(
+        "", examples=["123456"], description="Of the second factor, or a recovery code."
     )
 
 
@@ -164,8 +164,77 @@ class TokenList(BaseModel):
     items: list[TokenView]
 
 
+class SessionView(BaseModel):
+    """A sign-in. `id` names it, and opens nothing."""
+
+    id: str = Field(examples=["6f1d0a27c3"])
+    device: str | None = Field(examples=["Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/128.0"])
+    address: str | None = Field(examples=["203.0.113.7"])
+    second_factor: bool
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    this: bool = Field(description="Whether it is the one that asks.")
+
+
+class SessionList(BaseModel):
+    items: list[SessionView]
+
+
+class RecoveryCodes(BaseModel):
+    codes: list[str] = Field(examples=[["kf3m-9wqp-x2td-vn7c"]], description="Shown once; each is good once.")
+
+
+class InvitedRole(Input):
+    zone_id: Id = Field(examples=[_EXAMPLE_ID], description="The role holds there and in all zones below.")
+    role: Role = Field(examples=[Role.EDITOR])
+    until: Moment | None = Field(None, examples=["2027-06-30T17:00:00+07:00"])
+    zone_name: str = Field("", exclude=True, max_length=120, examples=["Trà Leng"], description="Not looked at.")
+
+
+class InvitationNew(Input):
+    name: Name = Field(examples=["Nguyễn Thị Lan"])
+    phone: Phone = ""
+    zone_id: Id = Field(examples=[_EXAMPLE_ID], description="Where the account belongs.")
+    roles: list[InvitedRole] = Field(
+        max_length=20, examples=[[{"zone_id": _EXAMPLE_ID, "role": "editor", "until": "2027-06-30T17:00:00+07:00"}]]
+    )
+
+
+class InvitationView(BaseModel):
+    id: str
+    name: str
+    phone: str | None
+    zone_id: str
+    zone_name: str
+    roles: list[InvitedRole]
+    by_name: str | None = Field(description="Null: invited from the centre's command line.")
+    created_at: datetime
+    expires_at: datetime
+    usable: bool
+    locked: bool = Field(description="Whether the code was typed wrong too often.")
+
+
+class InvitationList(BaseModel):
+    items: list[InvitationView]
+
+
+class InvitationCode(InvitationView):
+    code: str = Field(examples=["k7pm-x2td9v"], description="Shown once; typed at /join.")
+
+
+class JoinInput(Input):
+    code: Annotated[str, StringConstraints(min_length=1, max_length=40)] = Field(examples=["k7pm-x2td9v"])
+    name: Annotated[str, StringConstraints(max_length=200)] = Field("", examples=["Nguyễn Thị Lan"])
+    login: Login = Field(examples=["lan.traleng"])
+    password: Password
+    language: Language = "vi"
+
+
 class AuditView(BaseModel):
-    id: int
+    """`sha256` is that of all the entry says and of the hash `before`: see the README on verifying."""
+
+    number: int
     at: datetime
     user_id: str | None = Field(description="Null: Loa itself, or its command line.")
     user_name: str | None
@@ -173,6 +242,8 @@ class AuditView(BaseModel):
     subject: str = Field(examples=[f"zone:{_EXAMPLE_ID}"])
     zone_path: str | None
     detail: dict[str, Any]
+    before: str
+    sha256: str
 
 
 class AuditList(BaseModel):

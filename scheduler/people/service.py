@@ -8,7 +8,7 @@ Rules
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from sqlmodel import Session
@@ -17,11 +17,12 @@ from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.people import audit, passwords, repository
 from scheduler.people.actor import Actor, require
 from scheduler.people.models import RoleGrant, User
-from scheduler.people.schemas import AuditView, GrantNew, GrantView, UserChange, UserNew, UserView
+from scheduler.people.schemas import GrantNew, GrantView, UserChange, UserNew, UserView
 from scheduler.rights import Action, Role
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import names
+from scheduler.zones.models import Zone
 
 _NO_SUCH_PERSON = "There is no such person, or they are not in your area."
 _NOWHERE = ""  # the path of what belongs to no zone: only the machine reaches it
@@ -82,7 +83,7 @@ def one_time() -> tuple[str, str]:
 
 def change_user(db: Session, actor: Actor, now: datetime, user_id: str, *, version: int, change: UserChange) -> User:
     """Rename, re-home, disable or enable an account; disabling ends its sessions and tokens at once."""
-    user = _managed(db, actor, now, user_id)
+    user = managed(db, actor, now, user_id)
     if user.version != version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
     sent = change.model_fields_set
@@ -106,13 +107,14 @@ def change_user(db: Session, actor: Actor, now: datetime, user_id: str, *, versi
 
 def reset_password(db: Session, actor: Actor, now: datetime, user_id: str, password_hash: str) -> User:
     """Give a one-time password to someone who lost theirs; the second factor is taken off and sessions end."""
-    user = _managed(db, actor, now, user_id)
+    user = managed(db, actor, now, user_id)
     user.password_hash, user.must_change_password = password_hash, True
     user.totp_secret, user.totp_confirmed = None, False
     user.version += 1
     db.add(user)
     repository.end_sessions_of(db, user.id)
     repository.end_tokens_of(db, user.id)
+    repository.end_recovery_codes(db, user.id)
     audit.record(db, actor, now, "user.reset_password", f"user:{user.id}", zone_path=_home(db, user))
     return user
 
@@ -145,9 +147,36 @@ def take_role(db: Session, actor: Actor, now: datetime, grant_id: str) -> None:
     if row is None or path is None or not actor.may(Action.USER_READ, path, now):
         raise NotFound("not_found", "There is no such role, or it is not in your area.")
     require(actor, Action.USER_EDIT, path, now)
-    _keep_an_administrator(db, now, [row])
+    keep_an_administrator(db, now, [row])
     audit.record(db, actor, now, "role.take", f"user:{row.user_id}", zone_path=path, role=row.role)
     db.delete(row)
+
+
+def change_role_end(db: Session, actor: Actor, now: datetime, grant_id: str, until: datetime | None) -> None:
+    """Let a role end at another time, or never."""
+    row = repository.grant(db, grant_id)
+    path = repository.zone_path(db, row.zone_id) if row else None
+    if row is None or path is None or not actor.may(Action.USER_READ, path, now):
+        raise NotFound("not_found", "There is no such role, or it is not in your area.")
+    require(actor, Action.USER_EDIT, path, now)
+    if row.user_id == actor.user_id:
+        raise Forbidden("own_role", "Nobody gives a role to themselves. Ask another administrator.")
+    if until is not None and until <= now:
+        raise Invalid("until_past", "This is over already.", field="until")
+    if until is not None:
+        keep_an_administrator(db, now, [row])
+    row.until = until
+    db.add(row)
+    said = until.isoformat() if until else None
+    audit.record(db, actor, now, "role.until", f"user:{row.user_id}", zone_path=path, role=row.role, until=said)
+
+
+def ending_soon(db: Session, actor: Actor, now: datetime, within: timedelta) -> list[tuple[str, GrantView]]:
+    """Roles in the actor's zones that end within so long, the first first, with the names of who holds them."""
+    paths = repository.zone_paths(db, actor.zones_for(Action.USER_READ, now))
+    rows = repository.grants_ending(db, paths, now, now + within)
+    names = repository.names_of(db, {row.user_id for row, _zone in rows})
+    return [(names.get(view.user_id, ""), view) for view in _grant_views(rows)]
 
 
 def roles_of(db: Session, actor: Actor, now: datetime, user_id: str) -> list[GrantView]:
@@ -155,6 +184,10 @@ def roles_of(db: Session, actor: Actor, now: datetime, user_id: str) -> list[Gra
 
 
 def grant_views(db: Session, user_ids: Sequence[str]) -> list[GrantView]:
+    return _grant_views(repository.grants_of(db, user_ids))
+
+
+def _grant_views(rows: Sequence[tuple[RoleGrant, Zone]]) -> list[GrantView]:
     known = {role.value for role in Role}
     return [
         GrantView(
@@ -165,7 +198,7 @@ def grant_views(db: Session, user_ids: Sequence[str]) -> list[GrantView]:
             role=Role(row.role),
             until=row.until,
         )
-        for row, zone in repository.grants_of(db, user_ids)
+        for row, zone in rows
         if row.role in known
     ]
 
@@ -191,35 +224,8 @@ def user_views(db: Session, users: Sequence[User]) -> list[UserView]:
     ]
 
 
-def list_audit(
-    db: Session,
-    actor: Actor,
-    now: datetime,
-    *,
-    subject: str | None = None,
-    before: int | None = None,
-    limit: int = 100,
-) -> list[AuditView]:
-    """What was done in the zones where the actor may read that, latest first."""
-    paths = repository.zone_paths(db, actor.zones_for(Action.AUDIT_READ, now))
-    rows = repository.audit_below(db, paths, subject=subject, before=before, limit=limit)
-    people = repository.names_of(db, {row.user_id for row in rows if row.user_id})
-    return [
-        AuditView(
-            id=row.id or 0,
-            at=row.at,
-            user_id=row.user_id,
-            user_name=people.get(row.user_id or ""),
-            action=row.action,
-            subject=row.subject,
-            zone_path=row.zone_path,
-            detail=row.detail,
-        )
-        for row in rows
-    ]
-
-
-def _managed(db: Session, actor: Actor, now: datetime, user_id: str) -> User:
+def managed(db: Session, actor: Actor, now: datetime, user_id: str) -> User:
+    """The person, locked, if the actor may manage the account; else NotFound or Forbidden."""
     user = repository.user(db, user_id, lock=True)
     if user is None or not _sees(db, actor, now, user):
         raise NotFound("not_found", _NO_SUCH_PERSON)
@@ -228,6 +234,13 @@ def _managed(db: Session, actor: Actor, now: datetime, user_id: str) -> User:
         for path in (_home(db, user), *paths):
             require(actor, Action.USER_EDIT, path, now)
     return user
+
+
+def manages(db: Session, actor: Actor, now: datetime, view: UserView) -> bool:
+    """Whether the actor may manage the account of somebody they see."""
+    home = repository.zone_path(db, view.zone_id) if view.zone_id else None
+    paths = repository.zone_paths(db, {grant.zone_id for grant in view.grants})
+    return actor.may_everywhere(Action.USER_EDIT, [home or _NOWHERE, *paths], now)
 
 
 def _sees(db: Session, actor: Actor, now: datetime, user: User) -> bool:
@@ -249,13 +262,14 @@ def _disable(db: Session, actor: Actor, now: datetime, user: User, disabled: boo
     if disabled:
         if user.id == actor.user_id:
             raise Conflict("own_account", "Nobody disables their own account.")
-        _keep_an_administrator(db, now, [row for row, _zone in repository.grants_of(db, [user.id])])
+        keep_an_administrator(db, now, [row for row, _zone in repository.grants_of(db, [user.id])])
         repository.end_sessions_of(db, user.id)
         repository.end_tokens_of(db, user.id)
     user.disabled = disabled
 
 
-def _keep_an_administrator(db: Session, now: datetime, going: Sequence[RoleGrant]) -> None:
+def keep_an_administrator(db: Session, now: datetime, going: Sequence[RoleGrant]) -> None:
+    """Return if a root zone keeps an administrator when these roles go; else Conflict."""
     alone(db, "administrators")
     roots = set(repository.root_ids(db))
     for row in going:

@@ -43,13 +43,24 @@ class SignedIn(Struct, frozen=True):
     expires_at: datetime
 
 
+class Place(Struct, frozen=True):
+    """Where somebody sits: an address, and what their browser calls itself."""
+
+    address: str
+    device: str = ""
+
+
 class Credentials(Struct, frozen=True):
-    """`address` is where the request came from; `code` is the second factor's, empty when not asked for yet."""
+    """`address` is where the request came from, `device` what the browser calls itself.
+
+    `code` is the second factor's, or a recovery code, empty when not asked for yet.
+    """
 
     login: str
     password: str
     address: str
     code: str = ""
+    device: str = ""
 
 
 class Known(Struct, frozen=True):
@@ -205,19 +216,30 @@ def _admitted(
     repository.forget_failures(db, names.pair)
     repository.drop_old_sessions(db, now)
     db.add(SignInAttempt(subject=names.pair, at=now, succeeded=True))
-    return _open_session(db, now, user, lifetime)
+    return open_session(db, now, user, lifetime, Place(credentials.address, credentials.device))
 
 
 def use_code(db: Session, user: User, code: str, now: datetime) -> None:
-    """Take a code of the second factor, which is worth nothing from now on; else NotSignedIn."""
+    """Take a code of the second factor or a recovery code, worth nothing from now on; else NotSignedIn."""
     step = totp.matching_step(user.totp_secret or "", code, now, user.totp_last_step)
+    if step is None and repository.use_recovery_code(db, user.id, recovery_digest(code), now):
+        home = repository.zone_path(db, user.zone_id) if user.zone_id else None
+        left = repository.recovery_codes_left(db, user.id)
+        audit.record(db, actor_of(db, user), now, "recovery.use", f"user:{user.id}", zone_path=home, left=left)
+        return
     if step is None:
         raise NotSignedIn("wrong_code", "The code is wrong or was used already. Wait for the next one.", field="code")
     user.totp_last_step = step
     db.add(user)
 
 
-def _open_session(db: Session, now: datetime, user: User, lifetime: timedelta) -> SignedIn:
+def recovery_digest(code: str) -> str:
+    """Of its letters and figures alone: a recovery code is typed from paper."""
+    return digest("".join(filter(str.isalnum, code.casefold())))
+
+
+def open_session(db: Session, now: datetime, user: User, lifetime: timedelta, place: Place) -> SignedIn:
+    """A session of somebody who has proved who they are."""
     cookie, csrf_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     db.add(
         WebSession(
@@ -228,6 +250,8 @@ def _open_session(db: Session, now: datetime, user: User, lifetime: timedelta) -
             created_at=now,
             last_used_at=now,
             expires_at=now + lifetime,
+            address=place.address[:64],
+            device=place.device[:300],
         )
     )
     actor = actor_of(db, user, second_factor=user.totp_confirmed)

@@ -1,17 +1,26 @@
-"""People and their roles: /api/v1/users, /api/v1/grants, /api/v1/audit."""
+"""People and their roles: /api/v1/users, /api/v1/grants, /api/v1/invitations, /api/v1/audit."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
+from starlette.responses import StreamingResponse
 
-from scheduler.people import service
+from scheduler.days import Moment
+from scheduler.people import exporting, invitations, service, sessions, trail
+from scheduler.people.actor import Actor
 from scheduler.people.schemas import (
     AuditList,
     GrantList,
     GrantNew,
     GrantView,
+    InvitationCode,
+    InvitationList,
+    InvitationNew,
     OneTimePassword,
+    SessionList,
     UserChange,
     UserCreated,
     UserList,
@@ -19,6 +28,7 @@ from scheduler.people.schemas import (
     UserView,
 )
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from web.centre import Centre
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
@@ -107,20 +117,131 @@ def take_role(grant_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> None
     service.take_role(db, actor, now, grant_id)
 
 
+def asked_of(
+    *,
+    text: Annotated[str, Query(max_length=200, description="Words; without diacritics they find any.")] = "",
+    user_id: Annotated[str | None, Query(max_length=26, description="Who did it; empty for Loa itself.")] = None,
+    zone_id: Annotated[str | None, Query(max_length=26, description="There and below.")] = None,
+    action: Annotated[str | None, Query(max_length=60, examples=["zone"], description="Or a kind of them.")] = None,
+    subject: Annotated[str | None, Query(max_length=120, examples=["zone:01KB3CWZ5M4Q7R8S9TAVBXCYDZ"])] = None,
+    since: Annotated[Moment | None, Query()] = None,
+    until: Annotated[Moment | None, Query()] = None,
+) -> trail.Asked:
+    return trail.Asked(
+        text=text, user_id=user_id, zone_id=zone_id, action=action, subject=subject, since=since, until=until
+    )
+
+
+AuditAsked = Annotated[trail.Asked, Depends(asked_of)]
+
+
 @audit_routes.get("/audit")
 def list_audit(
     *,
     db: ReadDb,
     actor: CurrentActor,
     now: Now,
-    subject: Annotated[str | None, Query(max_length=120, examples=["zone:01KB3CWZ5M4Q7R8S9TAVBXCYDZ"])] = None,
+    asked: AuditAsked,
     before: Annotated[int | None, Query(ge=0, le=2**53, description="`next` of the page before.")] = None,
     limit: Limit = 100,
 ) -> AuditList:
     """Who did what in the zones where you may read that, latest first."""
-    entries = service.list_audit(db, actor, now, subject=subject, before=before, limit=limit + 1)
+    entries = trail.page(db, actor, now, asked, before=before, limit=limit + 1)
     shown = entries[:limit]
-    return AuditList(items=shown, next=shown[-1].id if len(entries) > limit else None)
+    return AuditList(items=shown, next=shown[-1].number if len(entries) > limit else None)
+
+
+@audit_routes.get(
+    "/audit.jsonl",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {}}, "description": "One entry a line, with its hashes."}},
+)
+def export_audit(centre: TheCentre, actor: CurrentActor, now: Now, asked: AuditAsked) -> StreamingResponse:
+    """The same as a file that proves itself, oldest first: `loa audit verify --file` checks it."""
+    return jsonl(centre, actor, now, asked)
+
+
+def jsonl(centre: Centre, actor: Actor, now: datetime, asked: trail.Asked) -> StreamingResponse:
+    """The answer with the file."""
+
+    def lines() -> Iterator[bytes]:
+        with centre.store.reading() as db:
+            whole = asked == trail.Asked() and trail.whole(db, actor, now)
+            key = centre.trust.order_key if centre.trust is not None else None
+            views = trail.export(db, actor, now, asked)
+            yield from exporting.json_lines(views, whole=whole, now=now, key=key)
+
+    return _file(lines(), "application/x-ndjson", "loa-audit.jsonl")
+
+
+def table(centre: Centre, actor: Actor, now: datetime, asked: trail.Asked) -> StreamingResponse:
+    """The answer with the table for a spreadsheet."""
+
+    def lines() -> Iterator[bytes]:
+        with centre.store.reading() as db:
+            yield from exporting.table(trail.export(db, actor, now, asked))
+
+    return _file(lines(), "text/csv; charset=utf-8", "loa-audit.csv")
+
+
+def _file(lines: Iterator[bytes], kind: str, name: str) -> StreamingResponse:
+    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+    return StreamingResponse(lines, media_type=kind, headers=headers)
+
+
+@people_routes.get("/invitations")
+def list_invitations(db: ReadDb, actor: CurrentActor, now: Now) -> InvitationList:
+    """The open invitations of your zones."""
+    return InvitationList(items=invitations.listed(db, actor, now))
+
+
+@people_routes.post("/invitations", status_code=HTTPStatus.CREATED)
+def invite(body: InvitationNew, centre: TheCentre, actor: CurrentActor, now: Now) -> InvitationCode:
+    """Keep a place for somebody, who makes their account at /join with the code.
+
+    Not repeatable by Idempotency-Key, since the code is kept nowhere.
+    """
+    code = invitations.new_code()
+    with centre.store.writing() as db:
+        view = invitations.invite(db, actor, now, body, code)
+    return InvitationCode(**dict(view), code=code.typed)
+
+
+@people_routes.post(
+    "/invitations/{invitation_id}/code", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT)
+)
+def renew_invitation(invitation_id: str, centre: TheCentre, actor: CurrentActor, now: Now) -> InvitationCode:
+    """Another code in place of the old one, for another week."""
+    code = invitations.new_code()
+    with centre.store.writing() as db:
+        view = invitations.renew(db, actor, now, invitation_id, code)
+    return InvitationCode(**dict(view), code=code.typed)
+
+
+@people_routes.delete(
+    "/invitations/{invitation_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT)
+)
+def withdraw_invitation(invitation_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> None:
+    """The code is worth nothing from now on."""
+    invitations.withdraw(db, actor, now, invitation_id)
+
+
+@people_routes.get("/users/{user_id}/sessions")
+def list_sessions_of(user_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> SessionList:
+    """Where somebody whose account you manage is signed in."""
+    return SessionList(items=sessions.of(db, actor, now, user_id)[0])
+
+
+@people_routes.delete("/users/{user_id}/sessions", status_code=HTTPStatus.NO_CONTENT)
+def end_sessions_of(user_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> None:
+    """End all their sign-ins and tokens at once."""
+    sessions.end_all(db, actor, now, user_id)
+
+
+@people_routes.delete("/users/{user_id}/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT)
+def end_session_of(user_id: str, session_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> None:
+    """End one of their sign-ins at once."""
+    sessions.end(db, actor, now, user_id, session_id)
 
 
 for routes in (people_routes, audit_routes):

@@ -6,13 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session
 
-from scheduler.people import account, service, signin
+from scheduler.people import account, invitations, service, sessions, signin
 from scheduler.people.models import ApiToken, User
 from scheduler.people.schemas import (
+    JoinInput,
     Me,
     OwnChange,
     PasswordChange,
     PasswordProof,
+    RecoveryCodes,
+    SessionList,
     SignInInput,
     TokenCreated,
     TokenList,
@@ -21,7 +24,7 @@ from scheduler.people.schemas import (
     TotpCode,
     TotpEnrolment,
 )
-from scheduler.people.signin import Credentials, Known
+from scheduler.people.signin import Credentials, Known, Place
 from scheduler.rights import Action
 from web.auth import (
     AnyKnown,
@@ -31,6 +34,7 @@ from web.auth import (
     TheCentre,
     WriteDb,
     address_of,
+    device_of,
     give_cookie,
     greet,
     same_origin,
@@ -63,13 +67,43 @@ def sign_in(body: SignInInput, request: Request, response: Response, centre: The
 
     Code `code_needed` asks for the second factor: send the same again with `code`.
     """
-    credentials = Credentials(body.login, body.password, address_of(request), body.code)
+    credentials = Credentials(body.login, body.password, address_of(request), body.code, device_of(request))
     signed_in = signin.sign_in(centre.store, now, credentials, session_lifetime(centre.settings))
     give_cookie(response, centre.settings, signed_in)
     known = Known(signed_in.actor, signin.digest(signed_in.cookie), signed_in.csrf_token)
     greet(request, known, now)
     with centre.store.reading() as db:
         return _me(db, known, now)
+
+
+@router.post(
+    "/join",
+    tags=["session"],
+    status_code=HTTPStatus.CREATED,
+    dependencies=[Depends(same_origin)],
+    responses=responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
+)
+def join(body: JoinInput, request: Request, response: Response, centre: TheCentre, now: Now) -> Me:
+    """Make one's own account with the code of an invitation; signs in as POST /session does."""
+    place = Place(address_of(request), device_of(request))
+    signed_in = invitations.join(centre.store, now, body, place, session_lifetime(centre.settings))
+    give_cookie(response, centre.settings, signed_in)
+    known = Known(signed_in.actor, signin.digest(signed_in.cookie), signed_in.csrf_token)
+    greet(request, known, now)
+    with centre.store.reading() as db:
+        return _me(db, known, now)
+
+
+@router.get("/sessions", tags=["session"])
+def list_sessions(db: ReadDb, known: BySession, now: Now) -> SessionList:
+    """Where you are signed in, this sign-in marked."""
+    return SessionList(items=sessions.own(db, known, now))
+
+
+@router.delete("/sessions/{session_id}", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
+def end_session(session_id: str, db: WriteDb, known: BySession, now: Now) -> None:
+    """End one of your sign-ins at once."""
+    sessions.end_own(db, known, now, session_id)
 
 
 @router.delete("/session", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
@@ -112,10 +146,23 @@ def begin_totp(
     return account.begin_totp(centre.store, known, now, body.password)
 
 
-@router.put("/me/totp", tags=["session"], status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))
-def confirm_totp(body: TotpCode, db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> None:
-    """Turn the second factor on with a first code."""
-    account.confirm_totp(db, known, now, body.code)
+@router.put("/me/totp", tags=["session"], responses=responses(HTTPStatus.CONFLICT))
+def confirm_totp(body: TotpCode, db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> RecoveryCodes:
+    """Turn the second factor on with a first code; gives ten recovery codes, shown once."""
+    return RecoveryCodes(codes=account.confirm_totp(db, known, now, body.code))
+
+
+@router.post(
+    "/me/recovery-codes",
+    tags=["session"],
+    status_code=HTTPStatus.CREATED,
+    responses=responses(HTTPStatus.CONFLICT),
+)
+def renew_recovery_codes(
+    body: PasswordProof, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now
+) -> RecoveryCodes:
+    """Ten new recovery codes, the only ones from now on; asks for the password once more."""
+    return RecoveryCodes(codes=account.renew_recovery_codes(centre.store, known, now, body.password))
 
 
 @router.delete("/me/totp", tags=["session"], status_code=HTTPStatus.NO_CONTENT)

@@ -49,6 +49,7 @@ centre_app("zone", "Show the zone tree, add zones, fill it with the district of 
 centre_app("emergency", "Ask for an emergency, confirm one, take it back, see who heard it.")
 centre_app("drill", "The same for drills, with messages of their own.")
 centre_app("stop-all", "Silence everything, everywhere or in some zones.")
+centre_app("audit", "Whether the record of who did what is whole.")
 centre_app("backup", "Copy the database and the keys while the centre runs.")
 
 

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Form, Request, Response
 from sqlmodel import Session
 
-from scheduler.people import account, service
+from scheduler.people import account, repository, service, sessions, signin
 from scheduler.people.schemas import OwnChange, TokenNew, TotpEnrolment
 from scheduler.rights import Action
 from web.auth import MaybeKnown, Now, ReadDb, TheCentre, WriteDb, same_origin
 from web.i18n import LANGUAGES
 from web.pages import people
+from web.pages.devices import device
 from web.pages.frame import Errors, FirstPage, OpenPage, Page, ThePage
 from web.problems import LANGUAGE_COOKIE
 
@@ -71,9 +72,31 @@ def begin_factor(centre: TheCentre, page: ThePage, on_password: Password = "") -
 
 @router.post("/account/second-factor/confirm")
 def confirm_factor(db: WriteDb, page: ThePage, code: Annotated[str, Form(max_length=20)] = "") -> Response:
+    """The recovery codes come with it, and are shown at once: they are kept nowhere."""
+    codes: list[str] = []
     with page.attempt(db) as errors:
-        account.confirm_totp(db, page.who, page.now, code)
-    return _account(db, page, errors) if errors else page.go("/account", "factor-on")
+        codes = account.confirm_totp(db, page.who, page.now, code)
+    return _account(db, page, errors) if errors else _codes(page, codes)
+
+
+@router.post("/account/recovery-codes")
+def renew_codes(centre: TheCentre, page: ThePage, codes_password: Password = "") -> Response:
+    codes: list[str] = []
+    with page.attempt() as errors:
+        codes = account.renew_recovery_codes(centre.store, page.who, page.now, codes_password)
+    return _again(page, {"codes_password": next(iter(errors.values()))}) if errors else _codes(page, codes)
+
+
+@router.post("/account/sessions/others/end")
+def end_others(db: WriteDb, page: ThePage) -> Response:
+    signin.sign_out_others(db, page.actor, page.now, page.who.token_sha256)
+    return page.go("/account", "others-ended")
+
+
+@router.post("/account/sessions/{session_id}/end")
+def end_session(db: WriteDb, page: ThePage, session_id: str) -> Response:
+    sessions.end_own(db, page.who, page.now, session_id)
+    return page.go("/account", "session-ended")
 
 
 @router.post("/account/second-factor/off")
@@ -132,6 +155,13 @@ def choose_language(
     return answer
 
 
+def _codes(page: Page, codes: list[str]) -> Response:
+    """Shown once, to be printed or written down."""
+    shown = page.render("account/codes.html", codes=codes)
+    shown.headers["cache-control"] = "no-store"
+    return shown
+
+
 def _again(page: Page, errors: Errors) -> Response:
     with page.centre.store.reading() as db:
         return _account(db, page, errors)
@@ -147,9 +177,12 @@ def _account(
 ) -> Response:
     user = service.user_for(db, page.actor, page.now, page.actor.user_id)
     pending = user.totp_secret is not None and not user.totp_confirmed
+    left = repository.recovery_codes_left(db, user.id) if user.totp_confirmed else 0
     context: dict[str, Any] = {
         "grants": [people.grant_line(page, grant) for grant in service.grant_views(db, [user.id])],
-        "factor": {"on": user.totp_confirmed, "pending": pending, "enrolment": enrolment},
+        "factor": {"on": user.totp_confirmed, "pending": pending, "enrolment": enrolment, "codes_left": left},
+        "sessions": sessions.own(db, page.who, page.now),
+        "device": device,
         "tokens": account.list_tokens(db, page.actor),
         "token_once": token_once,
         "scopes": [action.value for action in SCOPES if page.can(action)],

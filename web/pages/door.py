@@ -30,11 +30,11 @@ def sign_in(
     page: OpenPage,
     login: Annotated[str, Form(max_length=80)] = "",
     password: Annotated[str, Form(max_length=1000)] = "",
-    code: Annotated[str, Form(max_length=20)] = "",
+    code: Annotated[str, Form(max_length=40)] = "",
     next: Annotated[str, Form(max_length=500)] = "/",  # noqa: A002 -- the form says `next`
 ) -> Response:
     auth.same_origin(request, centre)
-    credentials = Credentials(login, password, auth.address_of(request), code)
+    credentials = Credentials(login, password, auth.address_of(request), code, auth.device_of(request))
     try:
         signed_in = signin.sign_in(centre.store, now, credentials, auth.session_lifetime(centre.settings))
     except Problem as problem:

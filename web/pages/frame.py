@@ -59,6 +59,13 @@ SAID: Mapping[str, str] = {
     "factor-on": N_("The second step is on. Next time you need your phone to sign in."),
     "factor-off": N_("The second step is off."),
     "revoked": N_("Shut out. Its key is refused from now on."),
+    "joined": N_("Welcome. Your account is made and you are signed in."),
+    "invitation-withdrawn": N_("Withdrawn. The code is worth nothing from now on."),
+    "session-ended": N_("Signed out there."),
+    "sessions-ended": N_("Signed out everywhere; its tokens are ended too."),
+    "others-ended": N_("You are signed out on every other device."),
+    "handed-over": N_("Handed over."),
+    "access-ended": N_("Handed over, and the access is ended."),
     "signed-out": N_("You are signed out."),
     "test-asked": N_("Asked for. The loudspeaker makes a short chirp as soon as nothing plays."),
     "uploading": N_("Received. The sound is being produced."),
@@ -199,6 +206,8 @@ class Page:
             items.append(MenuItem("/feedback", N_("From residents"), "text"))
         if self.can(Action.USER_EDIT):
             items.append(MenuItem("/people", N_("People"), "people"))
+        if self.can(Action.AUDIT_READ):
+            items.append(MenuItem("/audit", N_("Audit log"), "doc"))
         if self.can(Action.ZONE_EDIT):
             items.append(MenuItem("/zones", N_("Zones"), "tree"))
         return items

@@ -6,18 +6,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
-from scheduler.people import service
-from scheduler.people.schemas import GrantNew, GrantView, UserChange, UserNew, UserView
+from scheduler.people import invitations, service, sessions
+from scheduler.people.schemas import GrantNew, GrantView, InvitationNew, InvitationView, UserChange, UserNew, UserView
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from scheduler.zones.views import zone_views
 from web.auth import ReadDb, TheCentre, WriteDb
 from web.i18n import N_
 from web.pages import words
+from web.pages.devices import device
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.places import Option, options
 
 PER_PAGE = 100
+SOON = timedelta(days=14)
+"""A role that ends within this is said so, so that it is prolonged or its holder replaced in time."""
 
 router = APIRouter(prefix="/people", include_in_schema=False)
 
@@ -29,7 +32,54 @@ def listing(db: ReadDb, page: ThePage, after: str | None = None) -> Response:
     users = service.list_users(db, page.actor, page.now, after=after, limit=PER_PAGE)
     views = service.user_views(db, users)
     older = f"/people?after={users[-1].login}" if len(users) == PER_PAGE else None
-    return page.render("people/list.html", people=[_line(page, view) for view in views], older=older)
+    ending = [
+        {"name": name, "user_id": view.user_id} | grant_line(page, view)
+        for name, view in service.ending_soon(db, page.actor, page.now, SOON)
+    ]
+    shown: dict[str, Any] = {"people": [_line(page, view) for view in views], "older": older, "ending": ending}
+    return page.render("people/list.html", **shown, invitations=invitations.listed(db, page.actor, page.now))
+
+
+@router.get("/invite")
+def invitation(db: ReadDb, page: ThePage) -> Response:
+    return _invite(db, page, {})
+
+
+@router.post("/invite")
+def invite(
+    centre: TheCentre,
+    page: ThePage,
+    *,
+    name: Text = "",
+    phone: Text = "",
+    role: Text = "",
+    zone_id: Text = "",
+    until: Text = "",
+) -> Response:
+    code = invitations.new_code()
+    form = {"name": name, "phone": phone, "role": role, "zone_id": zone_id, "until": until}
+    made = None
+    with centre.store.writing() as db:
+        with page.attempt(db) as errors:
+            roles = [{"zone_id": zone_id, "role": role, "until": _until(page, until)}] if role else []
+            asked = {"name": name, "phone": phone, "zone_id": zone_id, "roles": roles}
+            made = invitations.invite(db, page.actor, page.now, InvitationNew.model_validate(asked), code)
+        errors = {key.rpartition(".")[2]: message for key, message in errors.items()}
+        return _invited(page, made, code.typed) if made else _invite(db, page, form, errors)
+
+
+@router.post("/invite/{invitation_id}/code")
+def renew_invitation(centre: TheCentre, page: ThePage, invitation_id: str) -> Response:
+    code = invitations.new_code()
+    with centre.store.writing() as db:
+        made = invitations.renew(db, page.actor, page.now, invitation_id, code)
+        return _invited(page, made, code.typed)
+
+
+@router.post("/invite/{invitation_id}/withdraw")
+def withdraw_invitation(db: WriteDb, page: ThePage, invitation_id: str) -> Response:
+    invitations.withdraw(db, page.actor, page.now, invitation_id)
+    return page.go("/people", "invitation-withdrawn")
 
 
 @router.get("/new")
@@ -102,6 +152,32 @@ def take_role(db: WriteDb, page: ThePage, user_id: str, grant_id: str) -> Respon
     return _person(db, page, user_id, errors) if errors else page.go(f"/people/{user_id}", "saved")
 
 
+@router.post("/{user_id}/roles/{grant_id}/until")
+def change_end(db: WriteDb, page: ThePage, user_id: str, grant_id: str, until: Text = "") -> Response:
+    with page.attempt(db) as errors:
+        service.change_role_end(db, page.actor, page.now, grant_id, _until(page, until))
+    errors = {f"until-{grant_id}": message for message in errors.values()}
+    return _person(db, page, user_id, errors) if errors else page.go(f"/people/{user_id}", "saved")
+
+
+@router.post("/{user_id}/sessions/end")
+def end_sessions(db: WriteDb, page: ThePage, user_id: str) -> Response:
+    sessions.end_all(db, page.actor, page.now, user_id)
+    return page.go(f"/people/{user_id}", "sessions-ended")
+
+
+@router.post("/{user_id}/sessions/{session_id}/end")
+def end_session(db: WriteDb, page: ThePage, user_id: str, session_id: str) -> Response:
+    sessions.end(db, page.actor, page.now, user_id, session_id)
+    return page.go(f"/people/{user_id}", "session-ended")
+
+
+@router.post("/{user_id}/tokens/{token_id}/end")
+def end_token(db: WriteDb, page: ThePage, user_id: str, token_id: str) -> Response:
+    sessions.end_token(db, page.actor, page.now, user_id, token_id)
+    return page.go(f"/people/{user_id}", "deleted")
+
+
 @router.post("/{user_id}/password")
 def reset_password(centre: TheCentre, page: ThePage, user_id: str) -> Response:
     password, password_hash = service.one_time()
@@ -112,9 +188,15 @@ def reset_password(centre: TheCentre, page: ThePage, user_id: str) -> Response:
 
 
 def grant_line(page: Page, grant: GrantView) -> dict[str, Any]:
-    """A role as people say it: `Biên tập`, in `Xã Trà Leng`, until the last day on which it holds."""
+    """A role as people say it: `Biên tập`, in `Xã Trà Leng`, until the last day on which it holds; said when soon."""
     last = page.show.local(grant.until - timedelta(microseconds=1)) if grant.until else None
+    soon = ""
+    if grant.until is not None and grant.until <= page.now:
+        soon = page.say(N_("has ended"))
+    elif grant.until is not None and grant.until - page.now <= SOON:
+        soon = page.say(N_("ends %(when)s"), when=page.show.from_now(grant.until))
     return {
+        "soon": soon,
         "id": grant.id,
         "role": page.say(words.ROLE[grant.role.value][0]),
         "zone": grant.zone_name,
@@ -128,16 +210,33 @@ def zone_options(db: Session, page: Page, action: Action) -> list[Option]:
 
 
 def _grant(page: Page, user_id: str, form: dict[str, str]) -> GrantNew:
-    until = None
-    if form["until"]:
-        try:
-            last = date.fromisoformat(form["until"])
-        except ValueError:
-            last = page.show.today - timedelta(days=1)
-        until = datetime.combine(last + timedelta(days=1), time(), page.show.tz)
-    return GrantNew.model_validate(
-        {"user_id": user_id, "zone_id": form["zone_id"], "role": form["role"], "until": until}
-    )
+    asked = {"user_id": user_id, "zone_id": form["zone_id"], "role": form["role"]}
+    return GrantNew.model_validate(asked | {"until": _until(page, form["until"])})
+
+
+def _until(page: Page, typed: str) -> datetime | None:
+    """The end of the last day that was typed; what is no day counts as one that is over."""
+    if not typed:
+        return None
+    try:
+        last = date.fromisoformat(typed)
+    except ValueError:
+        last = page.show.today - timedelta(days=1)
+    return datetime.combine(last + timedelta(days=1), time(), page.show.tz)
+
+
+def _invite(db: Session, page: Page, form: dict[str, str], errors: Errors | None = None) -> Response:
+    shown = {"name": "", "phone": "", "role": "editor", "zone_id": "", "until": ""} | form
+    zones = zone_options(db, page, Action.USER_EDIT)
+    return page.render("people/invite.html", 422 if errors else 200, form=shown, zones=zones, errors=errors or {})
+
+
+def _invited(page: Page, made: InvitationView, code: str) -> Response:
+    """The code, which is shown once."""
+    address = f"{page.centre.settings.base_url}/join"
+    shown = page.render("people/invited.html", made=made, code=code, address=address)
+    shown.headers["cache-control"] = "no-store"
+    return shown
 
 
 def _line(page: Page, view: UserView) -> dict[str, Any]:
@@ -161,6 +260,10 @@ def _new(db: Session, page: Page, form: dict[str, str], errors: Errors | None = 
         zones=zone_options(db, page, Action.USER_EDIT),
         action="/people/new",
         password=None,
+        managed=False,
+        sessions=[],
+        tokens=[],
+        device=device,
         errors=errors or {},
     )
 
@@ -176,6 +279,8 @@ def _person(
 ) -> Response:
     view = service.user_views(db, [service.user_for(db, page.actor, page.now, user_id)])[0]
     person = view.model_dump() | {"grants": [grant_line(page, grant) for grant in view.grants]}
+    managed = view.id != page.actor.user_id and service.manages(db, page.actor, page.now, view)
+    signed_in, tokens = sessions.shown(db, view.id, page.now) if managed else ([], [])
     return page.render(
         "people/edit.html",
         422 if errors else 200,
@@ -183,6 +288,10 @@ def _person(
         form=form or {"role": "editor", "zone_id": view.zone_id or "", "until": ""},
         zones=zone_options(db, page, Action.USER_EDIT),
         action=f"/people/{user_id}",
+        managed=managed,
+        sessions=signed_in,
+        tokens=tokens,
+        device=device,
         password=password,
         errors=errors or {},
     )

@@ -93,6 +93,10 @@ class Present:
         shown = self.local(moment).date() if isinstance(moment, datetime) else moment
         return format_date(shown, "d/M/y", locale=self.locale)
 
+    def last_day(self, until: datetime) -> str:
+        """`30/6/2027`: the last day on which something holds that ends at `until`, exclusive."""
+        return self.date(until - timedelta(microseconds=1))
+
     def moment(self, moment: datetime | None) -> str:
         """`Thứ Hai 23/11, 17:00`."""
         return DASH if moment is None else f"{self.day(moment)}, {self.time(moment)}"

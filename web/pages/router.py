@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends
 from web.pages import (
     account,
     announcements,
+    audit,
     bank,
     broadcasts,
     compose,
@@ -13,6 +14,8 @@ from web.pages import (
     emergency_bank,
     emergency_desk,
     events,
+    handover,
+    join,
     live,
     live_desk,
     people,
@@ -29,6 +32,7 @@ from web.pages.emergency_words import DESKS
 
 router = APIRouter(include_in_schema=False)
 for part in (
+    *(join, audit, handover),
     *(door, account, events, today, compose, broadcasts, announcements),
     *(people, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
     residents_feedback,

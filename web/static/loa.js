@@ -132,6 +132,7 @@ document.addEventListener("click", async (event) => {
   say(button.dataset.copied);
   button.textContent = button.dataset.copied;
 });
+document.querySelectorAll("[data-print]").forEach((button) => button.addEventListener("click", () => print()));
 document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
 document.querySelectorAll("select[data-go]").forEach((choice) => choice.addEventListener("change", () => choice.form.requestSubmit()));
 document.getElementById("errors")?.focus();

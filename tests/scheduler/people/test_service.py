@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import Session, select
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Stale
-from scheduler.people import service, signin
+from scheduler.people import service, signin, trail
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry, User
 from scheduler.people.schemas import GrantNew, UserChange, UserNew
@@ -205,17 +205,17 @@ def test_who_did_what_is_kept_and_read_in_ones_own_area(
         give(admin, now, hoa.user_id, places.leng_1)(db)
         service.change_user(db, admin, now, hoa.user_id, version=1, change=UserChange(name="Hoa Trần"))
     with store.reading() as db:
-        entries = service.list_audit(db, admin, now, subject=f"user:{hoa.user_id}")
+        entries = trail.page(db, admin, now, trail.Asked(subject=f"user:{hoa.user_id}"))
         assert [(entry.action, entry.user_name) for entry in entries] == [
             ("user.change", "Admin"),
             ("role.give", "Admin"),
         ]
         assert entries[0].detail == {"name": "Hoa Trần"}
-        assert [entry.action for entry in service.list_audit(db, admin, now, before=entries[0].id, limit=1)] == [
-            "role.give"
-        ]
-        assert all(places.van in (entry.zone_path or "") for entry in service.list_audit(db, minh, now))
-        assert service.list_audit(db, hoa, now) == []
+        assert [
+            entry.action for entry in trail.page(db, admin, now, trail.Asked(), before=entries[0].number, limit=1)
+        ] == ["role.give"]
+        assert all(places.van in (entry.zone_path or "") for entry in trail.page(db, minh, now, trail.Asked()))
+        assert trail.page(db, hoa, now, trail.Asked()) == []
         assert "hash" not in repr([entry.detail for entry in db.exec(select(AuditEntry)).all()])
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooMany
-from scheduler.people import account, service, signin
+from scheduler.people import account, signin, trail
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry, User, WebSession
 from scheduler.people.schemas import TokenNew
@@ -152,8 +152,8 @@ def test_administrators_see_who_of_theirs_came_and_went(
     here = add_person("quản trị", places.leng, Role.ADMINISTRATOR)
     elsewhere = add_person("nơi khác", places.van, Role.ADMINISTRATOR)
     with store.reading() as db:
-        seen = [(entry.action, entry.user_name) for entry in service.list_audit(db, here, now)]
-        assert [entry.action for entry in service.list_audit(db, elsewhere, now)].count("session.begin") == 0
+        seen = [(entry.action, entry.user_name) for entry in trail.page(db, here, now, trail.Asked())]
+        assert [entry.action for entry in trail.page(db, elsewhere, now, trail.Asked())].count("session.begin") == 0
     assert {("session.begin", "Lan"), ("session.end", "Lan")} <= set(seen)
 
 

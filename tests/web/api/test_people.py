@@ -132,7 +132,7 @@ def test_what_was_done_can_be_read(admin: TestClient, places: Any) -> None:
     assert made["one_time_password"] not in admin.get("/api/v1/audit").text
     first = admin.get("/api/v1/audit", params={"limit": 1}).json()
     rest = admin.get("/api/v1/audit", params={"limit": 500, "before": first["next"]}).json()
-    assert first["items"][0]["id"] not in {entry["id"] for entry in rest["items"]}
+    assert first["items"][0]["number"] not in {entry["number"] for entry in rest["items"]}
 
 
 def test_a_telephone_number_is_for_who_calls_when_a_village_did_not_hear(

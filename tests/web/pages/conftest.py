@@ -38,6 +38,7 @@ PROBLEMS = {
     "Conflict": 1,
     "Stale": 1,
     "TooMany": 1,
+    "NotTheirs": 1,
     "BadRecurrence": 1,
     "NotSignedIn": 1,
     "PreconditionRequired": 1,

@@ -4,7 +4,9 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from scheduler.people import chain  # what it makes of an entry never changes
 from scheduler.store.migrations import day_approval, day_library
+from scheduler.store.types import UtcDateTime
 
 revision = "0003"
 down_revision = "0002"
@@ -20,8 +22,9 @@ def upgrade() -> None:
     _residents()
     _reports()
     _fleet()
-    day_library.upgrade()
+    _people()
     day_approval.upgrade()
+    day_library.upgrade()
 
 
 def _residents() -> None:
@@ -251,3 +254,75 @@ def _village_report() -> None:
     )
     for name in ("zone_id", "receiver_id", "closed_at"):
         op.create_index(op.f(f"ix_village_report_{name}"), "village_report", [name])
+
+
+def _people() -> None:
+    op.add_column("websession", sa.Column("address", sa.String(64)))
+    op.add_column("websession", sa.Column("device", sa.String(300)))
+    op.create_table(
+        "recovery_code",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("user_id", sa.String, nullable=False),
+        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("used_at", MOMENT),
+        sa.ForeignKeyConstraint(["user_id"], ["app_user.id"], name=op.f("fk_recovery_code_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
+    )
+    op.create_index(op.f("ix_recovery_code_user_id"), "recovery_code", ["user_id"])
+    _invitation()
+    _audit_chain()
+
+
+def _invitation() -> None:
+    op.create_table(
+        "invitation",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("selector", sa.String(8), nullable=False),
+        sa.Column("code_hash", sa.String, nullable=False),
+        sa.Column("tries_left", sa.Integer, nullable=False),
+        sa.Column("name", sa.String(120), nullable=False),
+        sa.Column("phone", sa.String(40)),
+        sa.Column("zone_id", sa.String, nullable=False),
+        sa.Column("roles", JSON, nullable=False),
+        sa.Column("by_id", sa.String),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("withdrawn_at", MOMENT),
+        sa.Column("used_at", MOMENT),
+        sa.Column("user_id", sa.String),
+        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_invitation_zone_id")),
+        sa.ForeignKeyConstraint(["by_id"], ["app_user.id"], name=op.f("fk_invitation_by_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["app_user.id"], name=op.f("fk_invitation_user_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitation")),
+        sa.UniqueConstraint("selector", name=op.f("uq_invitation_selector")),
+    )
+    op.create_index(op.f("ix_invitation_zone_id"), "invitation", ["zone_id"])
+
+
+def _audit_chain() -> None:
+    """Entries from before there was a chain are chained as they are found."""
+    with op.batch_alter_table("auditentry") as table:
+        table.add_column(sa.Column("number", sa.BigInteger))
+        table.add_column(sa.Column("sha256", sa.String(64)))
+        table.add_column(sa.Column("words", sa.String))
+        table.create_unique_constraint(op.f("uq_auditentry_number"), ["number"])
+    rows = sa.table(
+        "auditentry",
+        *(sa.column(name, sa.Integer) for name in ("id", "number")),
+        *(sa.column(name, sa.String) for name in ("user_id", "action", "subject", "zone_path", "sha256", "words")),
+        sa.column("at", UtcDateTime),
+        sa.column("detail", JSON),
+    )
+    db, number, before = op.get_bind(), 0, chain.FIRST
+    put = sa.update(rows).where(rows.c.id == sa.bindparam("of"))
+    last = -(2**31)
+    while found := db.execute(sa.select(rows).where(rows.c.id > last).order_by(rows.c.id).limit(1000)).all():
+        chained = []
+        for row in found:
+            number += 1
+            said = (row.at, row.user_id, row.action, row.subject, row.zone_path, row.detail)
+            before = chain.sha256_of(chain.Entry(number, *said, sha256=""), before)
+            words = chain.words_of(row.action, row.subject, row.detail)
+            chained.append({"of": row.id, "number": number, "sha256": before, "words": words})
+        db.execute(put, chained)
+        last = found[-1].id

@@ -1,0 +1,64 @@
+"""All SQL about what somebody answers for."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import exists
+from sqlmodel import Session, col, select
+
+from scheduler.announcements.models import Announcement
+from scheduler.broadcasts.models import Broadcast
+from scheduler.live.models import LiveState, LiveTalk
+from scheduler.people.models import RoleGrant, User
+from scheduler.rights import TABLE, Action
+from scheduler.workflow import State
+from scheduler.zones.models import Zone
+
+IN_WORK = (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED, State.ON_AIR)
+
+
+def broadcasts_by(db: Session, user_id: str, *, lock: bool = False) -> Sequence[tuple[Broadcast, str]]:
+    """Those that are not over, with their titles, oldest first."""
+    query = (
+        select(Broadcast, Announcement.title)
+        .join(Announcement, col(Announcement.id) == Broadcast.announcement_id)
+        .where(Broadcast.author_id == user_id, col(Broadcast.state).in_(IN_WORK))
+        .order_by(col(Broadcast.id))
+    )
+    return db.exec(query.with_for_update(of=Broadcast) if lock else query).all()
+
+
+def unused_announcements_by(db: Session, user_id: str) -> Sequence[Announcement]:
+    """Those that no broadcast plays yet, oldest first."""
+    used = exists().where(col(Broadcast.announcement_id) == col(Announcement.id))
+    query = select(Announcement).where(Announcement.author_id == user_id, col(Announcement.deleted_at).is_(None), ~used)
+    return db.exec(query.order_by(col(Announcement.id))).all()
+
+
+def talks_by(db: Session, user_id: str) -> Sequence[LiveTalk]:
+    """Those that wait for their turn or are on the air."""
+    query = select(LiveTalk).where(LiveTalk.speaker_id == user_id, col(LiveTalk.state) != LiveState.ENDED)
+    return db.exec(query.order_by(col(LiveTalk.id))).all()
+
+
+def submitted(db: Session) -> Sequence[tuple[Broadcast, str, str]]:
+    """What waits for approval, with its title and the name of its zone."""
+    query = (
+        select(Broadcast, Announcement.title, Zone.name)
+        .join(Announcement, col(Announcement.id) == Broadcast.announcement_id)
+        .join(Zone, col(Zone.id) == Broadcast.zone_id)
+        .where(Broadcast.state == State.SUBMITTED)
+        .order_by(col(Broadcast.id))
+    )
+    return db.exec(query).all()
+
+
+def holders(db: Session, action: Action) -> Sequence[User]:
+    """Who holds a role that gives `action` somewhere and may sign in."""
+    roles = [role.value for role, actions in TABLE.items() if action in actions]
+    query = select(User).join(RoleGrant, col(RoleGrant.user_id) == User.id)
+    query = query.where(col(RoleGrant.role).in_(roles), col(User.disabled).is_(False))
+    return db.exec(query.distinct().order_by(User.name)).all()
+
+
+def zones(db: Session, zone_ids: Collection[str]) -> dict[str, Zone]:
+    return {zone.id: zone for zone in db.exec(select(Zone).where(col(Zone.id).in_(zone_ids))).all()}

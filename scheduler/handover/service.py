@@ -1,0 +1,262 @@
+"""Handing over what somebody answers for, when they leave.
+
+Rules
+- Who manages the account hands over; what belongs to zones in which they may not edit people stays, and is counted.
+- Who takes an item has the right to it there, in every place that it is aimed at.
+- Nothing is written anew: whoever wrote or changed an item stays among its authors and still never approves it, nor
+  does who takes it. Who has approved an item does not take it.
+- Access ends in the same transaction, and only when no item is left, or it is said that they may be.
+- The last administrator of all does not go.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from sqlmodel import Session
+
+from broadcast.wire.documents import BroadcastClass
+from scheduler.announcements.models import Announcement
+from scheduler.broadcasts import repository as broadcast_sql
+from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.rights import needed
+from scheduler.errors import Conflict, Invalid
+from scheduler.handover import repository
+from scheduler.handover.schemas import ApprovalView, HandoverIn, HandoverView, ItemView, Kind
+from scheduler.live import repository as live_sql
+from scheduler.live.models import LiveTalk
+from scheduler.people import audit, service, sessions, signin
+from scheduler.people import repository as people
+from scheduler.people.actor import Actor
+from scheduler.people.models import RoleGrant, User
+from scheduler.people.schemas import GrantNew
+from scheduler.people.signin import actor_of
+from scheduler.rights import Action, other_person
+from scheduler.workflow import Event
+from scheduler.zones.models import Zone
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that somebody answers for: where the right to it is needed, and which rights those are."""
+
+    view: ItemView
+    row: Broadcast | Announcement | LiveTalk
+    home: str
+    paths: tuple[str, ...]
+    actions: tuple[Action, ...]
+
+    def refusal(self, taker: Actor, now: datetime) -> str | None:
+        """Why `taker` cannot have it, in a word; None if they can."""
+        if not all(taker.may_everywhere(action, self.paths, now) for action in self.actions):
+            return "no_right"
+        if isinstance(self.row, Broadcast) and self.row.approver_id == taker.user_id:
+            return "approved_it"
+        return None
+
+
+def view(db: Session, actor: Actor, now: datetime, user_id: str) -> HandoverView:
+    """All that goes or ends when this person leaves."""
+    user = service.managed(db, actor, now, user_id)
+    items, elsewhere = _items(db, actor, now, user)
+    signed_in, tokens = sessions.of(db, actor, now, user_id)
+    return HandoverView(
+        user_id=user.id,
+        items=[item.view for item in items],
+        elsewhere=elsewhere,
+        approvals=_approvals(db, user, now),
+        sessions=signed_in,
+        tokens=tokens,
+    )
+
+
+def takers(db: Session, actor: Actor, now: datetime, user_id: str) -> list[User]:
+    """The people to choose from: whom the actor sees, who may sign in and is somebody else."""
+    found = service.list_users(db, actor, now, limit=1000)
+    return [user for user in found if not user.disabled and user.id != user_id]
+
+
+class NotTheirs(Conflict):
+    """Who was to take it may not have some of it; `reasons` says why by the item's id: `Item.refusal`'s word."""
+
+    reasons: Mapping[str, str] = MappingProxyType({})
+
+
+def hand_over(db: Session, actor: Actor, now: datetime, user_id: str, asked: HandoverIn) -> None:
+    """All of it, or a Problem: Invalid, Conflict, NotTheirs. The transaction must end with a Problem."""
+    user = service.managed(db, actor, now, user_id)
+    if user.id == actor.user_id:
+        raise Conflict("own_account", "Nobody hands over their own account. Ask another administrator.")
+    items, _elsewhere = _items(db, actor, now, user, lock=True)
+    wanted = {(name.kind, name.id) for name in asked.items}
+    moved = [item for item in items if (item.view.kind, item.view.id) in wanted]
+    if len(moved) != len(wanted):
+        raise Conflict("items_changed", "Some of this has changed meanwhile. Look at it again.")
+    taker = _taker(db, actor, now, user, asked)
+    if taker is not None:
+        receiving = actor_of(db, taker)
+        if asked.give_roles:
+            receiving = _with_roles(db, actor, now, user, taker)
+        refused = {item.view.id: reason for item in moved if (reason := item.refusal(receiving, now))}
+        if refused:
+            message = "%(name)s cannot take all of this. Choose another person for the rest."
+            problem = NotTheirs("not_theirs", message, name=taker.name)
+            problem.reasons = refused
+            raise problem
+        for item in moved:
+            _move(db, actor, now, item, taker)
+    if asked.end_access:
+        if len(moved) < len(items) and not asked.leave_rest:
+            raise Conflict("items_left", "Some of this would be nobody's. Hand it over too, or say that it may stay.")
+        _end_access(db, actor, now, user)
+    detail = {"to": taker.id if taker else None, "items": len(moved), "ended": asked.end_access}
+    audit.record(db, actor, now, "user.hand_over", f"user:{user.id}", zone_path=_home(db, user), **detail)
+
+
+def _taker(db: Session, actor: Actor, now: datetime, user: User, asked: HandoverIn) -> User | None:
+    if not asked.to:
+        if asked.items or asked.give_roles:
+            raise Invalid("no_taker", "Choose who takes it.", field="to")
+        return None
+    taker = service.user_for(db, actor, now, asked.to)
+    if taker.id == user.id or taker.disabled:
+        raise Invalid("no_taker", "Choose who takes it.", field="to")
+    return taker
+
+
+def _items(db: Session, actor: Actor, now: datetime, user: User, *, lock: bool = False) -> tuple[list[Item], int]:
+    """What the person answers for in the zones where the actor may edit people, and how much there is elsewhere."""
+    broadcasts = repository.broadcasts_by(db, user.id, lock=lock)
+    announcements = repository.unused_announcements_by(db, user.id)
+    talks = repository.talks_by(db, user.id)
+    zone_ids = {row.zone_id for row, _title in broadcasts} | {row.zone_id for row in announcements}
+    zone_ids |= {row.zone_id for row in talks}
+    zones = repository.zones(db, zone_ids)
+    found = [
+        *_broadcast_items(db, broadcasts, zones),
+        *(_announcement_item(row, zones[row.zone_id]) for row in announcements),
+        *_talk_items(db, talks, zones),
+    ]
+    mine = [item for item in found if not actor.user_id or actor.may(Action.USER_EDIT, item.home, now)]
+    return mine, len(found) - len(mine)
+
+
+def _broadcast_items(db: Session, rows: Sequence[tuple[Broadcast, str]], zones: Mapping[str, Zone]) -> Iterable[Item]:
+    targets = broadcast_sql.targets(db, [row.id for row, _title in rows])
+    for row, title in rows:
+        zone = zones[row.zone_id]
+        shown = ItemView(
+            kind=Kind.BROADCAST,
+            id=row.id,
+            title=title,
+            state=row.state,
+            zone_id=zone.id,
+            zone_name=zone.name,
+            starts_local=row.starts_local,
+        )
+        paths = tuple(path for target in targets[row.id] for path in target.paths)
+        yield Item(shown, row, zone.path, (zone.path, *paths), needed(Event.EDIT, row.cls))
+
+
+def _announcement_item(row: Announcement, zone: Zone) -> Item:
+    shown = ItemView(
+        kind=Kind.ANNOUNCEMENT, id=row.id, title=row.title, state="unused", zone_id=zone.id, zone_name=zone.name
+    )
+    return Item(shown, row, zone.path, (zone.path,), (Action.ANNOUNCEMENT_EDIT,))
+
+
+def _talk_items(db: Session, rows: Sequence[LiveTalk], zones: Mapping[str, Zone]) -> Iterable[Item]:
+    heard = live_sql.zones_of(db, [row.id for row in rows])
+    for row in rows:
+        zone = zones[row.zone_id]
+        shown = ItemView(
+            kind=Kind.LIVE,
+            id=row.id,
+            title=row.title,
+            state=row.state.value,
+            zone_id=zone.id,
+            zone_name=zone.name,
+            starts_at=row.starts_at,
+        )
+        urgent = (Action.EMERGENCY_ISSUE,) if row.cls is BroadcastClass.EMERGENCY else ()
+        paths = (zone.path, *(place.path for place in heard.get(row.id, ())))
+        yield Item(shown, row, zone.path, paths, (Action.LIVE_SPEAK, *urgent))
+
+
+def _move(db: Session, actor: Actor, now: datetime, item: Item, taker: User) -> None:
+    row = item.row
+    if isinstance(row, LiveTalk):
+        before, row.speaker_id = row.speaker_id, taker.id
+    else:
+        before, row.author_id = row.author_id, taker.id
+        row.editor_ids = sorted({*row.editor_ids, before, taker.id})
+    row.version += 1
+    db.add(row)
+    subject = f"{item.view.kind.value}:{row.id}"
+    detail = {"from_id": before, "to": taker.id, "to_name": taker.name, "title": item.view.title}
+    audit.record(db, actor, now, f"{item.view.kind.value}.hand_over", subject, zone_path=item.home, **detail)
+
+
+def _with_roles(db: Session, actor: Actor, now: datetime, user: User, taker: User) -> Actor:
+    """The taker, with the roles of who leaves as well; each as any role is given."""
+    held = {(grant.zone_id, grant.role) for grant in service.grant_views(db, [taker.id])}
+    for grant in service.grant_views(db, [user.id]):
+        if (grant.zone_id, grant.role) not in held and (grant.until is None or now < grant.until):
+            new = GrantNew(user_id=taker.id, zone_id=grant.zone_id, role=grant.role, until=grant.until)
+            service.give_role(db, actor, now, new)
+    return actor_of(db, taker)
+
+
+def _end_access(db: Session, actor: Actor, now: datetime, user: User) -> None:
+    rows = [row for row, _zone in people.grants_of(db, [user.id])]
+    service.keep_an_administrator(db, now, rows)
+    for row in rows:
+        _take(db, actor, now, row)
+    people.end_sessions_of(db, user.id)
+    people.end_tokens_of(db, user.id)
+    people.end_recovery_codes(db, user.id)
+    user.disabled = True
+    user.version += 1
+    db.add(user)
+
+
+def _take(db: Session, actor: Actor, now: datetime, row: RoleGrant) -> None:
+    path = people.zone_path(db, row.zone_id)
+    audit.record(db, actor, now, "role.take", f"user:{row.user_id}", zone_path=path, role=row.role)
+    db.delete(row)
+
+
+def _approvals(db: Session, user: User, now: datetime) -> list[ApprovalView]:
+    """What waits and the person could approve, and who else could."""
+    me = actor_of(db, user)
+    waiting = repository.submitted(db) if me.zones_for(Action.BROADCAST_APPROVE, now) else ()
+    targets = broadcast_sql.targets(db, [row.id for row, _title, _zone in waiting])
+    may = _approvers(db, now)
+    found = []
+    for row, title, zone_name in waiting:
+        paths = tuple(path for target in targets[row.id] for path in target.paths)
+        who = [name for person_id, name, can in may if can(row, paths) and person_id != user.id]
+        if _can(me, now)(row, paths):
+            found.append(ApprovalView(id=row.id, title=title, zone_name=zone_name, others=who))
+    return found
+
+
+def _approvers(db: Session, now: datetime) -> list[tuple[str, str, Callable[[Broadcast, tuple[str, ...]], bool]]]:
+    users = repository.holders(db, Action.BROADCAST_APPROVE)
+    grants = signin.grants_of(db, [user.id for user in users])
+    actors = [Actor(user_id=user.id, login=user.login, name=user.name, grants=grants[user.id]) for user in users]
+    return [(one.user_id, one.name, _can(one, now)) for one in actors]
+
+
+def _can(actor: Actor, now: datetime) -> Callable[[Broadcast, tuple[str, ...]], bool]:
+    def can(row: Broadcast, paths: tuple[str, ...]) -> bool:
+        judge, needs = actor.judging(row.editor_ids), needed(Event.APPROVE, row.cls)
+        mine = all(judge.may_everywhere(action, paths, now) for action in needs)
+        return mine and other_person(row.editor_ids, actor.user_id)
+
+    return can
+
+
+def _home(db: Session, user: User) -> str | None:
+    return people.zone_path(db, user.zone_id) if user.zone_id else None

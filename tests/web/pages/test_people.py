@@ -1,0 +1,238 @@
+"""Inviting, joining, recovery codes, sign-ins, handing over and the audit log as pages."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyotp
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi.testclient import TestClient
+from sqlalchemy import Connection, Engine, event
+
+from scheduler.people import anchors, chain, exporting
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+
+Browser = Callable[[str], TestClient]
+PASSWORD = "bốn từ thường nối nhau"
+
+
+@pytest.fixture
+def administrator(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+    add_person("quan", places.province, Role.ADMINISTRATOR)
+    return browser("quan")
+
+
+@pytest.fixture
+def official(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+    add_person("lan", places.leng, Role.EDITOR)
+    return browser("lan")
+
+
+def send(client: TestClient, path: str, **fields: Any) -> Any:
+    return client.post(path, data={"csrf_token": client.headers["x-csrf-token"]} | fields)
+
+
+def code_of(administrator: TestClient, places: Any) -> str:
+    fields = {"name": "Hồ Thị Lan", "role": "editor", "zone_id": places.leng, "until": "2027-06-30"}
+    page = send(administrator, "/people/invite", **fields)
+    assert page.status_code == 200, page.text
+    assert page.headers["cache-control"] == "no-store"
+    found = re.search(r'id="code-once">([a-z0-9]{4}-[a-z0-9]{6})<', page.text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_newcomer_joins_with_a_code_and_is_signed_in(
+    administrator: TestClient, client: TestClient, places: Any
+) -> None:
+    code = code_of(administrator, places)
+    assert "Hồ Thị Lan" in administrator.get("/people").text
+    assert code not in administrator.get("/people").text
+    client.headers["accept"] = "text/html"
+    wrong = client.post("/join", data={"code": "aaaa-bbbbbb"})
+    assert wrong.status_code == 422
+    assert 'value="aaaa-bbbbbb"' in wrong.text
+    page = client.post("/join", data={"code": code})
+    assert "30/6/2027" in page.text
+    assert "Trà Leng" in page.text
+    form = {"code": code, "name": "Hồ Thị Lan", "login": "lan.ho", "password": "short"}
+    again = client.post("/join/account", data=form)
+    assert again.status_code == 422
+    assert 'value="lan.ho"' in again.text
+    assert "short" not in again.text
+    assert not any(code in str(answer.url) for answer in (page, again))
+    home = client.post("/join/account", data=form | {"password": PASSWORD})
+    assert home.url.path == "/"
+    assert "Hồ Thị Lan" in home.text
+    assert "lan.ho" in administrator.get("/people").text
+
+
+def test_a_role_that_ends_soon_is_said_ahead(
+    administrator: TestClient, official: TestClient, places: Any, clock: Any
+) -> None:
+    user_id = re.search(r'href="/people/(\w{26})">Lan<', administrator.get("/people").text)[1]  # type: ignore[index]
+    send(administrator, f"/people/{user_id}/roles", role="viewer", zone_id=places.leng_1, until="2026-11-28")
+    for page in (administrator.get("/people"), administrator.get(f"/people/{user_id}"), official.get("/account")):
+        assert "hết hạn sau" in page.text
+    page_text = administrator.get(f"/people/{user_id}").text
+    grant_id = re.findall(r'id="until-(\w{26})" name="until" value="2026-11-28"', page_text)[0]
+    past = send(administrator, f"/people/{user_id}/roles/{grant_id}/until", until="2026-11-01")
+    assert past.status_code == 422
+    send(administrator, f"/people/{user_id}/roles/{grant_id}/until", until="2027-12-31")
+    assert "hết hạn sau" not in administrator.get("/people").text
+
+
+def test_the_recovery_codes_are_shown_once_and_open_the_door(
+    official: TestClient, client: TestClient, clock: Any
+) -> None:
+    page = send(official, "/account/second-factor", on_password="một mật khẩu đủ dài")
+    secret = re.search(r'class="secret long">(\w{32})<', page.text)[1]  # type: ignore[index]
+    shown = send(official, "/account/second-factor/confirm", code=pyotp.TOTP(secret).at(clock.now()))
+    codes = re.findall(r"<li><code>([a-z0-9-]{19})</code>", shown.text)
+    assert len(codes) == 10
+    assert codes[0] not in official.get("/account").text
+    client.headers["accept"] = "text/html"
+    form = {"login": "lan", "password": "một mật khẩu đủ dài", "code": codes[0]}
+    assert client.post("/sign-in", data=form).url.path == "/"
+    assert "Còn 9 mã" in official.get("/account").text
+
+
+def test_a_sign_in_is_ended_from_the_account(official: TestClient, browser: Browser) -> None:
+    other = browser("lan")
+    page = official.get("/account").text
+    ends = re.findall(r"/account/sessions/(\w+)/end", page)
+    assert len([one for one in ends if one != "others"]) == 1
+    send(official, f"/account/sessions/{ends[0]}/end")
+    assert other.get("/account").url.path == "/sign-in"
+    assert official.get("/account").url.path == "/account"
+
+
+def test_handing_over_keeps_what_was_ticked_and_says_why_not(
+    administrator: TestClient, official: TestClient, add_person: Callable[..., Any], places: Any
+) -> None:
+    other = add_person("khac", places.van, Role.EDITOR)
+    fields = {
+        "source": "text", "text": "Cúp điện sáng mai.", "zone": [places.leng_1], "when": "at", "date": "2026-11-24",
+        "time": "17:00", "cls": "normal", "intent": "draft",
+    }  # fmt: skip
+    assert send(official, "/broadcasts/new", **fields).status_code == 200
+    user_id = re.search(r'href="/people/(\w{26})">Lan<', administrator.get("/people").text)[1]  # type: ignore[index]
+    page = administrator.get(f"/people/{user_id}/handover").text
+    items = re.findall(r'name="item" value="([\w:]+)"', page)
+    assert len(items) == 1
+    refused = send(administrator, f"/people/{user_id}/handover", item=items, to=other.user_id, end_access="1")
+    assert refused.status_code == 422
+    assert "không có quyền" in refused.text
+    assert f'value="{other.user_id}" selected' in refused.text
+    done = send(
+        administrator, f"/people/{user_id}/handover", item=items, to=other.user_id, give_roles="1", end_access="1"
+    )
+    assert done.url.path == f"/people/{user_id}"
+    assert official.get("/").url.path == "/sign-in"
+
+
+@pytest.fixture
+def entries(administrator: TestClient, places: Any) -> None:
+    for name in ("Trà Dơn", "Trà Don"):
+        fields = {"name": name, "role": "viewer", "zone_id": places.leng}
+        assert send(administrator, "/people/invite", **fields).status_code == 200
+
+
+@pytest.mark.parametrize(("typed", "found"), [("Trà Dơn", 1), ("tra don", 2), ("Quan Trà Don", 2), ("nobody", 0)])
+def test_the_log_is_searched_in_vietnamese(administrator: TestClient, entries: None, typed: str, found: int) -> None:
+    page = administrator.get("/audit", params={"text": typed, "action": "invitation"}).text
+    assert page.count("audit-row") == found
+
+
+def test_the_log_is_paged_and_filtered(administrator: TestClient, entries: None, places: Any) -> None:
+    for query in ({"zone": places.van}, {"since": "2026-11-24"}, {"until": "2026-11-22"}, {"who": "loa"}):
+        assert administrator.get("/audit", params={"action": "invitation", **query}).text.count("audit-row") == 0
+    today = {"since": "2026-11-23", "until": "2026-11-23", "zone": places.leng, "action": "invitation.make"}
+    assert administrator.get("/audit", params=today).text.count("audit-row") == 2
+
+
+def test_an_export_proves_itself_and_a_selection_too(
+    administrator: TestClient, entries: None, centre: Any, store: Store
+) -> None:
+    whole = administrator.get("/audit/loa-audit.jsonl").content
+    read = exporting.check(whole.splitlines(keepends=True), None)
+    assert (read.whole, read.found) == (True, None)
+    part = administrator.get("/audit/loa-audit.jsonl", params={"action": "invitation"}).content
+    assert exporting.check(part.splitlines(keepends=True), None).found is None
+    lines = whole.splitlines(keepends=True)
+    said = json.loads(lines[1])
+    changed = json.dumps(said | {"action": "session.end"}).encode() + b"\n"
+    found = {
+        "changed": exporting.check([lines[0], changed, *lines[2:]], None).found,
+        "left out": exporting.check([*lines[:2], *lines[3:]], None).found,
+        "cut off": exporting.check(lines[:-1], None).found,
+        "rubbish": exporting.check([*lines[:2], b"\xff\n", *lines[2:]], None).found,
+    }
+    assert {what: fault.fault if fault else None for what, fault in found.items()} == {
+        "changed": chain.Fault.CHANGED,
+        "left out": chain.Fault.MISSING,
+        "cut off": chain.Fault.CUT_OFF,
+        "rubbish": chain.Fault.UNREADABLE,
+    }
+    table = administrator.get("/audit/loa-audit.csv").text
+    assert table.startswith("\ufeffnumber,at,")
+
+
+def test_who_may_not_read_the_log_reads_none_of_it(official: TestClient) -> None:
+    for path in ("/audit", "/audit/loa-audit.csv", "/audit/loa-audit.jsonl"):
+        assert official.get(path).status_code == 403
+
+
+def test_an_approver_of_one_commune_sees_its_entries_alone(
+    browser: Browser, add_person: Callable[..., Any], entries: None, places: Any
+) -> None:
+    add_person("minh", places.van, Role.APPROVER)
+    leader = browser("minh")
+    assert leader.get("/audit", params={"action": "invitation"}).text.count("audit-row") == 0
+    lines = leader.get("/audit/loa-audit.jsonl").content.splitlines(keepends=True)
+    assert json.loads(lines[0])["whole"] is False
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    seen: list[str] = []
+
+    def note(_connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("path", ["/people", "/audit"])
+def test_a_page_takes_the_same_queries_however_many_there_are(
+    administrator: TestClient, entries: None, places: Any, statements: list[str], path: str
+) -> None:
+    def queries() -> int:
+        statements.clear()
+        assert administrator.get(path).status_code == 200
+        return len(statements)
+
+    queries()
+    few = queries()
+    for number in range(4):
+        fields = {"name": f"Người {number}", "role": "viewer", "zone_id": places.leng, "until": "2026-11-30"}
+        send(administrator, "/people/invite", **fields)
+    assert queries() == few
+
+
+def test_an_anchor_is_dropped_when_the_record_has_grown(
+    administrator: TestClient, entries: None, store: Store, centre: Any, now: Any
+) -> None:
+    key = Ed25519PrivateKey.generate()
+    made = anchors.drop(store, key, centre.audit_anchors, now)
+    assert made is not None
+    assert anchors.drop(store, key, centre.audit_anchors, now) is None
+    with centre.audit_anchors.open("ab") as file:
+        file.write(b'{"number": 1, "sha')
+    assert anchors.read(centre.audit_anchors) == [made]
+    assert f"Đã ký xác nhận đến mục số {made.number}" in administrator.get("/audit").text

@@ -1,0 +1,30 @@
+"""What an official who leaves answers for: /api/v1/users/{user_id}/handover."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from scheduler.handover import service
+from scheduler.handover.schemas import HandoverIn, HandoverView
+from web.auth import CurrentActor, Now, WriteDb
+from web.problems import responses
+
+router = APIRouter(
+    prefix="/api/v1/users/{user_id}/handover",
+    tags=["people"],
+    responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
+)
+
+
+@router.get("")
+def get_handover(user_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> HandoverView:
+    """Their drafts, what waits and is planned, live talks, approvals they could give, sign-ins and tokens."""
+    return service.view(db, actor, now, user_id)
+
+
+@router.post("", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
+def hand_over(user_id: str, body: HandoverIn, db: WriteDb, actor: CurrentActor, now: Now) -> HandoverView:
+    """Give items to another person, and end the access, all or nothing; what is left then."""
+    service.hand_over(db, actor, now, user_id, body)
+    db.flush()
+    return service.view(db, actor, now, user_id)
