@@ -40,9 +40,6 @@ from scheduler.store.patience import is_away, outlast
 from web.centre import Centre
 from web.live.line import offer_addresses
 from web.live.studio import Studio
-from web.notices.call import Caller
-from web.notices.courier import Courier
-from web.notices.mail import Mailer, parsed
 from web.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -120,7 +117,6 @@ class Parts:
             "bank": self.bank.run(),
             "live": self.live.run(),
             "studio": self.studio.run(),
-            "courier": self.courier.run(),
             "book": self.book.run(),
             "tick": _tick(self.centre),
             "anchors": _anchors(self.centre),
