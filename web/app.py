@@ -22,10 +22,12 @@ from web.api import (
     media,
     microphone,
     people,
+    photos,
     receivers,
     rehearsals,
     reports,
     session,
+    upkeep,
     zones,
 )
 from web.centre import Centre
@@ -51,6 +53,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     handover.router,
     zones.router,
     receivers.router,
+    photos.router,
+    upkeep.router,
     enrolments.router,
     media.router,
     health.router,
@@ -91,7 +95,10 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
     app.add_middleware(
         BodyLimit, upload_paths=UPLOAD_PATHS, upload_max_bytes=centre.settings.upload_max_bytes + 64 * 1024
     )
-    app.add_middleware(AnswerHeaders, https=centre.settings.secure_cookies, base_url=centre.settings.base_url)
+    settings = centre.settings
+    app.add_middleware(
+        AnswerHeaders, https=settings.secure_cookies, base_url=settings.base_url, tiles_from=settings.map_tiles_origin
+    )
     return app
 
 

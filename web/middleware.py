@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_LIMIT_BYTES = 1024 * 1024
+PHOTO_LIMIT_BYTES = 5 * 1024 * 1024 + 64 * 1024
+"""A photo of 5 MB and the form around it."""
 REQUEST_ID = "x-request-id"
 _CLOSE = {"connection": "close"}  # what is still to come of the body will not be read
 
@@ -27,19 +29,23 @@ SECURITY_HEADERS = {
 }
 
 
-def policy(base_url: str) -> str:
-    """The policy of pages at this address; older Firefox does not take WebSockets of one's own site for `'self'`."""
+def policy(base_url: str, tiles_from: str = "") -> str:
+    """The policy of pages at this address; older Firefox does not take WebSockets of one's own site for `'self'`.
+
+    `tiles_from` is the one other place that pictures may come from, the map's.
+    """
     parts = urlsplit(base_url)
     sockets = f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}"
-    return CONTENT_SECURITY_POLICY.replace("connect-src 'self'", f"connect-src 'self' {sockets}")
+    allowed = CONTENT_SECURITY_POLICY.replace("connect-src 'self'", f"connect-src 'self' {sockets}")
+    return allowed.replace("img-src 'self'", f"img-src 'self' {tiles_from}") if tiles_from else allowed
 
 
 class AnswerHeaders:
     """Gives each request a number (in `scope["state"]["request_id"]`) and each answer its security headers."""
 
-    def __init__(self, app: ASGIApp, *, https: bool, base_url: str) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, base_url: str, tiles_from: str = "") -> None:
         self._app = app
-        self._headers = SECURITY_HEADERS | {"content-security-policy": policy(base_url)}
+        self._headers = SECURITY_HEADERS | {"content-security-policy": policy(base_url, tiles_from)}
         if https:
             self._headers["strict-transport-security"] = "max-age=31536000"
 
@@ -82,6 +88,7 @@ class BodyLimit:
             has_file = headers.get("content-type", "").lower().startswith("multipart/form-data")
             is_upload = has_file and scope["path"].startswith(self._upload_paths)
             limit_bytes = self._upload_max_bytes if is_upload else BODY_LIMIT_BYTES
+            limit_bytes = PHOTO_LIMIT_BYTES if scope["path"].endswith("/photo") else limit_bytes
             receive = _bounded(receive, headers.get("content-length"), limit_bytes)
         await self._app(scope, receive, send)
 

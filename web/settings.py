@@ -8,8 +8,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from web.notices.mail import parsed
+
 LAST_PORT = 65_535
 MAX_URL_LETTERS = 400  # what is put behind it must fit into the address of a feed
+_SENDER = re.compile(r"[^@\s<>\x00-\x1f]{1,64}@[^@\s<>\x00-\x1f]{1,189}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 
 
@@ -55,12 +58,23 @@ class Settings(BaseSettings):
     live_keep_days: int = Field(30, ge=0, description="How long what was said live is kept; 0: not recorded.")
     live_relay_hosts: str = Field("", description="Hosts whose streams may be relayed, with commas.")
 
+    smtp_url: SecretStr | None = Field(
+        None, description="Mail server: smtp://user:password@host:587, or smtps://; no mail when empty."
+    )
+    mail_from: str = Field("loa@localhost", description="Sender of mails.")
+    webhook_hosts: str = Field("", description="Hosts that may be private or plain http for webhooks, with commas.")
+    fault_notice_minutes: int = Field(30, ge=1, description="How long a fault lasts before it is told.")
+
     bank_delay_s: float = Field(
         10, ge=0, description="How long after its start the centre begins to produce what the message bank lacks."
     )
     voice_model_dir: Path | None = Field(None, description="Folder of a Piper/VITS voice (*.onnx, *.onnx.json).")
     session_hours: float = Field(12, gt=0, description="How long a sign-in lasts at most.")
     cookie_secure: bool | None = Field(None, description="Defaults to whether public_url is https.")
+    map_tiles: str | None = Field(
+        None,
+        description="Address of map tiles with {z}, {x} and {y}; without it maps are drawn from coordinates alone.",
+    )
     upload_max_bytes: int = Field(200 * 1024 * 1024, gt=0, description="Largest sound file taken.")
 
     @field_validator("public_url", "live_url")
@@ -70,6 +84,28 @@ class Settings(BaseSettings):
         if url is not None and not _is_base(url):
             raise ValueError(f"write it as https://centre.example or http://10.0.0.1:8001, not as {url!r}")
         return url or None
+
+    @field_validator("map_tiles")
+    @classmethod
+    def _tiled(cls, url: str | None) -> str | None:
+        if url and not (_is_base(_origin(url)) and all(part in url for part in ("{z}", "{x}", "{y}"))):
+            raise ValueError(f"write it as https://tiles.example/{{z}}/{{x}}/{{y}}.png, not as {url!r}")
+        return url or None
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None or not url.get_secret_value():
+            return None
+        parsed(url.get_secret_value())
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, address: str) -> str:
+        if not _SENDER.fullmatch(address):
+            raise ValueError("write it as loa@commune.example")
+        return address
 
     @field_validator("broker_host")
     @classmethod
@@ -102,6 +138,11 @@ class Settings(BaseSettings):
         return (self.live_url or f"{scheme}://{host}:{port}").rstrip("/")
 
     @property
+    def map_tiles_origin(self) -> str:
+        """Scheme and host of the map's tiles, empty without any."""
+        return _origin(self.map_tiles) if self.map_tiles else ""
+
+    @property
     def microphone_addresses(self) -> frozenset[str]:
         return _listed(self.live_addresses)
 
@@ -110,8 +151,21 @@ class Settings(BaseSettings):
         return frozenset(host.lower() for host in _listed(self.live_relay_hosts))
 
     @property
+    def private_hooks(self) -> frozenset[str]:
+        return frozenset(host.lower() for host in _listed(self.webhook_hosts))
+
+    @property
     def secure_cookies(self) -> bool:
         return self.base_url.startswith("https://") if self.cookie_secure is None else self.cookie_secure
+
+
+def _origin(url: str) -> str:
+    """`https://tiles.example` of an address there; what is no address comes back as it is."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else url
 
 
 def _is_base(url: str) -> bool:

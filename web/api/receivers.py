@@ -113,6 +113,15 @@ def test_receiver_now(
     return _told(response, service.test_now(db, actor, now, receiver_id))
 
 
+@router.post("/receivers/{receiver_id}/restart", responses=responses(HTTPStatus.CONFLICT))
+def restart_receiver(
+    receiver_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, tell: Tell
+) -> ReceiverDetail:
+    """Ask its program to start again: once, within the hour, when nothing sounds and no emergency is in force."""
+    tell(db, f"receiver:{receiver_id}")
+    return _told(response, service.restart(db, actor, now, receiver_id))
+
+
 @router.post("/receivers/{receiver_id}/move", responses=EDIT_PROBLEMS)
 def move_receiver(
     receiver_id: str,

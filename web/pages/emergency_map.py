@@ -64,11 +64,16 @@ def _named(points: Sequence[tuple[ZoneView, float, float]], height: int) -> list
     taken: list[Box] = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for _zone, x, y in points]
     dots = []
     for zone, x, y in points:
-        boxes = {side: _box(zone.name, x, y, side) for side in _SIDES}
-        side = next((s for s, box in boxes.items() if _free(box, taken, height)), _SIDES[0])
-        taken.append(boxes[side])
-        dots.append(Dot(zone.id, zone.name, x, y, *side))
+        dots.append(Dot(zone.id, zone.name, x, y, *label_side(zone.name, x, y, taken, (WIDTH, height))))
     return dots
+
+
+def label_side(name: str, x: float, y: float, taken: list[Box], size: tuple[int, int]) -> tuple[float, float, str]:
+    """Where from (x, y) a name stands, and how it is anchored; `taken` has what is drawn already, and then the name."""
+    boxes = {side: _box(name, x, y, side) for side in _SIDES}
+    side = next((s for s, box in boxes.items() if _free(box, taken, size)), _SIDES[0])
+    taken.append(boxes[side])
+    return side
 
 
 def _box(name: str, x: float, y: float, side: tuple[int, int, str]) -> Box:
@@ -78,7 +83,7 @@ def _box(name: str, x: float, y: float, side: tuple[int, int, str]) -> Box:
     return left, y + offset_y - _LINE + 2, left + width, y + offset_y + 2
 
 
-def _free(box: Box, taken: Sequence[Box], height: int) -> bool:
+def _free(box: Box, taken: Sequence[Box], size: tuple[int, int]) -> bool:
     left, top, right, bottom = box
-    inside = left >= 0 and top >= 0 and right <= WIDTH and bottom <= height
+    inside = left >= 0 and top >= 0 and right <= size[0] and bottom <= size[1]
     return inside and not any(left < b[2] and right > b[0] and top < b[3] and bottom > b[1] for b in taken)

@@ -3,7 +3,7 @@
 What was not measured says so; it is never shown as zero.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -16,6 +16,8 @@ from web.pages.words import Look
 
 BYTES_PER_MB = 1_000_000
 NOT_MEASURED = N_("not measured")
+RESTART_WITHIN = timedelta(hours=1)
+"""After that a loudspeaker does not start again for an old asking."""
 AWAY = (Condition.OFFLINE, Condition.SILENT, Condition.REVOKED)
 """Nobody knows what these do now."""
 
@@ -208,3 +210,15 @@ def _state(show: Present, label: str, look: Look | None, note: str = "") -> Fact
 def _measured(show: Present, label: str, value: str, part: int | None = None) -> Fact:
     say = show.translations.gettext
     return Fact(label=say(label), value=value or say(NOT_MEASURED), part=part, measured=bool(value))
+
+
+def restart_said(show: Present, item: ReceiverDetail) -> str:
+    """What became of the last asking to start again; empty where nobody ever asked."""
+    asked, say = item.restart_asked_at, show.translations.gettext
+    if asked is None:
+        return ""
+    if item.started_at is not None and item.started_at > asked:
+        return say(N_("Started again %(ago)s, as asked.")) % {"ago": show.from_now(item.started_at)}
+    if show.now - asked > RESTART_WITHIN:
+        return say(N_("Asked for %(ago)s; it did not start again.")) % {"ago": show.from_now(asked)}
+    return say(N_("Asked for %(ago)s, not done yet.")) % {"ago": show.from_now(asked)}

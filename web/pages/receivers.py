@@ -1,32 +1,29 @@
-"""Loudspeakers: state, what they hold, what they last played; installing and shutting out for those who may."""
+"""One loudspeaker: state, trends, what it holds, what it last played; installing and shutting out for those who may."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Response
 from msgspec import Struct
 from sqlmodel import Session
+from starlette.datastructures import UploadFile
 
-from broadcast.wire.fault_codes import FaultCode
 from scheduler.broadcasts import repository as broadcast_sql
+from scheduler.fleet import photos as fleet_photos
 from scheduler.fleet import service
 from scheduler.fleet.schemas import (
     CodeNew,
-    Condition,
     EnrolmentCodeView,
-    FaultView,
     ReceiverDetail,
     ReceiverNew,
-    ReceiverView,
     ReportOf,
     ReportView,
 )
+from scheduler.fleet.upkeep import service as upkeep
 from scheduler.rights import Action
+from web import photos
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import receiver_facts, words
+from web.pages import faults, fleet, receiver_facts, trends, words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.people import zone_options
@@ -35,30 +32,9 @@ from web.pages.receiver_facts import Fact
 from web.telling import tell_after
 
 REPORTS = 12
-_GROUPS = {
-    "online": (Condition.ONLINE, Condition.PLAYING, Condition.FAULT),
-    "fault": (Condition.FAULT,),
-    "offline": (Condition.OFFLINE, Condition.SILENT, Condition.NEVER),
-    "waiting": (Condition.UNENROLLED, Condition.REVOKED),
-}
-_FILTERS = (
-    ("", N_("All")),
-    ("online", N_("Online")),
-    ("fault", N_("Faults")),
-    ("offline", N_("Connection lost")),
-    ("waiting", N_("Not installed")),
-)
 _FIELDS = ("name", "zone_id", "code", "latitude", "longitude", "horns", "watts")
 
 router = APIRouter(prefix="/receivers", include_in_schema=False)
-
-
-class Fault(Struct, frozen=True):
-    """In words, with what the loudspeaker says of it and since when."""
-
-    text: str
-    detail: str = ""
-    since: datetime | None = None
 
 
 class Played(Struct, frozen=True, kw_only=True):
@@ -71,26 +47,6 @@ class Played(Struct, frozen=True, kw_only=True):
     reason: str
     microphone: words.Look | None
     heard: str
-
-
-@router.get("")
-def listing(db: ReadDb, page: ThePage, show: str = "") -> Response:
-    found = service.index(db, page.actor, page.now).items
-    counts = Counter(item.condition for item in found)
-    shown = [item for item in found if not show or item.condition in _GROUPS.get(show, ())]
-    filters = [
-        {"value": value, "label": page.say(label), "here": value == show, "count": _many(counts, value, len(found))}
-        for value, label in _FILTERS
-    ]
-    online = _many(counts, "online", len(found))
-    return page.render(
-        "receivers/list.html",
-        places=_by_place(page, shown),
-        filters=[f for f in filters if f["count"] or f["here"]],
-        total=len(found),
-        summary_line=page.say(N_("%(online)s/%(total)s loudspeakers online"), online=online, total=len(found)),
-        may_add=page.can(Action.RECEIVER_EDIT),
-    )
 
 
 @router.get("/new")
@@ -130,6 +86,36 @@ def test_now(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
     return _detail(db, page, receiver_id, errors=errors) if errors else done
 
 
+@router.post("/{receiver_id}/restart")
+def restart(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
+    with page.attempt(db) as errors:
+        service.restart(db, page.actor, page.now, receiver_id)
+        tell_after(db, page.centre.changes, f"receiver:{receiver_id}")
+    done = page.go(f"/receivers/{receiver_id}", "restart-asked")
+    return _detail(db, page, receiver_id, errors=errors) if errors else done
+
+
+@router.get("/{receiver_id}/photo")
+def photo(db: ReadDb, page: ThePage, receiver_id: str) -> Response:
+    return photos.shown(page.centre, fleet_photos.photo(db, page.actor, page.now, receiver_id))
+
+
+@router.post("/{receiver_id}/photo")
+def set_photo(page: ThePage, form: TheForm, receiver_id: str) -> Response:
+    """Another picture, or none: `intent` is then `delete`."""
+    who = (page.centre, page.actor, page.now, receiver_id)
+    with page.attempt() as errors:
+        if form.get("intent") == "delete":
+            photos.put(*who, None)
+        else:
+            sent = form.get("photo")
+            photos.take(*who, sent.file.read(photos.MAX_BYTES + 1) if isinstance(sent, UploadFile) else b"")
+    if not errors:
+        return page.go(f"/receivers/{receiver_id}", "saved")
+    with page.centre.store.reading() as db:
+        return _detail(db, page, receiver_id, errors=errors)
+
+
 @router.post("/{receiver_id}/revoke")
 def revoke(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
     with page.attempt(db) as errors:
@@ -163,12 +149,14 @@ def _detail(
         422 if errors else 200,
         item=found,
         place=", ".join(reversed(found.place)),
-        faults=[_fault(page, fault) for fault in found.faults],
+        faults=[faults.said(page, fault) for fault in found.faults],
         groups=receiver_facts.groups(page.show, found),
         about=_about(page, found),
         settings=receiver_facts.settings(page.show, found),
         stale=_stale(page, found),
         played=_played(db, page, reports),
+        trends=trends.trends(page.show, upkeep.samples(db, page.actor, page.now, receiver_id).items),
+        restart=receiver_facts.restart_said(page.show, found),
         code=code,
         may_enrol=may(db, page, found, Action.RECEIVER_ENROL),
         may_edit=may(db, page, found, Action.RECEIVER_EDIT),
@@ -176,43 +164,6 @@ def _detail(
         can_test=found.enrolled_at is not None and found.revoked_at is None,
         errors=errors or {},
     )
-
-
-def _by_place(page: Page, found: list[ReceiverView]) -> list[dict[str, Any]]:
-    """Grouped by the zone above the receiver's own, which for villages is the commune."""
-    groups: dict[tuple[str, ...], list[ReceiverView]] = {}
-    for item in found:
-        groups.setdefault(tuple(item.place[:-1] or item.place), []).append(item)
-    return [
-        {
-            "id": number,
-            "name": place[-1],
-            "online": sum(item.condition in _GROUPS["online"] for item in items),
-            "total": len(items),
-            "receivers": [_line(page, item) for item in sorted(items, key=lambda item: (item.place, item.name))],
-        }
-        for number, (place, items) in enumerate(groups.items())
-    ]
-
-
-def _line(page: Page, item: ReceiverView) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "name": item.name,
-        "village": item.place[-1],
-        "state": item.condition.value,
-        "faults": [_fault(page, fault).text for fault in item.faults],
-        "seen_at": item.seen_at,
-        "files": f"{item.files_ready}/{item.files_needed}" if item.files_needed else "–",
-        "heard_dbfs": item.heard_dbfs,
-        "heard_at": item.heard_at,
-    }
-
-
-def _fault(page: Page, fault: FaultView) -> Fault:
-    """The fault in words; one that this version does not know by its code."""
-    text = page.say(words.FAULT[FaultCode(fault.code)]) if fault.code in words.FAULT else fault.code
-    return Fault(text, fault.detail, fault.since)
 
 
 def _played(db: Session, page: Page, reports: Sequence[ReportView]) -> list[Played]:
@@ -256,10 +207,6 @@ def _about(page: Page, item: ReceiverDetail) -> list[Fact]:
 
 def _stale(page: Page, item: ReceiverDetail) -> str | None:
     """Since when nothing was heard of it, where what it says of itself is old."""
-    if item.seen_at is None or item.condition in _GROUPS["online"]:
+    if item.seen_at is None or item.condition in fleet.GROUPS["online"]:
         return None
     return page.show.moment(item.seen_at)
-
-
-def _many(counts: Counter[Condition], group: str, total: int) -> int:
-    return total if not group else sum(counts[condition] for condition in _GROUPS[group])

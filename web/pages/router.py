@@ -14,6 +14,8 @@ from web.pages import (
     emergency_bank,
     emergency_desk,
     events,
+    faults,
+    fleet,
     handover,
     join,
     live,
@@ -26,6 +28,7 @@ from web.pages import (
     residents,
     residents_feedback,
     today,
+    village,
     zones,
 )
 from web.pages.emergency_words import DESKS
@@ -34,7 +37,7 @@ router = APIRouter(include_in_schema=False)
 for part in (
     *(join, audit, handover),
     *(door, account, events, today, compose, broadcasts, announcements),
-    *(people, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
+    *(people, fleet, faults, village, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
     residents_feedback,
 ):
     router.include_router(part.router)
