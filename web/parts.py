@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,8 +33,10 @@ from scheduler.fleet import repository
 from scheduler.fleet.builders import BUILDERS
 from scheduler.fleet.doorkeeper import Doorkeeper, Gate
 from scheduler.ingest import Ingest
+from scheduler.live.asking import Terms
 from scheduler.people import anchors
 from scheduler.publisher import Publisher
+from scheduler.relays import passing as relays
 from scheduler.reports.book import BookKeeper
 from scheduler.store.engine import Store
 from scheduler.store.patience import is_away, outlast
@@ -242,6 +245,8 @@ def _own_broker(centre: Centre, trust: TrustRoot) -> Broker:
 
 async def _tick(centre: Centre) -> None:
     """What time does to emergencies, broadcasts and rehearsals, each by itself: a fault of one stops no other."""
+    terms = Terms(centre.settings.relay_hosts)
+    ticks = TICKS | {"relays": partial(relays.tick, terms=terms)}
     failing: set[str] = set()
 
     def once(of: str, what: Callable[[Session, datetime], Sequence[str]]) -> Sequence[str]:
@@ -258,7 +263,7 @@ async def _tick(centre: Centre) -> None:
         return words
 
     while True:
-        for of, what in TICKS.items():
+        for of, what in ticks.items():
             centre.changes.tell(await outlast(centre.clock, "tick", once, of, what))
         await centre.clock.sleep(TICK_S)
 

@@ -124,13 +124,23 @@ def _check_source(db: Session, actor: Actor, now: datetime, talk: LiveTalk, *, a
     if (asked.recording_id is not None) is not (asked.kind is LiveKind.RECORDED):
         raise Invalid("recording_id", "Say which recording is to be played.", field="recording_id")
     if asked.source_url is not None:
-        talk.source_url = _allowed(asked.source_url, terms)
+        talk.source_url = allowed_address(asked.source_url, terms)
     if asked.recording_id is not None:
         recording = announcements.listenable(db, actor, now, asked.recording_id)
         talk.recording_id, talk.announcement_id = _ready(recording).id, recording.announcement_id
 
 
-def _allowed(url: str, terms: Terms) -> str:
+def host_allowed(url: str, terms: Terms) -> bool:
+    """Whether the settings name its host."""
+    try:
+        allowed_address(url, terms)
+    except Invalid:
+        return False
+    return True
+
+
+def allowed_address(url: str, terms: Terms) -> str:
+    """`url` if it is the address of a stream that may be relayed; else Invalid."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()

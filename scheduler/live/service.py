@@ -133,6 +133,8 @@ def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
     talk.state, talk.began_at, talk.seen_at, talk.turn_at = LiveState.ON_AIR, now, now, None
     talk.start_us, talk.key, talk.urls = air.start_us, air.key, list(air.urls)
     talk.opening_ms, talk.frames = air.opening_ms, air.frames
+    if talk.relay_id is not None:  # it ends when it was to end, by the rules of its places
+        talk.limit_s = max(1, talk.limit_s - int((now - talk.starts_at).total_seconds()))
     note(db, now, talk, "begin", delay_ms=talk.delay_ms, bitrate_bps=talk.bitrate_bps)
     return change | told(db, now, talk)
 

@@ -1,0 +1,83 @@
+"""What time does to relays that come again: each occurrence becomes a live talk (part of one transaction).
+
+Rules
+- A talk is asked for at its moment, in the places whose rules let all of it sound; where none does, why not is noted.
+- One that the centre slept through is joined as long as it lasts, and then noted as missed.
+- It ends when it was to end, however late it began. Its host must be one that the settings name at that moment.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from broadcast.clock import to_us
+from scheduler.live import asking, service
+from scheduler.live.asking import Terms
+from scheduler.live.models import LiveKind, LiveTalk
+from scheduler.live.repository import add_targets
+from scheduler.people import audit
+from scheduler.people.actor import Actor
+from scheduler.relays import places, repository, timing
+from scheduler.relays.models import Relay, RelayRun
+from scheduler.relays.service import set_next
+from scheduler.store.types import new_id
+from scheduler.workflow import Event, State, step
+from scheduler.zones import repository as zones
+
+MACHINE = Actor(user_id="", login="", name="")
+
+
+def tick(db: Session, now: datetime, terms: Terms) -> tuple[str, ...]:
+    """Begin what is due; the words for those who watch."""
+    words = []
+    for relay in repository.due(db, now):
+        due = relay.next_at or now
+        run = _run(db, relay, due, now, terms)
+        db.add(run)
+        set_next(db, relay, now)
+        if relay.next_at is None:
+            relay.state = step(State(relay.state), Event.FINISH)
+        db.flush()
+        zone = zones.zone(db, relay.zone_id)
+        path = zone.path if zone is not None else None
+        audit.record(
+            db, MACHINE, now, "relay.run", f"relay:{relay.id}", zone_path=path, due=due.isoformat(), talk=run.talk_id,
+            trouble=run.trouble, left_out=run.left_out,
+        )  # fmt: skip
+        words += [f"relay:{relay.id}", *([f"live:{run.talk_id}"] if run.talk_id else [])]
+    return tuple(words)
+
+
+def _run(db: Session, relay: Relay, due: datetime, now: datetime, terms: Terms) -> RelayRun:
+    run = RelayRun(relay_id=relay.id, due_at=due)
+    if now >= due + timedelta(seconds=relay.limit_s):
+        run.trouble = "centre_was_away"
+    elif not asking.host_allowed(relay.source_url, terms):
+        run.trouble = "host_not_allowed"
+    else:
+        _ask(db, relay, run, now)
+    return run
+
+
+def _ask(db: Session, relay: Relay, run: RelayRun, now: datetime) -> None:
+    aimed = places.live_zones(repository.targets(db, relay.id), now)
+    heard_in = places.villages(db, aimed, now)
+    occurrence = timing.airing_at(relay, to_us(run.due_at))
+    silent = {zone.id: zone.name for _a, _kind, found in places.forbidden(db, heard_in, [occurrence]) for zone in found}
+    where = places.allowed(aimed, heard_in, silent) if heard_in else []
+    run.left_out = sorted(silent.values())
+    if not where:
+        run.trouble = "nowhere_free" if silent else "no_receivers"
+        return
+    advised = asking.advice(db, now, [zone.path for zone in where])
+    talk = LiveTalk(
+        id=new_id(now), zone_id=relay.zone_id, kind=LiveKind.RELAY, title=relay.title, speaker_id=relay.author_id,
+        relay_id=relay.id, source_url=relay.source_url, delay_ms=advised.delay_ms, bitrate_bps=advised.bitrate_bps,
+        limit_s=relay.limit_s, asked_at=now, starts_at=run.due_at,
+    )  # fmt: skip
+    talk.cls = relay.cls
+    db.add(talk)
+    db.flush()
+    add_targets(db, talk.id, [(zone.id, None) for zone in where])
+    service.note(db, now, talk, "ask", by="", relay=relay.id, zones=[zone.name for zone in where])
+    run.talk_id = talk.id

@@ -1,0 +1,63 @@
+"""Where an occurrence of a relay may be heard, by the rules and plans of each village (reads the database)."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from broadcast.clock import US_PER_S
+from broadcast.wire.documents import Airing
+from scheduler.broadcasts import planning
+from scheduler.broadcasts.repository import Target
+from scheduler.clashes import EffectKind, Plan
+from scheduler.relays import timing
+from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
+from scheduler.zones.rules import valid_on
+
+Forbidden = tuple[Airing, EffectKind, tuple[Zone, ...]]
+
+
+def live_zones(targets: Collection[Target], now: datetime) -> list[Zone]:
+    """The zones that are aimed at and are there today, each once."""
+    return list({zone.id: zone for target in targets for zone in target.live(now.date())}.values())
+
+
+def villages(db: Session, aimed: Sequence[Zone], now: datetime) -> list[Zone]:
+    """The zones with receivers at or below those that are aimed at."""
+    paths = [zone.path for zone in aimed]
+    total, _online = zones.receiver_counts(db, paths)
+    return [zone for zone in zones.subtrees(db, paths) if total[zone.id] and valid_on(zone, now.date())]
+
+
+def forbidden(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airing]) -> list[Forbidden]:
+    """What the rules of some villages do not let sound whole, each with these villages."""
+    if not heard_in or not occurrences:
+        return []
+    end_us = max(airing.start_us + airing.media[0].duration_us for airing in occurrences)
+    window = occurrences[0].start_us, end_us + 3600 * US_PER_S
+    by_id = planning.places(db, heard_in, window)
+    start_us = planning.day_start(by_id[heard_in[0].id], window[0])
+    plans = planning.plans(db, by_id.values(), (start_us, window[1]))
+    alike: dict[tuple[object, ...], list[planning.Place]] = defaultdict(list)
+    for place in (by_id[zone.id] for zone in heard_in):
+        planned = frozenset(airing.id for airing in plans.heard_in(place))
+        alike[planned, place.effective.rules, place.effective.languages].append(place)
+    found: list[Forbidden] = []
+    for places in alike.values():
+        plan = Plan(plans.heard_in(places[0]), places[0].effective.rules, places[0].effective.languages)
+        silent, kinds = tuple(place.zone for place in places), ((a, timing.forbidden(plan, a)) for a in occurrences)
+        found += [(airing, kind, silent) for airing, kind in kinds if kind is not None]
+    return sorted(found, key=lambda one: one[0].start_us)
+
+
+def allowed(aimed: Sequence[Zone], heard_in: Sequence[Zone], left_out: Collection[str]) -> list[Zone]:
+    """Those that are aimed at where nothing is left out, else the villages below them that are not."""
+    found: dict[str, Zone] = {}
+    silent = [zone.path for zone in heard_in if zone.id in left_out]
+    for zone in aimed:
+        inside = [zone] if not any(path.startswith(zone.path) for path in silent) else heard_in
+        below = (one for one in inside if one.path.startswith(zone.path))
+        found |= {one.id: one for one in below if not any(path.startswith(one.path) for path in silent)}
+    return list(found.values())
