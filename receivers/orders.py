@@ -14,6 +14,7 @@ Rules
   in the node's time. What was over TOLERANCE_US before the newest document was issued is over, whatever a clock says.
 - A zone's STOP ALL holds for the documents of that zone and of all below it: an order or session that began before it,
   or stands in a document that was issued before it, is over, whole. So the one document that says it silences all.
+  A document that tells of the stop itself knew of it, whatever the clock it was issued by.
 - Of a rhythm only the repetitions near now are told: `Read.until_us` says when to read again.
 """
 
@@ -172,7 +173,7 @@ class _Reader:
         if against is not None and (against is not Against.UNKNOWN_MESSAGE or order.purpose is not Purpose.REAL):
             self.found.refused |= {order.id}
             return
-        parts, owner = tuple(self._parts(order)), _owner(order.id, order.start_us, now)
+        parts, owner = tuple(self._parts(order)), self._owner(order.id, order.start_us, now)
         length_us = sum(part.duration_us for part in parts)
         if not parts:
             return
@@ -203,9 +204,13 @@ class _Reader:
             late=Late.JOIN,
             after_cut=AfterCut.TIMELINE,
         )
-        self._add(airing, _owner(feed.id, session.start_us, now), session.start_us, end_us)
+        self._add(airing, self._owner(feed.id, session.start_us, now), session.start_us, end_us)
         moved = replace(session, start_us=session.start_us - self._shift_us, until_us=session.until_us - self._shift_us)
         self.found.feeds[recording.sha256] = of_session(moved)
+
+    def _owner(self, order_id: str, start_us: int, now: Now) -> _Owner:
+        knew = now.stop_us >= self._stops_us.get(now.target, 0)
+        return _Owner(order_id, start_us if knew else min(start_us, now.issued_us), now.target)
 
     def _receive(self, order_id: str, start_us: int, end_us: int) -> None:
         self.found.received_us[order_id] = self._received_us(order_id)
@@ -301,10 +306,6 @@ class _Reader:
         found.order_of[airing.id] = owner.id
         if owner.came_us < stop_us:
             found.stopped.add(airing.id)
-
-
-def _owner(order_id: str, start_us: int, now: Now) -> _Owner:
-    return _Owner(order_id, min(start_us, now.issued_us), now.target)
 
 
 def _rhythm_us(order: Order, length_us: int) -> int:

@@ -263,6 +263,15 @@ def test_the_stop_of_a_zone_silences_what_documents_below_said_before_it_and_not
     assert (set(found.airings), stopped(found, (), ())) == ({"begun.0.0", "to begin.0.0"}, {"begun.0.0"})
 
 
+def test_a_document_that_tells_of_the_stop_knew_of_it_although_its_clock_was_behind() -> None:
+    order, bank = _order(start_us=NOON + 10 * S), (_bank({"siren.1": 10 * S}),)
+    stop = _now(zone="province", stop_us=NOON + 5 * S, issued_us=NOON + 5 * S)
+    for stop_us, sounds in ((NOON + 5 * S, True), (NOON + 4 * S, False)):
+        below = _now(order, stop_us=stop_us, issued_us=NOON + 4 * S)
+        found = read(Documents(nows=(stop, below), banks=bank), SETTINGS, NOON)
+        assert (set(found.airings), stopped(found, (), ())) == ({"o1.0.0"} if sounds else set(), set())
+
+
 def test_a_rhythm_that_was_stopped_does_not_begin_again() -> None:
     now = _now(_order(every_us=60 * S), stop_us=NOON + 90 * S)
     found = read(Documents(nows=(now,), banks=(_bank({"siren.1": 10 * S}),)), SETTINGS, NOON)
