@@ -80,10 +80,10 @@ class Atlas:
             self._pasts[past.zone_id].append(past)
         self._merged = sorted(merged, key=lambda group: (group.valid_from, group.id))
 
-    def stations(self, zone_ids: Collection[str], on: date) -> dict[str, Unit]:
-        """The station of each zone on a day."""
+    def stations(self, zone_ids: Collection[str], on: date, *, merged: bool = True) -> dict[str, Unit]:
+        """The station of each zone on a day; without `merged` its commune, whatever that was merged into."""
         above: dict[str, Unit] = {}
-        for group in self._merged:
+        for group in self._merged if merged else ():
             if group.holds(on):
                 above |= dict.fromkeys(group.member_ids, self._of_group(group))
         memo: dict[str, Unit | None] = dict(above)

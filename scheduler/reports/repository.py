@@ -108,15 +108,16 @@ def lines(
     start, airing_id, zone_id = col(ReportAiring.start_at), col(ReportAiring.id), col(ReportLine.zone_id)
     first = datetime.combine(span.first - timedelta(days=1), time.min, UTC)
     end = datetime.combine(span.end + timedelta(days=1), time.min, UTC)
+    day: ColumnElement[date] = col(ReportLine.day)
+    here: ColumnElement[bool] = zone_id.in_(few)
+    if len(few) > _FEW:
+        day = func.coalesce(day, day)  # no index is to be chosen by it: the one by time ends where the page does
+        here = exists().where(col(Zone.id) == zone_id, below(paths))
     query = (
         select(ReportLine, ReportAiring)
         .join(ReportAiring, col(ReportAiring.id) == col(ReportLine.airing_id))
-        .where(start >= first, start < end, col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end)
+        .where(start >= first, start < end, day >= span.first, day < span.end, here)
     )
-    if len(few) <= _FEW:
-        query = query.where(zone_id.in_(few))
-    else:
-        query = query.where(exists().where(col(Zone.id) == zone_id, below(paths)))
     if only_missed:
         query = query.where(col(ReportLine.reason).is_not(None))
     if after is not None:
@@ -152,8 +153,8 @@ def named(db: Session, receiver_ids: Collection[str]) -> dict[str, str]:
 
 
 def _within(span: Span, paths: Collection[str]) -> list[ColumnElement[bool]]:
-    here = select(col(Zone.id)).where(below(paths))
-    return [col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, col(ReportLine.zone_id).in_(here)]
+    here = exists().where(col(Zone.id) == col(ReportLine.zone_id), below(paths))
+    return [col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, here]
 
 
 def _own(span: Span, zone_id: str) -> list[ColumnElement[bool]]:

@@ -38,7 +38,7 @@ from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
-By = Literal["station", "village"]
+By = Literal["station", "commune", "village"]
 MOST_LINES = 100_000
 """In one file; a year of a district has half of it."""
 _NO_ZONE = "There is no such zone, or it is not in your area."
@@ -68,11 +68,15 @@ def summary(
     boundaries: date | None = None,
     by: By = "station",
 ) -> SummaryOut:
-    """The sums of a span: of each station by the boundaries of a day (of the span's last one), or of each village."""
+    """The sums of a span: of each station by the boundaries of a day (of the span's last one), or of each village.
+
+    By `commune` is by the tree of zones alone, where a station may be several of them that were merged.
+    """
     zone = zone_of(db, actor, now, zone_id)
     on = boundaries or span.last
-    whole = by == "station" and zone.kind not in summing.SMALL and not summing.apart(db, min(span.first, on))
-    atlas, summed = _by_unit(db, span, zone.path, on) if whole else _by_village(db, span, zone.path, on)
+    whole = by != "village" and zone.kind not in summing.SMALL and not summing.apart(db, min(span.first, on))
+    read = _by_unit if whole else _by_village
+    atlas, summed = read(db, span, zone.path, on, merged=by == "station")
     rows, different = views.stations(summed)
     if by == "village":
         rows = views.villages(atlas, summed)
@@ -202,21 +206,24 @@ def digest_sent(db: Session, held: ReportSubscription, day: date) -> None:
         db.add(row)
 
 
-def _by_unit(db: Session, span: Span, path: str, on: date) -> tuple[Atlas, views.Summed]:
+def _by_unit(db: Session, span: Span, path: str, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
     """From what was summed by commune and day: as quick for ten thousand villages as for ten."""
     atlas = repository.atlas(db, paths=())
     sums, clusters = summing.by_unit(db, span, [path]), summing.clusters_by_unit(db, [path])
     units = sums.keys() | clusters.keys()
     if not units <= atlas.places.keys():  # a village in no commune is its own unit
         atlas = repository.atlas(db)
-    return atlas, views.Summed(atlas.stations(units, on), sums, clusters, summing.reached_units(db, span))
+    return atlas, views.Summed(
+        atlas.stations(units, on, merged=merged), sums, clusters, summing.reached_units(db, span)
+    )
 
 
-def _by_village(db: Session, span: Span, path: str, on: date) -> tuple[Atlas, views.Summed]:
+def _by_village(db: Session, span: Span, path: str, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
     atlas = repository.atlas(db, paths=[path])
     sums, clusters = summing.by_village(db, span, [path]), summing.clusters_by_village(db, [path])
     reached = summing.reached_villages(db, span, [path])
-    return atlas, views.Summed(atlas.stations(sums.keys() | clusters.keys(), on), sums, clusters, reached)
+    units = atlas.stations(sums.keys() | clusters.keys(), on, merged=merged)
+    return atlas, views.Summed(units, sums, clusters, reached)
 
 
 def _atlas_of(db: Session, rows: Sequence[repository.Row]) -> Atlas:

@@ -59,7 +59,9 @@ def get_summary(
     boundaries: Annotated[
         Day | None, Query(description="By the communes as they were on this day; else on the span's last day.")
     ] = None,
-    by: Annotated[service.By, Query(description="A row for each station, or for each village.")] = "station",
+    by: Annotated[
+        service.By, Query(description="A row for each station, for each commune of the tree, or for each village.")
+    ] = "station",
 ) -> SummaryOut:
     """The province's columns: stations, clusters, bulletins, played successfully, emergencies, seconds, ratio."""
     return service.summary(db, actor, now, zone_id, span_of(length, day), boundaries=boundaries, by=by)

@@ -45,7 +45,8 @@ def plan_heard(
     zone, span = _asked(db, page, zone_id, length, day)
     base = {"zone": zone.id, "length": length, "day": span.first, "missed": missed}
     found = service.lines(db, page.actor, page.now, zone.id, span, only_missed=bool(missed), after=after, limit=LINES)
-    summary = service.summary(db, page.actor, page.now, zone.id, span, by=_by(zone))
+    by: service.By = "village" if _by(zone) == "village" else "commune"
+    summary = service.summary(db, page.actor, page.now, zone.id, span, by=by)
     return page.render(
         "reports/heard.html",
         **_frame(db, page, (zone, span), "/reports", base),
@@ -227,7 +228,7 @@ def _eras(page: Page, changes: Sequence[date], span: Span, chosen: str | None) -
 def _place(one: StationOut, span: Span, zone: Zone) -> dict[str, Any]:
     here = {"zone": one.id, "length": span.length, "day": span.first}
     if _by(zone) == "station":
-        return {"of": one, "href": "" if one.is_group else _link("/reports", here)}
+        return {"of": one, "href": _link("/reports", here)}
     by_day = f"/reports/villages/{one.id}/{span.first}"
     return {"of": one, "href": by_day if span.length is Length.DAY else _link("/reports", here)}
 
