@@ -122,8 +122,11 @@ def _read(db: Session, paths: Collection[str], now: datetime) -> list[Light]:
     query = select(*columns, condition_column(now)).select_from(Receiver)  # type: ignore[call-overload]
     query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths))
     by_word = {condition.value: condition for condition in Condition}
-    rows: Iterable[tuple[Any, ...]] = (tuple(row) for row in db.execute(query))
-    return [Light(*known, by_word[word]) for *known, word in rows]
+    rows: Iterable[Any] = db.execute(query)
+    return [
+        Light(id_, name, code, path, latitude, longitude, by_word[word])
+        for id_, name, code, path, latitude, longitude, word in rows
+    ]
 
 
 def _with_fault(db: Session, code: str) -> set[str]:
