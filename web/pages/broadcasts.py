@@ -16,7 +16,7 @@ from scheduler.broadcasts.schemas import AiringOut, BroadcastOut, Now
 from scheduler.fleet import service as fleet
 from scheduler.fleet.schemas import ReportView
 from scheduler.fleet.service import ReportFilter
-from scheduler.people import service as people
+from scheduler.people import trail
 from scheduler.rights import Action
 from scheduler.workflow import State, approval_needed
 from scheduler.zones import repository as zone_sql
@@ -306,7 +306,8 @@ def _state(page: Page, airing: AiringOut, total: int) -> str:
 def _history(db: Session, page: Page, item: BroadcastOut) -> list[dict[str, Any]]:
     """Who did what, latest first: the audit record for those who may read it, else what the broadcast itself says."""
     if page.can(Action.AUDIT_READ):
-        entries = people.list_audit(db, page.actor, page.now, subject=f"broadcast:{item.id}")
+        asked = trail.Asked(subject=f"broadcast:{item.id}")
+        entries = trail.page(db, page.actor, page.now, asked)
         return [
             {"text": page.say(words.HISTORY.get(e.action, N_("Changed"))), "who": e.user_name or "Loa", "at": e.at}
             for e in entries

@@ -279,6 +279,7 @@ HISTORY = MappingProxyType(
     {
         "broadcast.create": N_("Written"),
         "broadcast.edit": N_("Changed"),
+        "broadcast.hand_over": N_("Handed over"),
         "broadcast.submit": N_("Sent for approval"),
         "broadcast.approve": N_("Approved"),
         "broadcast.return": N_("Returned"),
