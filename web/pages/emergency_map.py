@@ -64,15 +64,21 @@ def _named(points: Sequence[tuple[ZoneView, float, float]], height: int) -> list
     taken: list[Box] = [(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for _zone, x, y in points]
     dots = []
     for zone, x, y in points:
-        dots.append(Dot(zone.id, zone.name, x, y, *label_side(zone.name, x, y, taken, (WIDTH, height))))
+        dots.append(Dot(zone.id, zone.name, x, y, *(label_side(zone.name, x, y, taken, (WIDTH, height)) or _SIDES[0])))
     return dots
 
 
-def label_side(name: str, x: float, y: float, taken: list[Box], size: tuple[int, int]) -> tuple[float, float, str]:
-    """Where from (x, y) a name stands, and how it is anchored; `taken` has what is drawn already, and then the name."""
+def label_side(
+    name: str, x: float, y: float, taken: list[Box], size: tuple[int, int]
+) -> tuple[float, float, str] | None:
+    """Where from (x, y) a name stands, and how it is anchored; None where it would cover what is drawn already.
+
+    `taken` has what is drawn, and then the name too.
+    """
     boxes = {side: _box(name, x, y, side) for side in _SIDES}
-    side = next((s for s, box in boxes.items() if _free(box, taken, size)), _SIDES[0])
-    taken.append(boxes[side])
+    side = next((s for s, box in boxes.items() if _free(box, taken, size)), None)
+    if side is not None:
+        taken.append(boxes[side])
     return side
 
 

@@ -28,7 +28,7 @@ FILTERS = (
     (Show.OPEN, N_("Not reset")),
     (Show.HOLDS, N_("Still so")),
     (Show.OVER, N_("Over, not reset")),
-    (Show.RESET, N_("Reset")),
+    (Show.RESET, N_("Done with")),
 )
 HOLDS = Look(N_("still so"), "warn", "triangle")
 OVER = Look(N_("over"), "ready", "check")

@@ -210,6 +210,8 @@ class Page:
             items.append(MenuItem("/reports", N_("Reports"), "check"))
         if self.can(Action.FEEDBACK_READ):
             items.append(MenuItem("/feedback", N_("From residents"), "text"))
+        if self.can(Action.FAULT_REPORT) and not self.can(Action.RECEIVER_CONTROL):
+            items.append(MenuItem("/village", N_("My village"), "horn"))
         if self.can(Action.USER_EDIT):
             items.append(MenuItem("/people", N_("People"), "people"))
         if self.can(Action.AUDIT_READ):
