@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -89,7 +90,8 @@ def test_five_wrong_tries_close_the_code_until_a_new_one_is_made(
 ) -> None:
     view, code = invited(store, admin, now, places.leng)
     for number in range(invitations.TRIES):
-        refused = refusal(lambda at=number: invitations.look(store, now, f"{code.selector}-wrongg", f"10.0.0.{at}"))
+        guess = partial(invitations.look, store, now, f"{code.selector}-wrongg", f"10.0.0.{number}")
+        refused = refusal(guess)
         assert (type(refused), refused.code) == (Invalid, "wrong_invitation")
     assert refusal(lambda: invitations.look(store, now, code.typed, "10.0.1.1")).code == "wrong_invitation"
     with store.reading() as db:
