@@ -73,6 +73,8 @@ async def microphone(socket: WebSocket, talk_id: str) -> None:
             await _speak(socket, centre, studio, *await _known(socket, centre, studio, talk_id))
         except Problem as problem:
             await _refuse(socket, problem)
+        finally:
+            studio.strangers.discard(socket)
 
 
 async def _known(socket: WebSocket, centre: Centre, studio: Studio, talk_id: str) -> tuple[LiveTalk, str]:

@@ -7,15 +7,17 @@ import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from web.api.microphone import MAX_PIECE_BYTES, PROTOCOL
+from web.api.microphone import MAX_PIECE_BYTES, PROTOCOL, microphone
 from web.live.lab import alignment, decoded, voice
 from web.live.placing import RATE_HZ
 
@@ -207,6 +209,20 @@ async def test_strangers_leave_room_for_those_who_say_who_they_are(
         with pytest.raises(InvalidStatus):
             async with opened(asked["id"]):
                 pass
+
+
+async def test_who_leaves_while_the_door_opens_keeps_no_room(air: Any) -> None:
+    async def knock() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def broken(_message: Any) -> None:
+        raise ConnectionResetError
+
+    door = SimpleNamespace(state=SimpleNamespace(centre=air.centre))
+    scope = {"type": "websocket", "app": door, "headers": [], "subprotocols": [PROTOCOL]}
+    with pytest.raises(ConnectionResetError):
+        await microphone(WebSocket(scope, knock, broken), "no talk")
+    assert air.studio.strangers == set()
 
 
 async def test_whose_turn_it_is_not_is_told_why(air: Any, talking: Any, opened: Any, who: Any) -> None:
