@@ -22,13 +22,14 @@ def now_document(db: Session, zone_id: str, now: datetime) -> Draft | None:
     zone = zones.zone(db, zone_id)
     if zone is None:
         return None
+    stop_us = repository.stop_us(db, zone_id)  # first: a stop that is told of is one whose orders are gone
     rows = repository.in_force(db, zone_id, now)
     sounds = repository.sounds(db, [row.id for row in rows])
     orders = tuple(order for row in rows if (order := wire(row, sounds[row.id])) is not None)[:MAX_ORDERS]
     sessions = live.in_force(db, zone_id, now)
     document = Now(
         target=zone_id, number=1, issued_us=0, expires_us=0,
-        orders=orders, sessions=sessions, stop_us=repository.stop_us(db, zone_id),
+        orders=orders, sessions=sessions, stop_us=stop_us,
     )  # fmt: skip
     ends = [*(order.until_us for order in orders), *(session.until_us for session in sessions)]
     ends_at = from_us(max(ends)) if ends else None

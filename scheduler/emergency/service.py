@@ -24,7 +24,7 @@ from scheduler.emergency.models import EmergencyOrder, OrderSound
 from scheduler.emergency.reading import get, index, readable
 from scheduler.emergency.rights import ISSUE, alone, may_withdraw, require_everywhere
 from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, CorrectOut, OrderIn, OrderOut
-from scheduler.emergency.stopping import stop_all
+from scheduler.emergency.stopping import SOUNDING, stop_all
 from scheduler.emergency.views import Held
 from scheduler.errors import Conflict, Forbidden, Invalid, Stale, TooMany
 from scheduler.fleet.outbox import mark_dirty
@@ -70,6 +70,7 @@ def confirm(
     db: Session, actor: Actor, now: datetime, order_id: str, asked: ConfirmIn, *, purpose: Purpose, version: int
 ) -> OrderOut:
     """Let it sound; `version` is what the confirmer looked at."""
+    one_at_a_time(db, SOUNDING)
     held = confirmable(db, actor, now, order_id, asked, purpose=purpose, version=version)
     row = held.row
     row.state = _after(row, Event.CONFIRM, now)
@@ -125,6 +126,7 @@ def correct(
 
     A correction of it that is in force ends: people who change their mind are not talked over by what they said first.
     """
+    one_at_a_time(db, SOUNDING)
     held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
     row, zones = held.row, held.zones
     require_everywhere(actor, ISSUE[purpose], held.paths, now)
@@ -163,6 +165,7 @@ def rehearse(
     db: Session, now: datetime, *, zone_ids: Collection[str], bank_ids: Collection[str], minutes: int, reason: str
 ) -> EmergencyOrder:
     """A test that the machine itself issues: of nothing but messages for tests, which obey quiet hours."""
+    one_at_a_time(db, SOUNDING)
     for bank_id in bank_ids:
         asking.check_bank(db, bank_id, Purpose.TEST)
     zones = zone_sql.zones(db, zone_ids)
@@ -193,6 +196,7 @@ def spoken(db: Session, now: datetime, order_id: str, place: int) -> list[str]:
     Where nothing of the order could sound before, it begins now. Where nothing of it sounds again, its times move on
     so far that the text is heard from its first word, although what goes before it may be over.
     """
+    one_at_a_time(db, SOUNDING)
     row = repository.get(db, order_id, lock=True)
     if row is None or row.state != State.ISSUED:
         return []

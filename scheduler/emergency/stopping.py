@@ -17,14 +17,16 @@ from scheduler.errors import NotFound, TooMany
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.live.service import stop_below
 from scheduler.notices import told as noting
-from scheduler.notices import told as noting
 from scheduler.people import audit
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
+from scheduler.store.alone import alone as one_at_a_time
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
 ACTION = "stop_all"
+SOUNDING = "sounding"
+"""Held by whatever lets orders sound or stops them: what is being confirmed as a stop comes is stopped too."""
 MAX_STOPS = 60
 WINDOW = timedelta(minutes=15)
 
@@ -35,6 +37,7 @@ def stop_all(db: Session, actor: Actor, now: datetime, asked: StopAllIn) -> Stop
     What a zone above sends them goes on; the answer names it. The documents of the answer's `silenced_by` do it alone:
     those of the zones below follow by the publisher.
     """
+    one_at_a_time(db, SOUNDING)
     zones = _zones(db, actor, now, asked.zone_ids)
     _limit(db, actor, now)
     paths = [zone.path for zone in zones]

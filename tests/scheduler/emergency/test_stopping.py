@@ -1,5 +1,6 @@
 """STOP ALL: what it silences, what it leaves, who may."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from broadcast.clock import to_us
 from broadcast.wire import topics
 from broadcast.wire.documents import BroadcastClass
+from broadcast.wire.now import Purpose
+from scheduler.emergency import service
 from scheduler.emergency.life import State
+from scheduler.emergency.schemas import WORDS, ConfirmIn
 from scheduler.emergency.stopping import MAX_STOPS
 from scheduler.errors import Forbidden, NotFound, TooMany
 from scheduler.live.models import LiveKind, LiveState, LiveTalk, LiveTarget
@@ -118,3 +122,16 @@ def test_the_documents_of_the_named_zones_go_first_and_of_those_outside_that_a_t
     with desk.store.writing() as db:
         db.add(LiveTarget(talk_id="T1", zone_id=desk.places.van_1))
     assert desk.stopped(desk.places.leng).silenced_by == [desk.places.leng, desk.places.van_1]
+
+
+def test_an_order_that_is_being_confirmed_as_the_stop_comes_is_stopped_too(desk: Any) -> None:
+    order, word = desk.asked(), ConfirmIn(word=WORDS[Purpose.REAL])
+    with ThreadPoolExecutor(1) as other:
+        with desk.store.writing() as db:
+            service.confirm(
+                db, desk.second, desk.clock.now(), order.id, word, purpose=Purpose.REAL, version=order.version
+            )
+            stopping = other.submit(desk.stopped, desk.places.leng)
+            wait([stopping], timeout=1)  # it has read what it can by then
+        assert stopping.result().cancelled == [order.id]
+    assert desk.sounding(desk.places.leng) == []
