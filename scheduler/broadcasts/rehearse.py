@@ -12,6 +12,8 @@ Rules
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -21,6 +23,7 @@ from scheduler.clashes import Effect, Plan, clashes
 from scheduler.policy import Interval
 
 MAX_GROUPS = 300
+MAX_STRETCH = timedelta(minutes=30)
 
 
 class Link(Struct, frozen=True):
@@ -95,6 +98,18 @@ def arrivals(airings: Iterable[Airing], languages: tuple[str, ...], link: Link, 
         done_us += media.size_bytes * US_PER_S // max(link.bytes_per_s, 1)
         there_us[media.sha256] = done_us
     return {airing.id: there_us[media.sha256] for airing, media in coming}
+
+
+def managed(told: Iterable[tuple[str, datetime, int]]) -> dict[str, int]:
+    """The most bytes a second that each receiver moved lately, by what it told (receiver, when, bytes of its month).
+
+    `told` has each receiver's in a row, the oldest first. A stretch longer than MAX_STRETCH says nothing of a rate.
+    """
+    best: dict[str, int] = {}
+    for (one, since, before), (other, until, after) in pairwise(told):
+        if one == other and timedelta(0) < until - since <= MAX_STRETCH and after > before:
+            best[one] = max(best.get(one, 0), int((after - before) / (until - since).total_seconds()))
+    return best
 
 
 def _key(village: Village) -> tuple[object, ...]:

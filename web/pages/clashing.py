@@ -58,7 +58,12 @@ class Way(Struct, frozen=True):
 
 def warnings(show: Present, preview: PreviewOut) -> list[Warned]:
     """Clashes, quiet hours and quotas by place, then what else should be known."""
-    return [_place(show, place) for place in preview.places] + notices(show, preview.notices)
+    return [*places(show, preview.places), *notices(show, preview.notices)]
+
+
+def places(show: Present, found: Sequence[PlaceEffects]) -> list[Warned]:
+    """Clashes, quiet hours and quotas by place alone."""
+    return [_place(show, place) for place in found]
 
 
 def notices(show: Present, found: Sequence[Notice]) -> list[Warned]:

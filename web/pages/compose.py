@@ -1,9 +1,9 @@
 """New broadcast as one page: what, where, when, listen, send. Without script the same form works in two steps."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from msgspec import Struct
 from sqlmodel import Session
 
@@ -22,7 +22,7 @@ from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import group_views, zone_views
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import clashing, places, repeating, telling
+from web.pages import clashing, places, rehearsed, repeating, telling
 from web.pages.broadcasts import PLAN, SEND, needs_approval
 from web.pages.compose_form import (
     NO_PLACE,
@@ -31,6 +31,7 @@ from web.pages.compose_form import (
     broadcast_in,
     from_broadcast,
     from_request,
+    place_at,
     uploaded,
 )
 from web.pages.compose_sound import announcement_for
@@ -70,9 +71,17 @@ class Area(Struct, frozen=True):
 
 
 @router.get("/new")
-def new(db: ReadDb, page: ThePage, announcement: str = "") -> Response:
-    area = _area(db, page)
+def new(
+    db: ReadDb,
+    page: ThePage,
+    announcement: str = "",
+    zone: Annotated[str, Query(max_length=26)] = "",
+    at: Annotated[str, Query(max_length=19)] = "",
+) -> Response:
+    """Empty, or for a place and a time that were chosen on the board."""
+    area = area_for(db, page)
     form = ComposeForm()
+    place_at(form, zone, at)
     if announcement:
         found = announcements.view(db, page.actor, page.now, announcement)
         form.source, form.existing, form.announcement_id = "existing", found.id, found.id
@@ -87,7 +96,7 @@ def send(page: ThePage, data: TheForm, request: Request) -> Response:
 @router.get("/{broadcast_id}/edit")
 def edit(db: ReadDb, page: ThePage, broadcast_id: str) -> Response:
     item = service.view(db, page.actor, page.now, broadcast_id)
-    return _page(db, page, _area(db, page), from_broadcast(item), edited=item)
+    return _page(db, page, area_for(db, page), from_broadcast(item), edited=item)
 
 
 @router.post("/{broadcast_id}/edit")
@@ -100,7 +109,7 @@ def announce(page: ThePage, data: TheForm) -> Response:
     """Makes the announcement while the rest is chosen; answers with the parts of the page that change."""
     form, made = from_request(data), None
     with page.centre.store.reading() as db:
-        area = _area(db, page)
+        area = area_for(db, page)
     with page.attempt() as errors:
         made = announcement_for(page, form, uploaded(data), area.home.id)
     said = {"what": _what(page, made)} if made else {}
@@ -119,7 +128,7 @@ def preview_edit(db: ReadDb, page: ThePage, broadcast_id: str, data: TheForm) ->
 
 def _preview(db: Session, page: Page, form: ComposeForm, step: str, broadcast_id: str | None) -> Response:
     """What has been chosen so far, in sentences; once all is chosen, what would happen."""
-    area = _area(db, page)
+    area = area_for(db, page)
     errors: Errors = {}
     said: dict[str, str] = {}
     zones, groups = area.chosen(form)
@@ -147,7 +156,7 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
     """Keeps the announcement first, then the broadcast, so that what cannot be kept loses nothing that can."""
     intent = str(data.get("intent") or "send")
     with page.centre.store.reading() as db:
-        area = _area(db, page)
+        area = area_for(db, page)
     with page.attempt() as errors:
         form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id).id
     errors = _own_fields(errors) | _missing(page, area, form)
@@ -198,7 +207,7 @@ def _deduplicated(area: Area, form: ComposeForm) -> ComposeForm:
     return form
 
 
-def _area(db: Session, page: Page) -> Area:
+def area_for(db: Session, page: Page) -> Area:
     """Raises Forbidden for those who may broadcast nowhere."""
     own = page.actor.zones_for(Action.BROADCAST_EDIT, page.now)
     rows = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_EDIT)
@@ -234,6 +243,7 @@ def _page(
         422 if errors else 200,
         form=form,
         edited=edited,
+        told=_told(page, area, form) if form.zones and not (edited or errors) else {},
         action=f"/broadcasts/{edited.id}/edit" if edited else "/broadcasts/new",
         preview_at=f"/broadcasts/{edited.id}/preview" if edited else "/broadcasts/new/preview",
         voices=voice_choices(page),
@@ -249,6 +259,15 @@ def _page(
         show=show,
         errors=errors or {},
     )
+
+
+def _told(page: Page, area: Area, form: ComposeForm) -> dict[str, str]:
+    """What was chosen before the page was opened, in sentences."""
+    show = page.show.within(area.timezone)
+    zones, groups = area.chosen(form)
+    asked, _missing_fields = asked_when(form, show.today)
+    said = {"where": _where(page, area, zones, groups)} if zones else {}
+    return said | ({"when": telling.when(show, asked).text} if asked is not None and form.date else {})
 
 
 def _slots(db: Session, page: Page, area: Area) -> list[dict[str, str]]:
@@ -318,6 +337,7 @@ def _plan(
     aimed = places.summed(show, zones, groups, area.zones)
     made = announcements.view(db, actor, now, form.announcement_id)
     approval = needs_approval(db, [*form.zones, *(m for g in groups for m in g.member_ids)], BroadcastClass(form.cls))
+    tried = rehearsed.rehearsed(db, page, show, draft, receivers=aimed.receivers, broadcast_id=broadcast_id)
     return {
         "sentence": telling.sentence(
             show,
@@ -327,7 +347,8 @@ def _plan(
             places=aimed.places,
             receivers=aimed.receivers,
         ),
-        "warnings": clashing.warnings(show, shown),
+        "warnings": clashing.notices(show, shown.notices) if tried else clashing.warnings(show, shown),
+        "rehearsed": tried,
         "choices": clashing.ways(show, found.choices, form.clash),
         "notes": _notes(page, draft.when, shown, aimed, approval=approval),
         "blocked": page.say(N_("The sound could not be produced. Change the announcement first."))

@@ -106,6 +106,14 @@ def from_broadcast(item: BroadcastOut) -> ComposeForm:
     return form
 
 
+def place_at(form: ComposeForm, zone_id: str, at: str) -> None:
+    """Fill in a place and a wall time, as far as they are such."""
+    if zone_id:
+        form.zones = [zone_id]
+    if at and _is_moment(at):
+        form.when, (form.date, form.time) = "at", _parted(at)
+
+
 def uploaded(data: FormData) -> UploadFile | None:
     """The sound that came with the form, if any; browsers send an empty one where none was chosen."""
     file = data.get("file")

@@ -7,6 +7,8 @@ from web.pages import (
     announcements,
     audit,
     bank,
+    board,
+    board_move,
     broadcasts,
     compose,
     door,
@@ -29,6 +31,7 @@ from web.pages import (
     residents_feedback,
     today,
     village,
+    village_day,
     zones,
 )
 from web.pages.emergency_words import DESKS
@@ -41,6 +44,8 @@ for part in (
     residents_feedback,
 ):
     router.include_router(part.router)
+for of_the_board in (board, board_move, village_day):
+    router.include_router(of_the_board.router)
 router.include_router(residents_feedback.public)
 router.include_router(residents.router)  # after it: what has a name of its own comes before ids
 # Before what stands under the same path with an id.

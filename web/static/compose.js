@@ -33,9 +33,11 @@ function restore() {
   let kept = null;
   try { kept = draftKey && JSON.parse(localStorage.getItem(draftKey)); } catch { return; }
   if (!kept || !kept.some(([name, value]) => name === "text" && value.trim()) || form.elements.text.value) return;
-  for (const box of form.querySelectorAll("[type=checkbox]")) box.checked = false;
+  const given = new URLSearchParams(location.search).has("zone"); // where and when come from the board
+  const chosen = ["zone", "group", "when", "date", "time"];
+  for (const box of form.querySelectorAll("[type=checkbox]")) if (!given || !chosen.includes(box.name)) box.checked = false;
   for (const [name, value] of kept) {
-    if (name === "announcement_id") continue;
+    if (name === "announcement_id" || (given && chosen.includes(name))) continue;
     for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
       if (field.type === "radio" || field.type === "checkbox") { if (field.value === value) field.checked = true; }
       else if (field.type !== "file" && field.name !== "except") field.value = value;

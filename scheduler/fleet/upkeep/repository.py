@@ -92,6 +92,17 @@ def samples(db: Session, receiver_id: str, since: datetime) -> Sequence[Receiver
     return db.exec(query.order_by(col(ReceiverSample.at))).all()
 
 
+def bytes_told(db: Session, receiver_ids: Collection[str], since: datetime) -> Sequence[tuple[str, datetime, int]]:
+    """(receiver, when, bytes moved in its month until then), each receiver's in a row, the oldest first."""
+    query = select(ReceiverSample.receiver_id, ReceiverSample.at, col(ReceiverSample.month_bytes)).where(
+        col(ReceiverSample.receiver_id).in_(receiver_ids),
+        ReceiverSample.at >= since,
+        col(ReceiverSample.month_bytes).is_not(None),
+    )
+    rows: Sequence[Any] = db.exec(query.order_by(ReceiverSample.receiver_id, col(ReceiverSample.at))).all()
+    return rows
+
+
 def village_reports(
     db: Session, paths: Collection[str], *, closed: bool | None, before: str | None, limit: int
 ) -> Sequence[ReportRow]:

@@ -12,6 +12,7 @@ from scheduler.broadcasts.schemas import BroadcastIn
 from scheduler.clashes import EffectKind
 from scheduler.errors import NotFound, Problem
 from scheduler.fleet.models import Receiver
+from scheduler.fleet.upkeep.models import ReceiverSample
 from scheduler.zones.models import Holiday, Zone
 
 DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
@@ -67,6 +68,17 @@ def test_a_recording_too_heavy_for_the_link_is_late_where_it_is_not_there_yet(co
     [late] = found.late
     assert (late.zone_name, late.local, late.proposed) == ("Thôn 2", "2026-11-23T08:30:00", True)
     assert (late.there - commune.now).total_seconds() == 3600
+
+
+def test_what_a_link_carried_since_yesterday_counts_where_it_is_more(commune: Any) -> None:
+    receiver_id = f"R{commune.places.leng_1[1:]}"
+    with commune.store.writing() as db:
+        db.exec(select(Recording)).one().size_bytes = 60 * 60 * rehearsing.BYTES_PER_S
+        for quarter, month_bytes in enumerate((0, 900 * 4 * rehearsing.BYTES_PER_S)):
+            at = commune.later(minutes=15 * quarter - 60)
+            db.add(ReceiverSample(receiver_id=receiver_id, at=at, month_bytes=month_bytes))
+    found = rehearsed(commune, commune.draft(when="2026-11-23T08:30"))
+    assert [late.zone_name for late in found.late] == ["Thôn 2"]
 
 
 def test_what_first_comes_later_is_tried_over_its_own_days(commune: Any) -> None:

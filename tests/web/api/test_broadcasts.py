@@ -114,6 +114,26 @@ def test_from_preview_to_the_board(as_: Browser) -> None:
     assert as_("stranger").get("/api/v1/board").json()["villages"] == []
 
 
+def test_seven_days_are_rehearsed_and_another_time_is_chosen(as_: Browser) -> None:
+    daily = NEW | {"when": {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY"}}
+    daily["when"] = {**daily["when"], "until": "2026-12-31"}  # type: ignore[dict-item]
+    tried = as_("official").post(f"{PATH}/rehearsal", json=daily)
+    assert tried.status_code == 200
+    assert (tried.json()["times"], tried.json()["villages"], tried.json()["places"]) == (7, 1, [])
+    assert as_("stranger").post(f"{PATH}/rehearsal", json=daily).status_code in (403, 404)
+    made = as_("official").post(PATH, json=NEW)
+    path, etag = f"{PATH}/{made.json()['id']}", {"If-Match": made.headers["etag"]}
+    moved = as_("official").post(f"{path}/move", json={"starts_local": "2026-11-23T17:30"}, headers=etag)
+    assert (moved.status_code, moved.json()["starts_local"]) == (200, "2026-11-23T17:30:00")
+    assert (
+        as_("official").post(f"{path}/move", json={"starts_local": "2026-11-23T18:00"}, headers=etag).status_code == 412
+    )
+    assert as_("official").post(f"{path}/move", json={"starts_local": "2026-11-23T18:00"}).status_code == 428
+    assert (
+        as_("stranger").post(f"{path}/move", json={"starts_local": "2026-11-23T18:00"}, headers=etag).status_code == 404
+    )
+
+
 def test_an_edit_needs_the_version_that_was_read(as_: Browser) -> None:
     client = as_("official")
     made = client.post(PATH, json=NEW).json()

@@ -1,0 +1,98 @@
+"""An item of the board moved in a real browser: dragged with the mouse, and by keyboard alone."""
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "một mật khẩu đủ dài"
+PICTURES = Path(__file__).parents[4] / "build" / "pictures"
+
+
+@pytest.fixture
+def address(app: FastAPI, office: Any) -> Iterator[str]:
+    """Where the office's pages are served."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    serving.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    serving.join()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def signed_in(browser: Browser, address: str, width: int) -> Page:
+    context = browser.new_context(base_url=address, viewport={"width": width, "height": 900}, locale="vi-VN")
+    page = context.new_page()
+    page.goto("/sign-in")
+    page.fill("#login", "lan")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+def test_an_item_is_moved_by_mouse_and_by_keyboard(office: Any, address: str, chromium: Browser) -> None:
+    draft = office.planned("Họp thôn", "2026-11-23T09:00", approve=False)
+    approved = office.planned("Lịch tiêm chủng mở rộng", "2026-11-23T17:00", cls="priority")
+    office.planned("Thời tiết", "2026-11-23T18:00")
+    page = signed_in(chromium, address, 1280)
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security" in said.text else None)
+
+    page.goto("/board")
+    item = page.locator("[data-item]", has_text="Họp thôn").first
+    box, target = item.bounding_box(), page.locator("th[data-from='660']").bounding_box()
+    assert box is not None
+    assert target is not None
+    page.mouse.move(box["x"] + 30, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(target["x"] + target["width"] / 2, box["y"] + 20, steps=8)
+    expect(page.locator("#move [data-says]")).to_have_text(re.compile("11:[23]"))
+    expect(page.locator("#move .meets-none")).to_be_visible()
+    picture(page, "board-dragging-1280")
+    page.mouse.up()
+    page.wait_for_url(re.compile("moved="))
+    assert re.match(r"2026-11-23T11:[23]", office.seen(draft.id).starts_local)
+
+    item = page.locator("[data-item]", has_text="Lịch tiêm chủng").first
+    item.locator("a").first.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(item.locator("time")).to_have_text("17:15")
+    page.keyboard.press("Escape")
+    expect(item.locator("time")).to_have_text("17:00")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#move .meets")).to_contain_text("Thời tiết")
+    expect(page.locator("#move")).to_contain_text("duyệt lại")
+    assert item.locator("xpath=..").get_attribute("data-hour") == "18"
+    picture(page, "board-keyboard-1280")
+    page.keyboard.press("Enter")  # approved: asked once more, beside what it meets
+    expect(page.locator("[data-put]")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(f"moved={approved.id}"))
+    assert office.seen(approved.id).starts_local == "2026-11-23T18:00:00"
+    assert refused == []
