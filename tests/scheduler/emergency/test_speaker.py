@@ -298,7 +298,9 @@ def desk_order(db: Session, desk: Any) -> str:
 async def test_one_text_that_nobody_can_speak_keeps_no_other_waiting(
     desk: Any, speaker: Speaker, threads: ThreadPoolExecutor
 ) -> None:
-    broken, well = desk.issued(desk.draft(TEXT)), desk.issued(desk.draft(TEXT))
+    broken = desk.issued(desk.draft(TEXT))
+    desk.later(seconds=1)  # the older one is spoken first
+    well = desk.issued(desk.draft(TEXT))
     with desk.store.writing() as db:
         db.get_one(EmergencyOrder, broken.id).parts = [{"kind": "text"}]
     assert await speaker.once(threads)
