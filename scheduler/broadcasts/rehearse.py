@@ -22,7 +22,8 @@ from broadcast.wire.documents import SHORT_SHA_CHARS, Airing
 from scheduler.clashes import Effect, Plan, clashes
 from scheduler.policy import Interval
 
-MAX_GROUPS = 300
+MAX_GROUPS = 80
+"""Tried in about a second where each has twenty airings a day."""
 MAX_STRETCH = timedelta(minutes=30)
 
 
