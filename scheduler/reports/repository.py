@@ -1,9 +1,9 @@
 """All SQL on the book of reports; `sources` has what it is made from, `book` writes it."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, or_, select, tuple_
 from sqlmodel import Session, col
 
 from scheduler.fleet.models import Receiver
@@ -108,7 +108,7 @@ def lines(
     start, airing_id, zone_id = col(ReportAiring.start_at), col(ReportAiring.id), col(ReportLine.zone_id)
     first = datetime.combine(span.first - timedelta(days=1), time.min, UTC)
     end = datetime.combine(span.end + timedelta(days=1), time.min, UTC)
-    day: ColumnElement[date] = col(ReportLine.day)
+    day: SQLColumnExpression[date] = col(ReportLine.day)
     here: ColumnElement[bool] = zone_id.in_(few)
     if len(few) > _FEW:
         day = func.coalesce(day, day)  # no index is to be chosen by it: the one by time ends where the page does
