@@ -17,12 +17,11 @@ from scheduler.fleet.upkeep import village
 from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
-from scheduler.zones.views import zone_views
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import faults, fleet_map
 from web.pages.frame import Page, ThePage
-from web.pages.places import options
+from web.pages.places import Option
 
 PER_PAGE = 100
 MAX_PAGE = 10_000
@@ -94,11 +93,13 @@ def _filters(page: Page, found: Fleet, given: Mapping[str, str]) -> list[dict[st
     return [one for one in filters if one["count"] or one["here"]]
 
 
-def _zones(db: Session, page: Page) -> list[Any]:
+def _zones(db: Session, page: Page) -> list[Option]:
     """Places above the villages, to choose one: a village of many is found by typing."""
     tree = zone_service.tree(db, page.actor, page.now, Action.RECEIVER_READ)
     parents = {zone_sql.ids_of(zone.path)[-2] for zone in tree if len(zone_sql.ids_of(zone.path)) > 1}
-    return list(options(zone_views(db, [zone for zone in tree if zone.id in parents])))
+    names = {zone.id: zone.name for zone in tree}
+    above = {zone.id: [names[id_] for id_ in zone_sql.ids_of(zone.path)[:-1] if id_ in names] for zone in tree}
+    return [Option(z.id, ", ".join([z.name, *reversed(above[z.id][-2:])])) for z in tree if z.id in parents]
 
 
 def _kinds(db: Session, page: Page) -> list[tuple[str, str, int]]:
