@@ -43,6 +43,9 @@ from scheduler.store.patience import is_away, outlast
 from web.centre import Centre
 from web.live.line import offer_addresses
 from web.live.studio import Studio
+from web.notices.call import Caller
+from web.notices.courier import Courier
+from web.notices.mail import Mailer, parsed
 from web.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -103,6 +106,7 @@ class Parts:
     bank: BankMaker
     live: FeedServer
     studio: Studio
+    courier: Courier
     book: BookKeeper
 
     def running(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -120,6 +124,7 @@ class Parts:
             "bank": self.bank.run(),
             "live": self.live.run(),
             "studio": self.studio.run(),
+            "courier": self.courier.run(),
             "book": self.book.run(),
             "tick": _tick(self.centre),
             "anchors": _anchors(self.centre),
@@ -168,8 +173,15 @@ def assemble(centre: Centre) -> Parts:
         ),
         live=live,
         studio=_studio(centre),
+        courier=_courier(centre),
         book=BookKeeper(centre.store, clock, centre.changes),
     )
+
+
+def _courier(centre: Centre) -> Courier:
+    settings = centre.settings
+    mailer = Mailer(parsed(settings.smtp_url.get_secret_value())) if settings.smtp_url is not None else None
+    return Courier(centre.store, centre.clock, settings, mailer=mailer, caller=Caller(settings.private_hooks))
 
 
 def _live(centre: Centre) -> FeedServer:

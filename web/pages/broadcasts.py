@@ -3,14 +3,16 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Response
 from msgspec import Struct
 from sqlmodel import Session
 
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
+from scheduler.approval import deciding
 from scheduler.broadcasts import board, service
 from scheduler.broadcasts.schemas import AiringOut, BroadcastOut, Now
 from scheduler.fleet import service as fleet
@@ -79,15 +81,24 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 @router.get("")
-def listing(db: ReadDb, page: ThePage, state: str = "", before: str | None = None) -> Response:
+def listing(
+    db: ReadDb,
+    page: ThePage,
+    state: str = "",
+    before: str | None = None,
+    document: Annotated[str, Query(max_length=60)] = "",
+) -> Response:
     states = next((states for value, _label, states in _FILTERS if value == state), ())
-    found = service.index(db, page.actor, page.now, states=states, before=before, limit=PER_PAGE)
+    found = service.index(db, page.actor, page.now, states=states, before=before, limit=PER_PAGE, document=document)
     none = _NONE.get(state, _NONE_ELSE)
     return page.render(
         "broadcasts/list.html",
         broadcasts=[_row(page, item) for item in found.items],
         filters=[{"value": v, "label": page.say(label), "here": v == state} for v, label, _states in _FILTERS],
-        older=f"/broadcasts?state={state}&before={found.next}" if found.next else None,
+        document=document,
+        older=f"/broadcasts?{urlencode({'state': state, 'document': document, 'before': found.next})}"
+        if found.next
+        else None,
         newer=f"/broadcasts?state={state}" if before else None,
         none_title=page.say(none[0]),
         none_text=page.say(none[1]),
@@ -225,6 +236,9 @@ def _shown(db: Session, page: Page, item: BroadcastOut) -> dict[str, Any]:
         "sentence": sentence,
         "approver": item.approver_name,
         "approved_at": item.approved_at,
+        "on_behalf_of": ", ".join(item.on_behalf_of),
+        "document_no": item.document_no,
+        "asked": _asked(page, item),
         "return_reason": item.return_reason,
         "announcement_id": item.announcement_id,
         "version": item.version,
@@ -232,6 +246,16 @@ def _shown(db: Session, page: Page, item: BroadcastOut) -> dict[str, Any]:
         "warnings": clashing.warnings(show, preview) if preview else [],
         "send_label": page.say(SEND if needs_approval(db, aimed, item.cls) else PLAN),
     }
+
+
+def _asked(page: Page, item: BroadcastOut) -> str:
+    """The time that was asked for, where the approver chose another."""
+    if item.asked_local is None:
+        return ""
+    if item.asked_local == deciding.NOW:
+        return page.say(N_("at once"))
+    wall = datetime.fromisoformat(item.asked_local)
+    return page.show.within(item.timezone).moment(wall.replace(tzinfo=ZoneInfo(item.timezone)))
 
 
 def needs_approval(db: Session, zone_ids: Collection[str], cls: BroadcastClass) -> bool:

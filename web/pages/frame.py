@@ -50,6 +50,9 @@ SAID: Mapping[str, str] = {
     "planned": N_("Planned. It goes to the loudspeakers now and plays at its time."),
     "draft": N_("Saved as a draft. It does not play before you send it."),
     "approved": N_("Approved. It goes to the loudspeakers now and plays at its time."),
+    "approved-several": N_("Approved. They go to the loudspeakers now and play at their times."),
+    "deputy-named": N_("Named. The deputy approves from now on, until the end that you chose."),
+    "trial-sent": N_("On its way. Look into your mail in a minute."),
     "returned": N_("Returned to the author with your words."),
     "cancelled": N_("Cancelled. It is taken off the loudspeakers."),
     "stopped": N_("Stopped. The loudspeakers fall silent within seconds."),
@@ -194,6 +197,7 @@ class Page:
         if self.can(Action.BROADCAST_EDIT):
             items.append(MenuItem("/broadcasts/new", N_("New"), "plus"))
         items += [
+            *([MenuItem("/inbox", N_("To approve"), "check")] if self.can(Action.BROADCAST_APPROVE) else []),
             MenuItem("/broadcasts", N_("Broadcasts"), "list"),
             MenuItem("/announcements", N_("Announcements"), "doc"),
             MenuItem("/receivers", N_("Loudspeakers"), "horn"),
@@ -205,7 +209,9 @@ class Page:
         return [_placed(item, self.request.url.path, [other.href for other in items]) for item in items]
 
     def _office(self) -> list[MenuItem]:
-        items = []
+        items = [MenuItem("/notices", N_("Notices"), "info")] if self.known else []
+        if self.can(Action.DEPUTY_NAME):
+            items.append(MenuItem("/deputies", N_("Deputies"), "people"))
         if self.can(Action.REPORT_READ):
             items.append(MenuItem("/reports", N_("Reports"), "check"))
         if self.can(Action.FEEDBACK_READ):

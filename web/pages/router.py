@@ -11,6 +11,7 @@ from web.pages import (
     board_move,
     broadcasts,
     compose,
+    deputies,
     door,
     emergency,
     emergency_bank,
@@ -19,9 +20,11 @@ from web.pages import (
     faults,
     fleet,
     handover,
+    inbox,
     join,
     live,
     live_desk,
+    notices,
     people,
     receiver_edit,
     receivers,
@@ -38,7 +41,7 @@ from web.pages.emergency_words import DESKS
 
 router = APIRouter(include_in_schema=False)
 for part in (
-    *(join, audit, handover),
+    *(join, audit, handover, inbox, deputies, notices),
     *(door, account, events, today, compose, broadcasts, announcements),
     *(people, fleet, faults, village, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
     residents_feedback,

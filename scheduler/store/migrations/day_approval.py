@@ -77,6 +77,12 @@ def _notices() -> None:
     )
     op.create_index(op.f("ix_webhook_zone_id"), "webhook", ["zone_id"])
     op.create_table(
+        "notice_mark",
+        sa.Column("name", sa.String(20), nullable=False),
+        sa.Column("seen_id", sa.String(26), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_notice_mark")),
+    )
+    op.create_table(
         "notice_choice",
         sa.Column("user_id", sa.String, nullable=False),
         sa.Column("address", sa.String(254), nullable=False),

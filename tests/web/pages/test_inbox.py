@@ -1,0 +1,189 @@
+"""Deciding what waits: the inbox, deputies and notices as pages."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import event
+from sqlmodel import col, select
+
+from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
+from scheduler.broadcasts import service
+from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.schemas import BroadcastIn
+from scheduler.fleet.models import Receiver
+from scheduler.notices.models import Kind, NoticeEvent
+from scheduler.people.actor import Actor
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+from scheduler.store.types import new_id
+from scheduler.zones.models import Zone
+
+
+class Commune:
+    def __init__(self, store: Store, now: datetime, places: Any, lan: Actor) -> None:
+        self.store, self.now, self.places, self.lan = store, now, places, lan
+        with store.writing() as db:
+            db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+            for number, zone_id in enumerate((places.leng_1, places.leng_2)):
+                zone = db.get_one(Zone, zone_id)
+                zone.latitude, zone.longitude = 15.1 + number / 100, 108.1
+
+    def waiting(self, title: str, at: str = "2026-11-24T17:00") -> Any:
+        with self.store.writing() as db:
+            announcement = Announcement(
+                id=new_id(self.now),
+                zone_id=self.places.leng,
+                title=title,
+                author_id=self.lan.user_id,
+                created_at=self.now,
+            )
+            db.add(announcement)
+            db.flush()
+            db.add(
+                Recording(
+                    id=new_id(self.now), announcement_id=announcement.id, language="vi", source=Source.TEXT,
+                    text=f"Nội dung {title}.", state=RecordingState.READY, sha256=new_id(self.now).ljust(64, "0"),
+                    size_bytes=9, duration_us=60_000_000, created_at=self.now,
+                )
+            )  # fmt: skip
+            db.flush()
+            when = {"kind": "at", "starts_local": at}
+            draft = BroadcastIn.model_validate(
+                {
+                    "zone_id": self.places.leng,
+                    "announcement_id": announcement.id,
+                    "zone_ids": [self.places.leng_1],
+                    "when": when,
+                }
+            )
+            made = service.create(db, self.lan, self.now, draft)
+            return service.submit(db, self.lan, self.now, made.id, version=made.version)
+
+    def row(self, broadcast_id: str) -> Broadcast:
+        with self.store.reading() as db:
+            return db.get_one(Broadcast, broadcast_id)
+
+
+@pytest.fixture
+def commune(store: Store, now: datetime, places: Any, add_person: Any) -> Commune:
+    lan = add_person("lan", places.leng, Role.EDITOR)
+    add_person("minh", places.leng, Role.APPROVER)
+    return Commune(store, now, places, lan)
+
+
+@pytest.fixture
+def minh(commune: Commune, browser: Any) -> TestClient:
+    opened: TestClient = browser("minh")
+    return opened
+
+
+def test_what_waits_is_there_to_be_decided_soonest_first(commune: Commune, minh: TestClient) -> None:
+    commune.waiting("Sau", "2026-11-25T17:00")
+    commune.waiting("Trước", "2026-11-24T17:00")
+    page = minh.get("/inbox").text
+    assert page.index("Trước") < page.index("Sau")
+    assert "Nội dung Trước." in page
+    assert page.count("<audio") == page.count('<svg viewBox="0 0 360') == 2
+    assert 'class="on"' in page
+
+
+def test_several_are_approved_each_by_itself(commune: Commune, minh: TestClient) -> None:
+    one, two = commune.waiting("Một"), commune.waiting("Hai", "2026-11-24T18:00")
+    ticked = [f"{one.id}:{one.version}", f"{two.id}:1"]
+    answer = minh.post("/inbox/approve", data={"which": ticked}, follow_redirects=False)
+    assert answer.status_code == 422
+    assert f"b-{two.id}" in answer.text
+    assert (commune.row(one.id).state, commune.row(two.id).state) == ("approved", "submitted")
+    rest = minh.post("/inbox/approve", data={"which": f"{two.id}:{two.version}"}, follow_redirects=False)
+    assert rest.status_code == 303
+    assert commune.row(two.id).state == "approved"
+
+
+def test_another_time_a_number_and_what_was_typed_stays(commune: Commune, minh: TestClient) -> None:
+    made = commune.waiting("Một")
+    typed = {"version": made.version, "day": "2026-11-20", "time": "17:00", "document_no": "45/TB-UBND"}
+    late = minh.post(f"/inbox/{made.id}/approve", data=typed, follow_redirects=False)
+    assert late.status_code == 422
+    assert 'value="45/TB-UBND"' in late.text
+    assert f'id="starts_local-{made.id}"' in late.text
+    done = minh.post(f"/inbox/{made.id}/approve", data=typed | {"day": "2026-11-26"}, follow_redirects=False)
+    assert done.status_code == 303
+    row = commune.row(made.id)
+    assert (row.starts_local, row.asked_local, row.document_no) == (
+        "2026-11-26T17:00:00",
+        "2026-11-24T17:00:00",
+        "45/TB-UBND",
+    )
+    with commune.store.reading() as db:
+        assert [one.kind for one in db.exec(select(NoticeEvent).order_by(col(NoticeEvent.id)))] == [
+            Kind.WAITING,
+            Kind.RETIMED,
+        ]
+
+
+def test_returned_with_a_reason_and_not_without(commune: Commune, minh: TestClient) -> None:
+    made = commune.waiting("Một")
+    path, data = f"/inbox/{made.id}/return", {"version": made.version}
+    assert minh.post(path, data=data | {"reason": " "}, follow_redirects=False).status_code == 422
+    assert minh.post(path, data=data | {"reason": "Sai ngày"}, follow_redirects=False).status_code == 303
+    assert commune.row(made.id).return_reason == "Sai ngày"
+
+
+def test_the_number_of_queries_is_that_of_one(commune: Commune, minh: TestClient, store: Store) -> None:
+    with store.reading() as db:
+        engine = db.get_bind().engine
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+
+    def queries() -> int:
+        minh.get("/inbox")
+        asked.clear()
+        assert minh.get("/inbox").status_code == 200
+        return len(asked)
+
+    commune.waiting("Một")
+    few = queries()
+    for number in range(6):
+        commune.waiting(f"Bài {number}", f"2026-11-{24 + number}T18:00")
+    assert queries() == few
+
+
+def test_a_deputy_is_named_sees_what_waits_and_is_ended(commune: Commune, minh: TestClient, browser: Any) -> None:
+    commune.waiting("Một")
+    typed = {"deputy_id": commune.lan.user_id, "zone_id": commune.places.leng, "until": "2026-11-30"}
+    assert minh.post("/deputies", data=typed | {"until": ""}).status_code == 422
+    assert minh.post("/deputies", data=typed, follow_redirects=False).status_code == 303
+    page = minh.get("/deputies").text
+    lan = browser("lan")
+    assert "Một" not in lan.get("/inbox").text  # their own
+    ended = re.search(r'action="(/deputies/[^"]+/end)"', page)
+    assert ended is not None
+    assert minh.post(ended[1], follow_redirects=False).status_code == 303
+    assert ended[1] not in minh.get("/deputies").text
+
+
+def test_notices_are_chosen_and_wrong_addresses_stay_to_be_mended(commune: Commune, minh: TestClient) -> None:
+    wrong = minh.post("/notices", data={"address": "không phải thư", "kinds": ["waiting"]})
+    assert wrong.status_code == 422
+    assert 'value="không phải thư"' in wrong.text
+    right = minh.post("/notices", data={"address": "minh@x.example", "kinds": ["waiting"]}, follow_redirects=False)
+    assert right.status_code == 303
+    assert 'value="minh@x.example"' in minh.get("/notices").text
+    assert "/notices/programs" not in minh.get("/notices").text
+
+
+def test_administrators_add_programs_and_see_what_was_delivered(
+    commune: Commune, add_person: Any, browser: Any
+) -> None:
+    add_person("boss", commune.places.leng, Role.ADMINISTRATOR)
+    boss = browser("boss")
+    asked = {"name": "IOC", "url": "http://ioc.example/", "zone_id": commune.places.leng, "kinds": ["emergency"]}
+    assert boss.post("/notices/programs", data=asked).status_code == 422
+    made = boss.post("/notices/programs", data=asked | {"url": "https://ioc.example/"})
+    assert made.status_code == 200
+    assert 'id="secret-once"' in made.text
+    assert 'id="secret-once"' not in boss.get("/notices").text
+    assert boss.get("/notices/log").status_code == 200

@@ -1,0 +1,163 @@
+"""Delivering what is to be told, beside everything else that the centre does (does I/O).
+
+Rules
+- Asked to stop, it cuts off the conversation that is going on and notes what came of it before it ends; what was not
+  taken by the other side is tried again at the next start.
+- A centre without a mail server writes no mail at all, so that none is sent long afterwards when there is one.
+"""
+
+import asyncio
+import json
+import logging
+from datetime import timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from urllib.parse import urlsplit
+
+from broadcast.clock import US_PER_S, Clock, to_us
+from scheduler.notices import outbox, rounds, spreading
+from scheduler.notices.models import Channel
+from scheduler.notices.outbox import Job
+from scheduler.store.engine import Store
+from scheduler.store.patience import outlast
+from web.notices.call import Caller, signature
+from web.notices.mail import Mailer, NotDelivered
+from web.notices.words import letter, link, present
+from web.settings import Settings
+
+log = logging.getLogger(__name__)
+
+POLL_S = 2.0
+ROUND_S = 30.0
+
+
+class Courier:
+    """The deliveries of one centre process; several processes may each have one."""
+
+    def __init__(
+        self, store: Store, clock: Clock, settings: Settings, *, mailer: Mailer | None, caller: Caller
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._mailer = mailer
+        self._caller = caller
+        self._channels = (Channel.HOOK, *([Channel.MAIL] if mailer is not None else []))
+
+    async def run(self) -> None:
+        """For ever."""
+        last_us = None
+        while True:
+            now_us = to_us(self._clock.now())
+            if last_us is None or now_us - last_us >= ROUND_S * US_PER_S:
+                last_us = now_us
+                await self.look_round()
+            if not await self.once():
+                await self._clock.sleep(POLL_S)
+
+    async def look_round(self) -> None:
+        """What time brings; a mistake there keeps nothing else from being delivered."""
+        try:
+            await outlast(self._clock, "courier", self._look_round)
+        except Exception:
+            log.exception("looking for what is to be told failed")
+
+    async def once(self) -> bool:
+        """Deliver what is due; whether there was anything."""
+        try:
+            events = await outlast(self._clock, "courier", self._spread)
+            jobs = await outlast(self._clock, "courier", self._take)
+        except Exception:
+            log.exception("what is to be told cannot be looked up; trying again")
+            return False
+        for job in jobs:
+            await self._deliver(job)
+        return bool(events or jobs)
+
+    async def _deliver(self, job: Job) -> None:
+        trying = asyncio.ensure_future(asyncio.to_thread(self._try, job))
+        cancelled = False
+        while not trying.done():
+            try:
+                await asyncio.shield(trying)
+            except asyncio.CancelledError:
+                cancelled = True
+                self._caller.abort()
+                if self._mailer is not None:
+                    self._mailer.abort()
+        noting = asyncio.ensure_future(outlast(self._clock, "courier", self._done, job, trying.result()))
+        while not noting.done():
+            try:
+                await asyncio.shield(noting)
+            except asyncio.CancelledError:
+                cancelled = True
+        if cancelled:
+            raise asyncio.CancelledError
+
+    def _try(self, job: Job) -> str | None:
+        try:
+            if job.channel is Channel.HOOK:
+                self._call(job)
+            elif self._mailer is not None:
+                self._mailer.send(self._mail(job))
+        except NotDelivered as error:
+            return str(error)
+        except Exception as error:
+            log.exception("notice %s cannot be made", job.id)
+            return f"a mistake in Loa: {type(error).__name__}"
+        return None
+
+    def _call(self, job: Job) -> None:
+        now = self._clock.now()
+        said = {
+            "id": job.id,
+            "event": job.kind.value,
+            "at": job.at.isoformat(),
+            "subject": job.subject,
+            "url": f"{self._settings.base_url}{link(job.kind, job.subject)}",
+            "data": job.data,
+        }
+        body = json.dumps(said, ensure_ascii=False).encode()
+        headers = {
+            "User-Agent": "Loa",
+            "Loa-Delivery": job.id,
+            "Loa-Signature": signature(job.secret, body, to_us(now) // US_PER_S),
+        }
+        self._caller.call(job.to, body, headers)
+
+    def _mail(self, job: Job) -> EmailMessage:
+        now = self._clock.now()
+        base_url = self._settings.base_url
+        show = present(job.language, self._settings.timezone, now)
+        said = letter(show, job.kind, job.subject, job.data, base_url)
+        message = EmailMessage()
+        message["Subject"] = said.subject
+        message["From"] = self._settings.mail_from
+        message["To"] = Address(job.name, addr_spec=job.to)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = f"<{job.id}@{urlsplit(base_url).hostname or 'loa'}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message["Content-Language"] = job.language
+        message.set_content(said.text)
+        return message
+
+    def _look_round(self) -> None:
+        now, lasting = self._clock.now(), timedelta(minutes=self._settings.fault_notice_minutes)
+        with self._store.writing() as db:
+            rounds.lasting_faults(db, now, self._channels, lasting)
+        if self._mailer is not None:
+            with self._store.writing() as db:
+                rounds.digests(db, now)
+
+    def _spread(self) -> int:
+        with self._store.writing() as db:
+            return spreading.spread(db, self._clock.now(), self._channels)
+
+    def _take(self) -> list[Job]:
+        with self._store.writing() as db:
+            return outbox.take(db, self._clock.now(), self._channels)
+
+    def _done(self, job: Job, trouble: str | None) -> None:
+        with self._store.writing() as db:
+            outbox.done(db, self._clock.now(), job.id, trouble)

@@ -1,0 +1,150 @@
+"""A notice as a mail that a person reads: plain text, in their language (pure).
+
+Rules
+- The first line says what happened, then what it is about; the last is where to look, by the centre's own address.
+- There is nothing secret in it: no code, no token, no text of the announcement.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from pydantic import TypeAdapter
+
+from scheduler.broadcasts.schemas import When
+from scheduler.notices.models import Kind
+from web.i18n import N_, translations
+from web.pages import telling, words
+from web.pages.present import Present
+
+WHEN: TypeAdapter[Any] = TypeAdapter(When)
+NOW = "now"
+TITLES: Mapping[Kind, str] = {
+    Kind.WAITING: N_("Waiting for your approval: %(title)s"),
+    Kind.APPROVED: N_("Approved: %(title)s"),
+    Kind.RETIMED: N_("Approved for another time: %(title)s"),
+    Kind.RETURNED: N_("Returned to you: %(title)s"),
+    Kind.CANCELLED: N_("Cancelled: %(title)s"),
+    Kind.FAULT: N_("Faults at loudspeakers: %(count)s"),
+    Kind.EMERGENCY: N_("EMERGENCY issued: %(title)s"),
+    Kind.EMERGENCY_OVER: N_("Emergency is over: %(title)s"),
+    Kind.DIGEST: N_("What was not heard on %(day)s in %(zone)s"),
+    Kind.TRIAL: N_("Mail from Loa arrives"),
+}
+NAMES: Mapping[Kind, str] = {
+    Kind.WAITING: N_("Something waits for my approval"),
+    Kind.APPROVED: N_("Approved"),
+    Kind.RETIMED: N_("Approved for another time"),
+    Kind.RETURNED: N_("Returned"),
+    Kind.CANCELLED: N_("Cancelled"),
+    Kind.FAULT: N_("A fault at a loudspeaker lasts"),
+    Kind.EMERGENCY: N_("An emergency is issued"),
+    Kind.EMERGENCY_OVER: N_("An emergency is over"),
+    Kind.DIGEST: N_("What was not heard"),
+    Kind.TRIAL: N_("A trial"),
+}
+
+
+class Letter(Struct, frozen=True):
+    subject: str
+    text: str
+
+
+def letter(show: Present, kind: Kind, subject: str, data: Mapping[str, Any], base_url: str) -> Letter:
+    """`show` is the reader's; `base_url` is where pages are reached."""
+    t = show.translations
+    about = {"title": data.get("title", ""), "count": _count(data), "zone": data.get("zone", ""), "day": ""}
+    if kind is Kind.DIGEST:
+        about["day"] = show.date(datetime.fromisoformat(data["day"]).date())
+    title = t.gettext(TITLES[kind]) % about
+    lines = {Kind.FAULT: _faults, Kind.DIGEST: _digest, Kind.TRIAL: _trial}.get(kind, _act)(show, data)
+    foot = t.gettext(N_("You chose to be told of this. Change it here: %(url)s")) % {"url": f"{base_url}/notices"}
+    text = "\n".join([title, "", *lines, "", f"{base_url}{link(kind, subject)}", "", "-- ", foot, ""])
+    return Letter(" ".join(title.split())[:200], text)
+
+
+def link(kind: Kind, subject: str) -> str:
+    """The page that tells more."""
+    of, _, which = subject.partition(":")
+    if kind is Kind.WAITING:
+        return f"/inbox#b-{which}"
+    pages = {"broadcast": f"/broadcasts/{which}", "order": f"/emergency/{which}", "faults": "/receivers"}
+    return pages.get(of, "/notices" if kind is Kind.TRIAL else "/")
+
+
+def present(language: str, timezone: str, now: datetime) -> Present:
+    return Present(language, timezone, now, translations(language))
+
+
+def _count(data: Mapping[str, Any]) -> int:
+    return len(data.get("faults", ())) + int(data.get("more", 0))
+
+
+def _trial(show: Present, _data: Mapping[str, Any]) -> list[str]:
+    return [show.translations.gettext(N_("If you read this, notices reach you."))]
+
+
+def _act(show: Present, data: Mapping[str, Any]) -> list[str]:
+    t, lines = show.translations, []
+    if "when" in data:
+        here = show.within(data["timezone"])
+        when = telling.when(here, WHEN.validate_python(data["when"])).text
+        lines.append(t.gettext(N_("When: %(when)s")) % {"when": when})
+        if "asked_local" in data:
+            asked = data["asked_local"]
+            was = t.gettext(N_("at once")) if asked == NOW else here.moment(_wall(asked, here.tz))
+            lines.append(t.gettext(N_("Asked for was: %(when)s")) % {"when": was})
+    if data.get("places"):
+        lines.append(t.gettext(N_("Where: %(places)s")) % {"places": ", ".join(data["places"][:10])})
+    if "by" in data:
+        lines.append(t.gettext(N_("By: %(name)s")) % {"name": data["by"]})
+    if "reason" in data:
+        lines.append(t.gettext(N_("Reason: %(reason)s")) % {"reason": data["reason"]})
+    return lines
+
+
+def _faults(show: Present, data: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for one in data["faults"]:
+        since = datetime.fromisoformat(one["since"])
+        what = show.translations.gettext(cast("str", words.FAULT.get(one["code"], one["code"])))
+        lines.append(f"- {one['receiver']} ({one['zone']}): {what}, {show.moment(since)}")
+    return [*lines, *_more(show, data)]
+
+
+def _digest(show: Present, data: Mapping[str, Any]) -> list[str]:
+    t = show.translations
+    heard = t.gettext(N_("Heard: %(heard)s of %(airings)s. Villages that heard nothing: %(silent)s of %(villages)s."))
+    lines = [
+        heard
+        % {
+            "heard": data["heard"],
+            "airings": data["airings"],
+            "silent": data["silent_villages"],
+            "villages": data["villages"],
+        },
+        "",
+    ]
+    if not data["missed"]:
+        lines.append(t.gettext(N_("Everything was heard everywhere.")))
+    for one in data["missed"]:
+        at = show.within(one["timezone"]).time(datetime.fromisoformat(one["start"]))
+        silent = t.gettext(N_("%(missed)s of %(receivers)s loudspeakers silent")) % one
+        why = words.reason(t, one["reason"]) if one["reason"] else ""
+        lines.append(
+            f"- {one['station']}, {one['village']}, {at}: {one['title']}: {silent}{f' ({why})' if why else ''}"
+        )
+    return [*lines, *_more(show, data)]
+
+
+def _more(show: Present, data: Mapping[str, Any]) -> list[str]:
+    number = int(data.get("more", 0))
+    return (
+        [show.translations.ngettext("and %(num)s more", "and %(num)s more", number) % {"num": number}] if number else []
+    )
+
+
+def _wall(text: str, tz: ZoneInfo) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=tz)

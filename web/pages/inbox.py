@@ -1,0 +1,182 @@
+"""What waits for an approver: to listen to, read, compare and decide, one by one or several at once."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response
+from msgspec import Struct
+from pydantic import TypeAdapter
+from sqlmodel import Session
+
+from scheduler.approval import inbox
+from scheduler.approval.differences import Differences
+from scheduler.approval.inbox import Waiting
+from scheduler.broadcasts import service
+from scheduler.broadcasts.schemas import ApproveIn, When
+from scheduler.zones import service as zone_service
+from scheduler.zones.schemas import ZoneView
+from scheduler.zones.views import zone_views
+from web.auth import ReadDb, WriteDb
+from web.i18n import N_
+from web.pages import clashing, emergency_map, telling, words
+from web.pages.frame import Errors, Page, ThePage
+from web.pages.present import Present
+from web.telling import tell_after
+
+PER_PAGE = 30
+_WHEN: TypeAdapter[Any] = TypeAdapter(When)
+
+router = APIRouter(prefix="/inbox", include_in_schema=False)
+
+
+class Placed(Struct, frozen=True):
+    view: ZoneView
+    path: str
+
+
+Text = Annotated[str, Form(max_length=2000)]
+
+
+@router.get("")
+def listing(db: ReadDb, page: ThePage) -> Response:
+    return _listing(db, page)
+
+
+@router.post("/approve")
+def approve_several(
+    db: WriteDb,
+    page: ThePage,
+    which: Annotated[list[str], Form(max_length=PER_PAGE)] = [],  # noqa: B006 -- FastAPI copies
+) -> Response:
+    """Each is checked by itself: what cannot be approved is said, the others are."""
+    failed: dict[str, str] = {}
+    done: list[str] = []
+    for one in which:
+        broadcast_id, _, version = one.partition(":")
+        with page.attempt(db) as errors:
+            seen = int(version) if version.isdigit() else 0
+            made = service.approve(db, page.actor, page.now, broadcast_id, version=seen)
+            done.append(made.title)
+        if errors:
+            failed[f"b-{broadcast_id}"] = " ".join(errors.values())
+        else:
+            tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
+    if not which:
+        failed["inbox"] = page.say(N_("Tick what you approve first."))
+    return _listing(db, page, failed, done=done) if failed else page.go("/inbox", "approved-several")
+
+
+@router.post("/{broadcast_id}/approve")
+def approve(
+    db: WriteDb,
+    page: ThePage,
+    broadcast_id: str,
+    *,
+    version: Annotated[int, Form()],
+    day: Text = "",
+    time: Text = "",
+    document_no: Text = "",
+) -> Response:
+    """As it is, or for another day and time."""
+    with page.attempt(db) as errors:
+        starts = f"{day}T{time}" if day and time else None
+        asked = ApproveIn.model_validate({"starts_local": starts, "document_no": document_no or None})
+        service.approve(db, page.actor, page.now, broadcast_id, version=version, asked=asked)
+    typed = {"day": day, "time": time, "document_no": document_no}
+    return _decided(db, page, broadcast_id, errors, said="approved", typed=typed)
+
+
+@router.post("/{broadcast_id}/return")
+def give_back(
+    db: WriteDb, page: ThePage, broadcast_id: str, version: Annotated[int, Form()], reason: Text = ""
+) -> Response:
+    with page.attempt(db) as errors:
+        service.give_back(db, page.actor, page.now, broadcast_id, reason, version=version)
+    return _decided(db, page, broadcast_id, errors, said="returned", typed={"reason": reason})
+
+
+def _decided(
+    db: Session, page: Page, broadcast_id: str, errors: Errors, *, said: str, typed: dict[str, str]
+) -> Response:
+    if not errors:
+        tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
+        return page.go("/inbox", said)
+    named = {f"{name or 'b'}-{broadcast_id}": text for name, text in errors.items()}
+    return _listing(db, page, named, typed={broadcast_id: typed})
+
+
+def _listing(
+    db: Session,
+    page: Page,
+    errors: Errors | None = None,
+    *,
+    typed: dict[str, dict[str, str]] | None = None,
+    done: Sequence[str] = (),
+) -> Response:
+    found = inbox.waiting(db, page.actor, page.now, limit=PER_PAGE + 1)
+    tree = zone_service.tree(db, page.actor, page.now) if found else []
+    zones = [Placed(view, zone.path) for view, zone in zip(zone_views(db, tree), tree, strict=True)]
+    return page.render(
+        "inbox/page.html",
+        422 if errors else 200,
+        items=[_item(page, one, zones, (typed or {}).get(one.item.id, {})) for one in found[:PER_PAGE]],
+        more=len(found) > PER_PAGE,
+        errors=errors or {},
+        done=done,
+    )
+
+
+def _item(page: Page, one: Waiting, zones: Sequence[Placed], typed: dict[str, str]) -> dict[str, Any]:
+    item, show = one.item, page.show.within(one.item.timezone)
+    when = telling.when(show, item.when, item.next_start)
+    return {
+        "id": item.id,
+        "version": item.version,
+        "title": item.title,
+        "cls": item.cls.value,
+        "when": when.text,
+        "from_now": when.from_now,
+        "places": telling.targets(show, item.targets, item.zone_name),
+        "author": item.author_name,
+        "submitted_at": item.submitted_at,
+        "duration": show.duration(item.duration_us) if item.duration_us else "",
+        "sounds": [
+            {"language": r.language, "text": r.text, "url": f"/api/v1/recordings/{r.id}/audio" if r.sha256 else None}
+            for r in one.recordings
+        ],
+        "on_behalf_of": ", ".join(one.on_behalf_of),
+        "map": _map(one, zones),
+        "changes": _changes(page, show, one.differences) if one.differences is not None else None,
+        "warnings": None if one.effects is None else clashing.places(show, one.effects),
+        "once": item.when.kind != "repeat" and item.cls.value != "emergency",
+        "notices": clashing.notices(show, item.notices),
+        **{name: typed.get(name, "") for name in ("day", "time", "document_no", "reason")},
+    }
+
+
+def _map(one: Waiting, zones: Sequence[Placed]) -> dict[str, Any] | None:
+    """The places of the same commune as those aimed at, and which of them hear it."""
+    paths = tuple(zone.path for zone in one.zones)
+    aimed = {zone.view.id for zone in zones if zone.path.startswith(paths)}
+    around = {zone.view.parent_id for zone in zones if zone.view.id in aimed}
+    near = [zone.view for zone in zones if zone.view.id in aimed or zone.view.parent_id in around]
+    drawn = emergency_map.drawn(near)
+    return {"drawn": drawn, "aimed": aimed} if drawn is not None else None
+
+
+def _changes(page: Page, show: Present, found: Differences) -> dict[str, Any]:
+    """In words: what was, and the texts word by word."""
+    lines = []
+    if found.title_before is not None:
+        lines.append(page.say(N_("The title was: %(title)s"), title=found.title_before))
+    if found.when_before is not None:
+        was = telling.when(show, _WHEN.validate_python(found.when_before)).text
+        lines.append(page.say(N_("The time was: %(when)s"), when=was))
+    if found.cls_before is not None:
+        lines.append(page.say(N_("The class was: %(cls)s"), cls=page.say(words.CLASS[found.cls_before])))
+    if found.places_added:
+        lines.append(page.say(N_("New places: %(places)s"), places=", ".join(found.places_added)))
+    if found.places_removed:
+        lines.append(page.say(N_("No more in: %(places)s"), places=", ".join(found.places_removed)))
+    lines += [page.say(N_("The recording is another one."))] if found.sounds else []
+    return {"lines": lines, "texts": found.texts, "none": found.none}

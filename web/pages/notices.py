@@ -1,0 +1,131 @@
+"""Where one gets notices; for administrators, which programs are told and what was delivered."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Response
+from sqlmodel import Session
+
+from scheduler.notices import service
+from scheduler.notices.models import Channel, NoticeState
+from scheduler.notices.schemas import CHOICES, ChoiceIn, HookIn
+from scheduler.rights import Action
+from scheduler.zones import service as zone_service
+from web.auth import ReadDb, WriteDb
+from web.i18n import N_
+from web.notices.call import Caller
+from web.notices.words import NAMES
+from web.pages.frame import Errors, Page, ThePage
+from web.pages.words import Look
+
+PER_PAGE = 50
+STATE = {
+    NoticeState.WAITING: Look(N_("is tried again"), "warn", "hourglass"),
+    NoticeState.SENDING: Look(N_("on its way"), "busy", "up"),
+    NoticeState.SENT: Look(N_("delivered"), "good", "check"),
+    NoticeState.GIVEN_UP: Look(N_("given up"), "alarm", "cross"),
+}
+
+router = APIRouter(prefix="/notices", include_in_schema=False)
+
+Kinds = Annotated[list[str], Form(max_length=len(CHOICES))]
+
+
+@router.get("")
+def own(db: ReadDb, page: ThePage) -> Response:
+    return _own(db, page)
+
+
+@router.post("")
+def choose(
+    db: WriteDb,
+    page: ThePage,
+    address: Annotated[str, Form(max_length=300)] = "",
+    kinds: Kinds = [],  # noqa: B006 -- FastAPI copies
+) -> Response:
+    with page.attempt(db) as errors:
+        asked = ChoiceIn.model_validate({"address": address, "kinds": kinds})
+        service.choose(db, page.actor, page.now, asked)
+    return _own(db, page, errors, address) if errors else page.go("/notices", "saved")
+
+
+@router.post("/trial")
+def try_out(db: WriteDb, page: ThePage) -> Response:
+    with page.attempt(db) as errors:
+        service.try_out(db, page.actor, page.now)
+    return _own(db, page, errors) if errors else page.go("/notices", "trial-sent")
+
+
+@router.get("/log")
+def log(db: ReadDb, page: ThePage, before: str | None = None, failed: str = "") -> Response:
+    states = (NoticeState.WAITING, NoticeState.GIVEN_UP) if failed else ()
+    found = service.log(db, page.actor, page.now, states=states, before=before, limit=PER_PAGE)
+    rows = [
+        {
+            "at": one.at,
+            "what": page.say(NAMES[one.kind]),
+            "to": one.to,
+            "mail": one.channel is Channel.MAIL,
+            "look": STATE[one.state],
+            "tries": one.tries,
+            "trouble": one.trouble,
+            "next_at": one.next_at,
+        }
+        for one in found.items
+    ]
+    standing = service.standing_trouble(db, Channel.MAIL) if page.can(Action.SETTINGS_EDIT) else None
+    more = f"/notices/log?failed={failed}&before={found.next}" if found.next else None
+    return page.render("notices/log.html", rows=rows, failed=bool(failed), older=more, standing=standing)
+
+
+@router.post("/programs")
+def add_program(
+    db: WriteDb,
+    page: ThePage,
+    *,
+    name: Annotated[str, Form(max_length=200)] = "",
+    url: Annotated[str, Form(max_length=600)] = "",
+    zone_id: Annotated[str, Form(max_length=26)] = "",
+    kinds: Kinds = [],  # noqa: B006 -- FastAPI copies
+) -> Response:
+    secret = None
+    with page.attempt(db) as errors:
+        asked = HookIn.model_validate({"name": name, "url": url, "zone_id": zone_id, "kinds": kinds})
+        check = Caller(page.centre.settings.private_hooks).check
+        secret = service.add_hook(db, page.actor, page.now, asked, check).secret
+    if "kinds" in errors:
+        errors["program-kinds"] = errors.pop("kinds")
+    typed = {"name": name, "url": url, "zone_id": zone_id} if errors else None
+    return _own(db, page, errors, program=typed, secret=secret)
+
+
+@router.post("/programs/{hook_id}/end")
+def end_program(db: WriteDb, page: ThePage, hook_id: str) -> Response:
+    service.end_hook(db, page.actor, page.now, hook_id)
+    return page.go("/notices", "deleted")
+
+
+def _own(
+    db: Session,
+    page: Page,
+    errors: Errors | None = None,
+    address: str | None = None,
+    *,
+    program: dict[str, str] | None = None,
+    secret: str | None = None,
+) -> Response:
+    chosen = service.choice(db, page.actor, mail_works=page.centre.settings.smtp_url is not None)
+    sets_up = page.can(Action.SETTINGS_EDIT)
+    zones = zone_service.tree(db, page.actor, page.now, Action.SETTINGS_EDIT) if sets_up else []
+    return page.render(
+        "notices/page.html",
+        422 if errors else 200,
+        chosen=chosen,
+        address=chosen.address if address is None else address,
+        kinds=[{"value": kind.value, "label": page.say(NAMES[kind]), "on": kind in chosen.kinds} for kind in CHOICES],
+        sets_up=sets_up,
+        programs=service.hooks(db, page.actor, page.now) if sets_up else [],
+        zones=zones,
+        program=program or {"name": "", "url": "", "zone_id": ""},
+        secret=secret,
+        errors=errors or {},
+    )
