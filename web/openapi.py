@@ -28,6 +28,7 @@ TAGS = [
     {"name": "live", "description": "Who speaks live, the microphone's way in (WHIP), and listening in (WHEP)."},
     {"name": "timeline", "description": "What sounds where and when, and what became of it."},
     {"name": "bank", "description": "Sirens and messages that every receiver holds ahead of time, and their drills."},
+    {"name": "programmes", "description": "The library, playlists, daily bulletins, and relays that come again."},
     {"name": "rehearsals", "description": "The weekly test of the receivers, silent or heard, and its reports."},
     {"name": "feedback", "description": "What residents wrote on the public pages of their places."},
     {"name": "zones", "description": "Places, their settings, and what holds in them."},

@@ -50,14 +50,14 @@ class NewPlaylist(Input):
 
     zone_id: Id
     title: Title
-    announcement_ids: list[Id] = Field(min_length=1, max_length=MAX_PARTS)
+    announcement_ids: list[Id] = Field(min_length=1, max_length=MAX_PARTS, examples=[["01KB0ZTVXY0000000000000000"]])
     recipe: Recipe = Recipe()
 
 
 class PlaylistParts(Input):
     """Other announcements, another order, or other chimes."""
 
-    announcement_ids: list[Id] = Field(min_length=1, max_length=MAX_PARTS)
+    announcement_ids: list[Id] = Field(min_length=1, max_length=MAX_PARTS, examples=[["01KB0ZTVXY0000000000000000"]])
     recipe: Recipe = Recipe()
 
 

@@ -32,7 +32,7 @@ class BulletinIn(Input):
 
     zone_id: Id
     name: Title = Field(examples=["Bản tin hằng ngày"])
-    slots: list[Slot] = Field(min_length=1, max_length=MAX_SLOTS)
+    slots: list[Slot] = Field(min_length=1, max_length=MAX_SLOTS, examples=[[{"name": "Thông báo xã"}]])
     times: list[Clock] = Field(min_length=1, max_length=MAX_TIMES, examples=[["05:00", "17:00"]])
     weekdays: list[Annotated[int, Field(ge=0, le=6)]] = Field(default=list(range(7)), min_length=1, max_length=7)
     skip_holidays: bool = False
@@ -55,7 +55,7 @@ class BulletinIn(Input):
 class FillIn(Input):
     """The announcement of each slot by its key; what is not named is empty."""
 
-    filled: dict[str, Id] = Field(max_length=MAX_SLOTS)
+    filled: dict[str, Id] = Field(max_length=MAX_SLOTS, examples=[{"s1": "01KB0ZTVXY0000000000000000"}])
 
 
 class SlotOut(BaseModel):

@@ -22,6 +22,9 @@ class Search(Input):
     tag: str = Field(default="", max_length=MAX_TAG_LETTERS)
     zone_id: str = Field(default="", max_length=26, description="This zone and below.")
 
+    before: str | None = Field(default=None, max_length=26, description="`next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200)
+
     @property
     def narrows(self) -> bool:
         return bool(self.q.strip() or self.category or self.tag or self.zone_id)

@@ -3,40 +3,59 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session
 
-from scheduler.announcements import service
+from scheduler.announcements import parts, service
+from scheduler.announcements.finding import MAX_TAG_LETTERS
+from scheduler.announcements.models import Category
 from scheduler.announcements.schemas import AnnouncementOut, SoundRecording
 from scheduler.errors import Conflict, Invalid
+from scheduler.library import service as library
+from scheduler.library.schemas import LabelsIn, LibraryItem, Search, UseOut
 from scheduler.rights import Action
-from scheduler.zones import names
 from web.auth import ReadDb, WriteDb
+from web.i18n import N_
 from web.pages import words
 from web.pages.compose_form import NO_FILE, uploaded
 from web.pages.form_data import TheForm
 from web.pages.frame import Page, ThePage
+from web.pages.library_words import CATEGORY
 from web.pages.sounds import longest_us, sound, state_of
 from web.pages.voices import spoken_text, voice_names
 from web.telling import tell_after
 from web.uploads import Received, keep
 
 PER_PAGE = 30
-SEARCHED = 200
-"""So many announcements are looked through at a time; the next ones are a page further."""
+TAGS_SHOWN = 30
 
 router = APIRouter(prefix="/announcements", include_in_schema=False)
 
 
 @router.get("")
-def listing(db: ReadDb, page: ThePage, before: str | None = None, q: str = "") -> Response:
-    found = service.index(db, page.actor, page.now, before=before, limit=SEARCHED if q else PER_PAGE)
-    items = [_line(item) for item in found.items if not q or _fits(item, q)]
+def listing(
+    db: ReadDb,
+    page: ThePage,
+    *,
+    before: Annotated[str | None, Query(max_length=26)] = None,
+    q: Annotated[str, Query(max_length=200)] = "",
+    category: str = "",
+    tag: Annotated[str, Query(max_length=MAX_TAG_LETTERS)] = "",
+) -> Response:
+    known = Category(category) if category in list(Category) else None
+    wanted = Search(q=q, category=known, tag=tag)
+    found = library.search(db, page.actor, page.now, wanted, before=before, limit=PER_PAGE)
+    asked = {"q": q, "category": category, "tag": tag}
     return page.render(
         "announcements/list.html",
-        announcements=items,
+        announcements=[_line(page, item) for item in found.items],
         query=q,
-        older=f"/announcements?{urlencode({'q': q, 'before': found.next})}" if found.next else None,
+        category=category,
+        tag=tag,
+        narrowed=wanted.narrows,
+        categories=CATEGORY,
+        tags=library.tags(db, page.actor, page.now)[:TAGS_SHOWN],
+        older=f"/announcements?{urlencode(asked | {'before': found.next})}" if found.next else None,
         may_compose=page.can(Action.BROADCAST_EDIT),
     )
 
@@ -105,6 +124,25 @@ def add_language(page: ThePage, announcement_id: str, data: TheForm) -> Response
     return page.go(f"/announcements/{announcement_id}", "uploading")
 
 
+@router.post("/{announcement_id}/labels")
+def label(
+    db: WriteDb,
+    page: ThePage,
+    announcement_id: str,
+    *,
+    version: Annotated[int, Form()],
+    category: Annotated[str, Form(max_length=20)] = "",
+    tags: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """What it is about, and tags with commas between."""
+    with page.attempt(db) as errors:
+        asked = LabelsIn.model_validate({"category": category or None, "tags": [one for one in tags.split(",") if one]})
+        library.label(db, page.actor, page.now, announcement_id, asked, version=version)
+    if errors:
+        return _detail(db, page, announcement_id, errors, tags=tags)
+    return page.go(f"/announcements/{announcement_id}", "saved")
+
+
 @router.post("/recordings/{recording_id}/again")
 def produce_again(db: WriteDb, page: ThePage, recording_id: str) -> Response:
     found = service.produce_again(db, page.actor, page.now, recording_id)
@@ -112,7 +150,14 @@ def produce_again(db: WriteDb, page: ThePage, recording_id: str) -> Response:
     return page.go(f"/announcements/{found.id}")
 
 
-def _detail(db: Session, page: Page, announcement_id: str, errors: dict[str, str] | None = None) -> Response:
+def _detail(
+    db: Session,
+    page: Page,
+    announcement_id: str,
+    errors: dict[str, str] | None = None,
+    *,
+    tags: str | None = None,
+) -> Response:
     found = service.view(db, page.actor, page.now, announcement_id)
     spoken = {recording.language for recording in found.recordings}
     return page.render(
@@ -120,6 +165,10 @@ def _detail(db: Session, page: Page, announcement_id: str, errors: dict[str, str
         422 if errors else 200,
         item=found,
         recordings=_sounds(page, found),
+        parts=parts.of(db, [found.id])[found.id],
+        uses=[_use(page, use) for use in library.history(db, page.actor, page.now, found.id).items],
+        categories=CATEGORY,
+        tags=", ".join(found.tags) if tags is None else tags,
         languages_left=[code for code in words.LANGUAGE if code not in spoken],
         may_compose=page.can(Action.BROADCAST_EDIT),
         errors=errors or {},
@@ -133,19 +182,27 @@ def _sounds(page: Page, found: AnnouncementOut) -> list[Any]:
     ]
 
 
-def _fits(announcement: AnnouncementOut, typed: str) -> bool:
-    """By title or text; a letter typed with a diacritic must have it, one without may have any."""
-    texts = [announcement.title, *(recording.text for recording in announcement.recordings if recording.text)]
-    return any(names.matches(typed, text) for text in texts)
+def _use(page: Page, use: UseOut) -> dict[str, Any]:
+    where = ", ".join(use.zone_names)
+    if use.other_zones:
+        others = page.count("%(num)s other place", "%(num)s other places", use.other_zones)
+        where = f"{where}, {others}" if where else others
+    heard = N_("heard from %(heard)s of %(total)s loudspeakers")
+    said = page.say(heard, heard=use.heard, total=use.receivers) if use.heard is not None else ""
+    return {"use": use, "where": where, "heard": said}
 
 
-def _line(announcement: AnnouncementOut) -> dict[str, Any]:
+def _line(page: Page, item: LibraryItem) -> dict[str, Any]:
     return {
-        "id": announcement.id,
-        "title": announcement.title,
-        "place": announcement.zone_name,
-        "author": announcement.author_name,
-        "created_at": announcement.created_at,
-        "duration_us": longest_us(announcement.recordings),
-        "state": state_of(announcement),
+        "id": item.id,
+        "title": item.title,
+        "place": ", ".join([item.zone_name, *item.place[:1]]),
+        "author": item.author_name,
+        "created_at": item.created_at,
+        "category": CATEGORY.get(item.category) if item.category else None,
+        "tags": item.tags,
+        "used": page.count("broadcast %(num)s time", "broadcast %(num)s times", item.times) if item.times else "",
+        "last_at": item.last_at,
+        "duration_us": longest_us(item.recordings),
+        "state": state_of(item),
     }

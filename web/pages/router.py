@@ -10,6 +10,7 @@ from web.pages import (
     board,
     board_move,
     broadcasts,
+    bulletins,
     compose,
     deputies,
     door,
@@ -42,7 +43,7 @@ from web.pages.emergency_words import DESKS
 router = APIRouter(include_in_schema=False)
 for part in (
     *(join, audit, handover, inbox, deputies, notices),
-    *(door, account, events, today, compose, broadcasts, announcements),
+    *(door, account, events, today, compose, broadcasts, announcements, bulletins),
     *(people, fleet, faults, village, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
     residents_feedback,
 ):

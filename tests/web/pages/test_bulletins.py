@@ -1,0 +1,86 @@
+"""A bulletin on pages: its template, a day that is filled in and sent; the library's labels and history."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from scheduler.announcements import service as announcements
+from scheduler.announcements.models import Recording, RecordingState
+from scheduler.announcements.schemas import NewAnnouncement, TextRecording
+from scheduler.people.actor import Actor
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+from web.auth import CSRF_HEADER
+
+
+@pytest.fixture
+def official(browser: Callable[[str], TestClient], add_person: Callable[..., Actor], places: Any) -> TestClient:
+    add_person("official", places.leng, Role.EDITOR)
+    return browser("official")
+
+
+@pytest.fixture
+def announced(store: Store, now: Any, places: Any, official: TestClient, add_person: Callable[..., Actor]) -> str:
+    writer = add_person("writer", places.leng, Role.EDITOR)
+    text = TextRecording(text="Lịch cấy vụ đông xuân.")
+    with store.writing() as db:
+        new = NewAnnouncement(zone_id=places.leng, title="Lịch cấy", recordings=[text])
+        made = announcements.create(db, writer, now, new)
+        row = db.get_one(Recording, made.recordings[0].id)
+        row.state, row.sha256, row.duration_us = RecordingState.READY, "a" * 64, 60_000_000
+        return made.id
+
+
+def template(places: Any, **other: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "name": "Bản tin chiều", "slot_key": ["", ""], "slot_name": ["Thời sự", "Nông nghiệp"],
+        "slot_stand_in": ["", ""], "times": "17:00", "weekday": ["MO", "TU"], "zone": [places.leng],
+    }  # fmt: skip
+    return fields | other
+
+
+def post(client: TestClient, path: str, fields: dict[str, Any]) -> Any:
+    token = {"csrf_token": client.headers[CSRF_HEADER]}
+    return client.post(path, data=fields | token, follow_redirects=False)
+
+
+def test_a_day_of_a_bulletin_is_filled_in_and_sent(official: TestClient, places: Any, announced: str) -> None:
+    assert "Chưa có bản tin nào" in official.get("/bulletins").text
+    made = post(official, "/bulletins/new", template(places))
+    assert made.status_code == 303, made.text
+    address = made.headers["location"].partition("?")[0]
+    assert f"{address}/2026-11-23/17:00" in official.get(address).text
+    day = f"{address}/2026-11-23/17:00"
+    empty = post(official, day, {"version": "0", "intent": "send"})
+    assert (empty.status_code, "Chưa có nội dung nào" in empty.text) == (422, True)
+    sent = post(official, day, {"version": "0", "intent": "send", "slot-s2": announced})
+    assert sent.status_code == 303, sent.text
+    shown = official.get(day).text
+    assert "Nghe cả bản tin" in shown
+    assert f'value="{announced}" selected' in shown
+    assert "Chờ duyệt" in shown or "chờ duyệt" in shown
+
+
+def test_what_was_typed_stays_where_something_is_wrong(official: TestClient, places: Any) -> None:
+    refused = post(official, "/bulletins/new", template(places, times="25:00", name="Bản tin rất riêng"))
+    assert refused.status_code == 422
+    assert "Bản tin rất riêng" in refused.text
+    assert 'value="25:00"' in refused.text
+    assert post(official, "/bulletins/new", template(places, zone=[])).status_code == 422
+
+
+def test_labels_and_filters(official: TestClient, announced: str) -> None:
+    made = post(
+        official, f"/announcements/{announced}/labels", {"version": "1", "category": "farming", "tags": "lúa, vụ xuân"}
+    )
+    assert made.status_code == 303, made.text
+    page = official.get(f"/announcements/{announced}").text
+    assert "#vụ xuân" in page
+    assert "Chưa phát lần nào" in page
+    assert (
+        "Lịch cấy" in official.get("/announcements", params={"category": "farming", "tag": "lúa", "q": "lich cay"}).text
+    )
+    for wrong in ({"category": "health"}, {"tag": "vụ"}, {"q": "lích cấy"}):
+        assert f"/announcements/{announced}" not in official.get("/announcements", params=wrong).text

@@ -1,0 +1,242 @@
+"""Daily bulletins: templates with slots, and what is filled in for each day."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response
+from sqlmodel import Session
+from starlette.datastructures import FormData
+
+from scheduler.announcements import service as announcements
+from scheduler.bulletins import service
+from scheduler.bulletins.schemas import MAX_SLOTS, BulletinIn, BulletinOut, EditionOut, FillIn
+from scheduler.bulletins.service import Which
+from scheduler.rights import Action
+from web.auth import ReadDb, WriteDb
+from web.i18n import N_
+from web.pages import places, repeating, words
+from web.pages.compose import area_for
+from web.pages.form_data import TheForm
+from web.pages.frame import Errors, Page, ThePage
+from web.pages.live_desk import OPEN_UP_TO
+from web.pages.sounds import state_of
+from web.telling import tell_after
+
+CHOICES = 100
+SLOT_FIELDS = 6
+USUAL_SLOTS = (N_("News"), N_("Commune notices"), N_("Farming"))
+
+router = APIRouter(prefix="/bulletins", include_in_schema=False)
+
+
+@router.get("")
+def listing(db: ReadDb, page: ThePage) -> Response:
+    items = [_line(page, item) for item in service.index(db, page.actor, page.now)]
+    return page.render("bulletins/list.html", items=items, may_edit=page.can(Action.BROADCAST_EDIT))
+
+
+@router.get("/new")
+def new(db: ReadDb, page: ThePage) -> Response:
+    return _form(db, page, _blank(page))
+
+
+@router.post("/new")
+def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
+    form, made = _read(data), ""
+    with page.attempt(db) as errors:
+        made = service.create(db, page.actor, page.now, _asked(db, page, form)).id
+    return _form(db, page, form, errors=errors) if errors else page.go(f"/bulletins/{made}", "saved")
+
+
+@router.get("/{bulletin_id}")
+def detail(db: ReadDb, page: ThePage, bulletin_id: str) -> Response:
+    item = service.view(db, page.actor, page.now, bulletin_id)
+    coming = service.editions(db, page.actor, page.now, bulletin_id)
+    return page.render(
+        "bulletins/detail.html", item=_line(page, item), editions=[_edition(page, one) for one in coming]
+    )
+
+
+@router.get("/{bulletin_id}/edit")
+def edit_form(db: ReadDb, page: ThePage, bulletin_id: str) -> Response:
+    item = service.view(db, page.actor, page.now, bulletin_id)
+    return _form(db, page, _of(item), item=item)
+
+
+@router.post("/{bulletin_id}/edit")
+def edit(db: WriteDb, page: ThePage, bulletin_id: str, data: TheForm) -> Response:
+    item, form = service.view(db, page.actor, page.now, bulletin_id), _read(data)
+    with page.attempt(db) as errors:
+        asked = _asked(db, page, form)
+        service.edit(db, page.actor, page.now, bulletin_id, asked, version=_version(data))
+    return _form(db, page, form, item=item, errors=errors) if errors else page.go(f"/bulletins/{bulletin_id}", "saved")
+
+
+@router.post("/{bulletin_id}/end")
+def end(db: WriteDb, page: ThePage, bulletin_id: str, version: Annotated[int, Form()]) -> Response:
+    service.end(db, page.actor, page.now, bulletin_id, version=version)
+    return page.go("/bulletins", "deleted")
+
+
+@router.get("/{bulletin_id}/{day}/{at}")
+def edition(db: ReadDb, page: ThePage, bulletin_id: str, day: date, at: str) -> Response:
+    return _day(db, page, Which(bulletin_id, day, at))
+
+
+@router.post("/{bulletin_id}/{day}/{at}")
+def fill(db: WriteDb, page: ThePage, bulletin_id: str, *, day: date, at: str, data: TheForm) -> Response:
+    """Keeps what is filled in, and sends it where that was asked for."""
+    which = Which(bulletin_id, day, at)
+    slots = {name.removeprefix("slot-"): str(value) for name, value in data.items() if name.startswith("slot-")}
+    filled = {key: value for key, value in slots.items() if value}
+    sent = data.get("intent") == "send"
+    with page.attempt(db) as errors:
+        made = service.fill(db, page.actor, page.now, which, FillIn(filled=filled), version=_version(data))
+        if sent:
+            made = service.send(db, page.actor, page.now, which, version=made.version)
+            tell_after(
+                db, page.centre.changes, f"announcement:{made.announcement_id}", f"broadcast:{made.broadcast_id}"
+            )
+    if errors:
+        return _day(db, page, which, filled, errors)
+    return page.go(f"/bulletins/{bulletin_id}/{day}/{at}", "sent" if sent else "saved")
+
+
+def _day(
+    db: Session, page: Page, which: Which, filled: dict[str, str] | None = None, errors: Errors | None = None
+) -> Response:
+    found = service.edition(db, page.actor, page.now, which)
+    bulletin = service.view(db, page.actor, page.now, which.bulletin_id)
+    chosen = filled
+    if chosen is None:
+        chosen = {slot.key: slot.announcement_id or "" for slot in found.slots if slot.source == "filled"}
+    stand_ins = {slot.key for slot in bulletin.slots if slot.stand_in_id}
+    return page.render(
+        "bulletins/edition.html",
+        422 if errors else 200,
+        item=_edition(page, found),
+        chosen=chosen,
+        stand_ins=stand_ins,
+        choices=_choices(db, page, list(chosen.values())),
+        errors=errors or {},
+    )
+
+
+def _choices(db: Session, page: Page, chosen: Sequence[str | None]) -> list[dict[str, Any]]:
+    """The newest announcements, and those that are chosen already."""
+    found = [
+        one for one in announcements.index(db, page.actor, page.now, limit=CHOICES).items if state_of(one) != "failed"
+    ]
+    known = {one.id for one in found}
+    found += [
+        announcements.view(db, page.actor, page.now, one) for one in dict.fromkeys(chosen) if one and one not in known
+    ]
+    return [{"id": one.id, "label": f"{one.title} · {page.show.date(one.created_at)}"} for one in found]
+
+
+def _edition(page: Page, found: EditionOut) -> dict[str, Any]:
+    return {
+        "edition": found,
+        "address": f"/bulletins/{found.bulletin_id}/{found.day}/{found.at}",
+        "when": page.show.moment(found.starts),
+        "from_now": page.show.from_now(found.starts),
+        "look": words.look(words.BROADCAST, found.state) if found.state is not None else None,
+        "filled": page.say(N_("%(filled)s of %(total)s filled in"), filled=found.filled, total=len(found.slots)),
+        "empty": [slot.name for slot in found.slots if slot.source == "skipped"],
+    }
+
+
+def _line(page: Page, item: BulletinOut) -> dict[str, Any]:
+    rule = repeating.rule([repeating.WEEKDAYS[day] for day in item.weekdays])
+    return {
+        "bulletin": item,
+        "when": f"{', '.join(item.times)}, {repeating.days_in_words(page.show, rule)}",
+        "slots": ", ".join(slot.name for slot in item.slots),
+        "next": _edition(page, item.next) if item.next is not None else None,
+    }
+
+
+Fields = dict[str, Any]
+
+
+def _blank(page: Page) -> Fields:
+    names = [page.say(name) for name in USUAL_SLOTS]
+    return {
+        "name": page.say(N_("Daily bulletin")), "slots": [{"key": "", "name": name, "stand_in": ""} for name in names],
+        "times": "05:00, 17:00", "weekdays": list(repeating.WEEKDAYS), "skip_holidays": False, "opening": "normal",
+        "between": "", "zones": [], "groups": [], "version": "0",
+    }  # fmt: skip
+
+
+def _of(item: BulletinOut) -> Fields:
+    slots = [{"key": slot.key, "name": slot.name, "stand_in": slot.stand_in_id or ""} for slot in item.slots]
+    return {
+        "name": item.name, "slots": slots, "times": ", ".join(item.times),
+        "weekdays": [repeating.WEEKDAYS[day] for day in item.weekdays], "skip_holidays": item.skip_holidays,
+        "opening": item.opening or "", "between": item.between or "", "zones": item.zone_ids, "groups": item.group_ids,
+        "version": str(item.version),
+    }  # fmt: skip
+
+
+def _read(data: FormData) -> Fields:
+    rows = zip(*(map(str, data.getlist(name)) for name in ("slot_key", "slot_name", "slot_stand_in")), strict=False)
+    slots = [{"key": key, "name": name, "stand_in": stand_in} for key, name, stand_in in rows][:MAX_SLOTS]
+    form: Fields = {name: str(data.get(name) or "") for name in ("name", "times", "opening", "between", "version")}
+    several = {name: [str(one) for one in data.getlist(field)] for name, field in _SEVERAL.items()}
+    return form | several | {"slots": slots, "skip_holidays": bool(data.get("skip_holidays"))}
+
+
+_SEVERAL = {"weekdays": "weekday", "zones": "zone", "groups": "group"}
+
+
+def _asked(db: Session, page: Page, form: Fields) -> BulletinIn:
+    area = area_for(db, page)
+    slots = [
+        {"key": slot["key"], "name": slot["name"], "stand_in_id": slot["stand_in"] or None}
+        for slot in form["slots"]
+        if slot["name"].strip()
+    ]
+    return BulletinIn.model_validate(
+        {
+            "zone_id": area.home.id,
+            "name": form["name"],
+            "slots": slots,
+            "times": [time.strip() for time in form["times"].replace(";", ",").split(",") if time.strip()],
+            "weekdays": [repeating.WEEKDAYS.index(day) for day in form["weekdays"] if day in repeating.WEEKDAYS],
+            "skip_holidays": form["skip_holidays"],
+            "opening": form["opening"] or None,
+            "between": form["between"] or None,
+            "zone_ids": [zone.id for zone in places.outermost(area.zones, set(form["zones"]))],
+            "group_ids": form["groups"],
+        }
+    )
+
+
+def _form(
+    db: Session, page: Page, form: Fields, *, item: BulletinOut | None = None, errors: Errors | None = None
+) -> Response:
+    area = area_for(db, page)
+    slots = [*form["slots"], *({"key": "", "name": "", "stand_in": ""} for _ in range(SLOT_FIELDS))][
+        : max(SLOT_FIELDS, len(form["slots"]))
+    ]
+    return page.render(
+        "bulletins/form.html",
+        422 if errors else 200,
+        form=form,
+        item=item,
+        slots=slots,
+        choices=_choices(db, page, [slot["stand_in"] for slot in form["slots"]]),
+        weekdays=repeating.weekdays(page.show),
+        zones=places.tree(area.zones),
+        zone_count=len(area.zones),
+        open_depth=1 if len(area.zones) > OPEN_UP_TO else 9,
+        groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
+        sets=[],
+        errors={("zones" if name == "zone_ids" else name): message for name, message in (errors or {}).items()},
+    )
+
+
+def _version(data: FormData) -> int:
+    text = str(data.get("version") or "0")
+    return int(text) if text.isdigit() else 0
