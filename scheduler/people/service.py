@@ -8,7 +8,7 @@ Rules
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from sqlmodel import Session
@@ -25,6 +25,7 @@ from scheduler.zones import names
 from scheduler.zones.models import Zone
 
 _NO_SUCH_PERSON = "There is no such person, or they are not in your area."
+FAR_OFF = datetime(9000, 1, 1, tzinfo=UTC)
 _NOWHERE = ""  # the path of what belongs to no zone: only the machine reaches it
 
 
@@ -163,8 +164,8 @@ def change_role_end(db: Session, actor: Actor, now: datetime, grant_id: str, unt
         raise Forbidden("own_role", "Nobody gives a role to themselves. Ask another administrator.")
     if until is not None and until <= now:
         raise Invalid("until_past", "This is over already.", field="until")
-    if until is not None:
-        keep_an_administrator(db, now, [row])
+    if until is not None and row.until is None:
+        keep_an_administrator(db, FAR_OFF, [row])  # one without an end
     row.until = until
     db.add(row)
     said = until.isoformat() if until else None

@@ -228,3 +228,23 @@ def test_an_actor_of_the_machine_manages_every_account(store: Store, now: dateti
     assert isinstance(
         refused(store, lambda db: service.reset_password(db, replace(machine, user_id="x"), now, "u", "hash")), NotFound
     )
+
+
+def test_somebody_administers_the_whole_on_every_day_to_come(
+    store: Store, now: datetime, places: Any, add_person: AddPerson
+) -> None:
+    one, two = (add_person(login, places.province, Role.ADMINISTRATOR) for login in ("one", "two"))
+    with store.reading() as db:
+        of_one, of_two = (service.grant_views(db, [actor.user_id])[0].id for actor in (one, two))
+
+    def end(actor: Actor, grant_id: str, days: int) -> Callable[[Session], None]:
+        return lambda db: service.change_role_end(db, actor, now, grant_id, now + timedelta(days=days))
+
+    with store.writing() as db:
+        end(two, of_one, 30)(db)
+    assert refused(store, end(one, of_two, 60)).code == "last_administrator"
+    assert refused(store, end(two, of_two, 10)).code == "own_role"
+    with store.writing() as db:
+        end(two, of_one, 90)(db)
+    assert refused(store, end(one, of_two, 60)).code == "last_administrator"
+    assert refused(store, end(two, of_one, -1)).code == "until_past"
