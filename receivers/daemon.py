@@ -111,7 +111,7 @@ class Daemon:
             wants=lambda: self._node.needs(self._clock.now_us()),
             changed=self._wake_player,
             open_client=lambda: open_client(config.proxy, self._odometer.sample),
-            busy=lambda: self._feeds.hurry,
+            busy_from_us=lambda: self._feeds.hurry_us,
         )
 
     def _make_link(self, config: Config) -> Link:

@@ -3,7 +3,7 @@
 Rules
 - One thing at a time, so at most one download; one that is needed within minutes makes a less urgent one step aside,
   and one that is no longer needed is given up.
-- Nothing is fetched, and what is being fetched steps aside, while a feed is to have the link to itself (`busy`).
+- While a feed is to have the link to itself, what is not needed before it begins (`busy_from_us`) is not fetched.
 - What is on disk is read and checked before anything is fetched, next needed first.
 - The disk's limits hold before a fetch begins; reports and documents are never touched.
 - What others write to the disk counts too: under `free_min_bytes` what is not needed goes, the oldest first, so that
@@ -46,10 +46,10 @@ class Stock:
         wants: Callable[[], tuple[Need, ...]],
         changed: Callable[[], None],
         open_client: Callable[[], fetch.Client] = fetch.open_client,
-        busy: Callable[[], bool] = lambda: False,
+        busy_from_us: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._open_client = open_client
-        self._busy = busy
+        self._busy_from_us = busy_from_us
         self._store = store
         self._urls = urls
         self._config = config
@@ -126,7 +126,7 @@ class Stock:
                     busy = False
                 if not busy:
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(NEAR_S if self._busy() else IDLE_S):
+                        async with asyncio.timeout(IDLE_S if self._busy_from_us() is None else NEAR_S):
                             await self._wake.wait()
 
     async def _step(self, client: fetch.Client) -> bool:
@@ -140,8 +140,8 @@ class Stock:
             await self._check(due)
             return True
         self._look_at_disk(wanted)
-        need = None if self._busy() else self._next_fetch(wanted)
-        if need is not None:
+        need = self._next_fetch(wanted)
+        if need is not None and not self._waits(need):
             await self._bring(client, need)
             return True
         if unchecked:
@@ -198,11 +198,16 @@ class Stock:
             looks = 0
             while not (await asyncio.wait({task}, timeout=NEAR_S))[0]:
                 looks += 1
-                if self._busy() or (looks % LOOKS == 0 and self._is_wrong(need)):
+                if self._waits(need) or (looks % LOOKS == 0 and self._is_wrong(need)):
                     return
             task.result()
         finally:
             await end((task,))
+
+    def _waits(self, need: Need) -> bool:
+        """Whether the link is a feed's that begins no later."""
+        from_us = self._busy_from_us()
+        return from_us is not None and need.due_us >= from_us
 
     def _is_wrong(self, need: Need) -> bool:
         """Whether it is not needed any more, or something else is sooner."""

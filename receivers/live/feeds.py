@@ -47,9 +47,9 @@ class Feeds:
         return {reason: count for reason, count in self._refused.items() if reason != Taken.PAST}
 
     @property
-    def hurry(self) -> bool:
-        """Whether recordings that can wait shall leave the link to a feed."""
-        return any(self._hurries(buffer) for buffer in self._buffers.all())
+    def hurry_us(self) -> int | None:
+        """Recordings that are not needed before this shall leave the link to a feed; None: there is room for them."""
+        return min((buffer.growing.plays_us for buffer in self._buffers.all() if self._hurries(buffer)), default=None)
 
     def _hurries(self, buffer: ChunkBuffer) -> bool:
         now_us = self._clock.monotonic_us()

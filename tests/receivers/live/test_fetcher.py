@@ -201,12 +201,12 @@ async def test_feeds_are_fetched_while_they_are_in_force_and_left_at_once() -> N
 async def test_a_text_has_the_link_to_itself_until_it_is_whole_or_nothing_of_it_is_there() -> None:
     buffers = Buffers()
     feeds = Feeds(buffers, CLOCK)
-    assert not feeds.hurry
+    assert feeds.hurry_us is None
     running = asyncio.create_task(feeds.run())
     async with FeedHost(STUDIO, [first(3, stands=True)]) as host, asyncio.timeout(60):
         feeds.follow([_made(host.feed)])
-        assert feeds.hurry
-        while feeds.hurry:  # noqa: ASYNC110 - nothing rings
+        assert feeds.hurry_us is not None
+        while feeds.hurry_us is not None:  # noqa: ASYNC110 - nothing rings
             await asyncio.sleep(0.01)
         buffer = buffers.get(STUDIO.id)
         assert buffer is not None
@@ -214,8 +214,8 @@ async def test_a_text_has_the_link_to_itself_until_it_is_whole_or_nothing_of_it_
         lost = replace(host.feed, id="lost", urls=(f"{host.feed.urls[0]}-is-over",))
     async with asyncio.timeout(60):
         feeds.follow([_made(lost)])
-        assert feeds.hurry
-        while feeds.hurry:  # noqa: ASYNC110
+        assert feeds.hurry_us is not None
+        while feeds.hurry_us is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     await end((running,))
 

@@ -145,7 +145,7 @@ class Shelf:
         urls: tuple[str, ...] = (),
     ) -> None:
         self.wanted: tuple[Need, ...] = ()
-        self.busy = False
+        self.busy_from_us: int | None = None
         self.changes: asyncio.Queue[frozenset[str]] = asyncio.Queue()
         self.stock = Stock(
             store,
@@ -154,7 +154,7 @@ class Shelf:
             clock or SystemClock(),
             wants=lambda: self.wanted,
             changed=lambda: self.changes.put_nowait(frozenset(store.ready)),
-            busy=lambda: self.busy,
+            busy_from_us=lambda: self.busy_from_us,
         )
 
     async def until(self, ready: frozenset[str]) -> None:
@@ -197,10 +197,10 @@ async def test_a_bulk_download_steps_aside_for_what_plays_within_minutes(
     await end((task,))
 
 
-async def test_a_download_leaves_the_link_to_a_text_that_is_coming_and_goes_on_after_it(
+async def test_a_download_leaves_the_link_to_a_text_that_is_coming_but_for_the_siren_before_it(
     http: HttpServer, store: MediaStore, desk: Desk
 ) -> None:
-    bulk = desk.media("bulk", 30, SIZE)
+    bulk, siren = desk.media("bulk", 30, SIZE), desk.media("siren", 3)
     http.bodies.update(desk.bodies)
     http.faults = ["held"]
     shelf = Shelf(store, http)
@@ -208,14 +208,16 @@ async def test_a_download_leaves_the_link_to_a_text_that_is_coming_and_goes_on_a
     task = asyncio.create_task(shelf.stock.run())
     async with asyncio.timeout(60):
         await http.holding.wait()
-        shelf.busy = True
+        shelf.busy_from_us = FAR_US
         while any(one.get_name() == "download" for one in asyncio.all_tasks()):  # noqa: ASYNC110 - no bell
             await asyncio.sleep(0.01)
     http.gate.set()
     assert len(http.requests) == 1
-    shelf.busy = False
-    await shelf.until(frozenset((bulk.sha256,)))
-    assert len(http.requests) == 2
+    shelf.wanted = (_need(siren, FAR_US - 1), _need(bulk))
+    await shelf.until(frozenset((siren.sha256,)))
+    shelf.busy_from_us = None
+    await shelf.until(frozenset((siren.sha256, bulk.sha256)))
+    assert [path.rsplit("/", 1)[1] for path, _ in http.requests] == [one.sha256 for one in (bulk, siren, bulk)]
     await end((task,))
 
 
