@@ -7,9 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from broadcast.wire.fault_codes import FaultCode
 from receivers.exit_codes import ExitCode
 from receivers.lab.horns import VirtualHorns
-from broadcast.wire.fault_codes import FaultCode
 
 if TYPE_CHECKING:
     from pathlib import Path
