@@ -91,8 +91,9 @@ async def stop_all(lane: TheLane, zone: Annotated[list[str] | None, Form()] = No
         done = service.stop_all(db, actor, now, asked)
         return Done(done, done.silenced_by, ["airing:", *(f"emergency:{order_id}" for order_id in done.cancelled)])
 
-    await lane.act(work, subject=f"zone:{asked.zone_ids[0]}")
-    return go("/emergency", "all-stopped", stopped=asked.zone_ids[:MOST_NAMED])
+    made = await lane.act(work, subject=f"zone:{asked.zone_ids[0]}")
+    said = "all-stopped" if made.delivered else "all-stopped-later"
+    return go("/emergency", said, stopped=asked.zone_ids[:MOST_NAMED])
 
 
 @router.get("/{order_id}")

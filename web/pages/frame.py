@@ -86,6 +86,10 @@ SAID: Mapping[str, str] = {
     "bank-retired": N_("Taken out of the bank. An order that names it keeps it until it is over."),
     "live-ended": N_("Ended. The loudspeakers fall silent once the last words are out."),
     "all-stopped": N_("Everything is stopped. The loudspeakers fall silent within seconds."),
+    "all-stopped-later": N_(
+        "Stopped here, but the message broker does not answer: the loudspeakers fall silent once it is back. "
+        "Have whoever is near them stop them by hand."
+    ),
 }
 
 
@@ -212,12 +216,12 @@ class Page:
         items = [MenuItem("/notices", N_("Notices"), "info")] if self.known else []
         if self.can(Action.DEPUTY_NAME):
             items.append(MenuItem("/deputies", N_("Deputies"), "people"))
+        if self.can(Action.FAULT_REPORT) and not self.can(Action.RECEIVER_CONTROL):
+            items.append(MenuItem("/village", N_("My village"), "horn"))
         if self.can(Action.REPORT_READ):
             items.append(MenuItem("/reports", N_("Reports"), "check"))
         if self.can(Action.FEEDBACK_READ):
             items.append(MenuItem("/feedback", N_("From residents"), "text"))
-        if self.can(Action.FAULT_REPORT) and not self.can(Action.RECEIVER_CONTROL):
-            items.append(MenuItem("/village", N_("My village"), "horn"))
         if self.can(Action.USER_EDIT):
             items.append(MenuItem("/people", N_("People"), "people"))
         if self.can(Action.AUDIT_READ):

@@ -42,10 +42,9 @@ from web.pages.emergency_words import DESKS
 
 router = APIRouter(include_in_schema=False)
 for part in (
-    *(join, audit, handover, inbox, deputies, notices),
     *(door, account, events, today, compose, broadcasts, announcements, bulletins),
     *(people, fleet, faults, village, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
-    residents_feedback,
+    *(join, audit, handover, inbox, deputies, notices, residents_feedback),
 ):
     router.include_router(part.router)
 for of_the_board in (board, board_move, village_day):
