@@ -51,7 +51,8 @@ from web.settings import Settings
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-TICKS: Mapping[str, Callable[[Session, datetime], Sequence[str]]] = {
+Tick = Callable[[Session, datetime], Sequence[str]]
+TICKS: Mapping[str, Tick] = {
     "emergencies": emergencies.tick,
     "broadcasts": tick,
     "rehearsals": rehearsals.tick,
@@ -258,10 +259,10 @@ def _own_broker(centre: Centre, trust: TrustRoot) -> Broker:
 async def _tick(centre: Centre) -> None:
     """What time does to emergencies, broadcasts and rehearsals, each by itself: a fault of one stops no other."""
     terms = Terms(centre.settings.relay_hosts)
-    ticks = TICKS | {"relays": partial(relays.tick, terms=terms)}
+    ticks: Mapping[str, Tick] = {**TICKS, "relays": partial(relays.tick, terms=terms)}
     failing: set[str] = set()
 
-    def once(of: str, what: Callable[[Session, datetime], Sequence[str]]) -> Sequence[str]:
+    def once(of: str, what: Tick) -> Sequence[str]:
         try:
             with centre.store.writing() as db:
                 words = what(db, centre.clock.now())

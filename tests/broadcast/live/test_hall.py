@@ -5,7 +5,7 @@ import pytest
 
 from broadcast.live.desk import LiveDesk
 from broadcast.live.feed import LiveFeed
-from broadcast.live.hall import Hall
+from broadcast.live.hall import Hall, Send
 from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US
 
 HEAD = b"head"
@@ -17,7 +17,7 @@ class Ear:
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.heard: list[bytes] = []
-        self.send = self._send
+        self.send: Send = self._send
 
     def _send(self, data: bytes) -> int:
         self.heard.append(data)

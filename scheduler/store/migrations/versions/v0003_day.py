@@ -160,8 +160,8 @@ def _report_line() -> None:
 
 
 def _report_day() -> None:
-    counts = ("airings", "heard", "partly", "plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
-    counts = (*counts, "emergencies", "emergencies_heard")
+    plays = ("plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
+    counts = ("airings", "heard", "partly", *plays, "emergencies", "emergencies_heard")
     op.create_table(
         "report_day",
         sa.Column("day", sa.Date, nullable=False),

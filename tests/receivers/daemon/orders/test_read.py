@@ -260,7 +260,8 @@ def test_the_stop_of_a_zone_silences_what_documents_below_said_before_it_and_not
     assert set(found.airings) == set(stopped(found, (), ())) == {"begun.0.0"}
     anew = _now(begun, to_begin, issued_us=NOON + 31 * S)
     found = read(Documents(nows=(anew, stop), banks=bank), SETTINGS, NOON)
-    assert (set(found.airings), stopped(found, (), ())) == ({"begun.0.0", "to begin.0.0"}, {"begun.0.0"})
+    assert set(found.airings) == {"begun.0.0", "to begin.0.0"}
+    assert stopped(found, (), ()) == {"begun.0.0"}
 
 
 def test_a_document_that_tells_of_the_stop_knew_of_it_although_its_clock_was_behind() -> None:
@@ -269,7 +270,8 @@ def test_a_document_that_tells_of_the_stop_knew_of_it_although_its_clock_was_beh
     for stop_us, sounds in ((NOON + 5 * S, True), (NOON + 4 * S, False)):
         below = _now(order, stop_us=stop_us, issued_us=NOON + 4 * S)
         found = read(Documents(nows=(stop, below), banks=bank), SETTINGS, NOON)
-        assert (set(found.airings), stopped(found, (), ())) == ({"o1.0.0"} if sounds else set(), set())
+        assert set(found.airings) == ({"o1.0.0"} if sounds else set())
+        assert not stopped(found, (), ())
 
 
 def test_a_rhythm_that_was_stopped_does_not_begin_again() -> None:
