@@ -61,8 +61,8 @@ class FaultPage(BaseModel):
 
 
 class ActsIn(Input):
-    act: Act
-    ids: list[Id] = Field(min_length=1, max_length=MAX_ACTS)
+    act: Act = Field(examples=["acknowledge"])
+    ids: list[Id] = Field(min_length=1, max_length=MAX_ACTS, examples=[["01KAG2Z7M4Y0C8T1W5R9XQ3B6N"]])
 
 
 class ActsOut(BaseModel):
@@ -119,7 +119,7 @@ class VillageReportPage(BaseModel):
 
 class HeardIn(Input):
     zone_id: Id
-    heard: bool = Field(description="Whether it was heard in this village.")
+    heard: bool = Field(description="Whether it was heard in this village.", examples=[True])
 
 
 class HeardOut(BaseModel):
