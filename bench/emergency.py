@@ -40,7 +40,7 @@ GOAL_P99_S = 1.0
 PEOPLE = ("nguoi-hoi", "nguoi-duyet")  # others in each case: one person may not ask for more than ten in a while
 CASES, QUICK_CASES = ((1_000, 100), (200, 4_800)), ((100, 10), (20, 200))  # daemons, and connections beside them
 LINKS, QUICK_LINKS = 20, 4
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, QUICK_ROUNDS = 3, 2
 MOBILE = Way(delay_us=150_000, jitter_us=50_000, loss=0.02, rate_bps=64_000)
 PROCESSES = 2
 BEHIND = ("nice", "-n", "5")
