@@ -111,8 +111,8 @@ def test_a_relay_needs_nobody_signed_in_but_whoever_asked_must_still_have_the_ri
     assert sign_in
     now = air.ask(kind="relay", source_url="https://stream.example/1", zone_ids=[air.commune.places.van])
     later = air.ask(kind="relay", source_url="https://stream.example/2", starts_at=air.later(600))
-    waiting = air.ask(zone_ids=[air.commune.places.van])
     air.begin(now.id)
+    waiting = air.ask(zone_ids=[air.commune.places.van])
     with air.store.writing() as db:
         sign_out(db, air)
     assert alive(air, {now.id: None}) == {}
