@@ -106,7 +106,7 @@ class Ear(asyncio.Protocol):
 
     def _ping(self) -> None:
         asyncio.get_running_loop().call_later(KEEPALIVE_S / 2, self._ping)
-        if self._number > 2:
+        if self._transport is not None:
             self._send(PING, b"")
 
     def _send(self, kind: int, body: bytes) -> None:
