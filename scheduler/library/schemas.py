@@ -11,7 +11,6 @@ from scheduler.announcements.schemas import AnnouncementOut
 from scheduler.zones.schemas import Id, Input
 
 MAX_TAGS = 10
-MAX_KEEP_DAYS = 3650
 
 
 class Search(Input):
@@ -72,51 +71,3 @@ class UseOut(BaseModel):
 class HistoryOut(BaseModel):
     items: list[UseOut]
     more: bool
-
-
-class RuleIn(Input):
-    """Announcements of the zone and below, of all categories where none is named, are deleted once they are old."""
-
-    zone_id: Id
-    category: Category | None = None
-    keep_days: int = Field(ge=30, le=MAX_KEEP_DAYS, examples=[365])
-    in_force: bool = Field(default=False, description="Nothing is deleted by a rule that is only tried.")
-
-
-class RuleOut(BaseModel):
-    id: Id
-    zone_id: Id
-    zone_name: str
-    category: Category | None
-    keep_days: int
-    in_force: bool
-    may_edit: bool
-    version: int
-
-
-class DueItem(BaseModel):
-    """What the next night would delete."""
-
-    announcement_id: Id
-    title: str
-    zone_name: str
-    category: Category | None
-    last_used: datetime = Field(description="Or when it was made.")
-    size_bytes: int
-    rule_id: Id
-
-
-class DryRun(BaseModel):
-    items: list[DueItem]
-    count: int
-    size_bytes: int
-
-
-class RunOut(BaseModel):
-    id: Id
-    began_at: datetime
-    announcements: int
-    files: int
-    freed_bytes: int
-    media_bytes: int
-    originals_bytes: int

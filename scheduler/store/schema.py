@@ -12,7 +12,6 @@ from scheduler.emergency import models as emergency
 from scheduler.emergency.rehearsal import models as rehearsal
 from scheduler.fleet import models as fleet
 from scheduler.fleet.upkeep import models as upkeep
-from scheduler.library import models as library
 from scheduler.live import models as live
 from scheduler.notices import models as notices
 from scheduler.people import models as people
@@ -30,7 +29,6 @@ DOMAINS = (
     deputies,
     emergency,
     fleet,
-    library,
     live,
     notices,
     people,

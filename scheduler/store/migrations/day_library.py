@@ -30,7 +30,6 @@ def upgrade() -> None:
     _bulletin()
     _edition()
     _relay()
-    _retention()
 
 
 def _words() -> None:
@@ -155,39 +154,4 @@ def _relay() -> None:
         sa.Column("left_out", JSON, nullable=False),
         sa.ForeignKeyConstraint(["relay_id"], ["relay.id"], name=op.f("fk_relay_run_relay_id")),
         sa.PrimaryKeyConstraint("relay_id", "due_at", name=op.f("pk_relay_run")),
-    )
-
-
-def _retention() -> None:
-    op.create_table(
-        "retention_rule",
-        sa.Column("id", sa.String(26), nullable=False),
-        sa.Column("zone_id", sa.String, nullable=False),
-        sa.Column("category", sa.String(20)),
-        sa.Column("keep_days", sa.Integer, nullable=False),
-        sa.Column("in_force", sa.Boolean, nullable=False),
-        sa.Column("set_by", sa.String, nullable=False),
-        sa.Column("version", sa.Integer, nullable=False),
-        sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_retention_rule_zone_id")),
-        sa.ForeignKeyConstraint(["set_by"], ["app_user.id"], name=op.f("fk_retention_rule_set_by")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_retention_rule")),
-    )
-    op.create_index(op.f("ix_retention_rule_zone_id"), "retention_rule", ["zone_id"])
-    op.create_table(
-        "retention_run",
-        sa.Column("id", sa.String(26), nullable=False),
-        sa.Column("began_at", MOMENT, nullable=False),
-        sa.Column("ended_at", MOMENT),
-        sa.Column("announcement_ids", JSON, nullable=False),
-        sa.Column("files", sa.Integer, nullable=False),
-        *(sa.Column(f"{name}_bytes", sa.BigInteger, nullable=False) for name in ("freed", "media", "originals")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_retention_run")),
-    )
-    op.create_index(op.f("ix_retention_run_began_at"), "retention_run", ["began_at"])
-    op.create_table(
-        "doomed_file",
-        sa.Column("shelf", sa.String(20), nullable=False),
-        sa.Column("sha256", sa.String(64), nullable=False),
-        sa.Column("since", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("shelf", "sha256", name=op.f("pk_doomed_file")),
     )
