@@ -23,6 +23,7 @@ class RecordingState(StrEnum):
     PRODUCING = "producing"
     READY = "ready"
     FAILED = "failed"
+    EXPIRED = "expired"  # its sound was kept long enough; what it said stays
 
 
 class Category(StrEnum):
@@ -76,7 +77,7 @@ class Recording(SQLModel, table=True):
     words: str | None = None
     voice: str | None = Field(default=None, max_length=80)
     speed: float = 1.0
-    original_sha256: str | None = Field(default=None, max_length=64)
+    original_sha256: str | None = Field(default=None, max_length=64, index=True)
     original_name: str | None = Field(default=None, max_length=200)
     recipe: dict[str, Any] = Field(default_factory=dict, sa_column=Column(Json, nullable=False))
     state: RecordingState = Field(default=RecordingState.QUEUED, sa_type=word_of(RecordingState), index=True)

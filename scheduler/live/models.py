@@ -45,6 +45,7 @@ class LiveTalk(SQLModel, table=True):
     of the process that carries it. `silent` warns that nothing has been heard for a while. `withdrawn` says that
     receivers were told that it is over: until then an ended talk stays in the `now` documents with its length, so that
     its last words are heard. One with a `relay_id` speaks by the approval of that relay, not by its speaker's right.
+    `recording_id` is what is played, of a relay while its source is silent.
     """
 
     __tablename__ = "live_talk"
@@ -78,7 +79,7 @@ class LiveTalk(SQLModel, table=True):
     frames: int | None = Field(default=None, sa_type=BigInteger)
     end_reason: LiveEnd | None = Field(default=None, sa_type=word_of(LiveEnd))
     end_detail: str | None = Field(default=None, max_length=300)
-    announcement_id: str | None = Field(default=None, max_length=26)
+    announcement_id: str | None = Field(default=None, max_length=26, index=True)
     keep_until: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     version: int = 1
 

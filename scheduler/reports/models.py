@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Column, Index, text
+from sqlalchemy import BigInteger, Column, Index, false, text
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import BroadcastClass
@@ -79,7 +79,7 @@ class ReportLine(SQLModel, table=True):
 class ReportDay(SQLModel, table=True):
     """`figures.Sums` of the settled lines of one unit on one day, written together with them.
 
-    `error_us` is kept as the latest and the earliest start.
+    `error_us` is kept as the latest and the earliest start. Of a `closed` one lines may be gone: its sums stay.
     """
 
     __tablename__ = "report_day"
@@ -99,6 +99,7 @@ class ReportDay(SQLModel, table=True):
     played_us: int = Field(sa_type=BigInteger)
     latest_us: int | None = Field(default=None, sa_type=BigInteger)
     earliest_us: int | None = Field(default=None, sa_type=BigInteger)
+    closed: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class ReportBook(SQLModel, table=True):

@@ -18,6 +18,7 @@ from scheduler.people import models as people
 from scheduler.relays import models as relays
 from scheduler.reports import models as reports
 from scheduler.residents import models as residents
+from scheduler.retention import models as retention
 from scheduler.zones import models as zones
 
 DOMAINS = (
@@ -36,6 +37,7 @@ DOMAINS = (
     relays,
     reports,
     residents,
+    retention,
     upkeep,
     zones,
 )

@@ -1,6 +1,6 @@
 """What looking after receivers leaves behind: their faults, what they measured, and what people in the villages say."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
@@ -46,6 +46,34 @@ class ReceiverSample(SQLModel, table=True):
     battery_v: float | None = None
     temperature_c: float | None = None
     level_dbfs: float | None = None
+    month_bytes: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ReceiverSampleDay(SQLModel, table=True):
+    """What a receiver's samples of a local day come to; of `month_bytes` the most. It outlives them."""
+
+    __tablename__ = "receiver_sample_day"
+    receiver_id: str = Field(foreign_key="receiver.id", primary_key=True)
+    day: date = Field(primary_key=True, index=True)
+    samples: int
+    signal_percent_min: float | None = None
+    signal_percent_mean: float | None = None
+    signal_percent_max: float | None = None
+    signal_dbm_min: float | None = None
+    signal_dbm_mean: float | None = None
+    signal_dbm_max: float | None = None
+    battery_percent_min: float | None = None
+    battery_percent_mean: float | None = None
+    battery_percent_max: float | None = None
+    battery_v_min: float | None = None
+    battery_v_mean: float | None = None
+    battery_v_max: float | None = None
+    temperature_c_min: float | None = None
+    temperature_c_mean: float | None = None
+    temperature_c_max: float | None = None
+    level_dbfs_min: float | None = None
+    level_dbfs_mean: float | None = None
+    level_dbfs_max: float | None = None
     month_bytes: int | None = Field(default=None, sa_type=BigInteger)
 
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from scheduler.people import chain  # what it makes of an entry never changes
-from scheduler.store.migrations import day_approval, day_library
+from scheduler.store.migrations import day_approval, day_library, day_retention
 from scheduler.store.types import UtcDateTime
 
 revision = "0003"
@@ -25,6 +25,7 @@ def upgrade() -> None:
     _people()
     day_approval.upgrade()
     day_library.upgrade()
+    day_retention.upgrade()
 
 
 def _residents() -> None:
