@@ -11,9 +11,9 @@ Rules
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Protocol
 
 from broadcast.wire.documents import BroadcastClass
-from scheduler.broadcasts.models import Broadcast
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action, on_behalf_of, other_person
 from scheduler.workflow import Event, State, possible
@@ -33,6 +33,14 @@ _EMERGENCY = {
 }
 JUDGING = (Event.APPROVE, Event.RETURN)
 UNSEEN = (State.DRAFT, State.SUBMITTED, State.RETURNED)
+
+
+class Planned(Protocol):
+    """A broadcast, or whatever else lives as one does."""
+
+    state: str
+    cls: BroadcastClass
+    editor_ids: list[str]
 
 
 def needed(event: Event, cls: BroadcastClass) -> tuple[Action, ...]:
@@ -56,24 +64,24 @@ def require_step(
             require(actor, action, path, now)
 
 
-def steps_for(actor: Actor, broadcast: Broadcast, paths: Collection[str], now: datetime) -> list[Event]:
+def steps_for(actor: Actor, planned: Planned, paths: Collection[str], now: datetime) -> list[Event]:
     """The steps that `actor` could take now, in the order of the workflow."""
-    judge = actor.judging(broadcast.editor_ids)
+    judge = actor.judging(planned.editor_ids)
     return [
         event
-        for event in possible(State(broadcast.state))
+        for event in possible(State(planned.state))
         if event in _NEEDED
         and all(
             (judge if event in JUDGING else actor).may_everywhere(action, paths, now)
-            for action in needed(event, broadcast.cls)
+            for action in needed(event, planned.cls)
         )
-        and (event is not Event.APPROVE or other_person(broadcast.editor_ids, actor.user_id))
+        and (event is not Event.APPROVE or other_person(planned.editor_ids, actor.user_id))
     ]
 
 
-def acts_for(actor: Actor, broadcast: Broadcast, paths: Collection[str], now: datetime) -> list[str]:
+def acts_for(actor: Actor, planned: Planned, paths: Collection[str], now: datetime) -> list[str]:
     """As whose deputy `actor` would approve it; of nobody where they may do so themselves."""
-    judge = actor.judging(broadcast.editor_ids)
+    judge = actor.judging(planned.editor_ids)
     return list(on_behalf_of(judge.grants, Action.BROADCAST_APPROVE, paths, now))
 
 

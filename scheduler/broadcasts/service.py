@@ -344,7 +344,7 @@ def _done(db: Session, actor: Actor, now: datetime, held: Held, what: str, **det
     row.version += 1
     db.add(row)
     db.flush()
-    told.broadcast(db, row, what, actor.user_id, now)
+    told.act_on(db, row, what, actor.user_id, now)
     onair.replan(db, row, now)
     onair.tell_receivers(db, {zone.id for zone in held.zones}, now)
     path = db.get_one(Zone, row.zone_id).path

@@ -24,6 +24,9 @@ from scheduler.notices.models import Channel, Kind, Notice, NoticeChoice, Notice
 from scheduler.people import signin
 from scheduler.people.actor import Actor
 from scheduler.people.models import User
+from scheduler.relays import repository as relays
+from scheduler.relays import views as relay_views
+from scheduler.relays.models import Relay
 from scheduler.rights import Action
 from scheduler.store.types import new_id
 from scheduler.workflow import Event, State
@@ -31,7 +34,7 @@ from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
 AT_ONCE = 50
-OF_BROADCASTS = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
+OF_PLANS = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
 OF_EMERGENCIES = (Kind.EMERGENCY, Kind.EMERGENCY_OVER)
 
 
@@ -50,8 +53,7 @@ class Told:
 
     data: dict[str, Any]
     paths: tuple[str, ...]
-    broadcast: Broadcast | None = None
-    targets: tuple[Target, ...] = ()
+    planned: Broadcast | Relay | None = None
 
 
 def spread(db: Session, now: datetime, channels: Collection[Channel]) -> int:
@@ -120,8 +122,8 @@ def hooks(db: Session) -> Sequence[tuple[Webhook, str]]:
 
 def _told(db: Session, event: NoticeEvent) -> Told | None:
     """None where it is no more: what waited was taken back or decided meanwhile."""
-    if event.kind in OF_BROADCASTS:
-        return _of_broadcast(db, event)
+    if event.kind in OF_PLANS:
+        return _of_relay(db, event) if event.subject.startswith("relay:") else _of_broadcast(db, event)
     if event.kind in OF_EMERGENCIES:
         query = select(Zone).join(OrderTarget, col(OrderTarget.zone_id) == Zone.id)
         zones = db.exec(query.where(OrderTarget.order_id == event.subject.partition(":")[2]).order_by(Zone.path)).all()
@@ -134,25 +136,38 @@ def _of_broadcast(db: Session, event: NoticeEvent) -> Told | None:
     row = repository.get(db, event.subject.partition(":")[2])
     if row is None or (event.kind is Kind.WAITING and row.state != State.SUBMITTED):
         return None
-    targets = repository.targets(db, [row.id])[row.id]
-    titles, _people, zones = repository.names(db, [row])
+    titles, _people, _zones = repository.names(db, [row])
+    asked_local = {"asked_local": row.asked_local} if event.kind is Kind.RETIMED else {}
+    when = drafts.when_of(row).model_dump(mode="json")
+    data = {"title": titles[row.announcement_id], "when": when} | asked_local
+    return _of_plan(db, event, row, repository.targets(db, [row.id])[row.id], data)
+
+
+def _of_relay(db: Session, event: NoticeEvent) -> Told | None:
+    row = db.get(Relay, event.subject.partition(":")[2])
+    if row is None or (event.kind is Kind.WAITING and row.state != State.SUBMITTED):
+        return None
+    data = {"title": row.title, "when": relay_views.when_of(row).model_dump(mode="json")}
+    return _of_plan(db, event, row, relays.targets(db, row.id), data)
+
+
+def _of_plan(
+    db: Session, event: NoticeEvent, row: Broadcast | Relay, targets: Collection[Target], data: dict[str, Any]
+) -> Told:
     by = db.get(User, event.by_id) if event.by_id else None
-    data = event.data | {
-        "title": titles[row.announcement_id],
+    said = {
         "cls": row.cls.value,
-        "when": drafts.when_of(row).model_dump(mode="json"),
         "timezone": row.timezone,
         "places": [target.group.name if target.group else target.zones[0].name for target in targets],
-        "zone": zones[row.zone_id],
+        "zone": db.get_one(Zone, row.zone_id).name,
         "by": by.name if by is not None else "Loa",
-        "asked_local": row.asked_local if event.kind is Kind.RETIMED else None,
     }
     paths = tuple(path for target in targets for path in target.paths)
-    return Told({name: value for name, value in data.items() if value is not None}, paths, row, targets)
+    return Told(event.data | data | said, paths, row)
 
 
 def _wants(one: Listener, event: NoticeEvent, told: Told, now: datetime) -> bool:
-    actor, row = one.actor, told.broadcast
+    actor, row = one.actor, told.planned
     if event.kind.value not in one.kinds or actor.user_id == event.by_id:
         return False
     if row is not None and event.kind is Kind.WAITING:

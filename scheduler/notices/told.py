@@ -9,6 +9,7 @@ from sqlmodel import Session
 from scheduler.broadcasts.models import Broadcast
 from scheduler.emergency.models import EmergencyOrder
 from scheduler.notices.models import Kind, NoticeEvent
+from scheduler.relays.models import Relay
 from scheduler.workflow import State
 from scheduler.zones.models import Zone
 
@@ -24,18 +25,18 @@ class Event(Struct, frozen=True):
     at: datetime
 
 
-def broadcast(db: Session, row: Broadcast, act: str, by_id: str, now: datetime) -> None:
-    """After an act on a broadcast whose version was counted already: that is what makes each act another one."""
+def act_on(db: Session, row: Broadcast | Relay, act: str, by_id: str, now: datetime) -> None:
+    """After an act on something whose version was counted already: that is what makes each act another one."""
     kind = _OF_ACTS.get(act)
     if act == "submit" and row.state == State.SUBMITTED:
         kind = Kind.WAITING
-    if kind is Kind.APPROVED and row.asked_local is not None:
+    if kind is Kind.APPROVED and isinstance(row, Broadcast) and row.asked_local is not None:
         kind = Kind.RETIMED
     if kind is None:
         return
     data = {"version": row.version, "reason": row.return_reason if kind is Kind.RETURNED else None}
     path = db.get_one(Zone, row.zone_id).path
-    _note(db, Event(kind, f"broadcast:{row.id}", path, by_id, now), data)
+    _note(db, Event(kind, f"{type(row).__name__.lower()}:{row.id}", path, by_id, now), data)
 
 
 def emergency(db: Session, row: EmergencyOrder, act: str, by_id: str, now: datetime) -> None:

@@ -12,13 +12,15 @@ from scheduler.store.types import Json, UtcDateTime, word_of
 class Relay(SQLModel, table=True):
     """`starts_local`, `rrule`, `until_local`, `exdates` and `skip_holidays` are as those of a broadcast.
 
-    `state` is one of `scheduler.workflow`'s. `next_at` is the next occurrence while it is approved.
+    `state` is one of `scheduler.workflow`'s. `next_at` is the next occurrence while it is approved and not paused.
+    `fallback_id` is the announcement that is heard while the source is silent.
     """
 
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
     title: str = Field(max_length=200)
     source_url: str = Field(max_length=500)
+    fallback_id: str | None = Field(default=None, foreign_key="announcement.id", index=True)
     cls: BroadcastClass = Field(default=BroadcastClass.NORMAL, sa_type=word_of(BroadcastClass))
     limit_s: int
     state: str = Field(max_length=20, index=True)
@@ -35,6 +37,7 @@ class Relay(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     submitted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     approved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     version: int = 1
 

@@ -63,17 +63,20 @@ def _ask(db: Session, relay: Relay, run: RelayRun, now: datetime) -> None:
     aimed = places.live_zones(repository.targets(db, relay.id), now)
     heard_in = places.villages(db, aimed, now)
     occurrence = timing.airing_at(relay, to_us(run.due_at))
-    silent = {zone.id: zone.name for _a, _kind, found in places.forbidden(db, heard_in, [occurrence]) for zone in found}
+    around = places.looked_at(db, heard_in, [occurrence])
+    found = places.forbidden(around, heard_in, [occurrence])
+    silent = {zone.id: zone.name for _airing, _kind, there in found for zone in there}
     where = places.allowed(aimed, heard_in, silent) if heard_in else []
     run.left_out = sorted(silent.values())
     if not where:
         run.trouble = "nowhere_free" if silent else "no_receivers"
         return
     advised = asking.advice(db, now, [zone.path for zone in where])
+    fallback = repository.sound_of(db, relay.fallback_id) if relay.fallback_id else None
     talk = LiveTalk(
         id=new_id(now), zone_id=relay.zone_id, kind=LiveKind.RELAY, title=relay.title, speaker_id=relay.author_id,
         relay_id=relay.id, source_url=relay.source_url, delay_ms=advised.delay_ms, bitrate_bps=advised.bitrate_bps,
-        limit_s=relay.limit_s, asked_at=now, starts_at=run.due_at,
+        limit_s=relay.limit_s, asked_at=now, starts_at=run.due_at, recording_id=fallback.id if fallback else None,
     )  # fmt: skip
     talk.cls = relay.cls
     db.add(talk)

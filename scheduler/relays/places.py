@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlmodel import Session
 
 from broadcast.clock import US_PER_S
 from broadcast.wire.documents import Airing
 from scheduler.broadcasts import planning
+from scheduler.broadcasts.planning import Plans
 from scheduler.broadcasts.repository import Target
 from scheduler.clashes import EffectKind, Plan
 from scheduler.relays import timing
@@ -17,6 +19,13 @@ from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
 Forbidden = tuple[Airing, EffectKind, tuple[Zone, ...]]
+
+
+class LookedAt(NamedTuple):
+    """Villages and the zones above them, and what is planned in all of these."""
+
+    by_id: dict[str, planning.Place]
+    plans: Plans
 
 
 def live_zones(targets: Collection[Target], now: datetime) -> list[Zone]:
@@ -31,17 +40,22 @@ def villages(db: Session, aimed: Sequence[Zone], now: datetime) -> list[Zone]:
     return [zone for zone in zones.subtrees(db, paths) if total[zone.id] and valid_on(zone, now.date())]
 
 
-def forbidden(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airing]) -> list[Forbidden]:
-    """What the rules of some villages do not let sound whole, each with these villages."""
+def looked_at(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airing]) -> LookedAt:
+    """What is planned in these villages around `occurrences`."""
     if not heard_in or not occurrences:
-        return []
+        return LookedAt({}, Plans({}, {}))
     end_us = max(airing.start_us + airing.media[0].duration_us for airing in occurrences)
-    window = occurrences[0].start_us, end_us + 3600 * US_PER_S
+    window = min(airing.start_us for airing in occurrences), end_us + 3600 * US_PER_S
     by_id = planning.places(db, heard_in, window)
-    start_us = planning.day_start(by_id[heard_in[0].id], window[0])
-    plans = planning.plans(db, by_id.values(), (start_us, window[1]))
+    start_us = min(planning.day_start(by_id[zone.id], window[0]) for zone in heard_in)
+    return LookedAt(by_id, planning.plans(db, by_id.values(), (start_us, window[1])))
+
+
+def forbidden(around: LookedAt, heard_in: Sequence[Zone], occurrences: Sequence[Airing]) -> list[Forbidden]:
+    """What the rules of some villages do not let sound whole, each with these villages."""
+    plans = around.plans
     alike: dict[tuple[object, ...], list[planning.Place]] = defaultdict(list)
-    for place in (by_id[zone.id] for zone in heard_in):
+    for place in (around.by_id[zone.id] for zone in heard_in if occurrences):
         planned = frozenset(airing.id for airing in plans.heard_in(place))
         alike[planned, place.effective.rules, place.effective.languages].append(place)
     found: list[Forbidden] = []

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, func
 from sqlmodel import Session, col, select
 
+from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.broadcasts.repository import Target, chosen
+from scheduler.live.models import LiveTalk
 from scheduler.people.models import User
 from scheduler.relays.models import Relay, RelayRun, RelayTarget
 from scheduler.workflow import State
@@ -19,11 +21,9 @@ def get(db: Session, relay_id: str, *, lock: bool = False) -> Relay | None:
     return db.get(Relay, relay_id, with_for_update=lock, populate_existing=lock)
 
 
-def index(db: Session, paths: Iterable[str], *, over: bool) -> Sequence[Relay]:
-    """Those of the subtrees of `paths`, those that still come first or those that are over, newest first."""
-    ended = (State.DONE, State.CANCELLED)
-    query = select(Relay).join(Zone, col(Zone.id) == Relay.zone_id).where(below(paths))
-    query = query.where(col(Relay.state).in_(ended) if over else col(Relay.state).not_in(ended))
+def index(db: Session, paths: Iterable[str], states: Collection[State]) -> Sequence[Relay]:
+    """Those of the subtrees of `paths` in one of `states`, newest first."""
+    query = select(Relay).join(Zone, col(Zone.id) == Relay.zone_id).where(below(paths), col(Relay.state).in_(states))
     return db.exec(query.order_by(col(Relay.id).desc()).limit(200)).all()
 
 
@@ -32,8 +32,10 @@ def due(db: Session, now: datetime) -> Sequence[Relay]:
     return db.exec(query.order_by(col(Relay.next_at), Relay.id)).all()
 
 
-def approved(db: Session) -> Sequence[Relay]:
-    return db.exec(select(Relay).where(Relay.state == State.APPROVED).order_by(Relay.id)).all()
+def in_state(db: Session, *states: State) -> Sequence[Relay]:
+    """Those that are not paused, oldest first."""
+    query = select(Relay).where(col(Relay.state).in_(states), col(Relay.paused_at).is_(None))
+    return db.exec(query.order_by(Relay.id)).all()
 
 
 def target_ids(db: Session, relay_ids: Collection[str]) -> dict[str, tuple[list[str], list[str]]]:
@@ -60,10 +62,38 @@ def set_targets(db: Session, relay_id: str, zone_ids: Iterable[str], group_ids: 
     db.flush()
 
 
-def runs(db: Session, relay_id: str, limit: int) -> Sequence[RelayRun]:
-    """The last occurrences, the newest first."""
-    query = select(RelayRun).where(RelayRun.relay_id == relay_id)
-    return db.exec(query.order_by(col(RelayRun.due_at).desc()).limit(limit)).all()
+def runs(db: Session, relay_ids: Collection[str], limit: int) -> dict[str, list[RelayRun]]:
+    """The last occurrences of each, the newest first."""
+    place = func.row_number().over(partition_by=col(RelayRun.relay_id), order_by=col(RelayRun.due_at).desc())
+    last = select(RelayRun.relay_id, RelayRun.due_at, place.label("place")).where(col(RelayRun.relay_id).in_(relay_ids))
+    found = last.subquery()
+    here = and_(found.c.relay_id == col(RelayRun.relay_id), found.c.due_at == col(RelayRun.due_at))
+    query = select(RelayRun).join(found, here).where(found.c.place <= limit)
+    by_relay: dict[str, list[RelayRun]] = defaultdict(list)
+    for run in db.exec(query.order_by(col(RelayRun.due_at).desc())).all():
+        by_relay[run.relay_id].append(run)
+    return by_relay
+
+
+def runs_between(db: Session, since: datetime, until: datetime) -> Sequence[tuple[RelayRun, Relay, LiveTalk | None]]:
+    """What came in `[since, until)`, with the talk that was made of it."""
+    query = select(RelayRun, Relay, LiveTalk).join(Relay, col(Relay.id) == RelayRun.relay_id)
+    query = query.outerjoin(LiveTalk, col(LiveTalk.id) == RelayRun.talk_id)
+    query = query.where(col(RelayRun.due_at) >= since, col(RelayRun.due_at) < until)
+    return db.exec(query.order_by(col(RelayRun.due_at), col(RelayRun.relay_id))).all()
+
+
+def titles(db: Session, announcement_ids: Collection[str]) -> dict[str, str]:
+    query = select(Announcement.id, Announcement.title).where(col(Announcement.id).in_(announcement_ids))
+    return dict(db.exec(query).all())
+
+
+def sound_of(db: Session, announcement_id: str) -> Recording | None:
+    """What is heard of it where only one language can be: the first that is produced."""
+    query = select(Recording).where(
+        Recording.announcement_id == announcement_id, Recording.state == RecordingState.READY
+    )
+    return db.exec(query.order_by(col(Recording.created_at)).limit(1)).first()
 
 
 def people(db: Session, user_ids: Collection[str]) -> dict[str, str]:

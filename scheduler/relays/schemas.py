@@ -21,6 +21,9 @@ class RelayIn(Input):
     zone_id: Id
     title: Title = Field(examples=["Thời sự VOV1"])
     source_url: str = Field(max_length=500, examples=["https://stream.example/vov1.mp3"])
+    fallback_id: Id | None = Field(
+        default=None, examples=[None], description="The announcement that is heard while the source is silent."
+    )
     limit_min: int = Field(ge=1, le=MAX_LIMIT_MIN, examples=[15])
     when: Annotated[
         Repeat,
@@ -68,6 +71,8 @@ class RelayOut(BaseModel):
     title: str
     source_url: str
     host_allowed: bool
+    fallback_id: Id | None
+    fallback_title: str | None
     limit_s: int
     when: Repeat
     cls: BroadcastClass
@@ -79,8 +84,10 @@ class RelayOut(BaseModel):
     author_name: str
     approver_name: str | None
     return_reason: str | None
+    submitted_at: datetime | None
+    paused_at: datetime | None
     coming: list[datetime]
-    possible: list[Event | Literal["end"]]
+    possible: list[Event | Literal["pause", "resume"]]
     version: int
 
 

@@ -4,58 +4,58 @@ Rules
 - They live as broadcasts do (`scheduler.workflow`) and are approved once, by another person, for all their occurrences.
 - They have a last day. None is sent or approved that would sound in quiet hours or longer than a place allows within
   the next weeks; each occurrence is looked at again at its moment (`scheduler.relays.passing`).
-- They come from hosts that the centre's settings name.
+- They come from hosts that the centre's settings name. What is heard while the source is silent is approved with them.
+- Paused, they keep their approval and do not come; whoever may cancel one pauses and resumes it.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from sqlmodel import Session
 
-from broadcast.clock import from_us, to_us
 from scheduler.announcements import naming
+from scheduler.announcements import service as announcements
+from scheduler.announcements.models import RecordingState
 from scheduler.broadcasts import airings, drafts
-from scheduler.broadcasts.repository import Target, chosen
-from scheduler.broadcasts.rights import WRITE, needed, require_step
-from scheduler.broadcasts.schemas import Repeat
+from scheduler.broadcasts.repository import chosen
+from scheduler.broadcasts.rights import WRITE, require_step
 from scheduler.clashes import EffectKind
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
-from scheduler.live.asking import Terms, allowed_address, host_allowed
+from scheduler.live.asking import Terms, allowed_address
+from scheduler.notices import told
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
-from scheduler.policy import zone as timezone_of
-from scheduler.recurrence import MAX_DAYS, validate
-from scheduler.relays import places, repository, timing
+from scheduler.recurrence import validate
+from scheduler.relays import places, repository, timing, views
 from scheduler.relays.models import Relay
-from scheduler.relays.schemas import ConflictOut, RelayDetail, RelayIn, RelayOut, RunOut
+from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut
 from scheduler.rights import Action, other_person
 from scheduler.store.types import new_id
-from scheduler.workflow import Event, State, possible, step
+from scheduler.workflow import Event, State, step
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import effective
 
-LOOKED_AHEAD = timedelta(days=14)
-SHOWN, RUNS = 5, 14
 STRICT = frozenset({EffectKind.QUIET_HOURS, EffectKind.MAX_LENGTH})
-_STEPS = (Event.EDIT, Event.SUBMIT, Event.APPROVE, Event.RETURN, Event.CANCEL)
 _NO_SUCH = "There is no such relay, or it is not in your area."
 
 
 def index(db: Session, actor: Actor, now: datetime, terms: Terms, *, over: bool = False) -> list[RelayOut]:
     """Those of the zones that the actor sees; `over`: those that do not come any more."""
     paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
-    return _shown(db, actor, now, terms, repository.index(db, paths, over=over))
+    states = views.OVER if over else [state for state in State if state not in views.OVER]
+    return views.shown(db, actor, now, terms, repository.index(db, paths, states))
+
+
+def waiting(db: Session, actor: Actor, now: datetime, terms: Terms) -> list[RelayDetail]:
+    """What the actor is to approve, soonest first."""
+    paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now))
+    rows = repository.index(db, paths, [State.SUBMITTED]) if paths else []
+    found = [one for one in views.detailed(db, actor, now, terms, rows) if Event.APPROVE in one.possible]
+    return sorted(found, key=lambda one: (one.coming[0] if one.coming else now, one.id))
 
 
 def view(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms) -> RelayDetail:
-    row = _readable(db, actor, now, relay_id)
-    shown = _shown(db, actor, now, terms, [row])[0]
-    runs = [
-        RunOut(due_at=run.due_at, talk_id=run.talk_id, trouble=run.trouble, left_out=run.left_out)
-        for run in repository.runs(db, row.id, RUNS)
-    ]
-    return RelayDetail(**shown.model_dump(), conflicts=_conflicts(db, row, now), runs=runs)
+    return views.detailed(db, actor, now, terms, [_readable(db, actor, now, relay_id)])[0]
 
 
 def create(db: Session, actor: Actor, now: datetime, asked: RelayIn, terms: Terms) -> RelayDetail:
@@ -77,7 +77,7 @@ def edit(
     row.state = step(State(row.state), Event.EDIT)
     _write(db, actor, now, row, asked, terms=terms)
     row.editor_ids = sorted({*row.editor_ids, actor.user_id})
-    row.approver_id = row.approved_at = row.submitted_at = row.next_at = None
+    row.approver_id = row.approved_at = row.submitted_at = row.paused_at = row.next_at = None
     return _done(db, actor, now, row, "edit", terms=terms)
 
 
@@ -108,7 +108,7 @@ def give_back(
     if not said:
         raise Invalid("reason_empty", "Say why you return it.", field="reason")
     row.state, row.return_reason = step(State(row.state), Event.RETURN), said
-    row.approver_id = row.approved_at = row.next_at = None
+    row.approver_id = row.approved_at = row.paused_at = row.next_at = None
     return _done(db, actor, now, row, "return", terms=terms)
 
 
@@ -119,9 +119,30 @@ def cancel(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms
     return _done(db, actor, now, row, "cancel", terms=terms)
 
 
+def pause(db: Session, actor: Actor, now: datetime, relay_id: str, *, terms: Terms, version: int) -> RelayDetail:
+    """It does not come until it is resumed; what is on the air of it goes on, its approval stays."""
+    row = _for_step(db, actor, now, relay_id, Event.CANCEL, version=version)
+    if row.state != State.APPROVED or row.paused_at is not None:
+        raise Conflict("not_coming", "Only what is approved and comes can be paused.")
+    row.paused_at, row.next_at = now, None
+    return _done(db, actor, now, row, "pause", terms=terms)
+
+
+def resume(db: Session, actor: Actor, now: datetime, relay_id: str, *, terms: Terms, version: int) -> RelayDetail:
+    """It comes again as it was approved, or is over where its last day has passed."""
+    row = _for_step(db, actor, now, relay_id, Event.CANCEL, version=version)
+    if row.paused_at is None:
+        raise Conflict("not_paused", "This relay is not paused.")
+    row.paused_at = None
+    set_next(db, row, now)
+    if row.next_at is None:
+        row.state = step(State(row.state), Event.FINISH)
+    return _done(db, actor, now, row, "resume", terms=terms)
+
+
 def set_next(db: Session, row: Relay, now: datetime) -> None:
     """Note when it comes next."""
-    row.next_at = timing.next_after(row, now, now + timedelta(days=2 * MAX_DAYS), _holidays(db, row, now))
+    row.next_at = _next(db, row, now)
 
 
 def _write(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn, *, terms: Terms) -> None:
@@ -138,7 +159,7 @@ def _write(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn,
         raise Invalid("unknown_zone", "One of the places is not there, or is named twice.", field="zone_ids")
     if not places.live_zones(targets, now):
         raise Invalid("no_targets", "Choose at least one place that there still is.", field="zone_ids")
-    require_step(actor, Event.EDIT, asked.cls, _paths(targets), now)
+    require_step(actor, Event.EDIT, asked.cls, views.paths_of(targets), now)
     if asked.when.until is None:
         raise Invalid("never_ends", "Choose the last day.", field="until")
     row.zone_id, row.title, row.cls = sender.id, naming.title(asked.title), asked.cls
@@ -148,9 +169,22 @@ def _write(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn,
     row.exdates = [_exception(day) for day in asked.when.exdates]
     row.skip_holidays, row.timezone = asked.when.skip_holidays, effective(db, sender.path).rules.timezone
     validate(timing.recurrence_of(row))
+    _set_fallback(db, actor, now, row, asked.fallback_id)
     db.add(row)
     db.flush()
     repository.set_targets(db, row.id, asked.zone_ids, asked.group_ids)
+
+
+def _set_fallback(db: Session, actor: Actor, now: datetime, row: Relay, announcement_id: str | None) -> None:
+    """Whoever wrote it wrote a part of the relay: they do not approve it."""
+    row.fallback_id = announcement_id
+    if announcement_id is None:
+        return
+    writers = announcements.writers(db, announcement_id)
+    found = announcements.view(db, actor, now, announcement_id)
+    if all(recording.state is RecordingState.FAILED for recording in found.recordings):
+        raise Invalid("sound_failed", "The sound of this announcement could not be produced.", field="fallback_id")
+    row.editor_ids = sorted({*row.editor_ids, *writers})
 
 
 def _exception(day: date | datetime) -> str:
@@ -160,38 +194,20 @@ def _exception(day: date | datetime) -> str:
 def _fit(db: Session, row: Relay, now: datetime, terms: Terms) -> None:
     """Return if it may come as it is; else Invalid or Conflict."""
     allowed_address(row.source_url, terms)
-    if timing.next_after(row, now, now + timedelta(days=2 * MAX_DAYS), _holidays(db, row, now)) is None:
+    if _next(db, row, now) is None:
         raise Invalid("past", "It does not come any more. Choose a later last day.", field="until")
     if not places.live_zones(repository.targets(db, row.id), now):
         raise Conflict("no_targets", "None of its places is there any more. Choose others.")
-    for conflict in _conflicts(db, row, now):
+    for conflict in views.conflicts(db, [row], now)[row.id]:
         if conflict.kind in STRICT:
             at = airings.local_text(conflict.start, row.timezone).replace("T", " ")[: len("2026-11-23 17:00")]
             message = "On %(at)s it would sound in quiet hours, or longer than is allowed, in %(places)s."
             raise Invalid("not_allowed_then", message, field="when", at=at, places=", ".join(conflict.zone_names[:5]))
 
 
-def _conflicts(db: Session, row: Relay, now: datetime) -> list[ConflictOut]:
-    """What the rules of some villages do not let sound of the next weeks."""
-    if row.state in (State.DONE, State.CANCELLED):
-        return []
-    aimed = places.live_zones(repository.targets(db, row.id), now)
-    window = to_us(now), to_us(now + LOOKED_AHEAD)
-    coming = [one for one in timing.coming(row, window, _holidays(db, row, now)) if one.start_us >= window[0]]
-    found = places.forbidden(db, places.villages(db, aimed, now), coming)
-    return [
-        ConflictOut(start=from_us(airing.start_us), kind=kind, zone_names=[zone.name for zone in silent])
-        for airing, kind, silent in found
-    ]
-
-
-def _holidays(db: Session, row: Relay, now: datetime) -> frozenset[date]:
-    zone = zones.zone(db, row.zone_id)
-    if zone is None or not row.skip_holidays:
-        return frozenset()
-    first = now.astimezone(timezone_of(row.timezone)).date()
-    found = zones.holidays(db, zones.ids_of(zone.path), first, first + timedelta(days=2 * MAX_DAYS))
-    return frozenset(holiday.day for holiday in found)
+def _next(db: Session, row: Relay, now: datetime) -> datetime | None:
+    off = views.days_off(db, [row], zones.zones(db, {row.zone_id}), now)
+    return timing.next_after(row, now, now + views.KNOWN_AHEAD, off[row.id])
 
 
 def _readable(db: Session, actor: Actor, now: datetime, relay_id: str) -> Relay:
@@ -208,15 +224,11 @@ def _for_step(
 ) -> Relay:
     repository.get(db, relay_id, lock=True)
     row = _readable(db, actor, now, relay_id)
-    paths = [db.get_one(Zone, row.zone_id).path, *_paths(repository.targets(db, row.id))]
+    paths = [db.get_one(Zone, row.zone_id).path, *views.paths_of(repository.targets(db, row.id))]
     require_step(actor, event, row.cls, paths, now, author_ids=row.editor_ids)
     if version is not None and version != row.version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
     return row
-
-
-def _paths(targets: Sequence[Target]) -> list[str]:
-    return [path for target in targets for path in target.paths]
 
 
 def _done(db: Session, actor: Actor, now: datetime, row: Relay, what: str, *, terms: Terms) -> RelayDetail:
@@ -224,70 +236,9 @@ def _done(db: Session, actor: Actor, now: datetime, row: Relay, what: str, *, te
     db.add(row)
     db.flush()
     path = db.get_one(Zone, row.zone_id).path
+    told.act_on(db, row, what, actor.user_id, now)
     audit.record(
         db, actor, now, f"relay.{what}", f"relay:{row.id}", zone_path=path, state=row.state, source=row.source_url,
         **({"reason": row.return_reason} if what == "return" else {}),
     )  # fmt: skip
     return view(db, actor, now, row.id, terms)
-
-
-def _shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence[Relay]) -> list[RelayOut]:
-    targets = repository.target_ids(db, [row.id for row in rows])
-    known = zones.zones(db, {row.zone_id for row in rows} | {one for ids, _groups in targets.values() for one in ids})
-    groups = {
-        target.group.id: target
-        for target in chosen(db, [], {g for _z, ids in targets.values() for g in ids})
-        if target.group
-    }
-    names = repository.people(db, {one for row in rows for one in (row.author_id, row.approver_id) if one})
-    found = []
-    for row in rows:
-        zone_ids, group_ids = targets[row.id]
-        aimed = [known[one] for one in zone_ids if one in known]
-        paths = [known[row.zone_id].path, *(zone.path for zone in aimed), *_paths([groups[g] for g in group_ids])]
-        window = to_us(now), to_us(now + LOOKED_AHEAD)
-        coming = [from_us(one.start_us) for one in timing.coming(row, window)] if row.state not in _OVER else []
-        found.append(
-            RelayOut(
-                **row.model_dump(),
-                zone_name=known[row.zone_id].name,
-                host_allowed=host_allowed(row.source_url, terms),
-                when=_when(row),
-                zone_ids=zone_ids,
-                group_ids=group_ids,
-                place_names=[*(zone.name for zone in aimed), *(_name(groups[one]) for one in group_ids)],
-                author_name=names.get(row.author_id, ""),
-                approver_name=names.get(row.approver_id or ""),
-                coming=coming[:SHOWN],
-                possible=_possible(actor, row, paths, now),
-            )
-        )
-    return found
-
-
-_OVER = (State.DONE, State.CANCELLED)
-
-
-def _name(target: Target) -> str:
-    return target.group.name if target.group is not None else target.zones[0].name
-
-
-def _possible(actor: Actor, row: Relay, paths: Sequence[str], now: datetime) -> list[Event]:
-    judge = actor.judging(row.editor_ids)
-    return [
-        event
-        for event in possible(State(row.state))
-        if event in _STEPS
-        and all(judge.may_everywhere(action, paths, now) for action in needed(event, row.cls))
-        and (event is not Event.APPROVE or other_person(row.editor_ids, actor.user_id))
-    ]
-
-
-def _when(row: Relay) -> Repeat:
-    return Repeat(
-        starts_local=row.starts_local,
-        rrule=row.rrule,
-        until=date.fromisoformat(row.until_local),
-        exdates=[airings.exception_from(text) for text in row.exdates],
-        skip_holidays=row.skip_holidays,
-    )

@@ -1,9 +1,10 @@
 """Programmes and the library: /api/v1/library, /playlists, /bulletins, /relays."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from scheduler.announcements import parts
 from scheduler.announcements.schemas import AnnouncementOut, NewPlaylist, PlaylistParts
@@ -196,6 +197,9 @@ def send_edition(
     return made
 
 
+Act = Callable[..., RelayDetail]
+
+
 def _terms(centre: TheCentre) -> Terms:
     return Terms(centre.settings.relay_hosts)
 
@@ -226,10 +230,7 @@ def get_relay(
     return found
 
 
-@router.put("/relays/{relay_id}", responses=EDIT_PROBLEMS)
-def edit_relay(
-    relay_id: str,
-    body: RelayIn,
+def act_on(
     *,
     response: Response,
     db: WriteDb,
@@ -237,70 +238,64 @@ def edit_relay(
     now: Now,
     centre: TheCentre,
     version: IfMatch,
-) -> RelayDetail:
+    tell: Tell,
+) -> Act:
+    """What each act on a relay has in common: it is done to the version that was read, and told."""
+
+    def act(relay_id: str, step: Act, *asked: RelayIn | str) -> RelayDetail:
+        made = step(db, actor, now, relay_id, *asked, terms=_terms(centre), version=version)
+        tell(db, f"relay:{relay_id}")
+        give_etag(response, made.version)
+        return made
+
+    return act
+
+
+Acting = Annotated[Act, Depends(act_on, scope="function")]
+
+
+@router.put("/relays/{relay_id}", responses=EDIT_PROBLEMS)
+def edit_relay(relay_id: str, body: RelayIn, act: Acting) -> RelayDetail:
     """Another time, place or station; what was approved is approved again."""
-    made = relays.edit(db, actor, now, relay_id, body, terms=_terms(centre), version=version)
-    give_etag(response, made.version)
-    return made
+    return act(relay_id, relays.edit, body)
 
 
 @router.post("/relays/{relay_id}/submit", responses=EDIT_PROBLEMS)
-def submit_relay(
-    relay_id: str,
-    *,
-    response: Response,
-    db: WriteDb,
-    actor: CurrentActor,
-    now: Now,
-    centre: TheCentre,
-    version: IfMatch,
-) -> RelayDetail:
+def submit_relay(relay_id: str, act: Acting) -> RelayDetail:
     """Have it approved."""
-    made = relays.submit(db, actor, now, relay_id, terms=_terms(centre), version=version)
-    give_etag(response, made.version)
-    return made
+    return act(relay_id, relays.submit)
 
 
 @router.post("/relays/{relay_id}/approve", responses=EDIT_PROBLEMS)
-def approve_relay(
-    relay_id: str,
-    *,
-    response: Response,
-    db: WriteDb,
-    actor: CurrentActor,
-    now: Now,
-    centre: TheCentre,
-    version: IfMatch,
-) -> RelayDetail:
-    """Release all its occurrences."""
-    made = relays.approve(db, actor, now, relay_id, terms=_terms(centre), version=version)
-    give_etag(response, made.version)
-    return made
+def approve_relay(relay_id: str, act: Acting) -> RelayDetail:
+    """Release all its occurrences, and what is heard while the source is silent."""
+    return act(relay_id, relays.approve)
 
 
 @router.post("/relays/{relay_id}/return", responses=EDIT_PROBLEMS)
-def return_relay(
-    relay_id: str,
-    body: ReturnIn,
-    *,
-    response: Response,
-    db: WriteDb,
-    actor: CurrentActor,
-    now: Now,
-    centre: TheCentre,
-    version: IfMatch,
-) -> RelayDetail:
+def return_relay(relay_id: str, body: ReturnIn, act: Acting) -> RelayDetail:
     """Give it back to its author with a reason."""
-    made = relays.give_back(db, actor, now, relay_id, body.reason, terms=_terms(centre), version=version)
-    give_etag(response, made.version)
-    return made
+    return act(relay_id, relays.give_back, body.reason)
+
+
+@router.post("/relays/{relay_id}/pause", responses=EDIT_PROBLEMS)
+def pause_relay(relay_id: str, act: Acting) -> RelayDetail:
+    """It does not come until it is resumed; its approval stays."""
+    return act(relay_id, relays.pause)
+
+
+@router.post("/relays/{relay_id}/resume", responses=EDIT_PROBLEMS)
+def resume_relay(relay_id: str, act: Acting) -> RelayDetail:
+    """It comes again as it was approved."""
+    return act(relay_id, relays.resume)
 
 
 @router.post("/relays/{relay_id}/cancel", responses=responses(HTTPStatus.CONFLICT))
 def cancel_relay(
-    relay_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, centre: TheCentre
+    relay_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, centre: TheCentre, tell: Tell
 ) -> RelayDetail:
     """It comes no more; what is on the air of it ends."""
     made = relays.cancel(db, actor, now, relay_id, _terms(centre))
+    tell(db, f"relay:{relay_id}")
     give_etag(response, made.version)
     return made

@@ -121,6 +121,7 @@ def _relay() -> None:
         sa.Column("zone_id", sa.String, nullable=False),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("source_url", sa.String(500), nullable=False),
+        sa.Column("fallback_id", sa.String),
         sa.Column("cls", sa.String(20), nullable=False),
         sa.Column("limit_s", sa.Integer, nullable=False),
         sa.Column("state", sa.String(20), nullable=False),
@@ -135,14 +136,15 @@ def _relay() -> None:
         sa.Column("approver_id", sa.String),
         sa.Column("return_reason", sa.String(500)),
         sa.Column("created_at", MOMENT, nullable=False),
-        *(sa.Column(name, MOMENT) for name in ("submitted_at", "approved_at", "next_at")),
+        *(sa.Column(name, MOMENT) for name in ("submitted_at", "approved_at", "paused_at", "next_at")),
         sa.Column("version", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(["zone_id"], ["zone.id"], name=op.f("fk_relay_zone_id")),
+        sa.ForeignKeyConstraint(["fallback_id"], ["announcement.id"], name=op.f("fk_relay_fallback_id")),
         sa.ForeignKeyConstraint(["author_id"], ["app_user.id"], name=op.f("fk_relay_author_id")),
         sa.ForeignKeyConstraint(["approver_id"], ["app_user.id"], name=op.f("fk_relay_approver_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_relay")),
     )
-    for name in ("zone_id", "state", "author_id", "created_at", "next_at"):
+    for name in ("zone_id", "fallback_id", "state", "author_id", "created_at", "next_at"):
         op.create_index(op.f(f"ix_relay_{name}"), "relay", [name])
     _targets("relay")
     op.create_table(

@@ -1,0 +1,140 @@
+"""Relays as people see them (reads the database; a fixed number of queries for any number of relays)."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from sqlmodel import Session
+
+from broadcast.clock import from_us, to_us
+from broadcast.wire.documents import Airing
+from scheduler.broadcasts import airings
+from scheduler.broadcasts.repository import Target, chosen
+from scheduler.broadcasts.rights import steps_for
+from scheduler.broadcasts.schemas import Repeat
+from scheduler.live.asking import Terms, host_allowed
+from scheduler.people.actor import Actor
+from scheduler.recurrence import MAX_DAYS
+from scheduler.relays import places, repository, timing
+from scheduler.relays.models import Relay
+from scheduler.relays.schemas import ConflictOut, RelayDetail, RelayOut, RunOut
+from scheduler.workflow import Event, State
+from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
+
+LOOKED_AHEAD = timedelta(days=14)
+KNOWN_AHEAD = timedelta(days=2 * MAX_DAYS)
+SHOWN, RUNS = 5, 14
+OVER = (State.DONE, State.CANCELLED)
+
+DaysOff = Mapping[str, frozenset[date]]
+"""By relay, the holidays that it leaves out."""
+
+
+def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence[Relay]) -> list[RelayOut]:
+    targets, senders = targets_of(db, rows), zones.zones(db, {row.zone_id for row in rows})
+    names = repository.people(db, {one for row in rows for one in (row.author_id, row.approver_id) if one})
+    titles = repository.titles(db, {row.fallback_id for row in rows if row.fallback_id})
+    off = days_off(db, rows, senders, now)
+    found = []
+    for row in rows:
+        aimed, sender = targets[row.id], senders[row.zone_id]
+        coming = () if row.state in OVER or row.paused_at else _coming(row, now, off[row.id])
+        found.append(
+            RelayOut(
+                **row.model_dump(),
+                zone_name=sender.name,
+                host_allowed=host_allowed(row.source_url, terms),
+                fallback_title=titles.get(row.fallback_id or ""),
+                when=when_of(row),
+                zone_ids=[target.zones[0].id for target in aimed if target.group is None],
+                group_ids=[target.group.id for target in aimed if target.group is not None],
+                place_names=[target.group.name if target.group else target.zones[0].name for target in aimed],
+                author_name=names.get(row.author_id, ""),
+                approver_name=names.get(row.approver_id or ""),
+                coming=[from_us(one.start_us) for one in coming][:SHOWN],
+                possible=_possible(actor, row, [sender.path, *paths_of(aimed)], now),
+            )
+        )
+    return found
+
+
+def detailed(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence[Relay]) -> list[RelayDetail]:
+    """With what each meets in the next weeks, and what became of its last occurrences."""
+    met, runs = conflicts(db, rows, now), repository.runs(db, [row.id for row in rows], RUNS)
+    return [
+        RelayDetail(
+            **one.model_dump(),
+            conflicts=met[one.id],
+            runs=[RunOut.model_validate(run.model_dump()) for run in runs[one.id]],
+        )
+        for one in shown(db, actor, now, terms, rows)
+    ]
+
+
+def conflicts(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, list[ConflictOut]]:
+    """What the rules of some villages do not let sound whole in the next weeks, by relay."""
+    rows = [row for row in rows if row.state not in OVER]
+    off = days_off(db, rows, zones.zones(db, {row.zone_id for row in rows}), now)
+    aimed = {row_id: places.live_zones(targets, now) for row_id, targets in targets_of(db, rows).items()}
+    villages = places.villages(db, [zone for found in aimed.values() for zone in found], now)
+    coming = {row.id: [one for one in _coming(row, now, off[row.id]) if one.start_us >= to_us(now)] for row in rows}
+    looked_at = places.looked_at(db, villages, [one for found in coming.values() for one in found])
+    told: dict[str, list[ConflictOut]] = defaultdict(list)
+    for row in rows:
+        paths = tuple(zone.path for zone in aimed[row.id])
+        here = [zone for zone in villages if zone.path.startswith(paths)] if paths else []
+        told[row.id] = [
+            ConflictOut(start=from_us(one.start_us), kind=kind, zone_names=[zone.name for zone in silent])
+            for one, kind, silent in places.forbidden(looked_at, here, coming[row.id])
+        ]
+    return told
+
+
+def days_off(db: Session, rows: Sequence[Relay], known: Mapping[str, Zone], now: datetime) -> DaysOff:
+    skipping = {row.id: zones.ids_of(known[row.zone_id].path) for row in rows if row.skip_holidays}
+    first = now.date() - timedelta(days=2)
+    ids = {one for found in skipping.values() for one in found}
+    kept = zones.holidays(db, ids, first, (now + KNOWN_AHEAD).date()) if ids else []
+    return {
+        row.id: frozenset(holiday.day for holiday in kept if holiday.zone_id in skipping.get(row.id, ()))
+        for row in rows
+    }
+
+
+def targets_of(db: Session, rows: Sequence[Relay]) -> dict[str, tuple[Target, ...]]:
+    """Of each, in two queries for all."""
+    ids = repository.target_ids(db, [row.id for row in rows])
+    found = chosen(
+        db, {z for zone_ids, _g in ids.values() for z in zone_ids}, {g for _z, gs in ids.values() for g in gs}
+    )
+    by_id = {target.group.id if target.group else target.zones[0].id: target for target in found}
+    return {row.id: tuple(by_id[one] for several in ids[row.id] for one in several if one in by_id) for row in rows}
+
+
+def paths_of(targets: Sequence[Target]) -> list[str]:
+    return [path for target in targets for path in target.paths]
+
+
+def when_of(row: Relay) -> Repeat:
+    return Repeat(
+        starts_local=row.starts_local,
+        rrule=row.rrule,
+        until=date.fromisoformat(row.until_local),
+        exdates=[airings.exception_from(text) for text in row.exdates],
+        skip_holidays=row.skip_holidays,
+    )
+
+
+def _coming(row: Relay, now: datetime, holidays: Collection[date]) -> list[Airing]:
+    return timing.coming(row, (to_us(now), to_us(now + LOOKED_AHEAD)), holidays)
+
+
+def _possible(
+    actor: Actor, row: Relay, paths: Sequence[str], now: datetime
+) -> list[Event | Literal["pause", "resume"]]:
+    steps = steps_for(actor, row, paths, now)
+    if Event.CANCEL not in steps or row.state != State.APPROVED:
+        return [*steps]
+    return [*steps, "resume" if row.paused_at else "pause"]
