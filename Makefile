@@ -1,13 +1,17 @@
 # make run    the main job: centre, web page and three receivers on virtual horns, on http://127.0.0.1:8000
+# make demo-data   a year of a district in var/demo-data; ARGS=--show serves its pages
 # make test   everything that must hold before a change lands
 # make bench NAME=prepare [QUICK=1]   one benchmark; it exits 0 only when its goal holds
 # make lock   the lock files anew from pyproject.toml
 
-.PHONY: run test lint bench lock setup-run setup-test
+.PHONY: run demo-data test lint bench lock setup-run setup-test
 .DEFAULT_GOAL := run
 
 run: setup-run
 	@exec .venv/bin/loa demo $(ARGS)
+
+demo-data: setup-run
+	@exec .venv/bin/loa demo-data $(ARGS)
 
 test: setup-test lint
 ifdef ARGS

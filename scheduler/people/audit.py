@@ -66,6 +66,11 @@ def _chain(db: AnySession) -> None:
     if not db.info.get(_AUDITED) or db.in_nested_transaction() or not isinstance(db, Session):
         return
     db.info[_AUDITED] = False
+    chain(db)
+
+
+def chain(db: Session) -> None:
+    """Give what has no place in the chain yet its own, after all that has."""
     db.flush()
     alone(db, "audit")
     number, before = head(db)
