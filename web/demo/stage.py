@@ -16,7 +16,7 @@ from broadcast.clock import SystemClock
 from receivers import identity
 from receivers.lab.horns import VirtualHorns
 
-START_S = 40
+START_S = 120
 STOP_S = 10
 BROKER_OFFSET = 883
 LOA = (sys.executable, "-m", "web.cli")
@@ -40,6 +40,7 @@ class Stage:
         self._device = device
         self._stack = ExitStack()
         self.horns: VirtualHorns | None = None
+        self.extra: dict[str, str] = {}  # more settings of the centre
 
     @property
     def settings(self) -> dict[str, str]:
@@ -48,6 +49,7 @@ class Stage:
             "LOA_DATA_DIR": str(self.folder / "centre"),
             "LOA_PORT": str(self._port),
             "LOA_BROKER_PORT": str(self._broker_port),
+            **self.extra,
         }
 
     def __enter__(self) -> Self:

@@ -9,11 +9,10 @@ const form = document.getElementById("compose");
 const steps = ORDER.map((name) => form.querySelector(`[data-step=${name}]`));
 const draftKey = form.dataset.draft;
 const upload = form.querySelector("[data-upload]");
+const recorder = new Recorder(form.querySelector("[data-recorder]"));
 let madeFrom = form.elements.announcement_id.value ? fingerprint() : "";
 let ready = false;
-let recorder = null;
 
-recorder = new Recorder(form.querySelector("[data-recorder]"));
 new ZonePicker(form.querySelector("[data-zones]"), () => keep());
 form.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
 
