@@ -101,6 +101,25 @@ class MediaStore:
             return False
         return True
 
+    def drop(self, sha256: str, before_s: float) -> int:
+        """Delete a file unless it was put at or after `before_s` (Unix time); its bytes, 0 where it stays or is not.
+
+        It is taken aside first, so that what is put in the same moment is put back. Raises BadHashError.
+        """
+        path = self.path(sha256)
+        with self.staging() as aside:
+            try:
+                if path.stat().st_mtime >= before_s:
+                    return 0
+                path.rename(aside)
+            except FileNotFoundError:
+                return 0
+            found = aside.stat()
+            if found.st_mtime >= before_s:
+                aside.rename(path)
+                return 0
+            return found.st_size
+
     def verify(self, sha256: str) -> bool:
         """Whether the file is there and its bytes still have this hash. Raises BadHashError."""
         path = self.path(sha256)

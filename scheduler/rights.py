@@ -57,6 +57,8 @@ class Action(StrEnum):
     USER_EDIT = "user.edit"
     AUDIT_READ = "audit.read"
     SETTINGS_EDIT = "settings.edit"
+    RETENTION_READ = "retention.read"
+    RETENTION_EDIT = "retention.edit"  # how long what is kept
     TOKEN_EDIT = "token.edit"  # noqa: S105 -- an action: one's own bearer tokens
 
 
@@ -95,6 +97,7 @@ TABLE = MappingProxyType(
             Action.BROADCAST_STOP,
             Action.EMERGENCY_CONFIRM,
             Action.AUDIT_READ,
+            Action.RETENTION_READ,
         },
         Role.OPERATOR: _SEES
         | _PREPARES
@@ -107,6 +110,7 @@ TABLE = MappingProxyType(
             Action.BANK_EDIT,
             Action.LIVE_SPEAK,
             Action.AUDIT_READ,
+            Action.RETENTION_READ,
         },
         Role.ADMINISTRATOR: _SEES
         | _HEARS_RESIDENTS
@@ -122,6 +126,8 @@ TABLE = MappingProxyType(
             Action.USER_EDIT,
             Action.AUDIT_READ,
             Action.SETTINGS_EDIT,
+            Action.RETENTION_READ,
+            Action.RETENTION_EDIT,
         },
     }
 )

@@ -66,16 +66,6 @@ def reading(centre: TheCentre) -> Iterator[Session]:
         yield db
 
 
-def writing(centre: TheCentre) -> Iterator[Session]:
-    with centre.store.writing() as db:
-        yield db
-
-
-# "function": the transaction is committed before the answer leaves, so that what was promised is kept.
-ReadDb = Annotated[Session, Depends(reading, scope="function")]
-WriteDb = Annotated[Session, Depends(writing, scope="function")]
-
-
 def known_of(
     request: Request,
     centre: TheCentre,
@@ -103,6 +93,19 @@ def known_of(
 def greet(request: Request, known: Known, now: datetime) -> None:
     """Have who is known not be taken for a stranger when they come by the urgent way."""
     cast("Door", request.app.state.urgent_door).meet(known, now)
+
+
+def writing(
+    centre: TheCentre,
+    _known: Annotated[Known | None, Depends(known_of)],  # first: it may have a transaction of its own
+) -> Iterator[Session]:
+    with centre.store.writing() as db:
+        yield db
+
+
+# "function": the transaction is committed before the answer leaves, so that what was promised is kept.
+ReadDb = Annotated[Session, Depends(reading, scope="function")]
+WriteDb = Annotated[Session, Depends(writing, scope="function")]
 
 
 async def signed_in(

@@ -38,6 +38,7 @@ from scheduler.people import anchors
 from scheduler.publisher import Publisher
 from scheduler.relays import passing as relays
 from scheduler.reports.book import BookKeeper
+from scheduler.retention.keeper import Keeper
 from scheduler.store.engine import Store
 from scheduler.store.patience import is_away, outlast
 from web.centre import Centre
@@ -109,6 +110,7 @@ class Parts:
     studio: Studio
     courier: Courier
     book: BookKeeper
+    retention: Keeper
 
     def running(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The parts by name, in the order in which they start; they end in the opposite one."""
@@ -127,6 +129,7 @@ class Parts:
             "studio": self.studio.run(),
             "courier": self.courier.run(),
             "book": self.book.run(),
+            "retention": self.retention.run(),
             "tick": _tick(self.centre),
             "anchors": _anchors(self.centre),
         }
@@ -176,6 +179,14 @@ def assemble(centre: Centre) -> Parts:
         studio=_studio(centre),
         courier=_courier(centre),
         book=BookKeeper(centre.store, clock, centre.changes),
+        retention=Keeper(
+            centre.store,
+            clock,
+            centre.changes,
+            centre.producer.media,
+            centre.producer.originals,
+            timezone=settings.timezone,
+        ),
     )
 
 

@@ -53,6 +53,8 @@ async def serve(settings: Settings, clock: Clock | None = None, ready: Ready | N
     """
     clock = clock or SystemClock()
     _allow_many_files()
+    for doubt in settings.doubts:
+        log.warning(doubt)
     with contextlib.ExitStack() as stack:
         sole = stack.enter_context(_lock(settings))
         web_socket = stack.enter_context(_listen(settings))

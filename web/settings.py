@@ -12,6 +12,7 @@ from web.notices.mail import parsed
 
 LAST_PORT = 65_535
 MAX_URL_LETTERS = 400  # what is put behind it must fit into the address of a feed
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - to listen at, and nowhere to connect to
 _SENDER = re.compile(r"[^@\s<>\x00-\x1f]{1,64}@[^@\s<>\x00-\x1f]{1,189}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 
@@ -116,7 +117,7 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        return (self.public_url or f"http://{_bracketed(self.host)}:{self.port}").rstrip("/")
 
     @property
     def database(self) -> str:
@@ -133,9 +134,18 @@ class Settings(BaseSettings):
     def live_base_url(self, port: int) -> str:
         """How receivers reach live sound that is served at `port`."""
         scheme = "http" if self.live_tls_certificate is None else "https"
-        host = urlsplit(self.base_url).hostname or self.host
-        host = f"[{host}]" if ":" in host else host
+        host = _bracketed(urlsplit(self.base_url).hostname or self.host)
         return (self.live_url or f"{scheme}://{host}:{port}").rstrip("/")
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What receivers and browsers would be told in vain, as sentences with what to do."""
+        told = {"LOA_PUBLIC_URL": self.base_url, "LOA_LIVE_URL": self.live_base_url(self.live_listens_at[1])}
+        return tuple(
+            f"Receivers and browsers are told {url}, which is no address to connect to: set {name}."
+            for name, url in told.items()
+            if urlsplit(url).hostname in EVERYWHERE
+        )
 
     @property
     def map_tiles_origin(self) -> str:
@@ -157,6 +167,10 @@ class Settings(BaseSettings):
     @property
     def secure_cookies(self) -> bool:
         return self.base_url.startswith("https://") if self.cookie_secure is None else self.cookie_secure
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _origin(url: str) -> str:

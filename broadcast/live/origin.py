@@ -13,11 +13,14 @@ import ipaddress
 import socket
 import ssl
 import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 MAX_REDIRECTS = 3
+LOOK_UP_S = 10.0
+"""For the address of a name: the resolver's own patience is longer, and longer still with several servers."""
 CONNECT_S = 10.0
 HEAD_S = 15.0
 """From the beginning of a connection to the end of the answer's head."""
@@ -45,6 +48,7 @@ class Origin:
         self._hosts = hosts
         self._head_s = head_s
         self._lines: set[socket.socket] = set()
+        self._asked: dict[tuple[str, int], Future[list[str]]] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -122,12 +126,31 @@ class Origin:
 
     def _address(self, host: str, port: int) -> str:
         """Where `host` is. Raises NotAllowed, OSError."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
+        addresses = self._looked_up(host, port)
         for address in addresses:
             if address not in self._hosts and not is_public(address):
                 raise NotAllowed(f"{host} leads to the private address {address}: allow the address itself.")
         return addresses[0]
+
+    def _looked_up(self, host: str, port: int) -> list[str]:
+        """The addresses of `host`. A resolver cannot be broken off, so one that is slow is asked once at a time."""
+        asked = self._asked.get((host, port))
+        if asked is None or asked.done():
+            self._asked[host, port] = asked = Future()
+            threading.Thread(target=_look_up, args=(host, port, asked), name="relay-look-up", daemon=True).start()
+        try:
+            return asked.result(LOOK_UP_S)
+        except TimeoutError:
+            raise TimeoutError(f"the address of {host} is not found in time") from None
+
+
+def _look_up(host: str, port: int, told: "Future[list[str]]") -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        told.set_exception(error if isinstance(error, OSError) else OSError(f"{host} is no name: {error}"))
+    else:
+        told.set_result([str(entry[4][0]) for entry in found])
 
 
 class Stream:

@@ -66,7 +66,7 @@ def _parts(db: Session, actor: Actor, now: datetime, announcement_ids: Sequence[
     found = {one: readable(db, actor, now, one) for one in set(announcement_ids)}
     recordings = repository.recordings_of(db, found.keys())
     for announcement in found.values():
-        if all(recording.state is RecordingState.FAILED for recording in recordings[announcement.id]):
+        if not _usable(recordings[announcement.id]):
             message = "The sound of %(title)s could not be produced. Mend it first, or leave it out."
             raise Conflict("part_failed", message, field="announcement_ids", title=announcement.title)
     return [(found[one], recordings[one]) for one in announcement_ids]
@@ -108,4 +108,4 @@ def _in(language: str, recordings: Sequence[Recording]) -> Recording:
 
 
 def _usable(recordings: Sequence[Recording]) -> list[Recording]:
-    return [one for one in recordings if one.state is not RecordingState.FAILED]
+    return [one for one in recordings if one.state not in (RecordingState.FAILED, RecordingState.EXPIRED)]

@@ -11,6 +11,7 @@ from scheduler.announcements.models import Announcement, Recording, RecordingPar
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.fleet.models import PreparedMessage, Receiver
 from scheduler.people.models import User
+from scheduler.relays.models import Relay
 from scheduler.workflow import State
 from scheduler.zones.models import GroupMember, Zone
 from scheduler.zones.repository import below
@@ -100,11 +101,20 @@ def _broadcasts(db: Session, announcement_id: str, without: Sequence[State]) -> 
 
 
 def held(db: Session, announcement_ids: Collection[str]) -> frozenset[str]:
-    """Which of these announcements broadcasts hold as they are."""
+    """Which of these announcements broadcasts and relays hold as they are."""
     query = select(col(Broadcast.announcement_id)).where(
         col(Broadcast.announcement_id).in_(announcement_ids), col(Broadcast.state).not_in(_FREE)
     )
-    return frozenset(db.scalars(query))
+    standing_in = select(col(Relay.fallback_id)).where(
+        col(Relay.fallback_id).in_(announcement_ids), col(Relay.state).not_in(_OVER)
+    )
+    return frozenset(found for found in db.scalars(query.union(standing_in)) if found is not None)
+
+
+def relays_falling_back_on(db: Session, announcement_id: str) -> list[Relay]:
+    """Those that are not over; who wrote what stands in was noted when it was chosen."""
+    query = select(Relay).where(col(Relay.fallback_id) == announcement_id, col(Relay.state).not_in(_OVER))
+    return list(db.scalars(query.order_by(col(Relay.id))))
 
 
 def zones_falling_back_on(db: Session, announcement_id: str) -> list[Zone]:

@@ -35,6 +35,8 @@ from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
 MAX_RECORDINGS = 16
+_LOST = frozenset((RecordingState.EXPIRED, source) for source in (Source.FILE, Source.MICROPHONE))
+"""What cannot be made again."""
 _NO_SUCH = "There is no such thing, or it is not in your area."
 
 
@@ -159,11 +161,12 @@ def edit_text(
 
 
 def produce_again(db: Session, actor: Actor, now: datetime, recording_id: str) -> AnnouncementOut:
-    """Give a failed recording another try."""
+    """Give a failed recording another try, or read a text again whose sound was not kept."""
     recording = _recording(db, recording_id)
     announcement = editable(db, actor, now, recording.announcement_id)
-    if recording.state is not RecordingState.FAILED:
-        raise Conflict("not_failed", "Only a recording that failed is tried again.")
+    expired = recording.state is RecordingState.EXPIRED and recording.source is Source.TEXT
+    if recording.state is not RecordingState.FAILED and not expired:
+        raise Conflict("not_failed", "Only a recording that failed, or a text whose sound is gone, is made again.")
     _queue(recording)
     return done(db, actor, now, announcement, "retry", recording=recording.id)
 
@@ -277,6 +280,10 @@ def _refuse_as_held_elsewhere(db: Session, announcement_id: str) -> None:
     if zones_held:
         message = "%(zones)s falls back on this announcement where another cannot be played. Copy it to change it."
         raise Conflict("held_as_fallback", message, zones=", ".join(zone.name for zone in zones_held))
+    relays = repository.relays_falling_back_on(db, announcement_id)
+    if relays:
+        message = "%(relays)s plays this announcement while its source is silent. Copy it to change it."
+        raise Conflict("held_as_stand_in", message, relays=", ".join(relay.title for relay in relays))
     wholes = repository.put_together_from(db, [announcement_id], unfinished=True)
     if wholes:
         message = "It is being put together with others: %(titles)s. Wait until that is produced."
@@ -342,7 +349,7 @@ def _again(recording: Recording, announcement_id: str, now: datetime) -> Recordi
     """A copy of a recording: what is produced stays so, what is not is queued for itself."""
     made = Recording(**recording.model_dump() | {"id": new_id(now), "announcement_id": announcement_id})
     made.created_at, made.urgent, made.job_id, made.job_seen_at = now, False, None, None
-    if made.state is not RecordingState.READY:
+    if made.state is not RecordingState.READY and (made.state, made.source) not in _LOST:
         _queue(made)
     return made
 

@@ -29,6 +29,7 @@ from scheduler.broadcasts.schemas import BroadcastOut, PlaceEffects
 from scheduler.clashes import Plan
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
+from scheduler.relays import drawing
 from scheduler.rights import Action
 from scheduler.workflow import Event, State
 from scheduler.zones import repository as zone_sql
@@ -109,7 +110,8 @@ def _met(db: Session, found: Sequence[_Found], now: datetime) -> dict[str, list[
         return {one.row.id: [] for one in looked_at}
     by_id = planning.places(db, villages, window)
     start_us = min(planning.day_start(by_id[zone.id], window[0]) for zone in villages)
-    plans = planning.plans(db, by_id.values(), (start_us, window[1]))
+    whole = start_us, window[1]
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole), by_id, whole, now).plans
     return {
         one.row.id: _effects(one, proposed[one.row.id], [by_id[zone.id] for zone in villages], plans)
         for one in looked_at

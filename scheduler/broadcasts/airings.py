@@ -72,7 +72,7 @@ def expected_media(recordings: Iterable[Recording]) -> tuple[Media, ...]:
             language=recording.language,
         )
         for recording in sorted(recordings, key=lambda recording: (recording.created_at, recording.id))
-        if recording.state is not RecordingState.FAILED
+        if recording.state not in (RecordingState.FAILED, RecordingState.EXPIRED)
     )
 
 

@@ -5,6 +5,7 @@ Rules
 - While it should sound, those count that say they play it.
 - Afterwards it was `heard` if at least one receiver measured sound at its device and no microphone there says that
   nothing was to be heard, `not_heard` if none did; in between reports are waited for.
+- A relay stands among the broadcasts, as `planned` until it comes; then receivers report it as the talk that it is.
 - What the timeline leaves out in a village is `not_played`, with the reason; what was stopped stays on the board.
 - Quiet hours, and the sessions that the quota counts, are those of the rules by which receivers play.
 """
@@ -13,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 from sqlmodel import Session
 
@@ -23,11 +23,12 @@ from scheduler import days
 from scheduler.broadcasts import airings, planning, repository, waiting
 from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.models import PlannedAiring
-from scheduler.broadcasts.planning import Place, Plans
+from scheduler.broadcasts.planning import Place
 from scheduler.broadcasts.schemas import (
     AiringOut,
     BoardAiring,
     BoardOut,
+    BoardState,
     BoardVillage,
     BoardWaiting,
     SegmentOut,
@@ -40,6 +41,9 @@ from scheduler.fleet.models import Receiver
 from scheduler.fleet.results import HEARD
 from scheduler.people.actor import Actor, require
 from scheduler.policy import day_bounds, local_day, quiet_intervals
+from scheduler.relays import drawing
+from scheduler.relays.drawing import Drawn
+from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.timeline import Resolution, Segment
 from scheduler.zones import repository as zone_sql
@@ -48,8 +52,6 @@ from scheduler.zones.models import Zone
 REPORTS_WITHIN = timedelta(seconds=60)
 """How long after the end a report may take before an airing counts as not heard."""
 MINUTE_US = 60_000_000
-
-BoardState = Literal["fetching", "ready", "on_air", "heard", "not_heard", "waiting_report", "not_played", "stopped"]
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class _Day:
     """What all villages of the board share."""
 
     now: datetime
-    plans: Plans
+    drawn: Drawn
     windows: dict[str, Window]
     stopped: list[PlannedAiring]
     names: dict[str, tuple[str, BroadcastClass]]
@@ -88,14 +90,16 @@ def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, 
     windows = {place.timezone: day_bounds(place.timezone, shown_day) for place in by_id.values()}
     window = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
     by_id = planning.places(db, homes.values(), window)
-    plans = planning.plans(db, by_id.values(), window)
+    drawn = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now)
     villages = _said(receivers)
     _add_reports(db, villages, window, paths)
     stopped = repository.stopped(db, from_us(window[0]), from_us(window[1]))
-    names = repository.named(db, {*plans.titles, *(row.broadcast_id for row in stopped)})
+    names = repository.named(db, {*drawn.plans.titles, *(row.broadcast_id for row in stopped)})
     unsent = waiting.waiting(db, actor, now, by_id, windows)
+    for place_id, relays in drawing.unsent(db, actor, now, by_id, windows).items():
+        unsent[place_id] = sorted([*unsent.get(place_id, ()), *relays], key=lambda one: one.start)
     off = {row.zone_id: row.name for row in zone_sql.holidays(db, by_id.keys(), shown_day, shown_day)}
-    shared = _Day(now, plans, windows, stopped, names, unsent, off)
+    shared = _Day(now, drawn, windows, stopped, names, unsent, off)
     order = sorted(homes.values(), key=lambda zone: (zone.path.rsplit("/", 2)[0], zone.name))
     rows = [_row(by_id[zone.id], by_id.get(zone.parent_id or ""), villages[zone.id], shared) for zone in order]
     return BoardOut(day=shown_day, at=now, villages=rows)
@@ -107,7 +111,9 @@ def timeline(db: Session, actor: Actor, now: datetime, zone_id: str, day: date |
     place = planning.places(db, [zone])[zone.id]
     shown_day = days.checked(day) if day else local_day(place.timezone, to_us(now))
     window = day_bounds(place.timezone, shown_day)
-    resolution, plans = planning.timeline_for(db, zone.id, window)
+    by_id = planning.places(db, [zone], window)
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now).plans
+    resolution = planning.heard(by_id[zone.id], plans.heard_in(by_id[zone.id]), window)
     known = {airing.id: airing for zone_airings in plans.by_zone.values() for airing in zone_airings}
     segments = [
         SegmentOut(
@@ -195,8 +201,8 @@ def _add_reports(db: Session, villages: Mapping[str, _Village], window: Window, 
 
 
 def _row(place: Place, above: Place | None, said: _Village, shared: _Day) -> BoardVillage:
-    resolution = _resolved(place, shared.plans.heard_in(place), shared)
-    found = [*_airings(place, said, shared, resolution), *_stopped(place, said, shared)]
+    resolution = _resolved(place, shared.drawn.plans.heard_in(place), shared)
+    found = [*_airings(place, said, shared, resolution), *_missed(place, said, shared), *_stopped(place, said, shared)]
     rules = place.effective.rules
     return BoardVillage(
         zone_id=place.zone.id,
@@ -242,7 +248,7 @@ def _resolved(place: Place, planned: Sequence[Airing], shared: _Day) -> Resoluti
 
 
 def _airings(place: Place, said: _Village, shared: _Day, resolution: Resolution) -> list[BoardAiring]:
-    planned = shared.plans.heard_in(place)
+    planned = shared.drawn.plans.heard_in(place)
     window = shared.windows[place.timezone]
     spans: dict[str, Window] = {}
     for segment in resolution.segments:
@@ -255,14 +261,17 @@ def _airings(place: Place, said: _Village, shared: _Day, resolution: Resolution)
             continue
         media = airing.media_for(place.effective.languages)
         span = spans.get(airing.id, (airing.start_us, airing.start_us + media.duration_us))
-        state, count = _state(airing.id, span, said, said.having[media.sha256[:SHORT_SHA_CHARS]], shared.now)
-        if airing.id not in spans and not said.heard[airing.id]:
+        heard_as, of_relay = shared.drawn.known_as.get(airing.id, airing.id), airing.broadcast_id.startswith(PREFIX)
+        state, count = _state(heard_as, span, said, said.having[media.sha256[:SHORT_SHA_CHARS]], shared.now)
+        if of_relay and state == "fetching":  # there is nothing to fetch
+            state = "planned"
+        if airing.id not in spans and not said.heard[heard_as]:
             state, count = "not_played", 0
         found.append(
             BoardAiring(
                 airing_id=airing.id,
                 broadcast_id=airing.broadcast_id,
-                title=shared.plans.titles[airing.broadcast_id],
+                title=shared.drawn.plans.titles[airing.broadcast_id],
                 cls=airing.cls,
                 start=from_us(span[0]),
                 end=from_us(span[1]),
@@ -274,6 +283,26 @@ def _airings(place: Place, said: _Village, shared: _Day, resolution: Resolution)
             )
         )
     return found
+
+
+def _missed(place: Place, said: _Village, shared: _Day) -> list[BoardAiring]:
+    """Relays that did not come here."""
+    return [
+        BoardAiring(
+            airing_id=airing.id,
+            broadcast_id=airing.broadcast_id,
+            title=shared.drawn.plans.titles[airing.broadcast_id],
+            cls=airing.cls,
+            start=from_us(airing.start_us),
+            end=from_us(airing.start_us + airing.media[0].duration_us),
+            local=_clock_time(from_us(airing.start_us), place),
+            state="not_played",
+            count=0,
+            total=said.receivers,
+            reason=None,
+        )
+        for airing in shared.drawn.missed.get(place.zone.id, ())
+    ]
 
 
 def _state(airing_id: str, span: Window, said: _Village, having: int, now: datetime) -> tuple[BoardState, int]:

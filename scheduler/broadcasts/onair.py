@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 AHEAD = timedelta(days=airings.PROGRAMME_DAYS + 1)
 PLANNED_AGAIN_AFTER = timedelta(hours=1)  # groups and holidays change under a plan
 PLANNED_AT_ONCE = 5  # each holds up whoever else wants to save
-_SETTLED = (RecordingState.READY, RecordingState.FAILED)
+_SETTLED = (RecordingState.READY, RecordingState.FAILED, RecordingState.EXPIRED)
 
 
 def tick(db: Session, now: datetime) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from scheduler.broadcasts.planning import Place, Plans
 from scheduler.broadcasts.repository import Target
 from scheduler.broadcasts.schemas import Choice, EffectOut, PlaceEffects
 from scheduler.clashes import Effect, Plan
+from scheduler.relays import drawing
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
@@ -64,7 +65,9 @@ def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[T
     window = proposed[0].start_us, max(airings.end_us(airing) for airing in proposed) + clashes.SEARCH_US
     by_id = planning.places(db, villages, window)
     start_us = planning.day_start(by_id[villages[0].id], window[0])
-    plans = planning.plans(db, by_id.values(), (start_us, window[1]), without=broadcast.id)
+    whole = start_us, window[1]
+    plans = planning.plans(db, by_id.values(), whole, without=broadcast.id)
+    plans = drawing.with_relays(db, plans, by_id, whole, now).plans
     groups = _groups([by_id[zone.id] for zone in villages], plans)
     looked_at = groups[:MAX_PLACES]
     found = [(group, clashes.clashes(group.plan, proposed)) for group in looked_at]

@@ -27,6 +27,7 @@ from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep import repository as upkeep
 from scheduler.people.actor import Actor
 from scheduler.policy import local_day
+from scheduler.relays import drawing
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.rules import valid_on
 
@@ -58,7 +59,9 @@ def rehearsal(
     )
     by_id = planning.places(db, there, window)
     start_us = min((planning.day_start(by_id[zone.id], window[0]) for zone in there), default=window[0])
-    plans = planning.plans(db, by_id.values(), (start_us, window[1]), without=row.id)
+    whole = start_us, window[1]
+    plans = planning.plans(db, by_id.values(), whole, without=row.id)
+    plans = drawing.with_relays(db, plans, by_id, whole, now).plans
     ids = [receiver.id for receiver in receivers] if len(receivers) <= MAX_MEASURED else []
     managed = rehearse.managed(upkeep.bytes_told(db, ids, now - MEASURED_FOR))
     links = [(receiver.zone_id, _link(receiver, managed)) for receiver in receivers]

@@ -247,8 +247,16 @@ class AiringOut(BaseModel):
     reported: int
 
 
+BoardState = Literal[
+    "planned", "fetching", "ready", "on_air", "heard", "not_heard", "waiting_report", "not_played", "stopped"
+]
+
+
 class BoardAiring(BaseModel):
-    """One airing in one village. `state` counts `count` of `total` receivers."""
+    """One airing in one village. `state` counts `count` of `total` receivers.
+
+    Of a relay `broadcast_id` is `relay.` and its id, here, in timelines and in what is waiting.
+    """
 
     airing_id: str
     broadcast_id: str
@@ -257,7 +265,9 @@ class BoardAiring(BaseModel):
     start: datetime
     end: datetime
     local: str = Field(examples=["17:00"])
-    state: Literal["fetching", "ready", "on_air", "heard", "not_heard", "waiting_report", "not_played", "stopped"]
+    state: Literal[
+        "planned", "fetching", "ready", "on_air", "heard", "not_heard", "waiting_report", "not_played", "stopped"
+    ]
     count: int
     total: int
     reason: Reason | None = Field(description="Why it does not sound here, of `not_played`.")

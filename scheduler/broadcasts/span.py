@@ -17,6 +17,7 @@ from scheduler.broadcasts.planning import Place, Plans
 from scheduler.errors import NotFound
 from scheduler.people.actor import Actor, require
 from scheduler.policy import day_bounds, local_day
+from scheduler.relays import drawing
 from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
 
@@ -56,7 +57,7 @@ def span(db: Session, actor: Actor, now: datetime, zone_id: str, *, first: date,
     windows = {place.timezone: _window(place.timezone, shown) for place in zones.values()}
     window = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
     by_id = planning.places(db, homes.values(), window)
-    plans = planning.plans(db, by_id.values(), window)
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now).plans
     found: dict[tuple[object, ...], tuple[DayCount, ...]] = {}
     villages = [
         VillageDays(home.id, home.name, _counted(by_id[home.id], plans, shown, found))

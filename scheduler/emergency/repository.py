@@ -162,6 +162,12 @@ def stop_us(db: Session, zone_id: str) -> int:
     return row.stop_us if row is not None else 0
 
 
+def last_stop_us(db: Session, zone_ids: Collection[str]) -> int:
+    """The latest stop of these zones; 0 without any."""
+    query = select(func.max(ZoneStop.stop_us)).where(col(ZoneStop.zone_id).in_(zone_ids))
+    return db.exec(query).one() or 0
+
+
 def set_stops(db: Session, zone_ids: Collection[str], us: int, user_id: str | None) -> None:
     """Have everything that these zones let begin before `us` over; an instant never goes back."""
     rows = [{"zone_id": zone_id, "stop_us": us, "stopped_by": user_id} for zone_id in sorted(zone_ids)]

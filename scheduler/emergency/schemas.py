@@ -26,7 +26,9 @@ BankId = Annotated[
     Field(examples=["siren-rise-fall.1"]),
 ]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Code = Annotated[str, StringConstraints(max_length=12)]
+MAX_CODE = 24
+"""One for recovery is longer than those of the second factor."""
+Code = Annotated[str, StringConstraints(max_length=MAX_CODE)]
 
 
 class BankPart(Input):

@@ -4,7 +4,8 @@ Rules
 - It has a connection to the broker and threads of its own, and goes first at the database: it waits behind no upload,
   production, page, nor the publisher's backlog.
 - A document is built, numbered, signed and stored in the transaction that changed what it says, or in one of its own;
-  it is published once that is committed. What the broker did not confirm is left to the publisher, by the same rows.
+  it is published once that is committed. What the broker has confirmed is noted while the next are built, so that the
+  publisher does not send it again; what it did not confirm is left to the publisher, by the same rows.
 - Of many zones a few are built at a time, in the order given, and these are published while the next are built: what
   the first zone hears does not depend on how many there are.
 - Where its own connection is away it uses the centre's other one.
@@ -16,6 +17,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -82,18 +84,18 @@ class Urgent:
 
         Documents `made` and committed already go before them.
         """
-        waiting, saying = list(zone_ids), [asyncio.create_task(self._publish(made))]
+        waiting, saying = list(zone_ids), [asyncio.create_task(self._confirmed(made))]
         is_whole = True
         while waiting:
             some, waiting = waiting[:TOGETHER], waiting[TOGETHER:]
             documents = await self._stored(some)
             is_whole = is_whole and documents is not None
-            saying.append(asyncio.create_task(self._publish(documents or ())))
-        answers = [answer for some in await asyncio.gather(*saying) for answer in some]
-        done = [document for document, answer in answers if answer]
-        if done:
-            await self._confirm(done)
-        return is_whole and len(done) == len(answers)
+            saying.append(asyncio.create_task(self._confirmed(documents or ())))
+        noted = await asyncio.gather(*saying)
+        last = max((at for _whole, at in noted if at is not None), default=None)
+        if last is not None:
+            await self._said(MARK, msgspec.json.encode(Mark(to_us(last))))
+        return is_whole and all(whole for whole, _at in noted)
 
     def make(self, db: Session, zone_ids: Collection[str]) -> list[Document]:
         """The documents of these zones that the broker does not have, stored in this transaction."""
@@ -113,10 +115,11 @@ class Urgent:
                 log.exception("the publisher sends what is in force in %d zones", len(zone_ids))
         return None
 
-    async def _publish(self, documents: Sequence[Document]) -> list[tuple[Document, bool]]:
-        """Each with whether the broker confirmed it."""
+    async def _confirmed(self, documents: Sequence[Document]) -> tuple[bool, datetime | None]:
+        """Publish them; whether the broker has all of them, and when that was noted, None where nothing was."""
         answers = await asyncio.gather(*(self._said(one.topic, one.jws) for one in documents))
-        return list(zip(documents, answers, strict=True))
+        done = [document for document, answer in zip(documents, answers, strict=True) if answer]
+        return all(answers), await self._noted(done) if done else None
 
     def _tried(self, db: Session, topic: str, zone_id: str) -> Document | None:
         """The document, or None where there is none to send; what failed is marked for the publisher."""
@@ -158,17 +161,16 @@ class Urgent:
                 return True
         return False
 
-    async def _confirm(self, done: Sequence[Document]) -> None:
+    async def _noted(self, done: Sequence[Document]) -> datetime | None:
         """Note that the broker has them, as the publisher does; where that fails it publishes the same bytes again."""
         said = [(document.topic, document.number) for document in done]
         try:
-            at = await self._on_thread(
+            return await self._on_thread(
                 lambda: self._store.urgently(lambda db: outbox.confirm(db, said, self._clock.now())),
             )
         except Exception as error:
             log.warning("%d documents are published again", len(done), exc_info=not is_away(error))
-        else:
-            await self._said(MARK, msgspec.json.encode(Mark(to_us(at))))
+            return None
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -8,10 +8,11 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from broadcast.clock import to_us
+from broadcast.clock import from_us, to_us
 from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.bank import naming
@@ -38,6 +39,7 @@ from scheduler.store.alone import alone as one_at_a_time
 from scheduler.store.types import new_id
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import SecondPerson
+from scheduler.zones.rules import effective_rules
 
 __all__ = (
     "ask", "cancel", "confirm", "confirmable", "correct", "get", "index", "may_speak", "readable",
@@ -46,6 +48,8 @@ __all__ = (
 LEAST_LEAD_US = 700_000
 """From the order to its first sample: what it takes to reach the last receiver."""
 AFTER_AMPLIFIER_US = 300_000
+LONGEST_WAIT_US = 5_000_000
+"""For a stop that lies ahead, where the clock was set back; beyond it somebody must see to the clock."""
 US_PER_MS = 1000
 MAX_ASKED = 10
 WINDOW = timedelta(minutes=15)
@@ -204,7 +208,7 @@ def spoken(db: Session, now: datetime, order_id: str, place: int) -> list[str]:
     held = Held(row, placed)
     sounds = repository.sounds(db, [order_id])[order_id]
     if wire(row, {at: sound for at, sound in sounds.items() if at != place}) is None:
-        row.start_us = to_us(now) + _lead_us(db, held)
+        row.start_us = _start_us(db, now, held)
     elif row.start_us is not None and not row.every_s:
         before_us = sum(_least_us(db, part, sounds.get(at)) for at, part in enumerate(row.parts[:place]))
         row.start_us = max(row.start_us, to_us(now) + LEAST_LEAD_US - before_us)
@@ -262,8 +266,21 @@ def _after(row: EmergencyOrder, event: Event, now: datetime) -> State:
 def _issue(db: Session, now: datetime, held: Held) -> None:
     """Settle when it begins and ends."""
     row = held.row
-    row.issued_at, row.start_us = now, to_us(now) + _lead_us(db, held)
+    start_us = _start_us(db, now, held)
+    if start_us > to_us(now) + _lead_us(db, held) + LONGEST_WAIT_US:
+        at = from_us(start_us).astimezone(ZoneInfo(effective_rules(db, held.paths[0]).timezone))
+        message = (
+            "The centre's clock was set back to before the last STOP there, of %(at)s. Set it right, then repeat this."
+        )
+        raise Conflict("clock_set_back", message, at=f"{at:%d/%m %H:%M:%S}")
+    row.issued_at, row.start_us = now, start_us
     row.until_at = row.until_at or now + timedelta(minutes=row.minutes or asking.MINUTES)
+
+
+def _start_us(db: Session, now: datetime, held: Held) -> int:
+    """As soon as receivers can be ready; a clock that was set back does not put it before a stop, which would win."""
+    zone_ids = {zone_id for path in held.paths for zone_id in zone_sql.ids_of(path)}
+    return max(to_us(now) + _lead_us(db, held), repository.last_stop_us(db, zone_ids))
 
 
 def _lead_us(db: Session, held: Held) -> int:

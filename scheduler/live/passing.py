@@ -24,7 +24,7 @@ OVERDUE = timedelta(seconds=10)
 
 def due(db: Session, now: datetime) -> bool:
     """Whether `tick` may have something to do."""
-    return bool(repository.not_over(db) or repository.to_withdraw(db, now) or repository.to_forget(db, now))
+    return bool(repository.not_over(db) or repository.to_withdraw(db, now))
 
 
 def tick(db: Session, now: datetime) -> Change:

@@ -52,11 +52,6 @@ def to_withdraw(db: Session, now: datetime) -> Sequence[LiveTalk]:
     return db.exec(query.where(or_(col(LiveTalk.heard_until).is_(None), col(LiveTalk.heard_until) <= now))).all()
 
 
-def to_forget(db: Session, now: datetime) -> Sequence[LiveTalk]:
-    """Talks whose off-air recording has been kept long enough."""
-    return db.exec(select(LiveTalk).where(col(LiveTalk.keep_until) <= now)).all()
-
-
 def add_targets(db: Session, talk_id: str, zones: Collection[tuple[str, str | None]]) -> None:
     """`zones` are (zone id, id of the group that it was chosen by)."""
     db.add_all(LiveTarget(talk_id=talk_id, zone_id=zone_id, group_id=group_id) for zone_id, group_id in sorted(zones))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -11,14 +11,18 @@ from broadcast.clock import US_PER_S
 from broadcast.wire.documents import Airing
 from scheduler.broadcasts import planning
 from scheduler.broadcasts.planning import Plans
-from scheduler.broadcasts.repository import Target
+from scheduler.broadcasts.repository import Target, chosen
 from scheduler.clashes import EffectKind, Plan
-from scheduler.relays import timing
+from scheduler.recurrence import MAX_DAYS
+from scheduler.relays import repository, timing
+from scheduler.relays.models import Relay
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
 Forbidden = tuple[Airing, EffectKind, tuple[Zone, ...]]
+
+KNOWN_AHEAD = timedelta(days=2 * MAX_DAYS)
 
 
 class LookedAt(NamedTuple):
@@ -64,6 +68,33 @@ def forbidden(around: LookedAt, heard_in: Sequence[Zone], occurrences: Sequence[
         silent, kinds = tuple(place.zone for place in places), ((a, timing.forbidden(plan, a)) for a in occurrences)
         found += [(airing, kind, silent) for airing, kind in kinds if kind is not None]
     return sorted(found, key=lambda one: one[0].start_us)
+
+
+def days_off(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, frozenset[date]]:
+    """By relay, the holidays that it leaves out."""
+    senders = zones.zones(db, {row.zone_id for row in rows if row.skip_holidays})
+    skipping = {row.id: zones.ids_of(senders[row.zone_id].path) for row in rows if row.skip_holidays}
+    first = now.date() - timedelta(days=2)
+    ids = {one for found in skipping.values() for one in found}
+    kept = zones.holidays(db, ids, first, (now + KNOWN_AHEAD).date()) if ids else []
+    return {
+        row.id: frozenset(holiday.day for holiday in kept if holiday.zone_id in skipping.get(row.id, ()))
+        for row in rows
+    }
+
+
+def targets_of(db: Session, rows: Sequence[Relay]) -> dict[str, tuple[Target, ...]]:
+    """Of each, in two queries for all."""
+    ids = repository.target_ids(db, [row.id for row in rows])
+    found = chosen(
+        db, {z for zone_ids, _g in ids.values() for z in zone_ids}, {g for _z, gs in ids.values() for g in gs}
+    )
+    by_id = {target.group.id if target.group else target.zones[0].id: target for target in found}
+    return {row.id: tuple(by_id[one] for several in ids[row.id] for one in several if one in by_id) for row in rows}
+
+
+def paths_of(targets: Sequence[Target]) -> list[str]:
+    return [path for target in targets for path in target.paths]
 
 
 def allowed(aimed: Sequence[Zone], heard_in: Sequence[Zone], left_out: Collection[str]) -> list[Zone]:

@@ -32,7 +32,7 @@ def due(db: Session, now: datetime) -> Sequence[Relay]:
     return db.exec(query.order_by(col(Relay.next_at), Relay.id)).all()
 
 
-def in_state(db: Session, *states: State) -> Sequence[Relay]:
+def in_state(db: Session, states: Collection[State]) -> Sequence[Relay]:
     """Those that are not paused, oldest first."""
     query = select(Relay).where(col(Relay.state).in_(states), col(Relay.paused_at).is_(None))
     return db.exec(query.order_by(Relay.id)).all()

@@ -159,7 +159,7 @@ def _write(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn,
         raise Invalid("unknown_zone", "One of the places is not there, or is named twice.", field="zone_ids")
     if not places.live_zones(targets, now):
         raise Invalid("no_targets", "Choose at least one place that there still is.", field="zone_ids")
-    require_step(actor, Event.EDIT, asked.cls, views.paths_of(targets), now)
+    require_step(actor, Event.EDIT, asked.cls, places.paths_of(targets), now)
     if asked.when.until is None:
         raise Invalid("never_ends", "Choose the last day.", field="until")
     row.zone_id, row.title, row.cls = sender.id, naming.title(asked.title), asked.cls
@@ -206,8 +206,8 @@ def _fit(db: Session, row: Relay, now: datetime, terms: Terms) -> None:
 
 
 def _next(db: Session, row: Relay, now: datetime) -> datetime | None:
-    off = views.days_off(db, [row], zones.zones(db, {row.zone_id}), now)
-    return timing.next_after(row, now, now + views.KNOWN_AHEAD, off[row.id])
+    off = places.days_off(db, [row], now)
+    return timing.next_after(row, now, now + places.KNOWN_AHEAD, off[row.id])
 
 
 def _readable(db: Session, actor: Actor, now: datetime, relay_id: str) -> Relay:
@@ -224,7 +224,7 @@ def _for_step(
 ) -> Relay:
     repository.get(db, relay_id, lock=True)
     row = _readable(db, actor, now, relay_id)
-    paths = [db.get_one(Zone, row.zone_id).path, *views.paths_of(repository.targets(db, row.id))]
+    paths = [db.get_one(Zone, row.zone_id).path, *places.paths_of(repository.targets(db, row.id))]
     require_step(actor, event, row.cls, paths, now, author_ids=row.editor_ids)
     if version is not None and version != row.version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")

@@ -1,7 +1,7 @@
 """Relays as people see them (reads the database; a fixed number of queries for any number of relays)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -10,33 +10,26 @@ from sqlmodel import Session
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Airing
 from scheduler.broadcasts import airings
-from scheduler.broadcasts.repository import Target, chosen
 from scheduler.broadcasts.rights import steps_for
 from scheduler.broadcasts.schemas import Repeat
 from scheduler.live.asking import Terms, host_allowed
 from scheduler.people.actor import Actor
-from scheduler.recurrence import MAX_DAYS
 from scheduler.relays import places, repository, timing
 from scheduler.relays.models import Relay
 from scheduler.relays.schemas import ConflictOut, RelayDetail, RelayOut, RunOut
 from scheduler.workflow import Event, State
 from scheduler.zones import repository as zones
-from scheduler.zones.models import Zone
 
 LOOKED_AHEAD = timedelta(days=14)
-KNOWN_AHEAD = timedelta(days=2 * MAX_DAYS)
 SHOWN, RUNS = 5, 14
 OVER = (State.DONE, State.CANCELLED)
 
-DaysOff = Mapping[str, frozenset[date]]
-"""By relay, the holidays that it leaves out."""
-
 
 def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence[Relay]) -> list[RelayOut]:
-    targets, senders = targets_of(db, rows), zones.zones(db, {row.zone_id for row in rows})
+    targets, senders = places.targets_of(db, rows), zones.zones(db, {row.zone_id for row in rows})
     names = repository.people(db, {one for row in rows for one in (row.author_id, row.approver_id) if one})
     titles = repository.titles(db, {row.fallback_id for row in rows if row.fallback_id})
-    off = days_off(db, rows, senders, now)
+    off = places.days_off(db, rows, now)
     found = []
     for row in rows:
         aimed, sender = targets[row.id], senders[row.zone_id]
@@ -54,7 +47,7 @@ def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence
                 author_name=names.get(row.author_id, ""),
                 approver_name=names.get(row.approver_id or ""),
                 coming=[from_us(one.start_us) for one in coming][:SHOWN],
-                possible=_possible(actor, row, [sender.path, *paths_of(aimed)], now),
+                possible=_possible(actor, row, [sender.path, *places.paths_of(aimed)], now),
             )
         )
     return found
@@ -76,8 +69,8 @@ def detailed(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Seque
 def conflicts(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, list[ConflictOut]]:
     """What the rules of some villages do not let sound whole in the next weeks, by relay."""
     rows = [row for row in rows if row.state not in OVER]
-    off = days_off(db, rows, zones.zones(db, {row.zone_id for row in rows}), now)
-    aimed = {row_id: places.live_zones(targets, now) for row_id, targets in targets_of(db, rows).items()}
+    off = places.days_off(db, rows, now)
+    aimed = {row_id: places.live_zones(targets, now) for row_id, targets in places.targets_of(db, rows).items()}
     villages = places.villages(db, [zone for found in aimed.values() for zone in found], now)
     coming = {row.id: [one for one in _coming(row, now, off[row.id]) if one.start_us >= to_us(now)] for row in rows}
     looked_at = places.looked_at(db, villages, [one for found in coming.values() for one in found])
@@ -90,31 +83,6 @@ def conflicts(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, li
             for one, kind, silent in places.forbidden(looked_at, here, coming[row.id])
         ]
     return told
-
-
-def days_off(db: Session, rows: Sequence[Relay], known: Mapping[str, Zone], now: datetime) -> DaysOff:
-    skipping = {row.id: zones.ids_of(known[row.zone_id].path) for row in rows if row.skip_holidays}
-    first = now.date() - timedelta(days=2)
-    ids = {one for found in skipping.values() for one in found}
-    kept = zones.holidays(db, ids, first, (now + KNOWN_AHEAD).date()) if ids else []
-    return {
-        row.id: frozenset(holiday.day for holiday in kept if holiday.zone_id in skipping.get(row.id, ()))
-        for row in rows
-    }
-
-
-def targets_of(db: Session, rows: Sequence[Relay]) -> dict[str, tuple[Target, ...]]:
-    """Of each, in two queries for all."""
-    ids = repository.target_ids(db, [row.id for row in rows])
-    found = chosen(
-        db, {z for zone_ids, _g in ids.values() for z in zone_ids}, {g for _z, gs in ids.values() for g in gs}
-    )
-    by_id = {target.group.id if target.group else target.zones[0].id: target for target in found}
-    return {row.id: tuple(by_id[one] for several in ids[row.id] for one in several if one in by_id) for row in rows}
-
-
-def paths_of(targets: Sequence[Target]) -> list[str]:
-    return [path for target in targets for path in target.paths]
 
 
 def when_of(row: Relay) -> Repeat:

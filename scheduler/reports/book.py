@@ -7,6 +7,7 @@ Rules
 - The database is locked for MOST_LINES lines at a time; what is read is not locked at all. One process keeps the book,
   the others wait until it has not for LEASE.
 - A round done twice changes nothing, and one that was broken off is done again.
+- What a rule of retention has let go of is not taken down again: its sums stand.
 """
 
 import logging
@@ -171,6 +172,8 @@ def _known(db: Session, airing_ids: Sequence[str]) -> list[Entry]:
                 planned.due_at,
             )
         held = lines[airing.id]
+        if airing.unit_ids and not held:
+            continue  # its lines are gone, its sums are closed
         entries.append(Entry(airing, {key: list(row["receiver_ids"]) for key, row in held.items()}, held))
     return entries
 
@@ -200,7 +203,7 @@ def _work_out(store: Store, entries: Sequence[Entry], standing: Sequence[Standin
                 changed.append(row)
     with store.writing() as db:
         for entry in entries:
-            entry.airing.unit_ids = sorted(units[entry.airing.id])
+            entry.airing.unit_ids = sorted(units[entry.airing.id] | set(entry.airing.unit_ids))
             db.merge(entry.airing)
     _write(store, new, changed)
     return len(new) + len(changed)

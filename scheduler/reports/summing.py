@@ -50,11 +50,13 @@ def by_unit(db: Session, span: Span, paths: Collection[str]) -> dict[str, Sums]:
 
 
 def sum_anew(db: Session, days: Iterable[tuple[date, str]]) -> None:
-    """Write what the lines of these units on these days come to."""
+    """Write what the lines of these units on these days come to; what is closed stays as it is."""
     units: dict[date, set[str]] = defaultdict(set)
     for day, unit_id in days:
         units[day].add(unit_id)
     for day, unit_ids in units.items():
+        closed = select(col(ReportDay.unit_id)).where(col(ReportDay.day) == day, col(ReportDay.closed).is_(True))
+        unit_ids.difference_update(db.scalars(closed.where(col(ReportDay.unit_id).in_(unit_ids))).all())
         old = (col(ReportDay.day) == day, col(ReportDay.unit_id).in_(unit_ids))
         db.connection().execute(delete(ReportDay).where(*old))
         lines = (

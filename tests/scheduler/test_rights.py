@@ -55,6 +55,8 @@ user.read           -       -       -         -         yes
 user.edit           -       -       -         -         yes
 audit.read          -       -       yes       yes       yes
 settings.edit       -       -       -         -         yes
+retention.read      -       -       yes       yes       yes
+retention.edit      -       -       -         -         yes
 token.edit          yes     yes     yes       yes       yes
 """
 HEAD, *ROWS = [line.split() for line in EXPECTED.strip().splitlines()]

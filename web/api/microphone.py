@@ -38,8 +38,6 @@ MAX_PIECE_BYTES = 32 * 1024
 MAX_WORD_CHARS = 1000
 WORD_S = 5.0
 """For a connection to say who speaks."""
-MAX_STRANGERS = 32
-"""Connections that have not said it yet."""
 WELL, REFUSED, BUSY = 1000, 1008, 1013
 
 
@@ -63,10 +61,9 @@ async def microphone(socket: WebSocket, talk_id: str) -> None:
     if studio is None or PROTOCOL not in socket.scope["subprotocols"] or not _ours(socket, centre):
         await socket.close(REFUSED)
         return
-    if len(studio.strangers) >= MAX_STRANGERS:
+    if not studio.strangers.take_in(socket, socket.client.host if socket.client else "unknown"):
         await socket.close(BUSY)
         return
-    studio.strangers.add(socket)
     with contextlib.suppress(WebSocketDisconnect):
         try:
             await socket.accept(PROTOCOL)
@@ -74,7 +71,7 @@ async def microphone(socket: WebSocket, talk_id: str) -> None:
         except Problem as problem:
             await _refuse(socket, problem)
         finally:
-            studio.strangers.discard(socket)
+            studio.strangers.forget(socket)
 
 
 async def _known(socket: WebSocket, centre: Centre, studio: Studio, talk_id: str) -> tuple[LiveTalk, str]:
@@ -88,7 +85,7 @@ async def _known(socket: WebSocket, centre: Centre, studio: Studio, talk_id: str
     except TimeoutError:
         raise NotSignedIn("not_signed_in", i18n.N_("Sign in first.")) from None
     finally:
-        studio.strangers.discard(socket)
+        studio.strangers.forget(socket)
 
 
 async def _speak(socket: WebSocket, centre: Centre, studio: Studio, talk: LiveTalk, sign_in: str) -> None:

@@ -10,6 +10,31 @@ BYTES_PER_S, BURST_BYTES = 16_000, 96_000
 PIECES_PER_S, BURST_PIECES = 50, 150
 
 
+STRANGERS, STRANGERS_OF_ADDRESS = 32, 8
+"""Connections that have not said yet who speaks, in all and from one address."""
+
+
+class Strangers:
+    """Who has connected and not said yet who speaks (pure)."""
+
+    def __init__(self) -> None:
+        self._address_of: dict[object, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._address_of)
+
+    def take_in(self, one: object, address: str) -> bool:
+        """Whether there is a place for one from there; `forget` gives it back."""
+        beside = sum(other == address for other in self._address_of.values())
+        if len(self._address_of) >= STRANGERS or beside >= STRANGERS_OF_ADDRESS:
+            return False
+        self._address_of[one] = address
+        return True
+
+    def forget(self, one: object) -> None:
+        self._address_of.pop(one, None)
+
+
 class SocketLine:
     """`lost` is set once nothing can come any more, or nothing more is wanted."""
 

@@ -40,7 +40,7 @@ from web.live.microphone import Microphone
 from web.live.offair import OffAirRecorder
 from web.live.placing import RtpPacket
 from web.live.pouring import PouredMicrophone
-from web.live.socket import SocketLine
+from web.live.socket import SocketLine, Strangers
 from web.live.stage import Stage
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Studio:
     ) -> None:
         self.desk = desk
         self.lines: dict[str, Line | SocketLine | ListeningLine] = {}
-        self.strangers: set[object] = set()  # connections that have not said yet who speaks
+        self.strangers = Strangers()
         self._store = store
         self._clock = clock
         self._changes = changes
@@ -199,8 +199,6 @@ class Studio:
                 stage.act.end(reason)
         if await self._read(passing.due):
             await self.tell(await self._save(passing.tick))
-            for sha256 in await self._save(keeping.forget):
-                await _whole(asyncio.to_thread(self._media.delete, sha256))
 
     async def _watch(self) -> None:
         async for _words in self._changes.watch():

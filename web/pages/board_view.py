@@ -15,7 +15,7 @@ from msgspec import Struct
 from scheduler.broadcasts.moving import Movable
 from scheduler.broadcasts.schemas import BoardAiring, BoardVillage, BoardWaiting, Span
 from web.i18n import N_
-from web.pages import words
+from web.pages import telling, words
 from web.pages.present import Present
 from web.pages.today import village_state
 from web.pages.words import Look
@@ -41,6 +41,7 @@ class Item(Struct, frozen=True, kw_only=True):
 
     key: str
     broadcast_id: str
+    href: str
     title: str
     cls: str
     minute: int
@@ -164,6 +165,7 @@ def _aired(show: Present, airing: BoardAiring, day: date, movable: Mapping[str, 
     return Item(
         key=airing.airing_id,
         broadcast_id=airing.broadcast_id,
+        href=telling.page_of(airing.broadcast_id),
         title=airing.title,
         cls=airing.cls.value,
         minute=min(max(_minute(show, airing.start, day), 0), DAY - 1),
@@ -180,6 +182,7 @@ def _waiting(show: Present, item: BoardWaiting, day: date, movable: Mapping[str,
     return Item(
         key=item.broadcast_id,
         broadcast_id=item.broadcast_id,
+        href=telling.page_of(item.broadcast_id),
         title=item.title,
         cls=item.cls.value,
         minute=min(max(_minute(show, item.start, day), 0), DAY - 1),

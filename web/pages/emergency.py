@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from scheduler.emergency import proof, service
 from scheduler.emergency.life import Event, State
-from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, OrderOut, StopAllIn, StopAllOut
+from scheduler.emergency.schemas import MAX_CODE, WORDS, ConfirmIn, CorrectIn, OrderOut, StopAllIn, StopAllOut
 from scheduler.errors import Problem
 from scheduler.people.actor import Actor
 from web.auth import ReadDb
@@ -107,7 +107,7 @@ async def confirm(
     order_id: str,
     *,
     word: Annotated[str, Form(max_length=40)] = "",
-    code: Annotated[str, Form(max_length=12)] = "",
+    code: Annotated[str, Form(max_length=MAX_CODE)] = "",
     version: Annotated[int, Form()] = 0,
 ) -> Response:
     """Let it sound: another person's act, or the same one's with a code, as the places want it."""

@@ -9,7 +9,7 @@ import unicodedata
 from msgspec import Struct
 from starlette.datastructures import FormData
 
-from scheduler.emergency.schemas import BankPart, LivePart, OrderIn, PartIn, TextPart
+from scheduler.emergency.schemas import MAX_CODE, BankPart, LivePart, OrderIn, PartIn, TextPart
 from web.i18n import N_
 
 TEXT, LIVE = "text", "live"
@@ -53,7 +53,7 @@ def from_request(data: FormData) -> OrderForm:
         minutes=_offered(_one(data, "minutes"), MINUTES, DEFAULT_MINUTES),
         reason=_one(data, "reason").strip(),
         word=_one(data, "word"),
-        code="".join(_one(data, "code").split()),
+        code="".join(_one(data, "code").split())[:MAX_CODE],
         read=_one(data, "read"),
     )
 

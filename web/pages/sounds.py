@@ -55,7 +55,7 @@ def sound(recording: RecordingOut, voices: dict[str, str], spoken_text: str | No
 def state_of(announcement: AnnouncementOut) -> str:
     """The state of the whole: ready only when every language is."""
     states = {recording.state for recording in announcement.recordings}
-    for state in (RecordingState.FAILED, RecordingState.PRODUCING, RecordingState.QUEUED):
+    for state in (RecordingState.FAILED, RecordingState.PRODUCING, RecordingState.QUEUED, RecordingState.EXPIRED):
         if state in states:
             return state.value
     return RecordingState.READY.value

@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from scheduler.broadcasts.schemas import At, Now, Repeat, TargetOut
+from scheduler.relays.timing import PREFIX
 from web.i18n import N_
 from web.pages.present import Present
 from web.pages.repeating import dates_in_words, days_in_words
@@ -19,6 +20,13 @@ class Said(Struct, frozen=True):
 
     text: str
     from_now: str = ""
+
+
+def page_of(broadcast_id: str) -> str:
+    """Where a broadcast, or a relay among broadcasts, is told of."""
+    if broadcast_id.startswith(PREFIX):
+        return f"/relays/{broadcast_id.removeprefix(PREFIX)}"
+    return f"/broadcasts/{broadcast_id}"
 
 
 def when(show: Present, asked: Now | At | Repeat, next_start: datetime | None = None) -> Said:

@@ -11,11 +11,12 @@ from msgspec import Struct
 from scheduler.broadcasts import board, service
 from scheduler.broadcasts.schemas import BoardAiring, BoardVillage
 from scheduler.fleet import outbox
+from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.workflow import State
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import words
+from web.pages import telling, words
 from web.pages.frame import Page, ThePage
 
 WAITING_SHOWN = 50
@@ -46,6 +47,7 @@ class AiringCard(Struct, frozen=True, kw_only=True):
 
     id: str
     broadcast_id: str
+    href: str
     title: str
     cls: str
     start_at: Any
@@ -105,6 +107,7 @@ def _card(page: Page, pairs: list[tuple[BoardVillage, BoardAiring]]) -> AiringCa
     return AiringCard(
         id=first.airing_id,
         broadcast_id=first.broadcast_id,
+        href=telling.page_of(first.broadcast_id),
         title=first.title,
         cls=first.cls.value,
         start_at=start,
@@ -114,7 +117,7 @@ def _card(page: Page, pairs: list[tuple[BoardVillage, BoardAiring]]) -> AiringCa
         summary=_summary(page, state, sum(a.count for a in airings), sum(a.total for a in airings)),
         places=_places(page, [village for village, _airing in pairs]),
         villages=[_village(page, village, airing) for village, airing in pairs],
-        may_stop=state == "on_air" and page.can(Action.BROADCAST_STOP),
+        may_stop=state == "on_air" and not first.broadcast_id.startswith(PREFIX) and page.can(Action.BROADCAST_STOP),
     )
 
 
@@ -126,7 +129,7 @@ def whole_state(states: Sequence[str]) -> str:
             return going_on
     if counts["heard"] or counts["part"]:
         return "heard" if counts["heard"] == len(states) else "part"
-    for state in ("ready", "stopped", "not_heard"):
+    for state in ("ready", "planned", "stopped", "not_heard"):
         if counts[state]:
             return state
     return "not_played"

@@ -17,6 +17,7 @@ from scheduler.fleet.listing import Asked
 from scheduler.fleet.upkeep import village as service
 from scheduler.fleet.upkeep.schemas import HeardIn, VillageReportIn
 from scheduler.people.actor import require
+from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
@@ -118,7 +119,8 @@ def _about(db: Session, page: Page, zone: Zone) -> dict[str, Any]:
     receivers = listing.shown(db, found.found[:SHOWN], found.names, page.now)
     days = [board.board(db, page.actor, page.now, day, zone_id=zone.id) for day in _days(page)]
     rows = [row for day in days for village in day.villages for row in village.airings if village.zone_id == zone.id]
-    begun = {row.airing_id: row for row in rows if page.now - BACK < row.start <= page.now}
+    own = [row for row in rows if not row.broadcast_id.startswith(PREFIX)]  # of relays there is nothing to confirm
+    begun = {row.airing_id: row for row in own if page.now - BACK < row.start <= page.now}
     coming = sorted({row.airing_id: row for row in rows if row.start > page.now}.values(), key=lambda row: row.start)
     mine = service.said_by(db, page.actor, begun.keys())
     return {

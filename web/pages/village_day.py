@@ -11,14 +11,14 @@ from starlette.responses import PlainTextResponse
 
 from broadcast.clock import from_us
 from scheduler.broadcasts import board
-from scheduler.broadcasts.schemas import SegmentOut
+from scheduler.broadcasts.schemas import SegmentOut, SilentOut
 from scheduler.policy import day_bounds, quiet_intervals
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
 from scheduler.zones.rules import effective
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import words
+from web.pages import telling, words
 from web.pages.frame import Page, ThePage
 from web.pages.present import Present
 
@@ -30,7 +30,7 @@ Day = Annotated[date | None, Query(alias="date")]
 class Heard(Struct, frozen=True, kw_only=True):
     """One item as it sounds; `goes_on` says that something else is heard in between."""
 
-    broadcast_id: str
+    href: str
     title: str
     cls: str
     start: datetime
@@ -41,7 +41,7 @@ class Heard(Struct, frozen=True, kw_only=True):
 
 class Silent(Struct, frozen=True):
     title: str
-    broadcast_id: str
+    href: str
     at: datetime
     why: str
 
@@ -122,7 +122,7 @@ def _told(db: Session, page: Page, zone_id: str, day: date | None) -> tuple[Pres
         day=found.day,
         heard=heard,
         silent=[
-            Silent(s.title, s.broadcast_id, s.at, page.say(words.NOT_PLAYED.get(s.reason.value, N_("does not play"))))
+            Silent(s.title, telling.page_of(s.broadcast_id), s.at, _why(page, s))
             for s in found.silent
             if s.airing_id not in {segment.airing_id for segment in found.segments}
         ],
@@ -132,13 +132,17 @@ def _told(db: Session, page: Page, zone_id: str, day: date | None) -> tuple[Pres
     )
 
 
+def _why(page: Page, silent: SilentOut) -> str:
+    return page.say(words.NOT_PLAYED.get(silent.reason.value, N_("does not play")))
+
+
 def _heard(segments: Sequence[SegmentOut]) -> list[Heard]:
     pieces: dict[str, list[SegmentOut]] = {}
     for segment in segments:
         pieces.setdefault(segment.airing_id, []).append(segment)
     return [
         Heard(
-            broadcast_id=found[0].broadcast_id,
+            href=telling.page_of(found[0].broadcast_id),
             title=found[0].title,
             cls=found[0].cls.value,
             start=found[0].start,

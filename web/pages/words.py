@@ -33,6 +33,7 @@ BROADCAST = MappingProxyType(
 )
 AIRING = MappingProxyType(
     {
+        "planned": Look(N_("planned"), "ready", "clock"),
         "fetching": Look(N_("fetching"), "busy", "down"),
         "ready": Look(N_("ready"), "ready", "dot"),
         "on_air": Look(N_("on air"), "onair", "wave"),
@@ -131,6 +132,7 @@ RECORDING = MappingProxyType(
         "producing": Look(N_("being produced"), "busy", "hourglass"),
         "ready": Look(N_("ready"), "good", "check"),
         "failed": Look(N_("failed"), "warn", "triangle"),
+        "expired": Look(N_("kept no more"), "lost", "clock"),
     }
 )
 CLASS = MappingProxyType(

@@ -1,5 +1,5 @@
 // New broadcast: one step open at a time, what was typed kept on this device, sound produced while the rest is chosen.
-import { parse, say, startFollowing, swap } from "./loa.js";
+import { lost as tellLost, parse, say, startFollowing, swap } from "./loa.js";
 import { Recorder } from "./recorder.js";
 import { ZonePicker } from "./zones.js";
 
@@ -78,7 +78,7 @@ function fill(page) {
   let wrong = "";
   for (const fresh of page.querySelectorAll("[data-slot]")) {
     const old = form.querySelector(`[data-slot="${fresh.dataset.slot}"]`);
-    if (old) swap(old, fresh);
+    if (old) swap(old, fresh, true);
   }
   form.querySelectorAll(".wrong[data-given]").forEach((old) => old.remove());
   form.querySelectorAll(".field.bad").forEach((old) => old.classList.remove("bad"));
@@ -161,16 +161,7 @@ const said = (name) => form.querySelector(`[data-slot=${name}]`)?.textContent.tr
 function lost(error) {
   upload.hidden = true;
   if (error instanceof Error) console.error(error);
-  let trouble = document.getElementById("lost");
-  if (!trouble) {
-    trouble = document.createElement("p");
-    trouble.id = "lost";
-    trouble.className = "wrong";
-    trouble.setAttribute("role", "alert");
-    form.prepend(trouble);
-  }
-  trouble.textContent = form.dataset.lost;
-  trouble.scrollIntoView({ block: "center" });
+  tellLost(form, form.dataset.lost);
 }
 
 form.addEventListener("click", (event) => {

@@ -2,6 +2,7 @@
 const REFRESH_MS = 800;
 const AGE_MS = 60000;
 const RETRY_MS = 15000;
+const REACH_MS = 8000;
 
 const spoken = document.getElementById("spoken");
 
@@ -16,13 +17,21 @@ export function parse(html) {
   return new DOMParser().parseFromString(html, "text/html");
 }
 
-// Replaces the part of the page with the id of `fresh`, leaving what someone is using alone.
-export function swap(old, fresh) {
+const isText = (field) => field.matches("textarea, input:not([type=hidden], [type=checkbox], [type=radio], [type=file])");
+// Something was typed or chosen that the centre has not got.
+function touched(root) {
+  return [...root.querySelectorAll("input:not([type=hidden]), textarea, option")].some((field) => field.tagName === "OPTION"
+    ? field.selected && !field.defaultSelected && field.index > 0
+    : isText(field) ? field.value !== field.defaultValue : field.checked !== field.defaultChecked || field.files?.length > 0);
+}
+
+// Replaces the part of the page with the id of `fresh`, leaving what someone is using alone; not what they asked for.
+export function swap(old, fresh, asked = false) {
   if (old.innerHTML === fresh.innerHTML) return;
   const audio = [...old.querySelectorAll("audio")].find((a) => !a.paused);
   const active = document.activeElement;
   const typing = old.contains(active) && active.matches("input, textarea, select");
-  if (audio || typing) return;
+  if (audio || (!asked && (typing || touched(old)))) return;
   const focus = old.contains(active) ? active.id || active.getAttribute("href") : "";
   const open = [...old.querySelectorAll("details[open][id]")].map((d) => d.id);
   if (fresh.dataset.say && fresh.dataset.say !== old.dataset.say) say(fresh.dataset.say);
@@ -105,9 +114,43 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
+  if (!form.dataset.reached && [...form.elements].some((field) => isText(field) && field.value !== field.defaultValue)) {
+    event.preventDefault();
+    sendOnceReached(form, event.submitter);
+    return;
+  }
+  delete form.dataset.reached;
   form.dataset.sent = "1";
   setTimeout(() => { delete form.dataset.sent; }, 8000);
 });
+
+// What was typed is handed over only while the centre answers: on a dead line it stays on the page.
+async function sendOnceReached(form, submitter) {
+  if (form.dataset.asking) return;
+  form.dataset.asking = "1";
+  document.getElementById("lost")?.remove();
+  try {
+    const sign = document.querySelector("link[rel=icon]").href;
+    await fetch(sign, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout?.(REACH_MS) });
+    form.dataset.reached = "1";
+    form.requestSubmit(submitter);
+  } catch {
+    lost(form, document.body.dataset.lost);
+  } finally {
+    delete form.dataset.asking;
+    delete form.dataset.reached;
+  }
+}
+
+export function lost(form, text) {
+  const trouble = document.getElementById("lost") || document.createElement("p");
+  trouble.id = "lost";
+  trouble.className = "wrong";
+  trouble.setAttribute("role", "alert");
+  trouble.textContent = text;
+  form.prepend(trouble);
+  trouble.scrollIntoView({ block: "center" });
+}
 addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((f) => delete f.dataset.sent));
 
 const closeMenus = (except) => document.querySelectorAll("details.menu[open]").forEach((menu) => {

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, delete, false, func, insert, or_, update
+from sqlalchemy import Table, and_, bindparam, false, func, insert, or_, update
 from sqlmodel import Session, col, select
 
 from broadcast.wire.documents import ReceiverState
@@ -72,7 +72,7 @@ def _write_faults(db: Session, said: Mapping[str, ReceiverState], now: datetime)
 
 
 def _write_samples(db: Session, said: Mapping[str, ReceiverState], now: datetime) -> None:
-    """One in a quarter of an hour, and what is too old of the same receivers is let go."""
+    """One in a quarter of an hour; how long they are kept is `scheduler.retention`'s."""
     at = records.sampled_at(now)
     mine = col(ReceiverSample.receiver_id)
     taken = set(db.exec(select(ReceiverSample.receiver_id).where(mine.in_(list(said)), ReceiverSample.at == at)))
@@ -81,8 +81,6 @@ def _write_samples(db: Session, said: Mapping[str, ReceiverState], now: datetime
     ]
     if rows:
         db.connection().execute(insert(ReceiverSample), rows)
-        old = col(ReceiverSample.at) < at - records.KEPT
-        db.connection().execute(delete(ReceiverSample).where(mine.in_([row["receiver_id"] for row in rows]), old))
 
 
 def _begin(db: Session, begun: Sequence[tuple[str, Begun]], now: datetime) -> None:

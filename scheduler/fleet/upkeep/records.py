@@ -23,8 +23,6 @@ UNREACHABLE = "unreachable"
 UNREACHABLE_AFTER = timedelta(seconds=60)
 """A link that is back sooner was no fault; with the centre's look each half minute it shows within 100 s."""
 SAMPLE_US = 15 * 60 * 1_000_000
-KEPT = timedelta(days=90)
-"""How long samples are kept."""
 
 
 class Known(Struct, frozen=True):

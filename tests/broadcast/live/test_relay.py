@@ -302,6 +302,24 @@ def test_a_host_that_never_finishes_its_answer_is_left(trickling: str) -> None:
         Origin(HERE, head_s=0.3).open(f"{trickling}/head")
 
 
+def test_a_resolver_that_never_answers_is_left_and_asked_once_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    shaken, asked = threading.Event(), []
+
+    def never(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        shaken.wait()
+        return []
+
+    monkeypatch.setattr("broadcast.live.origin.LOOK_UP_S", 0.05)
+    monkeypatch.setattr("socket.getaddrinfo", never)
+    origin = Origin(frozenset({"radio.example"}))
+    for _ in range(3):
+        with pytest.raises(OSError, match="is not found in time"):
+            origin.open("http://radio.example/")
+    shaken.set()
+    assert asked == ["radio.example"]
+
+
 def test_a_part_of_a_playlist_has_a_time_and_a_stream_has_none(trickling: str) -> None:
     with Origin(HERE).open(f"{trickling}/body", limit_s=0.3) as part, pytest.raises(OSError, match="too long to come"):
         all(iter(lambda: part.read(1), b""))

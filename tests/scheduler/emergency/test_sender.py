@@ -162,6 +162,26 @@ async def test_the_first_zone_has_it_before_those_far_behind_are_built(
     assert all(event.is_set() for event in noted.confirmed.values())
 
 
+async def test_what_the_broker_has_is_noted_while_the_others_are_on_their_way(
+    desk: Any, threads: ThreadPoolExecutor, lab: LabBroker
+) -> None:
+    zone_ids = [f"village-{number}" for number in range(TOGETHER + 1)]
+    slow = Slow("127.0.0.1", lab.port, lab.root.client_context, SystemClock(), only=topics.now(zone_ids[-1]))
+    with desk.store.writing() as db:
+        for number, zone_id in enumerate(zone_ids):
+            db.add(Zone(id=zone_id, path=f"/{zone_id}/", kind=ZoneKind.VILLAGE, name=f"Thôn {number}"))
+    async for main in connected(slow):
+        office = Office(desk, threads, no_bus(desk.clock), main)
+        sending = asyncio.create_task(office.urgent.send(zone_ids))
+        async with asyncio.timeout(LIMIT_S):
+            await slow.asked.wait()
+            while office.kept(zone_ids[0]).published_number is None:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0)
+        assert office.kept(zone_ids[-1]).published_number is None
+        slow.go.set()
+        assert await sending
+
+
 async def test_an_order_of_the_bank_is_small_when_signed(office: Office) -> None:
     office.desk.issued(office.desk.draft("siren-rise-fall.1", "flash-flood.1", every_s=60))
     await office.urgent.send([office.desk.places.leng])
@@ -202,14 +222,15 @@ async def test_what_was_built_before_an_urgent_one_is_not_kept_after_it(
 
 
 class Slow(Bus):
-    """Its first publication of a document in force waits to be let go."""
+    """Its first publication of a document in force, or of that with topic `only`, waits to be let go."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, only: str = "/now", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._only = only
         self.asked, self.go = asyncio.Event(), asyncio.Event()
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool, qos: int = 1) -> None:
-        if topic.endswith("/now") and not self.asked.is_set():
+        if topic.endswith(self._only) and not self.asked.is_set():
             self.asked.set()
             await self.go.wait()
         await super().publish(topic, payload, retain=retain, qos=qos)

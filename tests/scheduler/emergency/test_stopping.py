@@ -13,7 +13,7 @@ from scheduler.emergency import service
 from scheduler.emergency.life import State
 from scheduler.emergency.schemas import WORDS, ConfirmIn
 from scheduler.emergency.stopping import MAX_STOPS
-from scheduler.errors import Forbidden, NotFound, TooMany
+from scheduler.errors import Conflict, Forbidden, NotFound, TooMany
 from scheduler.live.models import LiveKind, LiveState, LiveTalk, LiveTarget
 from scheduler.people.models import User
 
@@ -135,3 +135,20 @@ def test_an_order_that_is_being_confirmed_as_the_stop_comes_is_stopped_too(desk:
             wait([stopping], timeout=1)  # it has read what it can by then
         assert stopping.result().cancelled == [order.id]
     assert desk.sounding(desk.places.leng) == []
+
+
+def test_a_clock_that_was_set_back_puts_no_order_before_the_stop_that_would_silence_it(desk: Any) -> None:
+    places = desk.places
+    desk.stopped(places.leng)
+    stop_us = to_us(desk.clock.now())
+    desk.later(seconds=-5)
+    order = desk.issued()
+    (said,) = desk.says(places.leng).orders
+    assert (said.id, said.start_us) == (order.id, stop_us)
+    desk.cancelled(order)
+    desk.later(minutes=-1)
+    with pytest.raises(Conflict) as refused:
+        desk.issued()
+    assert refused.value.code == "clock_set_back"
+    elsewhere = desk.issued(desk.draft(zones=[places.van]))
+    assert desk.sounding(places.van) == [elsewhere.id]

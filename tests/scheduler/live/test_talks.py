@@ -9,13 +9,13 @@ from sqlmodel import select
 from broadcast.clock import to_us
 from broadcast.wire.documents import BroadcastClass
 from broadcast.wire.now import Purpose
-from scheduler.announcements.models import Announcement, Recording
+from scheduler.announcements.models import Recording
 from scheduler.emergency import service as emergencies
 from scheduler.emergency.schemas import ConfirmIn, OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.fleet.models import StoredReport
 from scheduler.live import asking, keeping, repository, service
-from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
+from scheduler.live.models import LiveEnd, LiveState, LiveTalk
 from scheduler.live.service import Change
 from scheduler.rights import Role
 from tests.scheduler.live.conftest import KEY, Microphones
@@ -233,33 +233,17 @@ def test_the_delay_follows_what_receivers_reported(air: Microphones) -> None:
     assert (told.delay_ms, told.late_ratio, told.receivers) == (3000, 0.1, 1)
 
 
-def test_what_went_on_the_air_is_kept_for_a_time_unless_it_is_used(air: Microphones) -> None:
-    made = keeping.OffAir("ab" * 32, 1000, 60_000_000)
-    used = keeping.OffAir("cd" * 32, 1000, 60_000_000)
-    talks, kept = [], []
-    for recording in (made, used):
-        talk = air.ask()
-        talks.append(talk.id)
-        air.begin(talk.id)
-        air.end(talk.id, LiveEnd.SPEAKER, at=air.later(60), frames=100)
-        with air.store.writing() as db:
-            announcement = keeping.keep(db, air.later(61), talk.id, recording, 30)
-            assert announcement is not None
-            assert keeping.keep(db, air.later(61), talk.id, recording, 30) is None
-            kept.append(announcement.id)
-    air.commune.saved(air.commune.draft(kept[1]))
+def test_what_went_on_the_air_is_kept_once_and_for_a_time(air: Microphones) -> None:
+    talk = air.ask()
+    air.begin(talk.id)
+    air.end(talk.id, LiveEnd.SPEAKER, at=air.later(60), frames=100)
     with air.store.writing() as db:
-        assert keeping.forget(db, air.later(61) + timedelta(days=29)) == []
-    with air.store.writing() as db:
-        assert keeping.forget(db, air.later(61) + timedelta(days=30)) == [made.sha256]
-    with air.store.reading() as db:
-        gone, stays = db.get_one(Announcement, kept[0]), db.get_one(Announcement, kept[1])
-        assert gone.deleted_at is not None
-        assert stays.deleted_at is None
-        assert [row.sha256 for row in db.exec(select(Recording).where(Recording.announcement_id == kept[1]))] == [
-            used.sha256
-        ]
-    assert air.view(talks[0]).kind is LiveKind.MICROPHONE
+        made = keeping.OffAir("ab" * 32, 1000, 60_000_000)
+        announcement = keeping.keep(db, air.later(61), talk.id, made, 30)
+        assert announcement is not None
+        assert keeping.keep(db, air.later(61), talk.id, made, 30) is None
+        held = db.get_one(LiveTalk, talk.id)
+        assert (held.announcement_id, held.keep_until) == (announcement.id, air.later(61) + timedelta(days=30))
 
 
 def test_only_a_talk_in_its_own_time_can_begin(air: Microphones) -> None:

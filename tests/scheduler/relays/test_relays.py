@@ -4,105 +4,132 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from scheduler.errors import Forbidden, Invalid, NotFound
+from scheduler.announcements import service as announcements
+from scheduler.announcements.models import Announcement, Recording
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.live import licence
 from scheduler.live.asking import Terms
 from scheduler.live.models import LiveEnd, LiveState, LiveTalk
 from scheduler.live.repository import zones_of
-from scheduler.people.actor import Actor
 from scheduler.relays import passing, service
-from scheduler.relays.schemas import RelayDetail, RelayIn
 from scheduler.workflow import NotPossible, State
 from scheduler.zones.models import Zone
+from tests.scheduler.relays.conftest import Asked, Planned
 
-TERMS = Terms(frozenset({"stream.example"}))
 NIGHT = [{"start_minute": 1260, "end_minute": 300}]
 
 
-def asked(commune: Any, clock: str = "17:00", **other: Any) -> RelayIn:
-    when = {"starts_local": f"2026-11-23T{clock}", "rrule": "FREQ=DAILY", "until": "2026-11-24"}
-    values = {
-        "zone_id": commune.places.leng, "title": "Thời sự VOV1", "source_url": "https://stream.example/vov1.mp3",
-        "limit_min": 15, "when": when, "zone_ids": [commune.places.leng],
-    }  # fmt: skip
-    return RelayIn.model_validate(values | other)
-
-
-def planned(commune: Any, draft: RelayIn | None = None, *, by: Actor | None = None) -> RelayDetail:
-    """Approved by the leader."""
-    with commune.store.writing() as db:
-        made = service.create(db, commune.official, commune.now, draft or asked(commune), TERMS)
-        made = service.submit(db, commune.official, commune.now, made.id, terms=TERMS, version=made.version)
-        who = by or commune.leader
-        return service.approve(db, who, commune.now, made.id, terms=TERMS, version=made.version)
-
-
-def test_each_occurrence_becomes_a_talk_by_the_approval_alone(commune: Any) -> None:
-    made = planned(commune)
+def test_each_occurrence_becomes_a_talk_by_the_approval_alone(commune: Any, planned: Planned, terms: Terms) -> None:
+    made = planned()
     assert (made.state, len(made.coming), made.conflicts) == (State.APPROVED, 2, [])
     with commune.store.writing() as db:
-        assert passing.tick(db, commune.later(hours=8, minutes=59), TERMS) == ()
-        words = passing.tick(db, commune.later(hours=9, seconds=1), TERMS)
+        assert passing.tick(db, commune.later(hours=8, minutes=59), terms) == ()
+        words = passing.tick(db, commune.later(hours=9, seconds=1), terms)
         assert f"relay:{made.id}" in words
         [talk] = db.exec(select(LiveTalk)).all()
         assert (talk.state, talk.limit_s, talk.relay_id) == (LiveState.WAITING, 900, made.id)
         assert [zone.id for zone in zones_of(db, [talk.id])[talk.id]] == [commune.places.leng]
         assert licence.lost(db, commune.later(hours=9), talk) is None
-        assert passing.tick(db, commune.later(hours=9, seconds=2), TERMS) == ()
-        passing.tick(db, commune.later(hours=33, seconds=1), TERMS)
-        last = service.view(db, commune.leader, commune.later(hours=34), made.id, TERMS)
+        assert passing.tick(db, commune.later(hours=9, seconds=2), terms) == ()
+        passing.tick(db, commune.later(hours=33, seconds=1), terms)
+        last = service.view(db, commune.leader, commune.later(hours=34), made.id, terms)
         assert (last.state, len(last.runs)) == (State.DONE, 2)
         assert licence.lost(db, commune.later(hours=33), talk) is None
 
 
-def test_whoever_planned_it_does_not_approve_it_and_what_is_cancelled_ends(commune: Any) -> None:
+def test_whoever_planned_it_does_not_approve_it_and_what_is_cancelled_ends(
+    commune: Any, planned: Planned, terms: Terms
+) -> None:
     with pytest.raises(Forbidden):
-        planned(commune, by=commune.official)
-    made = planned(commune)
+        planned(by=commune.official)
+    made = planned()
     with commune.store.writing() as db:
-        passing.tick(db, commune.later(hours=9, seconds=1), TERMS)
+        passing.tick(db, commune.later(hours=9, seconds=1), terms)
         [talk] = db.exec(select(LiveTalk)).all()
-        service.cancel(db, commune.leader, commune.later(hours=9), made.id, TERMS)
+        service.cancel(db, commune.leader, commune.later(hours=9), made.id, terms)
         assert licence.lost(db, commune.later(hours=9), talk) is LiveEnd.STOPPED
         with pytest.raises(NotPossible):
-            service.approve(db, commune.leader, commune.now, made.id, terms=TERMS, version=made.version + 1)
+            service.approve(db, commune.leader, commune.now, made.id, terms=terms, version=made.version + 1)
 
 
-def test_quiet_hours_are_refused_when_sent_and_kept_at_the_moment(commune: Any) -> None:
+def test_quiet_hours_are_refused_when_sent_and_kept_at_the_moment(
+    commune: Any, planned: Planned, asked: Asked, terms: Terms
+) -> None:
     with commune.store.writing() as db:
         db.get_one(Zone, commune.places.leng_1).quiet_hours = NIGHT
     with pytest.raises(Invalid, match="quiet hours"):
-        planned(commune, asked(commune, "20:50"))
-    made = planned(commune)
+        planned(asked("20:50"))
+    made = planned()
     with commune.store.writing() as db:
         db.get_one(Zone, commune.places.leng_1).quiet_hours = [{"start_minute": 1030, "end_minute": 300}]
     with commune.store.writing() as db:
-        shown = service.view(db, commune.official, commune.now, made.id, TERMS)
+        shown = service.view(db, commune.official, commune.now, made.id, terms)
         assert {tuple(one.zone_names) for one in shown.conflicts} == {("Thôn 1",)}
-        passing.tick(db, commune.later(hours=9, seconds=1), TERMS)
+        passing.tick(db, commune.later(hours=9, seconds=1), terms)
         [talk] = db.exec(select(LiveTalk)).all()
         assert [zone.id for zone in zones_of(db, [talk.id])[talk.id]] == [commune.places.leng_2]
-        assert service.view(db, commune.official, commune.now, made.id, TERMS).runs[0].left_out == ["Thôn 1"]
+        assert service.view(db, commune.official, commune.now, made.id, terms).runs[0].left_out == ["Thôn 1"]
 
 
-def test_what_was_slept_through_is_noted(commune: Any) -> None:
-    made = planned(commune)
+def test_what_was_slept_through_is_noted(commune: Any, planned: Planned, terms: Terms) -> None:
+    made = planned()
     with commune.store.writing() as db:
-        passing.tick(db, commune.later(hours=9) + timedelta(minutes=16), TERMS)
+        passing.tick(db, commune.later(hours=9) + timedelta(minutes=16), terms)
         passing.tick(db, commune.later(hours=33), Terms())
-        runs = service.view(db, commune.official, commune.now, made.id, TERMS).runs
+        runs = service.view(db, commune.official, commune.now, made.id, terms).runs
         assert [run.trouble for run in runs] == ["host_not_allowed", "centre_was_away"]
         assert not db.exec(select(LiveTalk)).all()
 
 
-def test_what_is_refused(commune: Any) -> None:
-    other = asked(commune, source_url="https://other.example/a.mp3")
+def test_what_is_refused(commune: Any, asked: Asked, terms: Terms) -> None:
+    other = asked(source_url="https://other.example/a.mp3")
     with commune.store.writing() as db:
         with pytest.raises(Invalid, match=r"other\.example"):
-            service.create(db, commune.official, commune.now, other, TERMS)
+            service.create(db, commune.official, commune.now, other, terms)
         with pytest.raises(Forbidden):
-            service.create(db, commune.official, commune.now, asked(commune, zone_ids=[commune.places.van]), TERMS)
-        made = service.create(db, commune.official, commune.now, asked(commune), TERMS)
-        assert service.index(db, commune.stranger, commune.now, TERMS) == []
+            service.create(db, commune.official, commune.now, asked(zone_ids=[commune.places.van]), terms)
+        made = service.create(db, commune.official, commune.now, asked(), terms)
+        assert service.index(db, commune.stranger, commune.now, terms) == []
         with pytest.raises(NotFound):
-            service.view(db, commune.stranger, commune.now, made.id, TERMS)
+            service.view(db, commune.stranger, commune.now, made.id, terms)
+
+
+def test_paused_it_keeps_its_approval_and_does_not_come(commune: Any, planned: Planned, terms: Terms) -> None:
+    made = planned()
+    with commune.store.writing() as db:
+        paused = service.pause(db, commune.official, commune.now, made.id, terms=terms, version=made.version)
+        assert (paused.state, paused.coming, "resume" in paused.possible) == (State.APPROVED, [], True)
+        assert passing.tick(db, commune.later(hours=9, seconds=1), terms) == ()
+        with pytest.raises(Conflict):
+            service.pause(db, commune.official, commune.now, made.id, terms=terms, version=paused.version)
+        again = service.resume(
+            db, commune.leader, commune.later(hours=10), made.id, terms=terms, version=paused.version
+        )
+        assert (again.state, len(again.coming)) == (State.APPROVED, 1)
+        paused = service.pause(db, commune.leader, commune.now, made.id, terms=terms, version=again.version)
+        over = service.resume(db, commune.leader, commune.later(days=3), made.id, terms=terms, version=paused.version)
+        assert over.state is State.DONE
+
+
+def test_what_stands_in_for_a_silent_source_goes_with_the_talk_and_is_held(
+    commune: Any, planned: Planned, asked: Asked, terms: Terms
+) -> None:
+    made = planned(asked(fallback_id=commune.announcement_id))
+    assert made.fallback_title == "Lịch cúp điện"
+    with commune.store.writing() as db:
+        passing.tick(db, commune.later(hours=9, seconds=1), terms)
+        [talk] = db.exec(select(LiveTalk)).all()
+        recording = db.get_one(Recording, talk.recording_id)
+        assert recording.announcement_id == commune.announcement_id
+        assert announcements.view(db, commune.official, commune.now, commune.announcement_id).in_use
+        with pytest.raises(Conflict, match="source is silent"):
+            announcements.delete(db, commune.official, commune.now, commune.announcement_id, version=1)
+
+
+def test_whoever_wrote_the_stand_in_does_not_approve_the_relay(
+    commune: Any, planned: Planned, asked: Asked, terms: Terms
+) -> None:
+    with commune.store.writing() as db:
+        db.get_one(Announcement, commune.announcement_id).editor_ids = [commune.leader.user_id]
+    with pytest.raises(NotPossible):
+        planned(asked(fallback_id=commune.announcement_id))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from web.live.placing import RATE_HZ
 from web.live.pouring import AHEAD_FRAMES, Pouring
-from web.live.socket import Allowance
+from web.live.socket import STRANGERS, STRANGERS_OF_ADDRESS, Allowance, Strangers
 
 PIECE = RATE_HZ // 10
 WAITED = RATE_HZ // 2
@@ -66,3 +66,14 @@ def test_so_much_a_second_and_a_burst_at_once() -> None:
     assert not allowance.spend(1, 0)
     assert allowance.spend(99, 1_010_000)
     assert not allowance.spend(400, 1_000_000_000)
+
+
+def test_the_strangers_of_one_address_leave_room_for_those_of_others() -> None:
+    strangers = Strangers()
+    flood = [object() for _ in range(STRANGERS)]
+    assert sum(strangers.take_in(one, "192.0.2.1") for one in flood) == STRANGERS_OF_ADDRESS
+    assert strangers.take_in(object(), "192.0.2.2")
+    strangers.forget(flood[0])
+    assert strangers.take_in(object(), "192.0.2.1")
+    many = sum(strangers.take_in(object(), f"198.51.100.{number}") for number in range(STRANGERS))
+    assert (many, len(strangers)) == (STRANGERS - STRANGERS_OF_ADDRESS - 1, STRANGERS)

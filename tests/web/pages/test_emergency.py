@@ -19,6 +19,7 @@ from scheduler.emergency.models import EmergencyOrder
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import renewed
 from scheduler.fleet.models import Receiver
+from scheduler.people import recovery
 from scheduler.people.models import User
 from scheduler.rights import Role
 from scheduler.store.engine import Store
@@ -228,6 +229,12 @@ def test_one_person_with_a_code_where_the_place_allows_it(
         assert "KHẨN CẤP: ngay khi được xác nhận" in refused.text
         assert orders(store) == []
     sent = post(operator, "/emergency", **fields, word="KHẨN CẤP", code=code, intent="send")
+    assert "đang có hiệu lực" in sent.text
+    with store.writing() as db:
+        spare = recovery.make(db, user.id)[0]
+    fields, page = read_back(operator, "/emergency", places.leng)
+    letters = re.findall(r'<input id="code"[^>]* maxlength="(\d+)"', page.text)
+    sent = post(operator, "/emergency", **fields, word="KHẨN CẤP", code=spare[: int(letters[0])], intent="send")
     assert "đang có hiệu lực" in sent.text
 
 
