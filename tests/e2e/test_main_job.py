@@ -105,6 +105,7 @@ def send(play: "Play", page: Page, job: Job, folder: Path) -> str:
             page.locator(f"input[name=zone][value='{zone_id}']").set_checked(True)
     play.picture(page, f"new-{name}-where")
     page.click("[data-step=where] [data-next]")
+    page.click("[data-step=when] [data-change]")  # the next usual time stands there already
     page.click("label[for=when-now]")
     play.picture(page, f"new-{name}-when")
     page.click("[data-step=when] [data-next]")

@@ -243,7 +243,7 @@ def _page(
         422 if errors else 200,
         form=form,
         edited=edited,
-        told=_told(page, area, form) if form.zones and not (edited or errors) else {},
+        told=_told(page, area, form) if not (edited or errors) else {},
         action=f"/broadcasts/{edited.id}/edit" if edited else "/broadcasts/new",
         preview_at=f"/broadcasts/{edited.id}/preview" if edited else "/broadcasts/new/preview",
         voices=voice_choices(page),
@@ -262,12 +262,12 @@ def _page(
 
 
 def _told(page: Page, area: Area, form: ComposeForm) -> dict[str, str]:
-    """What was chosen before the page was opened, in sentences."""
+    """What is chosen as the page opens, in sentences; without another choice it is heard at the next usual time."""
     show = page.show.within(area.timezone)
     zones, groups = area.chosen(form)
     asked, _missing_fields = asked_when(form, show.today)
     said = {"where": _where(page, area, zones, groups)} if zones else {}
-    return said | ({"when": telling.when(show, asked).text} if asked is not None and form.date else {})
+    return said | ({"when": telling.when(show, asked).text} if asked is not None else {})
 
 
 def _slots(db: Session, page: Page, area: Area) -> list[dict[str, str]]:

@@ -114,7 +114,7 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
-  if (!form.dataset.reached && [...form.elements].some((field) => isText(field) && field.value !== field.defaultValue)) {
+  if (!form.dataset.reached && [...form.elements].some((field) => isText(field) && (field.value || field.defaultValue))) {
     event.preventDefault();
     sendOnceReached(form, event.submitter);
     return;
