@@ -267,7 +267,8 @@ class Studio:
     async def _act(self, talk: LiveTalk, sha256: str | None) -> Act:
         if talk.source_url is not None:
             feed = self._open(talk)
-            relay = Relay(talk.source_url, feed, self._clock, hosts=self._relay_hosts)
+            stand_in = self._media.path(sha256) if sha256 is not None else None
+            relay = Relay(talk.source_url, feed, self._clock, hosts=self._relay_hosts, stand_in=stand_in)
             return Relaying(relay, feed, self._clock, limit_s=talk.limit_s)
         if sha256 is None:
             raise UnfitRecording("the recording is no more")
