@@ -41,6 +41,7 @@ from scheduler.reports.book import BookKeeper
 from scheduler.retention.keeper import Keeper
 from scheduler.store.engine import Store
 from scheduler.store.patience import is_away, outlast
+from web import practice
 from web.centre import Centre
 from web.live.line import offer_addresses
 from web.live.studio import Studio
@@ -69,6 +70,8 @@ def build_centre(settings: Settings, clock: Clock) -> Centre:
 
     Raises CannotStart.
     """
+    if (refusal := practice.refusal(settings)) is not None:
+        raise CannotStart(refusal)
     try:
         settings.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         trust = load_or_make(settings.data_dir / "keys", clock.now())

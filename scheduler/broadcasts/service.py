@@ -328,7 +328,7 @@ def _fit_to_air(db: Session, held: Held, now: datetime) -> None:
         raise Conflict("no_targets", "None of its places is there any more. Choose others.")
     recordings = repository.recordings_of(db, {held.row.announcement_id})[held.row.announcement_id]
     if recordings and all(recording.state is RecordingState.EXPIRED for recording in recordings):
-        raise Conflict("sound_expired", "Its sound is kept no more. Have it made again, or choose another announcement.")
+        raise Conflict("sound_expired", "Its sound is kept no more. Make it again, or choose another announcement.")
     if all(recording.state in (RecordingState.FAILED, RecordingState.EXPIRED) for recording in recordings):
         raise Conflict("sound_failed", "Its sound could not be produced. Mend the announcement first.")
 

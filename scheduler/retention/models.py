@@ -12,10 +12,11 @@ from scheduler.store.types import Json, UtcDateTime, word_of
 
 
 class RetentionRule(SQLModel, table=True):
-    """What is kept of `subject` in `zone_id` and below, of announcements only those of `category` or `tag` if set.
+    """What is kept of `subject` in `zone_id` and below, of announcements only those of one sort.
 
-    `days` is what is in force, None where nothing is; `asked_days` what somebody asked for and has not put in force,
-    with `choosing.ALWAYS` for good. A rule that ended is gone.
+    That is `category` or `tag` (in small letters), if one is set. `days` is what is in force, None where nothing is;
+    `asked_days` what somebody asked for and nobody has put in force, both with `choosing.ALWAYS` for good. A rule that
+    ended is gone.
     """
 
     __tablename__ = "retention_rule"

@@ -1,0 +1,165 @@
+"""Rows that grow: reports by their sums, samples by theirs, and what waits for somebody stays."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlmodel import SQLModel, select
+
+from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
+from scheduler.fleet.models import StoredReport
+from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample, ReceiverSampleDay
+from scheduler.notices.models import Notice
+from scheduler.reports import summing
+from scheduler.reports.figures import Kind
+from scheduler.reports.models import ReportAiring, ReportDay, ReportLine
+from scheduler.residents.models import Feedback
+from scheduler.store.types import new_id
+from tests.scheduler.retention.conftest import Attic
+
+
+def count(attic: Attic, table: type[SQLModel]) -> int:
+    with attic.store.reading() as db:
+        return len(db.exec(select(table)).all())
+
+
+def airing(attic: Attic, zone_id: str, unit_id: str, days: int) -> str:
+    """One that was heard so many days ago, in the book and as it was reported."""
+    key, at = new_id(attic.now), attic.ago(days=days)
+    receiver_id = f"R{zone_id[1:]}"
+    with attic.store.writing() as db:
+        row = ReportAiring(
+            id=key, broadcast_id=key, kind=Kind.BULLETIN, title="Bản tin", day=at.date(), start_at=at, settled=True,
+            duration_us=1, zone_ids=[zone_id], unit_ids=[unit_id], due_at=at,
+        )  # fmt: skip
+        db.add(row)
+        db.flush()
+        db.add(
+            ReportLine(
+                airing_id=key, zone_id=zone_id, unit_id=unit_id, day=at.date(), kind=Kind.BULLETIN, settled=True,
+                receiver_ids=[receiver_id], receivers=1, heard=1, played_us=1, requested_us=1,
+            )
+        )  # fmt: skip
+        db.add(
+            StoredReport(
+                receiver_id=receiver_id, number=int(at.timestamp()), airing_id=key, broadcast_id=key, outcome="heard",
+                planned_start_at=at, planned_duration_us=1, played_us=1, gap_us=0, underruns=0, received_at=at,
+            )
+        )  # fmt: skip
+        db.flush()
+        summing.sum_anew(db, {(at.date(), unit_id)})
+    return key
+
+
+def sums(attic: Attic) -> dict[tuple[str, date], int]:
+    with attic.store.reading() as db:
+        return {(row.unit_id, row.day): row.heard for row in db.exec(select(ReportDay)).all()}
+
+
+def test_reports_go_and_their_sums_stay(attic: Attic) -> None:
+    places = attic.places
+    old = airing(attic, places.leng_1, places.leng, 200)
+    airing(attic, places.leng_1, places.leng, 20)
+    elsewhere = airing(attic, places.van_1, places.van, 200)
+    before = sums(attic)
+    rule = attic.rule("reports", 100, force=False)
+    found = attic.tried(rule.id)
+    assert found.count == 2  # a line and a report
+    assert (found.oldest or attic.now) < attic.ago(days=199)
+    attic.force(rule)
+    attic.night()
+    assert sums(attic) == before
+    with attic.store.reading() as db:
+        assert {row.airing_id for row in db.exec(select(ReportLine)).all()} >= {elsewhere}
+        assert old not in {row.airing_id for row in db.exec(select(StoredReport)).all()}
+        assert db.get(ReportAiring, old) is not None  # that it was on the air
+    assert (count(attic, ReportLine), count(attic, StoredReport)) == (2, 2)
+    with attic.store.writing() as db:
+        summing.sum_anew(db, {(attic.ago(days=200).date(), places.leng)})
+    assert sums(attic) == before
+    assert attic.audited("retention") == ["retention.create", "retention.force", "retention.run"]
+
+
+def test_what_was_told_of_a_real_emergency_stays(attic: Attic) -> None:
+    at = attic.ago(days=300)
+    with attic.store.writing() as db:
+        for purpose in ("real", "drill"):
+            db.add(
+                EmergencyOrder(
+                    id=purpose, purpose=purpose, state="over", reason="Lũ", asked_at=at, lapses_at=at, parts=[]
+                )
+            )
+            receiver_id = f"R{attic.places.leng_1[1:]}"
+            db.add(OrderProgressRow(order_id=purpose, receiver_id=receiver_id, received_at=at, told_at=at))
+    attic.rule("reports", 100)
+    attic.night()
+    with attic.store.reading() as db:
+        assert [row.order_id for row in db.exec(select(OrderProgressRow)).all()] == ["real"]
+
+
+def sample(attic: Attic, at: datetime, temperature_c: float | None) -> None:
+    with attic.store.writing() as db:
+        receiver_id = f"R{attic.places.leng_1[1:]}"
+        db.add(ReceiverSample(receiver_id=receiver_id, at=at, temperature_c=temperature_c, month_bytes=5))
+
+
+def test_measurements_are_summed_by_day_before_they_go(attic: Attic) -> None:
+    for hours, value in ((0, 20.0), (1, 40.0), (2, None)):
+        sample(attic, attic.ago(days=100, hours=hours), value)
+    sample(attic, attic.ago(days=3), 30.0)
+    sample(attic, attic.now, 50.0)
+    attic.night()  # by what holds without a rule
+    assert count(attic, ReceiverSample) == 2
+    with attic.store.reading() as db:
+        first, second = db.exec(select(ReceiverSampleDay).order_by("day")).all()
+    assert (first.samples, first.temperature_c_min, first.temperature_c_mean, first.temperature_c_max) == (
+        3,
+        20,
+        30,
+        40,
+    )
+    assert (first.level_dbfs_mean, first.month_bytes) == (None, 5)
+    assert (second.samples, second.temperature_c_mean) == (1, 30)  # today is not over
+    attic.night(at=attic.now + timedelta(days=200))
+    assert (count(attic, ReceiverSample), count(attic, ReceiverSampleDay)) == (0, 3)
+
+
+def test_what_waits_for_somebody_stays(attic: Attic) -> None:
+    at, places = attic.ago(days=400), attic.places
+    receiver_id = f"R{places.leng_1[1:]}"
+    with attic.store.writing() as db:
+        for reset_at in (None, at):
+            db.add(FaultRecord(id=new_id(attic.now), receiver_id=receiver_id, code="disk", since=at, reset_at=reset_at))
+        for state, answered in (("new", None), ("answered", at)):
+            db.add(
+                Feedback(
+                    id=new_id(attic.now), zone_id=places.leng_1, about="other", text="Loa nhỏ", created_at=at,
+                    state=state, answered_at=answered,
+                )
+            )  # fmt: skip
+        for state in ("waiting", "sent"):
+            db.add(
+                Notice(
+                    id=new_id(attic.now), key=state, channel="mail", kind="approved", subject="b", at=at, state=state,
+                    zone_path=f"/{places.province}/{places.leng}/", created_at=at, next_at=at,
+                )
+            )  # fmt: skip
+    for subject in ("faults", "feedback", "notices"):
+        attic.rule(subject, 100)
+    attic.night()
+    with attic.store.reading() as db:
+        assert [row.reset_at for row in db.exec(select(FaultRecord)).all()] == [None]
+        assert [row.state for row in db.exec(select(Feedback)).all()] == ["new"]
+        assert [row.state for row in db.exec(select(Notice)).all()] == ["waiting"]
+        assert places
+
+
+def test_a_night_asks_nothing_twice_and_has_one_keeper(attic: Attic) -> None:
+    from scheduler.retention.keeper import LEASE, claim  # noqa: PLC0415
+
+    day, now = attic.now.date(), attic.now
+    assert claim(attic.store, day, now)
+    assert not claim(attic.store, day, now)
+    assert claim(attic.store, day, now + LEASE)
+    made: Any = attic.night(at=now + LEASE * 3)
+    assert made is None
+    assert not claim(attic.store, day, now + LEASE * 9)
