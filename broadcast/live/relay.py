@@ -1,8 +1,8 @@
 """A stream of another station, heard at the centre and put into a feed in its own time (does I/O).
 
 Rules
-- The feed goes on whatever the stream does: what the stream does not bring is silence, and after a while a chime from
-  time to time, so that nobody takes a broken relay for a broken horn.
+- The feed goes on whatever the stream does: what the stream does not bring is silence, and after a while a recording
+  that stands in, again and again; without one a chime from time to time, so that nobody takes it for a broken horn.
 - Sound is decoded in a thread, a little ahead; a stream that breaks off is opened again, first soon, then less often.
 - What it may open is said by `broadcast.live.origin`; FFmpeg itself opens nothing.
 """
@@ -11,7 +11,9 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from typing import Any
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -40,6 +42,7 @@ MAX_BROKEN = 100
 """So many packets of one connection may be no sound."""
 CHIME_AFTER_FRAMES, CHIME_EVERY_FRAMES = 5 * RATE_HZ, 20 * RATE_HZ
 
+NOT_YET = "It has not been heard yet."
 _FORMATS = "mp3,aac,ogg,flac,wav,mpegts,mov,hls"
 _CODECS = "mp3,mp3float,aac,opus,libopus,vorbis,flac,pcm_s16le"
 _FORMAT_OF = {
@@ -54,8 +57,10 @@ _FORMAT_OF = {
 class Relay:
     """Puts what is at `url` into `feed` from the moment `run` is called; opens it before, at once."""
 
-    def __init__(self, url: str, feed: LiveFeed, clock: Clock, *, hosts: frozenset[str]) -> None:
-        self._url = url
+    def __init__(
+        self, url: str, feed: LiveFeed, clock: Clock, *, hosts: frozenset[str], stand_in: Path | None = None
+    ) -> None:
+        self._stand_in = stand_in
         self._feed = feed
         self._clock = clock
         self._ear = _Ear(url, hosts)
@@ -76,7 +81,7 @@ class Relay:
         Raises FeedEnded where the feed was ended meanwhile.
         """
         limit_frames, begin_us, at = round(limit_s * RATE_HZ), self._clock.monotonic_us(), self._feed.frames
-        end, fill = at + limit_frames, _Fill()
+        end, fill = at + limit_frames, _Fill(self._stand_in)
         first = at
         try:
             while at < end:
@@ -95,9 +100,10 @@ class Relay:
 
 
 class _Fill:
-    """Sound of the stream where there is some, else silence and chimes."""
+    """Sound of the stream where there is some, else silence and what stands in, or chimes."""
 
-    def __init__(self) -> None:
+    def __init__(self, stand_in: Path | None) -> None:
+        self._stand_in = StandIn(stand_in) if stand_in is not None else None
         self._flowing = False
         self._without = 0
         self._chime = chime(Chime.NORMAL).astype(np.float32) / 32_768
@@ -105,23 +111,87 @@ class _Fill:
     def from_stream(self, ear: "_Ear", count: int) -> Samples:
         self._flowing = ear.has(1 if self._flowing else BUFFER_FRAMES)
         sound = ear.take(count) if self._flowing else np.zeros(0, dtype=np.float32)
-        if len(sound):
+        if len(sound) and self._without:
             self._without = 0
+            if self._stand_in is not None:
+                self._stand_in.rewind()
         missing = count - len(sound)
         if not missing:
             return sound
-        at = self._without - CHIME_AFTER_FRAMES + np.arange(missing)
-        self._without += missing
+        begin, self._without = self._without, self._without + missing
+        return np.concatenate((sound, self._instead(begin, missing)))
+
+    def _instead(self, begin: int, missing: int) -> Samples:
+        """From `begin` samples after the stream was heard last."""
+        quiet = min(missing, max(0, CHIME_AFTER_FRAMES - begin))
+        if self._stand_in is not None and quiet < missing:
+            try:
+                return np.concatenate((np.zeros(quiet, dtype=np.float32), self._stand_in.take(missing - quiet)))
+            except (av.FFmpegError, OSError, IndexError) as error:
+                log.warning("what stands in for a relay cannot be played: %s", error)
+                self._stand_in = None
+        at = begin - CHIME_AFTER_FRAMES + np.arange(missing)
         place = np.where(at >= 0, at % CHIME_EVERY_FRAMES, len(self._chime))
         chimes = np.where(place < len(self._chime), self._chime[np.minimum(place, len(self._chime) - 1)], 0.0)
-        return np.concatenate((sound, chimes.astype(np.float32)))
+        return chimes.astype(np.float32)
+
+
+class StandIn:
+    """A recording again and again, with a pause before it comes again; decoded as it is needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.rewind()
+
+    def rewind(self) -> None:
+        self._blocks, self._left = self._play(), np.zeros(0, dtype=np.float32)
+
+    def take(self, count: int) -> Samples:
+        """The next `count` samples. Raises OSError, av.FFmpegError or IndexError where the file is no sound."""
+        while len(self._left) < count:
+            self._left = np.concatenate((self._left, next(self._blocks)))
+        taken, self._left = self._left[:count], self._left[count:]
+        return taken
+
+    def _play(self) -> Iterator[Samples]:
+        while True:
+            with av.open(str(self._path)) as container:
+                yield from _samples(container.decode(container.streams.audio[0]))
+            yield np.zeros(CHIME_EVERY_FRAMES, dtype=np.float32)
+
+
+class Listened(NamedTuple):
+    """What a stream brought; `fault` is why it brought nothing, None where it sounds."""
+
+    sound: Samples
+    fault: str | None
+
+
+def listened(url: str, hosts: frozenset[str], *, seconds: float, patience_s: float) -> Listened:
+    """The first `seconds` of a stream, fewer where it takes longer than `patience_s`. Blocks: it is for a thread."""
+    ear, frames = _Ear(url, hosts), min(AHEAD_FRAMES, round(seconds * RATE_HZ))
+    try:
+        ear.wait(frames, patience_s)
+        sound = ear.take(frames)
+        return Listened(sound, None if len(sound) else ear.fault or NOT_YET)
+    finally:
+        ear.close()
+
+
+def _samples(frames: Iterable[av.AudioFrame]) -> Iterator[Samples]:
+    """As the feed takes them."""
+    resampler = AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+    for frame in frames:
+        for even in resampler.resample(frame):
+            yield even.to_ndarray().reshape(-1).astype(np.float32, copy=False)
 
 
 class _Ear:
     """The thread that opens and decodes, and the sound that it has ready."""
 
     def __init__(self, url: str, hosts: frozenset[str]) -> None:
-        self.fault: str | None = "It has not been heard yet."
+        self.fault: str | None = NOT_YET
+        self._failed = False
         self._url = url
         self._origin = Origin(hosts)
         self._blocks: deque[Samples] = deque()
@@ -135,6 +205,11 @@ class _Ear:
     def has(self, frames: int) -> bool:
         return self._ready >= frames
 
+    def wait(self, frames: int, patience_s: float) -> None:
+        """Until there is so much, or it failed, or for so long."""
+        with self._room:
+            self._room.wait_for(lambda: self._ready >= frames or self._failed, patience_s)
+
     def take(self, count: int) -> Samples:
         """Up to `count` samples."""
         taken: list[Samples] = []
@@ -147,13 +222,13 @@ class _Ear:
                 taken.append(block)
                 count -= len(block)
                 self._ready -= len(block)
-            self._room.notify()
+            self._room.notify_all()
         return np.concatenate(taken) if taken else np.zeros(0, dtype=np.float32)
 
     def close(self) -> None:
         with self._room:
             self._stop.set()
-            self._room.notify()
+            self._room.notify_all()
         self._origin.close()
         self._thread.join()
 
@@ -170,7 +245,9 @@ class _Ear:
             if self._stop.is_set():
                 return
             log.log(logging.WARNING if self.fault is None else logging.DEBUG, "relay of %s: %s", self._url, fault)
-            self.fault = fault
+            with self._room:
+                self.fault, self._failed = fault, True
+                self._room.notify_all()
             if self._heard >= GOOD_FRAMES:
                 wait_s = FIRST_WAIT_S
             self._stop.wait(wait_s)
@@ -210,6 +287,7 @@ class _Ear:
             self._room.wait_for(lambda: self._ready < AHEAD_FRAMES or self._stop.is_set())
             self._blocks.append(block)
             self._ready += len(block)
+            self._room.notify_all()
 
 
 _OPTIONS = {

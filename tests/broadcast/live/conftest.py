@@ -1,6 +1,9 @@
 """Speech-like sound, a desk, and what a receiver makes of its chunks."""
 
-from collections.abc import Callable, Sequence
+import http.server
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import av
 import numpy as np
@@ -11,6 +14,7 @@ from av.packet import Packet
 from broadcast.live.desk import LiveDesk
 from broadcast.live.encoder import Samples
 from broadcast.live.feed import LiveFeed
+from broadcast.live.lab import HOST
 from broadcast.wire.chunks import Chunk, ChunkReader
 from broadcast.wire.enrolment import order_key
 from receivers.lab.signals import murmur
@@ -56,3 +60,22 @@ def decode() -> Decode:
 
     assert "libopus" in av.codecs_available
     return decoding
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Files by HTTP, and the folder that they are in."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    server = http.server.ThreadingHTTPServer((HOST, 0), lambda *a: _Files(*a, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://{HOST}:{server.server_address[1]}", folder
+    server.shutdown()
+    thread.join()
+    server.server_close()

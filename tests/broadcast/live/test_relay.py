@@ -121,25 +121,6 @@ async def test_other_codecs_are_heard(relaying: Relaying, tmp_path: Path, how: t
             await heard.until(is_tone)
 
 
-class _Files(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Files by HTTP, and the folder that they are in."""
-    folder = tmp_path / "web"
-    folder.mkdir()
-    server = http.server.ThreadingHTTPServer((HOST, 0), lambda *a: _Files(*a, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"http://{HOST}:{server.server_address[1]}", folder
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 async def test_a_playlist_is_heard(relaying: Relaying, web: tuple[str, Path]) -> None:
     url, folder = web
     how = ("-c:a", "aac", "-f", "hls", "-hls_time", "0.5", "-hls_flags", "delete_segments")
