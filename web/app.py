@@ -27,6 +27,7 @@ from web.api import (
     receivers,
     rehearsals,
     reports,
+    retention,
     session,
     upkeep,
     zones,
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     programmes.router,
     rehearsals.router,
     reports.router,
+    retention.router,
     feedback.router,
 )
 

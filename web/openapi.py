@@ -31,6 +31,7 @@ TAGS = [
     {"name": "programmes", "description": "The library, playlists, daily bulletins, and relays that come again."},
     {"name": "rehearsals", "description": "The weekly test of the receivers, silent or heard, and its reports."},
     {"name": "feedback", "description": "What residents wrote on the public pages of their places."},
+    {"name": "retention", "description": "How long what is kept where, and what the nights let go of."},
     {"name": "zones", "description": "Places, their settings, and what holds in them."},
     {"name": "groups", "description": "Free sets of zones."},
     {"name": "holidays", "description": "Days on which broadcasts that skip them are silent."},
@@ -57,6 +58,7 @@ def described(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for method, operation in path.items():
                 _validation_as_problem(operation)
+                _body_as_problem(operation)
                 _either_cookie_or_token(method, operation)
         app.openapi_schema = document
     return app.openapi_schema
@@ -66,6 +68,13 @@ def _validation_as_problem(operation: dict[str, Any]) -> None:
     found = operation.get("responses", {})
     if MEDIA_TYPE not in found.get(str(_VALIDATION), {}).get("content", {MEDIA_TYPE: None}):
         found[str(_VALIDATION)] = next(iter(responses(_VALIDATION).values()))
+
+
+def _body_as_problem(operation: dict[str, Any]) -> None:
+    """What is sent may be too large, or in letters that are none."""
+    if "requestBody" in operation:
+        operation["responses"] = responses(400, 413) | operation["responses"]
+        operation["responses"] = {str(status): told for status, told in operation["responses"].items()}
 
 
 def _either_cookie_or_token(method: str, operation: dict[str, Any]) -> None:
