@@ -45,11 +45,12 @@ class NotEmptyError(Exception):
 
 
 class Size(Struct, frozen=True):
-    """`reports` None: those of a year; else so many of the newest, however many days that is."""
+    """`reports` None: those of all `days`; else so many of the newest, however many days that is."""
 
     receivers: int = DISTRICT
     reports: int | None = None
     seed: int = 1
+    days: int = DAYS
 
 
 class Filled(Struct, frozen=True):
@@ -80,7 +81,7 @@ def fill(store: Store, now: datetime, size: Size, *, producer: Producer | None, 
         days, listeners = _live(year, size, lambda done: say("days", done))
         natures = {key: listeners.nature(key) for key in place.receivers}
         looks = fleet.look(year, natures)
-        fleet.sample(year, natures)
+        fleet.sample(year, natures, size.days)
         _publish(db, year)
         lots.write(db, lambda done: say("rows", done))
         fleet.write(db, year, natures, looks, now)
@@ -98,20 +99,19 @@ def _live(year: Year, size: Size, told: Callable[[float], None]) -> tuple[int, L
     recent: list[Aired] = []
     days = 0
     for days in count():
-        if days > (DAYS if size.reports is None else _LONGEST_DAYS):
+        if days > (size.days if size.reports is None else _LONGEST_DAYS):
             break
         for airing in _day(year, today + timedelta(days=1 - days), weekly_id):
             listeners.play(airing)
             if airing.start_at > year.now - _SAID_SINCE:
                 recent.append(airing)
-        told(days / DAYS if size.reports is None else listeners.count / size.reports)
+        told(days / size.days if size.reports is None else listeners.count / size.reports)
         if size.reports is not None and listeners.count >= size.reports:
             break
-    span = min(days, DAYS)
-    for airing in alarms.talks(year, span):
+    for airing in alarms.talks(year, size.days):
         listeners.play(airing)
-    alarms.orders(year, span)
-    alarms.rehearsals(year, span // 7)
+    alarms.orders(year, size.days)
+    alarms.rehearsals(year, size.days // 7)
     desk.papers(year)
     fleet.say(year, recent)
     for rows in listeners.rows().values():

@@ -92,9 +92,9 @@ def write(db: Session, year: Year, natures: Mapping[str, Nature], now: Mapping[s
     db.connection().execute(change.values(self_test_minute=_TEST_MINUTE, **columns), rows)
 
 
-def sample(year: Year, natures: Mapping[str, Nature]) -> None:
+def sample(year: Year, natures: Mapping[str, Nature], days: int) -> None:
     """A sample each quarter of an hour of the last days, of as many receivers as that is kept quick for."""
-    quarters = _SAMPLED_DAYS * 96
+    quarters = min(days, _SAMPLED_DAYS) * 96
     newest, step = sampled_at(year.now), timedelta(microseconds=SAMPLE_US)
     for receiver_id, nature in list(natures.items())[: _MOST_SAMPLES // quarters]:
         dice = year.dice
