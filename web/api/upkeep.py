@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from scheduler.days import Moment
+from scheduler.days import Day, Moment
 from scheduler.fleet.upkeep import service, village
 from scheduler.fleet.upkeep.schemas import (
     ActsIn,
@@ -13,6 +13,7 @@ from scheduler.fleet.upkeep.schemas import (
     FaultPage,
     HeardIn,
     HeardOut,
+    SampleDayList,
     SampleList,
     Show,
     VillageReportClose,
@@ -64,10 +65,25 @@ def list_samples(
     db: ReadDb,
     actor: CurrentActor,
     now: Now,
-    since: Annotated[Moment | None, Query(description="A week ago if not given; 90 days are kept.")] = None,
+    since: Annotated[
+        Moment | None, Query(description="A week ago if not given; 90 days are kept without a rule.")
+    ] = None,
 ) -> SampleList:
     """What the receiver measured, one a quarter of an hour at most, oldest first."""
     return service.samples(db, actor, now, receiver_id, since)
+
+
+@router.get("/receivers/{receiver_id}/samples/daily")
+def list_sample_days(
+    receiver_id: str,
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    since: Annotated[Day | None, Query(description="A year ago if not given; 800 days are kept.")] = None,
+) -> SampleDayList:
+    """What the receiver measured by local days that are over: least, mean and most, oldest first."""
+    return service.sample_days(db, actor, now, receiver_id, since)
 
 
 @router.get("/village-reports")

@@ -1,6 +1,6 @@
 """What the API and the pages send and get about faults, measurements and what villages say."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -85,6 +85,32 @@ class SampleOut(BaseModel):
 
 class SampleList(BaseModel):
     items: list[SampleOut]
+
+
+class Spread(BaseModel):
+    """Of a day."""
+
+    min: float
+    mean: float
+    max: float
+
+
+class SampleDayOut(BaseModel):
+    """A receiver on a local day, from so many `samples`; null was not measured. Of `month_bytes` the most."""
+
+    day: date
+    samples: int
+    signal_percent: Spread | None
+    signal_dbm: Spread | None
+    battery_percent: Spread | None
+    battery_v: Spread | None
+    temperature_c: Spread | None
+    level_dbfs: Spread | None
+    month_bytes: int | None
+
+
+class SampleDayList(BaseModel):
+    items: list[SampleDayOut]
 
 
 class VillageReportIn(Input):

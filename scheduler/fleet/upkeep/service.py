@@ -1,15 +1,15 @@
 """What people do about faults; `records` has what a fault is."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
 from scheduler.errors import Conflict, NotFound
 from scheduler.fleet import repository as fleet
 from scheduler.fleet.models import Receiver
-from scheduler.fleet.upkeep import repository
-from scheduler.fleet.upkeep.models import FaultRecord
+from scheduler.fleet.upkeep import daily, repository
+from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSampleDay
 from scheduler.fleet.upkeep.schemas import (
     MAX_ACTS,
     Act,
@@ -17,9 +17,12 @@ from scheduler.fleet.upkeep.schemas import (
     DoneBy,
     FaultOut,
     FaultPage,
+    SampleDayList,
+    SampleDayOut,
     SampleList,
     SampleOut,
     Show,
+    Spread,
 )
 from scheduler.people import audit
 from scheduler.people import repository as people
@@ -28,6 +31,7 @@ from scheduler.rights import Action
 from scheduler.zones import repository as zones
 
 TREND = timedelta(days=7)
+YEAR = timedelta(days=365)
 _NO_SUCH = "There is no such fault, or it is not in your area."
 _DONE = {Act.ACKNOWLEDGE: "acknowledged_at", Act.SILENCE: "silenced_at", Act.RESET: "reset_at"}
 
@@ -91,12 +95,32 @@ def reset_over(db: Session, actor: Actor, now: datetime) -> ActsOut:
 
 def samples(db: Session, actor: Actor, now: datetime, receiver_id: str, since: datetime | None = None) -> SampleList:
     """What the receiver measured, oldest first; of the last week unless `since` says otherwise."""
+    _readable(db, actor, now, receiver_id)
+    rows = repository.samples(db, receiver_id, since or now - TREND)
+    return SampleList(items=[SampleOut(**row.model_dump(exclude={"receiver_id"})) for row in rows])
+
+
+def sample_days(db: Session, actor: Actor, now: datetime, receiver_id: str, since: date | None = None) -> SampleDayList:
+    """What the receiver measured by days that are over, oldest first; a year of them unless `since` says otherwise."""
+    _readable(db, actor, now, receiver_id)
+    rows = daily.days(db, receiver_id, since or (now - YEAR).date())
+    return SampleDayList(items=[_day(row) for row in rows])
+
+
+def _day(row: ReceiverSampleDay) -> SampleDayOut:
+    values = row.model_dump()
+    spreads: dict[str, Spread | None] = {}
+    for name in daily.MEASURED:
+        least, mean, most = (values[f"{name}_{part}"] for part in ("min", "mean", "max"))
+        spreads[name] = None if mean is None else Spread(min=least, mean=mean, max=most)
+    return SampleDayOut(day=row.day, samples=row.samples, month_bytes=row.month_bytes, **spreads)
+
+
+def _readable(db: Session, actor: Actor, now: datetime, receiver_id: str) -> None:
     found = fleet.receiver(db, receiver_id)
     if found is None:
         raise NotFound("not_found", "There is no such receiver, or it is not in your area.")
     require(actor, Action.RECEIVER_READ, found[1].path, now)
-    rows = repository.samples(db, receiver_id, since or now - TREND)
-    return SampleList(items=[SampleOut(**row.model_dump(exclude={"receiver_id"})) for row in rows])
 
 
 def _shown(db: Session, actor: Actor, now: datetime, rows: Sequence[repository.FaultRow]) -> list[FaultOut]:
