@@ -55,7 +55,10 @@ SETTLED_S = 8.0  # the horn is open and the link up, or they take longer
 
 
 class Daemon:
-    """Receiver `identity` in `folder`; `run` it until `end`. Feeds come into `buffers`, where the players find them."""
+    """Receiver `identity` in `folder`; `run` it until `end`. Feeds come into `buffers`, where the players find them.
+
+    `memory` says how much of it this daemon takes.
+    """
 
     def __init__(
         self,
@@ -66,8 +69,10 @@ class Daemon:
         make_player: MakePlayer,
         *,
         buffers: Buffers | None = None,
+        memory: Callable[[], int | None] = ceilings.resident_bytes,
     ) -> None:
         self._folder = folder
+        self._memory = memory
         self._identity = identity
         self._clock = clock
         self._started_us = clock.monotonic_us()
@@ -251,7 +256,7 @@ class Daemon:
         ran_us = self._clock.monotonic_us() - self._started_us
         if not quiet or ran_us < ceilings.RESTART_US:
             return  # what the kernel would say changes nothing
-        if ceilings.should_restart(ceilings.resident_bytes(), ran_us, quiet=quiet):
+        if ceilings.should_restart(self._memory(), ran_us, quiet=quiet):
             log.warning(
                 "more than %d MiB are taken: it ends, to be started again", ceilings.RESTART_BYTES // ceilings.MIB
             )
@@ -311,8 +316,8 @@ class Daemon:
             if topic == topics.settings(self._identity.receiver_id):
                 self._link.topics_changed()
             self._node.look(self._clock.now_us())
-            self._stock.look()
             self._wake_player()
+            self._stock.look()
 
     def on_ack(self, ack: Ack) -> None:
         self._node.outbox.acknowledge(ack.number, self._clock.now_us())
@@ -332,7 +337,7 @@ class Daemon:
     def _senses(self) -> state.Senses:
         """What the parts beside the sound path say."""
         faults = self._board.faults()
-        memory = ceilings.memory_fault(ceilings.resident_bytes())
+        memory = ceilings.memory_fault(self._memory())
         if memory is not None:
             faults[FaultCode.MEMORY] = memory
         settings, link = self._node.settings, self._link.status

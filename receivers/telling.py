@@ -77,7 +77,10 @@ class Teller:
 
     def look(self, lived: life.Life) -> bool:
         """Keep the status file; whether there is a state worth sending now."""
-        now_s = self._clock.monotonic_us() / US_PER_S
+        now_s, node = self._clock.monotonic_us() / US_PER_S, self._parts.node
+        if thrift.is_soon_heard(node.progress.told, self._clock.now_us() + node.standing.shift_us):
+            self._calm_at_s = now_s + CALM_AFTER_S
+            return False
         fresh = self.current(lived)
         due = thrift.is_due(fresh, self._last, now_s - self._last_at_s, self._pace.later(now_s))
         if due or fresh.player != "idle" or fresh.pending_reports:

@@ -8,12 +8,13 @@ Rules
   COUNTS_S, the level LEVEL_S, slow measures and the details of faults SLOW_S.
 - A measure has changed when it is a step or more away from what was told last. So one that trembles at a border, or
   anywhere within a step, is told once. To be there or not to be there is a change as well.
-- What becomes of an order is told at once, always.
+- What becomes of an order is told at once, always. But that it came is told with its first sample where that follows
+  within SOON_US: all receivers have it in the same second, and their answers would meet it on its way to the others.
 - However often other things change, after BURST tellings there is one every MINUTE_S: a fault that comes and goes, or
   orders that are refused in numbers, do not use up the month's data.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import log2
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from broadcast.wire.documents import ClockState, Fault, OrderProgress, PowerStat
 
 REFRESH_S = 6 * 3600
 AT_ONCE_S = 0
+SOON_US = 1_000_000
 COUNTS_S = 10
 LEVEL_S = 60
 SLOW_S = 600
@@ -71,6 +73,12 @@ def is_due(fresh: ReceiverState, told: ReceiverState | None, waited_s: float, pa
     if told is None or _orders(fresh) != _orders(told):
         return True
     return waited_s >= wait_s(fresh, told) and pace.left >= 1
+
+
+def is_soon_heard(orders: Iterable[OrderProgress], now_us: int) -> bool:
+    """Whether an order has come just now that may sound any moment; `now_us` is the centre's time, as in `orders`."""
+    silent = (one for one in orders if one.sounding_us is None and one.ended_us is None and not one.reason)
+    return any(0 <= now_us - one.received_us < SOON_US for one in silent)
 
 
 def wait_s(fresh: ReceiverState, told: ReceiverState) -> int:

@@ -171,3 +171,17 @@ def test_what_becomes_of_an_order_is_told_at_once_however_much_was_told_before()
     assert thrift.is_due(sounding, CALM, 0.0, spent)
     assert thrift.is_due(CALM, sounding, 0.0, spent)
     assert not thrift.is_due(louder, sounding, 0.0, thrift.Pace())
+
+
+@pytest.mark.parametrize(
+    ("order", "soon"),
+    [
+        (OrderProgress(id="o1", received_us=10_000_000), True),
+        (OrderProgress(id="o1", received_us=10_000_000 - thrift.SOON_US), False),
+        (OrderProgress(id="o1", received_us=10_000_001), False),
+        (OrderProgress(id="o1", received_us=10_000_000, sounding_us=10_000_000), False),
+        (OrderProgress(id="o1", received_us=10_000_000, reason="unknown_message"), False),
+    ],
+)
+def test_that_an_order_came_waits_for_its_first_sample_and_for_nothing_else(order: OrderProgress, soon: bool) -> None:
+    assert thrift.is_soon_heard((OrderProgress(id="o0", received_us=1, sounding_us=2), order), 10_000_000) is soon
