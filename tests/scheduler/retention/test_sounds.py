@@ -1,11 +1,14 @@
 """The sound of announcements and talks: what goes, what stays, and files after rows."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlmodel import select
 
+import scheduler
 from scheduler.announcements import parts, service
 from scheduler.announcements.models import Recording, RecordingState, Source
 from scheduler.announcements.schemas import CopyOf, NewPlaylist
@@ -35,6 +38,12 @@ def test_every_column_that_names_a_file_is_asked() -> None:
     held = {f"{t.name}.{c.name}" for t in metadata.sorted_tables for c in t.columns if "sha256" in c.name}
     naming: Any = files.NAMING
     assert held - NOT_FILES == {f"{column.class_.__tablename__}.{column.key}" for column in naming}
+
+
+def test_the_readme_says_what_bounds_every_table() -> None:
+    text = (Path(scheduler.__file__).parents[1] / "README.md").read_text()
+    chapter = text.partition("### How long things are kept")[2].partition("\n## ")[0]
+    assert {table.name for table in metadata.sorted_tables} - set(re.findall(r"`(\w+)`", chapter)) == set()
 
 
 def test_sound_goes_and_what_it_said_stays(attic: Attic) -> None:
