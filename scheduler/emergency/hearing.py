@@ -70,25 +70,16 @@ def merged(db: Session, said: Mapping[str, Sequence[OrderProgress]], now: dateti
     ids = repository.known_ids(db, {progress.id for orders in said.values() for progress in orders})
     if not ids:
         return set()
-    known = {(row.order_id, row.receiver_id): row for row in repository.progress_of(db, said.keys(), ids)}
-    changed: set[str] = set()
+    known = repository.progress_of(db, said.keys(), ids)
+    news: dict[tuple[str, str], dict[str, Any]] = {}
     for receiver_id, orders in said.items():
-        for progress in orders:
-            if progress.id not in ids:
-                continue
-            values = _values(progress)
-            row = known.get((progress.id, receiver_id))
-            if row is None:
-                row = OrderProgressRow(order_id=progress.id, receiver_id=receiver_id, told_at=now, **values)
-                known[progress.id, receiver_id] = row
-            elif all(getattr(row, name) == value for name, value in values.items()):
-                continue
-            for name, value in values.items():
-                setattr(row, name, value)
-            row.told_at = now
-            db.add(row)
-            changed.add(progress.id)
-    return changed
+        for progress in (one for one in orders if one.id in ids):
+            key, values = (progress.id, receiver_id), _values(progress)
+            held = known.get(key)
+            if held is None or any(held[name] != value for name, value in values.items()):
+                news[key] = {"order_id": progress.id, "receiver_id": receiver_id, "told_at": now, **values}
+    repository.keep_progress(db, list(news.values()))
+    return {order_id for order_id, _receiver_id in news}
 
 
 def _values(progress: OrderProgress) -> dict[str, Any]:

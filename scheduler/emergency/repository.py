@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import Table, and_, func, or_
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
@@ -28,6 +28,7 @@ Placed = tuple[OrderTarget, Zone]
 _LIVING = (State.ASKED, State.ISSUED)
 CHUNK = 500
 """So many ids in one statement."""
+_PROGRESS = cast("Table", OrderProgressRow.__table__)  # type: ignore[attr-defined]
 
 
 def get(db: Session, order_id: str, *, lock: bool = False) -> EmergencyOrder | None:
@@ -151,10 +152,15 @@ def largest_lead_ms(db: Session, paths: Collection[str]) -> int:
 
 def recording(db: Session, recording_id: str) -> tuple[Recording, Announcement, str] | None:
     """The recording, its announcement, and the path of the zone that this belongs to."""
+    return recordings(db, [recording_id]).get(recording_id)
+
+
+def recordings(db: Session, recording_ids: Collection[str]) -> dict[str, tuple[Recording, Announcement, str]]:
+    """As `recording`, of several by their ids."""
     query = select(Recording, Announcement, Zone.path).select_from(Recording)
     query = query.join(Announcement, col(Announcement.id) == Recording.announcement_id)
     query = query.join(Zone, col(Zone.id) == Announcement.zone_id)
-    return db.exec(query.where(Recording.id == recording_id)).one_or_none()
+    return {row[0].id: (row[0], row[1], row[2]) for row in db.exec(query.where(col(Recording.id).in_(recording_ids)))}
 
 
 def stop_us(db: Session, zone_id: str) -> int:
@@ -171,8 +177,7 @@ def last_stop_us(db: Session, zone_ids: Collection[str]) -> int:
 def set_stops(db: Session, zone_ids: Collection[str], us: int, user_id: str | None) -> None:
     """Have everything that these zones let begin before `us` over; an instant never goes back."""
     rows = [{"zone_id": zone_id, "stop_us": us, "stopped_by": user_id} for zone_id in sorted(zone_ids)]
-    make = postgresql_insert if db.get_bind().dialect.name == "postgresql" else sqlite_insert
-    insert = make(ZoneStop)
+    insert = _insert(db)(ZoneStop)
     values = {"stop_us": insert.excluded.stop_us, "stopped_by": insert.excluded.stopped_by}
     newer = insert.excluded.stop_us > ZoneStop.stop_us
     db.connection().execute(insert.on_conflict_do_update(index_elements=["zone_id"], set_=values, where=newer), rows)
@@ -206,12 +211,24 @@ def progress(db: Session, order_id: str) -> dict[str, OrderProgressRow]:
     return {row.receiver_id: row for row in rows}
 
 
-def progress_of(db: Session, receiver_ids: Collection[str], order_ids: Collection[str]) -> list[OrderProgressRow]:
-    found: list[OrderProgressRow] = []
+def progress_of(
+    db: Session, receiver_ids: Collection[str], order_ids: Collection[str]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """What each receiver last said of each order, by both: rows as they lie in the table."""
+    found: list[dict[str, Any]] = []
     for some in _chunks(receiver_ids):
-        query = select(OrderProgressRow).where(col(OrderProgressRow.receiver_id).in_(some))
-        found += db.exec(query.where(col(OrderProgressRow.order_id).in_(order_ids)))
-    return found
+        query = _PROGRESS.select().where(_PROGRESS.c.receiver_id.in_(some), _PROGRESS.c.order_id.in_(order_ids))
+        found += (dict(row) for row in db.connection().execute(query).mappings())
+    return {(row["order_id"], row["receiver_id"]): row for row in found}
+
+
+def keep_progress(db: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Put these rows in the place of those that there are."""
+    if rows:
+        insert = _insert(db)(_PROGRESS)
+        keys = [column.name for column in _PROGRESS.primary_key]
+        values = {column.name: column for column in insert.excluded if column.name not in keys}
+        db.connection().execute(insert.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
 def contacts(db: Session, zone_ids: Collection[str], now: datetime) -> dict[str, list[User]]:
@@ -291,6 +308,11 @@ def _speech(*, issued_only: bool) -> "Select[OrderSound, EmergencyOrder]":
     query = query.where(OrderSound.state == RecordingState.QUEUED, col(EmergencyOrder.state).in_(states))
     issued_first = (EmergencyOrder.state == State.ISSUED).desc()  # type: ignore[attr-defined]  # a column's condition
     return query.order_by(issued_first, EmergencyOrder.id, col(OrderSound.place)).limit(1)
+
+
+def _insert(db: Session) -> Any:
+    """The dialect's INSERT, which knows ON CONFLICT."""
+    return postgresql_insert if db.get_bind().dialect.name == "postgresql" else sqlite_insert
 
 
 def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
