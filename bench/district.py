@@ -90,6 +90,7 @@ class District:
             "LOA_LIVE_HOST": EVERYWHERE,
             "LOA_LIVE_PORT": str(self._ports[2]),
             "LOA_LIVE_URL": f"http://{far_host}:{self._ports[2]}",
+            "LOA_LIVE_LISTENERS_PER_ADDRESS": "10000",  # all receivers are at this one
         }
         self._stack = ExitStack()
         self._centre: subprocess.Popen[bytes] | None = None

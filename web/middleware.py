@@ -1,5 +1,6 @@
 """What holds for every answer: a request number, headers that bind the browser, and a bound on what is sent to us."""
 
+import asyncio
 import secrets
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -69,6 +70,39 @@ class AnswerHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class InTurn:
+    """Of requests below `path` a few are answered at a time, until their answers begin; how these go on is the link's.
+
+    A thousand receivers want a recording in the same second. What is done for each in turn is interrupted by whatever
+    else comes; what is done for all at once holds that up until all are done.
+    """
+
+    def __init__(self, app: ASGIApp, path: str, at_once: int = 4) -> None:
+        self._app = app
+        self._path = path
+        self._turns = asyncio.Semaphore(at_once)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(self._path):
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal begun
+            if not begun:
+                begun = True
+                self._turns.release()
+            await send(message)
+
+        await self._turns.acquire()
+        try:
+            await self._app(scope, receive, send_on)
+        finally:
+            if not begun:
+                self._turns.release()
 
 
 class BodyLimit:

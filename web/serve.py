@@ -28,6 +28,7 @@ from broadcast.clock import Clock, SystemClock
 from web.api.microphone import MAX_PIECE_BYTES
 from web.app import create_app
 from web.centre import Centre
+from web.middleware import InTurn
 from web.pages.errors import problem_page
 from web.pages.router import router as pages
 from web.parts import CannotStart, Parts, assemble, build_centre
@@ -162,7 +163,7 @@ class _Server(uvicorn.Server):
         app.include_router(pages)
         super().__init__(
             uvicorn.Config(
-                app,
+                InTurn(app, "/media/"),
                 log_config=None,
                 access_log=False,
                 server_header=False,
