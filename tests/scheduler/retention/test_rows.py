@@ -1,10 +1,14 @@
 """Rows that grow: reports by their sums, samples by theirs, and what waits for somebody stays."""
 
+import asyncio
 from datetime import date, datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 from sqlmodel import SQLModel, select
 
+from broadcast.clock import ManualClock
+from broadcast.media import MediaStore
+from scheduler.changes import Changes
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
 from scheduler.fleet.models import StoredReport
 from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample, ReceiverSampleDay
@@ -13,6 +17,9 @@ from scheduler.reports import summing
 from scheduler.reports.figures import Kind
 from scheduler.reports.models import ReportAiring, ReportDay, ReportLine
 from scheduler.residents.models import Feedback
+from scheduler.retention.keeper import LEASE, Keeper, claim
+from scheduler.retention.models import RetentionRun
+from scheduler.store.engine import Store
 from scheduler.store.types import new_id
 from tests.scheduler.retention.conftest import Attic
 
@@ -150,16 +157,35 @@ def test_what_waits_for_somebody_stays(attic: Attic) -> None:
         assert [row.reset_at for row in db.exec(select(FaultRecord)).all()] == [None]
         assert [row.state for row in db.exec(select(Feedback)).all()] == ["new"]
         assert [row.state for row in db.exec(select(Notice)).all()] == ["waiting"]
-        assert places
 
 
-def test_a_night_asks_nothing_twice_and_has_one_keeper(attic: Attic) -> None:
-    from scheduler.retention.keeper import LEASE, claim  # noqa: PLC0415
-
+def test_a_night_has_one_keeper_and_is_done_once(attic: Attic) -> None:
     day, now = attic.now.date(), attic.now
     assert claim(attic.store, day, now)
     assert not claim(attic.store, day, now)
     assert claim(attic.store, day, now + LEASE)
-    made: Any = attic.night(at=now + LEASE * 3)
-    assert made is None
+    attic.night(at=now + LEASE * 3)
     assert not claim(attic.store, day, now + LEASE * 9)
+
+
+async def test_the_keeper_does_one_night_after_the_other(
+    sqlite_store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    shelves = MediaStore(tmp_path / "media"), MediaStore(tmp_path / "originals")
+    changes = Changes()
+    keeper = Keeper(sqlite_store, clock, changes, *shelves, timezone="Asia/Ho_Chi_Minh")
+    task = asyncio.create_task(keeper.run())
+    async with asyncio.timeout(60):
+        for nights in (1, 2):
+            while ended(sqlite_store) < nights:
+                await clock.advance(timedelta(hours=1))
+    task.cancel()
+    with sqlite_store.reading() as db:
+        days = [run.day for run in db.exec(select(RetentionRun).order_by("day")).all()]
+    assert days[0] == date(2026, 11, 23)
+    assert len(days) >= 2
+
+
+def ended(store: Store) -> int:
+    with store.reading() as db:
+        return len([run for run in db.exec(select(RetentionRun)).all() if run.ended_at is not None])
