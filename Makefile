@@ -1,10 +1,11 @@
 # make run    the main job: centre, web page and three receivers on virtual horns, on http://127.0.0.1:8000
 # make demo-data   a year of a district in var/demo-data; ARGS=--show serves its pages
 # make test   everything that must hold before a change lands
+# make tasks  the commonest tasks of each role in a browser, axe over every page; writes docs/tasks.md
 # make bench NAME=prepare [QUICK=1]   one benchmark; it exits 0 only when its goal holds
 # make lock   the lock files anew from pyproject.toml
 
-.PHONY: run demo-data test lint bench lock setup-run setup-test
+.PHONY: run demo-data test lint tasks bench lock setup-run setup-test
 .DEFAULT_GOAL := run
 
 run: setup-run
@@ -25,6 +26,9 @@ lint:
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-logo
 	@.venv/bin/mypy
+
+tasks: setup-test
+	@.venv/bin/python -m bench.tasks
 
 bench: setup-test
 	@exec .venv/bin/python -m bench.$(NAME)
