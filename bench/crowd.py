@@ -1,7 +1,7 @@
 """Many receivers in one process, `python -m bench.crowd FOLDER…`, and the way to hold several such processes.
 
 Each folder is the state of an enrolled receiver. What runs in it is the daemon itself with its link, its TLS, its
-documents, orders, recordings and reports; only its horn is a `bench.sink.Sink`. A line to standard input asks for what
+documents, orders, recordings and reports; only its horn is a `receivers.lab.sink.Sink`. A line to standard input asks for what
 sounded since the last, and is answered by a line: a JSON list of `Piece`. The process ends when its input does.
 
 What the crowd takes of the processor it takes from the centre it listens to: on a machine of its own each receiver
@@ -23,11 +23,11 @@ from typing import Self
 import msgspec
 from msgspec import Struct
 
-from bench.sink import Sink, Sounded
 from broadcast.clock import US_PER_S, Clock, SystemClock
 from receivers import identity
 from receivers.config import Config
 from receivers.daemon import Daemon
+from receivers.lab.sink import Sink, Sounded
 from receivers.live.buffer import Buffers
 from receivers.plan import key_parts
 from receivers.sound.cue import Played

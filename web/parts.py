@@ -145,23 +145,10 @@ def assemble(centre: Centre) -> Parts:
     broker = None if settings.broker_external else _own_broker(centre, trust)
     if broker is not None:
         centre.settings = settings = settings.model_copy(update={"broker_port": broker.port})
-    gate = Gate(
-        host=settings.broker_host if broker is None else _reachable(settings.broker_bind),
-        port=settings.broker_port,
-        ca_file=settings.broker_ca_file if settings.broker_external else None,
-        broker=broker,
-        names=_broker_names(settings),
-    )
+    gate = _gate(settings, broker)
     bus = Bus(gate.host, gate.port, lambda: trust.client_context(gate.ca_file), clock)
     centre.bus = bus
-    centre.urgent = urgent = Urgent(
-        centre.store,
-        (Bus(gate.host, gate.port, lambda: trust.urgent_context(gate.ca_file), clock, name=URGENT, hears=()), bus),
-        key=trust.order_key,
-        build=BUILDERS["now"],
-        clock=clock,
-        threads=centre.urgent_threads,
-    )
+    urgent = _urgent(centre, trust, gate, bus)
     live = _live(centre)
     return Parts(
         centre=centre,
@@ -191,6 +178,31 @@ def assemble(centre: Centre) -> Parts:
             timezone=settings.timezone,
         ),
     )
+
+
+def _gate(settings: Settings, broker: Broker | None) -> Gate:
+    """How this process and receivers reach the broker, its own one where it is given."""
+    return Gate(
+        host=settings.broker_host if broker is None else _reachable(settings.broker_bind),
+        port=settings.broker_port,
+        ca_file=settings.broker_ca_file if settings.broker_external else None,
+        broker=broker,
+        names=_broker_names(settings),
+    )
+
+
+def _urgent(centre: Centre, trust: TrustRoot, gate: Gate, bus: Bus) -> Urgent:
+    """What sends emergencies, by a connection of its own and else by `bus`."""
+    own = Bus(gate.host, gate.port, lambda: trust.urgent_context(gate.ca_file), centre.clock, name=URGENT, hears=())
+    centre.urgent = Urgent(
+        centre.store,
+        (own, bus),
+        key=trust.order_key,
+        build=BUILDERS["now"],
+        clock=centre.clock,
+        threads=centre.urgent_threads,
+    )
+    return centre.urgent
 
 
 def _courier(centre: Centre) -> Courier:

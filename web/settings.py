@@ -76,9 +76,11 @@ class Settings(BaseSettings):
         None,
         description="Address of map tiles with {z}, {x} and {y}; without it maps are drawn from coordinates alone.",
     )
+    practice: bool = Field(default=False, description="A centre to practise at; `loa practice` sets it.")
+    practice_url: str | None = Field(None, description="Where people can practise; shown in the account menu.")
     upload_max_bytes: int = Field(200 * 1024 * 1024, gt=0, description="Largest sound file taken.")
 
-    @field_validator("public_url", "live_url")
+    @field_validator("public_url", "live_url", "practice_url")
     @classmethod
     def _reachable(cls, url: str | None) -> str | None:
         """An address that receivers take: else they would refuse every document that holds it."""

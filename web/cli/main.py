@@ -45,6 +45,7 @@ def centre_app(name: str, help_text: str) -> None:
 centre_app("serve", "Run the centre: pages, API, scheduler, broker.")
 centre_app("demo", "The main job on this machine: a centre and three receivers on virtual horns.")
 centre_app("demo-data", "A year of a district, for full pages and for benches.")
+centre_app("practice", "A centre to practise at, with invented loudspeakers: nothing of it can sound.")
 centre_app("user", "Add people, list them, give a new one-time password.")
 centre_app("zone", "Show the zone tree, add zones, fill it with the district of Nam Trà My, add holidays.")
 centre_app("emergency", "Ask for an emergency, confirm one, take it back, see who heard it.")

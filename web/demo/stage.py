@@ -65,7 +65,7 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def start_centre(self, say: Say) -> None:
+    def start_centre(self, say: Say) -> "subprocess.Popen[bytes]":
         """Start `loa serve` and wait until it answers."""
         for port in (self._port, self._broker_port):
             if not is_free(port):
@@ -73,6 +73,7 @@ class Stage:
         process = self._start("centre", ["serve"], self.settings)
         say(f"centre starting (log: {self._log('centre')})")
         self._await("centre", process, lambda: _answers(f"{self.url}/api/v1/health"))
+        return process
 
     def enrol(self, name: str, code: str, horn: str) -> None:
         """Run `loa receiver enrol` for the receiver kept under `name`."""
@@ -100,7 +101,7 @@ class Stage:
         with self._log(name).open("ab") as log:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig=TERM", *LOA, *arguments],
-                env={**os.environ, **extra},
+                env={**self._inherited(), **extra},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -108,6 +109,10 @@ class Stage:
             )
         self._stack.callback(_stop, process)
         return process
+
+    def _inherited(self) -> Mapping[str, str]:
+        """The environment that every child has."""
+        return os.environ
 
     def _await(self, name: str, process: "subprocess.Popen[bytes]", ready: Callable[[], bool]) -> None:
         clock = SystemClock()

@@ -1,24 +1,26 @@
 """Signing in and out, and the language of someone who is not signed in."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
 from scheduler.errors import Problem
 from scheduler.people import signin
 from scheduler.people.signin import Credentials
-from web import auth
+from web import auth, practice
 from web.auth import AnyKnown, Now, TheCentre, WriteDb
 from web.pages.frame import FirstPage, OpenPage
+from web.pages.practice import DOES
 
 router = APIRouter(include_in_schema=False)
+_TO_PRACTISE: dict[str, Any] = {"practice_people": DOES, "practice_password": practice.PASSWORD}
 
 
 @router.get("/sign-in")
 def door(page: OpenPage, next: str = "/") -> Response:  # noqa: A002 -- the address says `next`
     if page.known is not None:
         return page.go(_own_path(next))
-    return page.render("door/sign_in.html", next=_own_path(next), login="", error="", code_needed=False)
+    return page.render("door/sign_in.html", next=_own_path(next), login="", error="", code_needed=False, **_TO_PRACTISE)
 
 
 @router.post("/sign-in")
@@ -41,7 +43,7 @@ def sign_in(
         asked = problem.code in ("code_needed", "wrong_code")
         told = "" if problem.code == "code_needed" else page.say(problem.message, **problem.params)
         shown = {"next": _own_path(next), "login": login, "error": told, "code_needed": asked}
-        return page.render("door/sign_in.html", problem.status, **shown)
+        return page.render("door/sign_in.html", problem.status, **shown, **_TO_PRACTISE)
     auth.greet(request, signin.Known(signed_in.actor, signin.digest(signed_in.cookie)), now)
     answer = page.go(_own_path(next))
     auth.give_cookie(answer, centre.settings, signed_in)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
+from secrets import token_hex
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -56,6 +57,12 @@ SAID: Mapping[str, str] = {
     "returned": N_("Returned to the author with your words."),
     "cancelled": N_("Cancelled. It is taken off the loudspeakers."),
     "stopped": N_("Stopped. The loudspeakers fall silent within seconds."),
+    "relay-draft": N_("Saved as a draft. It does not come before it is sent and approved."),
+    "paused": N_("Paused. It does not come until you resume it."),
+    "resumed": N_("Resumed. It comes again at its times."),
+    "relay-ended": N_("Ended. It comes no more; what was on the air of it stops."),
+    "rule-in-force": N_("In force from now on. It is done each night from two o'clock on."),
+    "rule-ended": N_("The rule is ended."),
     "saved": N_("Saved."),
     "deleted": N_("Deleted."),
     "password": N_("Your password is changed."),
@@ -114,7 +121,7 @@ def environment(language: str) -> Environment:
     )
     translations = i18n.translations(language)
     made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
-    made.globals.update(words=words, languages=i18n.LANGUAGES)
+    made.globals.update(words=words, languages=i18n.LANGUAGES, form_key=partial(token_hex, 8))
     return made
 
 
@@ -167,6 +174,7 @@ class Page:
             "office": self._office(),
             "here": self.request.url.path,
             "said": self.say(said) if said else "",
+            "practice": self.centre.settings.practice,
             "errors": {},
         }
         text = environment(self.language).get_template(name).render(shown | context)
@@ -226,8 +234,12 @@ class Page:
             items.append(MenuItem("/people", N_("People"), "people"))
         if self.can(Action.AUDIT_READ):
             items.append(MenuItem("/audit", N_("Audit log"), "doc"))
+        if self.can(Action.RETENTION_READ):
+            items.append(MenuItem("/retention", N_("How long things are kept"), "clock"))
         if self.can(Action.ZONE_EDIT):
             items.append(MenuItem("/zones", N_("Zones"), "tree"))
+        if self.known and self.centre.settings.practice_url:
+            items.append(MenuItem(self.centre.settings.practice_url, N_("Practise without sound"), "again"))
         return items
 
 

@@ -65,6 +65,8 @@ class Front:
             "query": "",
             "errors": {},
             "alarms": [],
+            "me": None,
+            "practice": self.centre.settings.practice,
         }
         return environment(self.language).get_template(template).render(shown | context).encode()
 
