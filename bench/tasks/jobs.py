@@ -48,7 +48,9 @@ class Desk:
     def leave_word(self, text: str) -> None:
         """As a resident."""
         path = f"{public_path(self.office.village('Thôn 3'), 'Thôn 3')}/feedback"
-        httpx.post(self.url + path, data={"about": "other", "text": text}, timeout=60).raise_for_status()
+        httpx.post(
+            self.url + path, data={"about": "other", "text": text}, timeout=60, follow_redirects=True
+        ).raise_for_status()
 
     def post(self, login: str, path: str, body: Any = None, version: int | None = None) -> Any:
         headers = {} if version is None else {"If-Match": f'"{version}"'}

@@ -61,7 +61,7 @@ def mend(hand: Hand, desk: Desk) -> None:
     body = {"reason": "Ghi rõ ngày và giờ."}
     desk.post(LEADER, f"/broadcasts/{made['id']}/return", body, version=made["version"])
     hand.start("/broadcasts")
-    hand.press("main a[href='/broadcasts?state=returned']", to="state=returned")
+    hand.press("main a[href='/broadcasts?state=mine']", to="state=mine")
     hand.press(f"main a[href='/broadcasts/{made['id']}']", to="/broadcasts/")
     hand.press("main a[href$='/edit']", to="/edit")
     hand.tick("#source-text")

@@ -22,7 +22,7 @@ from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import group_views, zone_views
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import clashing, places, rehearsed, repeating, telling
+from web.pages import clashing, places, rehearsed, repeating, sent_once, telling
 from web.pages.broadcasts import PLAN, SEND, needs_approval
 from web.pages.compose_form import (
     NO_PLACE,
@@ -160,15 +160,16 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
     with page.attempt() as errors:
         form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id).id
     errors = _own_fields(errors) | _missing(page, area, form)
-    made: BroadcastOut | None = None
     if not errors:
         with page.centre.store.writing() as db:
             with page.attempt(db) as refused:
+                if (before := sent_once.repeated(db, page, data)) is not None:
+                    return before
                 made = _written(db, page, area, form, broadcast_id=broadcast_id, intent=intent)
+                said = {"send": "planned" if made.state is State.APPROVED else "sent", "draft": "draft"}.get(intent)
+                sent_once.remember(db, page, data, f"/broadcasts/{made.id}", said)
+                return page.go(f"/broadcasts/{made.id}", said)
             errors |= _own_fields(refused)
-    if made is not None and not errors:
-        sent = "planned" if made.state is State.APPROVED else "sent"
-        return page.go(f"/broadcasts/{made.id}", {"send": sent, "draft": "draft"}.get(intent))
     if request.headers.get("x-refresh"):
         return _parts(page, errors, {})
     with page.centre.store.reading() as db:

@@ -13,8 +13,9 @@ from scheduler.zones import service as zone_service
 from scheduler.zones.views import zone_views
 from web.auth import ReadDb, TheCentre, WriteDb
 from web.i18n import N_
-from web.pages import words
+from web.pages import sent_once, words
 from web.pages.devices import device
+from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.places import Option, options
 
@@ -49,6 +50,7 @@ def invitation(db: ReadDb, page: ThePage) -> Response:
 def invite(
     centre: TheCentre,
     page: ThePage,
+    data: TheForm,
     *,
     name: Text = "",
     phone: Text = "",
@@ -56,6 +58,7 @@ def invite(
     zone_id: Text = "",
     until: Text = "",
 ) -> Response:
+    """Makes the code, shown once: who sends the same form again comes to the list, where a new one can be made."""
     code = invitations.new_code()
     form = {"name": name, "phone": phone, "role": role, "zone_id": zone_id, "until": until}
     made = None
@@ -63,7 +66,10 @@ def invite(
         with page.attempt(db) as errors:
             roles = [{"zone_id": zone_id, "role": role, "until": _until(page, until)}] if role else []
             asked = {"name": name, "phone": phone, "zone_id": zone_id, "roles": roles}
+            if (before := sent_once.repeated(db, page, data)) is not None:
+                return before
             made = invitations.invite(db, page.actor, page.now, InvitationNew.model_validate(asked), code)
+            sent_once.remember(db, page, data, "/people")
         errors = {key.rpartition(".")[2]: message for key, message in errors.items()}
         return _invited(page, made, code.typed) if made else _invite(db, page, form, errors)
 

@@ -23,7 +23,7 @@ from scheduler.rights import Action
 from web import photos
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import faults, fleet, receiver_facts, trends, words
+from web.pages import faults, fleet, receiver_facts, sent_once, trends, words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.people import zone_options
@@ -58,9 +58,12 @@ def new(db: ReadDb, page: ThePage) -> Response:
 def add(db: WriteDb, page: ThePage, form: TheForm) -> Response:
     made = None
     with page.attempt(db) as errors:
+        if (before := sent_once.repeated(db, page, form)) is not None:
+            return before
         values = {name: str(form.get(name) or "").strip().replace(",", ".") or None for name in _FIELDS[2:]}
         values |= {"name": str(form.get("name") or ""), "zone_id": str(form.get("zone_id") or "")}
         made = service.create(db, page.actor, page.now, ReceiverNew.model_validate(values))
+        sent_once.remember(db, page, form, f"/receivers/{made.id}")
     if made is None or errors:
         return _new(db, page, {name: str(form.get(name) or "") for name in _FIELDS}, errors)
     return _detail(db, page, made.id, code=_new_code(db, page, made.id))

@@ -14,11 +14,10 @@ let madeFrom = form.elements.announcement_id.value ? fingerprint() : "";
 let ready = false;
 
 new ZonePicker(form.querySelector("[data-zones]"), () => keep());
-form.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
 
 // What was typed outlives a lost connection or a reload.
 function values() {
-  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && name !== "csrf_token" && name !== "version");
+  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !["csrf_token", "version", "once"].includes(name));
 }
 function keep() {
   if (!ready || !draftKey) return;
@@ -130,11 +129,25 @@ async function makeAnnouncement() {
   return "";
 }
 
-async function preview(step) {
+// Hundreds of villages take seconds to be tried: then it is said what one waits for, where one waits.
+const TRYING_MS = 700;
+const trying = form.querySelector("[data-trying]");
+
+async function preview(step, button) {
   const body = new FormData(form);
   body.delete("file");
   body.set("step", step);
-  return fill(parse((await send(form.dataset.preview, body)).responseText));
+  const slow = setTimeout(() => {
+    if (button) button.after(trying);
+    trying.hidden = false;
+    say(trying.textContent.trim());
+  }, TRYING_MS);
+  try {
+    return fill(parse((await send(form.dataset.preview, body)).responseText));
+  } finally {
+    clearTimeout(slow);
+    trying.hidden = true;
+  }
 }
 
 async function advance(step, button) {
@@ -142,7 +155,7 @@ async function advance(step, button) {
   button.setAttribute("aria-disabled", "true");
   try {
     let wrong = step === "what" ? await makeAnnouncement() : "";
-    wrong ||= await preview(step);
+    wrong ||= await preview(step, button);
     if (wrong && ORDER.indexOf(wrong) <= number) {
       show(ORDER.indexOf(wrong), false);
       (form.querySelector(".field.bad input:not([type=hidden]), .field.bad textarea") || steps[number].querySelector("h2")).focus();

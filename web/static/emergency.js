@@ -9,7 +9,6 @@ let timer = 0;
 let told = null; // the places that the page tells of
 
 if (zones) {
-  zones.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
   told = chosen();
   const picker = new ZonePicker(zones, () => {
     draw();

@@ -25,7 +25,6 @@ openListening();
 followSound();
 
 function openDesk() {
-  desk.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
   let timer = 0;
   new ZonePicker(desk.querySelector("[data-zones]"), () => { clearTimeout(timer); timer = setTimeout(advise, ADVICE_MS); });
   const told = desk.querySelector("[data-lacking]");

@@ -16,6 +16,7 @@ export class ZonePicker {
     this.items = [...root.querySelectorAll("li[data-name]")];
     this.search = root.querySelector("[data-search]");
     this.note = root.querySelector("[data-search-note]");
+    root.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
     root.querySelectorAll(".fold").forEach((fold) => fold.addEventListener("click", () => this.toggle(fold)));
     root.addEventListener("change", (event) => { if (event.target.matches("[name=zone], [name=group]")) this.update(); });
     root.querySelectorAll("[data-set]").forEach((chip) => chip.addEventListener("click", () => this.choose(chip)));
