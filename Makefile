@@ -2,10 +2,11 @@
 # make demo-data   a year of a district in var/demo-data; ARGS=--show serves its pages
 # make test   everything that must hold before a change lands
 # make tasks  the commonest tasks of each role in a browser, axe over every page; writes docs/tasks.md
+# make fuzz [EXAMPLES=40] [ARGS=broadcasts]   every operation of the API as each role
 # make bench NAME=prepare [QUICK=1]   one benchmark; it exits 0 only when its goal holds
 # make lock   the lock files anew from pyproject.toml
 
-.PHONY: run demo-data test lint tasks bench lock setup-run setup-test
+.PHONY: run demo-data test lint tasks fuzz bench lock setup-run setup-test
 .DEFAULT_GOAL := run
 
 run: setup-run
@@ -29,6 +30,9 @@ lint:
 
 tasks: setup-test
 	@.venv/bin/python -m bench.tasks
+
+fuzz: setup-test
+	@exec .venv/bin/python -m bench.fuzz $(ARGS)
 
 bench: setup-test
 	@exec .venv/bin/python -m bench.$(NAME)
