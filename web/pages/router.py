@@ -27,12 +27,17 @@ from web.pages import (
     live_desk,
     notices,
     people,
+    playlists,
+    practice,
     receiver_edit,
+    receiver_year,
     receivers,
     rehearsals,
+    relays,
     reports,
     residents,
     residents_feedback,
+    retention,
     today,
     village,
     village_day,
@@ -42,9 +47,9 @@ from web.pages.emergency_words import DESKS
 
 router = APIRouter(include_in_schema=False)
 for part in (
-    *(door, account, events, today, compose, broadcasts, announcements, bulletins),
+    *(door, account, events, today, compose, broadcasts, announcements, bulletins, playlists, relays),
     *(people, fleet, faults, village, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
-    *(join, audit, handover, inbox, deputies, notices, residents_feedback),
+    *(join, audit, handover, inbox, deputies, notices, residents_feedback, retention, receiver_year, practice),
 ):
     router.include_router(part.router)
 for of_the_board in (board, board_move, village_day):
