@@ -1,0 +1,73 @@
+"""What was filled in on the form of a relay that comes again (pure)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.datastructures import FormData
+
+from scheduler.relays.schemas import RelayIn, RelayOut
+from web.pages.repeating import WEEKDAYS, days_of, rule
+
+Fields = dict[str, Any]
+MINUTES = (5, 10, 15, 30, 45, 60, 90, 120)
+USUAL_TIME, USUAL_MINUTES, USUAL_SPAN = "05:00", "30", timedelta(days=180)
+FIELDS = {
+    "zone_ids": "zones", "zone_id": "zones", "group_ids": "zones", "starts_local": "first", "rrule": "weekdays",
+    "when": "first",
+}  # fmt: skip
+"""What the service calls a thing, and the field that it is typed into."""
+_SINGLE = ("title", "source_url", "fallback_id", "limit_min", "cls", "first", "time", "until", "version", "relay")
+
+
+def blank(timezone: str, now: datetime) -> Fields:
+    """Half an hour each morning, from tomorrow on."""
+    tomorrow = now.astimezone(ZoneInfo(timezone)).date() + timedelta(days=1)
+    return {
+        "title": "", "source_url": "", "fallback_id": "", "limit_min": USUAL_MINUTES, "cls": "normal",
+        "first": tomorrow.isoformat(), "time": USUAL_TIME, "until": (tomorrow + USUAL_SPAN).isoformat(),
+        "weekdays": list(WEEKDAYS), "skip_holidays": False, "zones": [], "groups": [], "version": "0", "relay": "",
+        "trial": None,
+    }  # fmt: skip
+
+
+def values_of(item: RelayOut) -> Fields:
+    first, _, clock = item.when.starts_local.partition("T")
+    return {
+        "title": item.title, "source_url": item.source_url, "fallback_id": item.fallback_id or "",
+        "limit_min": str(item.limit_s // 60), "cls": item.cls.value, "first": first, "time": clock[:5],
+        "until": item.when.until.isoformat() if item.when.until else "",
+        "weekdays": list(days_of(item.when.rrule) or WEEKDAYS), "skip_holidays": item.when.skip_holidays,
+        "zones": item.zone_ids, "groups": item.group_ids, "version": str(item.version), "relay": item.id, "trial": None,
+    }  # fmt: skip
+
+
+def read(data: FormData) -> Fields:
+    form: Fields = {name: str(data.get(name) or "").strip() for name in _SINGLE}
+    several = {"weekdays": "weekday", "zones": "zone", "groups": "group"}
+    form |= {name: [str(one) for one in data.getlist(field)] for name, field in several.items()}
+    return form | {"skip_holidays": bool(data.get("skip_holidays")), "trial": None}
+
+
+def asked(form: Fields, zone_id: str, zone_ids: Sequence[str]) -> RelayIn:
+    """Raises ValidationError."""
+    return RelayIn.model_validate(
+        {
+            "zone_id": zone_id,
+            "title": form["title"],
+            "source_url": form["source_url"],
+            "fallback_id": form["fallback_id"] or None,
+            "limit_min": form["limit_min"] or None,
+            "when": {
+                "kind": "repeat",
+                "starts_local": f"{form['first']}T{form['time']}",
+                "rrule": rule(form["weekdays"]) if form["weekdays"] else "",
+                "until": form["until"] or None,
+                "skip_holidays": form["skip_holidays"],
+            },
+            "cls": form["cls"] or "normal",
+            "zone_ids": list(zone_ids),
+            "group_ids": form["groups"],
+        }
+    )

@@ -1,0 +1,226 @@
+"""Relays that come again: their list, what one is, its form, what people do with it, and its source on trial."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Query, Response
+from sqlmodel import Session
+
+from scheduler.announcements import service as announcements
+from scheduler.errors import Forbidden
+from scheduler.live.asking import Terms
+from scheduler.relays import service
+from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut
+from scheduler.rights import Action
+from web.auth import ReadDb, WriteDb
+from web.i18n import N_
+from web.pages import choosing, places, relay_words, repeating, source_trial, telling, words
+from web.pages.compose import OPEN_UP_TO, area_for
+from web.pages.form_data import TheForm
+from web.pages.frame import Errors, Page, ThePage
+from web.pages.relay_form import FIELDS, MINUTES, Fields, asked, blank, read, values_of
+from web.pages.sounds import sound
+from web.pages.voices import voice_names
+from web.telling import tell_after
+
+SAID = {
+    "submit": "sent", "approve": "approved", "return": "returned", "pause": "paused", "resume": "resumed",
+    "cancel": "relay-ended",
+}  # fmt: skip
+router = APIRouter(prefix="/relays", include_in_schema=False)
+
+Version = Annotated[int, Form()]
+Back = Annotated[str, Form(max_length=10)]
+
+
+@router.get("")
+def listing(db: ReadDb, page: ThePage, over: Annotated[str, Query(max_length=1)] = "") -> Response:
+    found = service.index(db, page.actor, page.now, terms(page), over=bool(over))
+    return page.render(
+        "relays/list.html",
+        items=[line(page, item) for item in found],
+        over=bool(over),
+        hosts=sorted(page.centre.settings.relay_hosts),
+        may_edit=page.can(Action.BROADCAST_EDIT),
+    )
+
+
+@router.get("/new")
+def new(db: ReadDb, page: ThePage) -> Response:
+    return _form(db, page, blank(area_for(db, page).timezone, page.now))
+
+
+@router.post("/new")
+def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
+    form, made = read(data), ""
+    with page.attempt(db) as errors:
+        made = service.create(db, page.actor, page.now, _asked(db, page, form), terms(page)).id
+        tell_after(db, page.centre.changes, f"relay:{made}")
+    return _form(db, page, form, errors=errors) if errors else page.go(f"/relays/{made}", "relay-draft")
+
+
+@router.post("/try")
+def try_source(page: ThePage, data: TheForm) -> Response:
+    """Listens to the source for a moment, and shows the form again with what was heard."""
+    form = read(data)
+    with page.attempt() as errors:
+        form["trial"] = source_trial.verdict(page, form["source_url"])
+    with page.centre.store.reading() as db:
+        item = _view(db, page, form["relay"]) if form["relay"] else None
+        return _form(db, page, form, item=item, errors=errors)
+
+
+@router.get("/listen")
+def listen(page: ThePage, source: Annotated[str, Query(max_length=500)]) -> Response:
+    """What the source sends now, as a sound of some seconds."""
+    if not page.can(Action.BROADCAST_EDIT) and not page.can(Action.BROADCAST_APPROVE):
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
+    return Response(source_trial.wav(page, source), media_type="audio/wav", headers={"cache-control": "no-store"})
+
+
+@router.get("/{relay_id}")
+def detail(db: ReadDb, page: ThePage, relay_id: str) -> Response:
+    return _detail(db, page, relay_id)
+
+
+@router.get("/{relay_id}/edit")
+def edit_form(db: ReadDb, page: ThePage, relay_id: str) -> Response:
+    item = _view(db, page, relay_id)
+    return _form(db, page, values_of(item), item=item)
+
+
+@router.post("/{relay_id}/edit")
+def edit(db: WriteDb, page: ThePage, relay_id: str, data: TheForm) -> Response:
+    item, form = _view(db, page, relay_id), read(data)
+    with page.attempt(db) as errors:
+        version = int(form["version"]) if form["version"].isdigit() else 0
+        service.edit(db, page.actor, page.now, relay_id, _asked(db, page, form), terms=terms(page), version=version)
+        tell_after(db, page.centre.changes, f"relay:{relay_id}")
+    return _form(db, page, form, item=item, errors=errors) if errors else page.go(f"/relays/{relay_id}", "saved")
+
+
+@router.post("/{relay_id}/return")
+def give_back(
+    db: WriteDb,
+    page: ThePage,
+    relay_id: str,
+    *,
+    version: Version,
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    back: Back = "",
+) -> Response:
+    with page.attempt(db) as errors:
+        service.give_back(db, page.actor, page.now, relay_id, reason, terms=terms(page), version=version)
+    return _done(db, page, relay_id, "return", back=back, errors=errors, reason=reason)
+
+
+@router.post("/{relay_id}/cancel")
+def cancel(db: WriteDb, page: ThePage, relay_id: str) -> Response:
+    with page.attempt(db) as errors:
+        service.cancel(db, page.actor, page.now, relay_id, terms(page))
+    return _done(db, page, relay_id, "cancel", errors=errors)
+
+
+@router.post("/{relay_id}/{act}")
+def step(
+    db: WriteDb,
+    page: ThePage,
+    relay_id: str,
+    act: Literal["submit", "approve", "pause", "resume"],
+    *,
+    version: Version,
+    back: Back = "",
+) -> Response:
+    steps = {"submit": service.submit, "approve": service.approve, "pause": service.pause, "resume": service.resume}
+    with page.attempt(db) as errors:
+        steps[act](db, page.actor, page.now, relay_id, terms=terms(page), version=version)
+    return _done(db, page, relay_id, act, back=back, errors=errors)
+
+
+def terms(page: Page) -> Terms:
+    return Terms(page.centre.settings.relay_hosts)
+
+
+def line(page: Page, item: RelayOut) -> dict[str, Any]:
+    """A relay in words."""
+    show = page.show
+    when = telling.when(show, item.when, item.coming[0] if item.coming else None)
+    return {
+        "relay": item,
+        "look": relay_words.PAUSED if item.paused_at else words.look(words.BROADCAST, item.state),
+        "when": when.text,
+        "next": when.from_now,
+        "places": relay_words.places(show, item),
+        "length": show.duration(item.limit_s * 1_000_000),
+        "source": relay_words.host(item.source_url),
+    }
+
+
+def whole(page: Page, item: RelayDetail) -> dict[str, Any]:
+    """With what it meets, and what is heard where its source is silent."""
+    return line(page, item) | {
+        "stand_in": [],
+        "conflicts": relay_words.conflicts(page.show, item.conflicts),
+        "silence": relay_words.silence(page.show, item.fallback_title),
+        "listen": source_trial.address(item.source_url) if item.host_allowed else "",
+    }
+
+
+def _done(
+    db: Session, page: Page, relay_id: str, act: str, *, back: str = "", errors: Errors, reason: str = ""
+) -> Response:
+    if errors:
+        return _detail(db, page, relay_id, errors, reason)
+    tell_after(db, page.centre.changes, f"relay:{relay_id}")
+    return page.go("/inbox" if back == "inbox" else f"/relays/{relay_id}", SAID[act])
+
+
+def _view(db: Session, page: Page, relay_id: str) -> RelayDetail:
+    return service.view(db, page.actor, page.now, relay_id, terms(page))
+
+
+def _detail(db: Session, page: Page, relay_id: str, errors: Errors | None = None, reason: str = "") -> Response:
+    item = _view(db, page, relay_id)
+    found = announcements.view(db, page.actor, page.now, item.fallback_id) if item.fallback_id else None
+    stand_in = [sound(one, voice_names(page)) for one in found.recordings[:1]] if found else []
+    return page.render(
+        "relays/detail.html",
+        422 if errors else 200,
+        item=whole(page, item) | {"stand_in": stand_in},
+        coming=[{"when": page.show.moment(one), "from_now": page.show.from_now(one)} for one in item.coming],
+        runs=[relay_words.run(page.show, one) for one in item.runs],
+        possible={str(one) for one in item.possible},
+        reason=reason,
+        errors=errors or {},
+    )
+
+
+def _asked(db: Session, page: Page, form: Fields) -> RelayIn:
+    area = area_for(db, page)
+    return asked(form, area.home.id, [zone.id for zone in places.outermost(area.zones, set(form["zones"]))])
+
+
+def _form(
+    db: Session, page: Page, form: Fields, *, item: RelayDetail | None = None, errors: Errors | None = None
+) -> Response:
+    area = area_for(db, page)
+    used = service.index(db, page.actor, page.now, terms(page))
+    return page.render(
+        "relays/form.html",
+        422 if errors else 200,
+        form=form,
+        item=item,
+        hosts=sorted(page.centre.settings.relay_hosts),
+        sources=sorted({one.source_url for one in used if one.host_allowed}),
+        minutes=sorted({*MINUTES, *([int(form["limit_min"])] if form["limit_min"].isdigit() else [])}),
+        choices=choosing.choices(db, page, [form["fallback_id"]]),
+        silence=(relay_words.silence(page.show, None), relay_words.silence(page.show, page.say(N_("the stand-in")))),
+        weekdays=repeating.weekdays(page.show),
+        zones=places.tree(area.zones),
+        zone_count=len(area.zones),
+        open_depth=1 if len(area.zones) > OPEN_UP_TO else 9,
+        groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
+        sets=[],
+        latest=(page.show.today + timedelta(days=400)).isoformat(),
+        errors={FIELDS.get(name.split(".")[-1], name): message for name, message in (errors or {}).items()},
+    )
