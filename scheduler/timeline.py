@@ -31,18 +31,14 @@ from copy import copy
 from enum import StrEnum
 from heapq import heappop, heappush
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, Quota, Rules
-from scheduler.policy import QuietCalendar, local_day
-
-if TYPE_CHECKING:
-    from datetime import date
+from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, Rules
+from scheduler.policy import QuietCalendar
+from scheduler.quota import NO_LIMIT_US, Sessions
 
 EVER = (0, 2**62)  # a window that cuts nothing off
-_NO_LIMIT_US = 2**62
 
 Key = tuple[int, int, int, int, str]
 Interval = tuple[int, int]
@@ -202,10 +198,10 @@ class _Entry:
         self.anchor_us = lived.anchor_us
         self.is_past = False
         sounded_us = sum(end_us - start_us for start_us, end_us in lived.parts)
-        self.left_us = _NO_LIMIT_US if self.emergency else max(rules.max_airing_us - sounded_us, 0)
+        self.left_us = NO_LIMIT_US if self.emergency else max(rules.max_airing_us - sounded_us, 0)
         next_quiet_us = None if self.emergency else quiet.next_start(airing.start_us)
-        quiet_us = _NO_LIMIT_US if next_quiet_us is None else next_quiet_us
-        over_us = _NO_LIMIT_US if lived.over_us is None else lived.over_us
+        quiet_us = NO_LIMIT_US if next_quiet_us is None else next_quiet_us
+        over_us = NO_LIMIT_US if lived.over_us is None else lived.over_us
         self.stop = min((quiet_us, Reason.QUIET_HOURS), (over_us, Reason.CUT))
         self.goes_on_us = self.enters_us if lived.goes_on else None
         until_us, gave_up_us, reason = self._hope(self.enters_us)
@@ -221,7 +217,7 @@ class _Entry:
     def of_the_past(cls, entry: "_Entry", number: int, part: Interval) -> "_Entry":
         """What sounded of `entry`: it takes the air as it did, and is told no more."""
         past = copy(entry)
-        past.is_past, past.goes_on_us, past.left_us, past.stop = True, None, _NO_LIMIT_US, (part[1], Reason.CUT)
+        past.is_past, past.goes_on_us, past.left_us, past.stop = True, None, NO_LIMIT_US, (part[1], Reason.CUT)
         past.enters_us = past.anchor_us = part[0]
         past.key = *entry.key[:-1], f"{entry.airing.id} {number}"
         past.hope = past.stop[0], *past.stop
@@ -268,51 +264,13 @@ def _key(airing: Airing, arrival_us: int, came_us: int) -> Key:
     return -airing.cls.rank, airing.order, arrival_us, airing.start_us, airing.id
 
 
-class _Sessions:
-    """The sound that counts against the quota."""
-
-    def __init__(self, quota: Quota | None, timezone: str) -> None:
-        self._quota = quota
-        self._timezone = timezone
-        self._sessions_of: dict[date, int] = {}
-        self._used_us = 0
-        self._silent_since_us: int | None = None
-
-    def left_us(self, at_us: int) -> int:
-        """How long something may sound from `at_us` on; 0 for not at all."""
-        if self._quota is None:
-            return _NO_LIMIT_US
-        if self._goes_on(at_us):
-            return self._quota.session_us - self._used_us
-        held = self._sessions_of.get(local_day(self._timezone, at_us), 0)
-        return self._quota.session_us if held < self._quota.sessions_per_day else 0
-
-    def begin(self, at_us: int) -> None:
-        """Something sounds from `at_us` on."""
-        if self._quota is not None and not self._goes_on(at_us):
-            day = local_day(self._timezone, at_us)
-            self._sessions_of[day] = self._sessions_of.get(day, 0) + 1
-            self._used_us = 0
-            self._silent_since_us = at_us
-
-    def end(self, start_us: int, end_us: int, *, emergency: bool) -> None:
-        """Something sounded in `[start_us, end_us)`."""
-        if self._quota is not None and self._goes_on(start_us):
-            self._silent_since_us = end_us
-            self._used_us += 0 if emergency else end_us - start_us
-
-    def _goes_on(self, at_us: int) -> bool:
-        gap_us = max(self._quota.gap_us, 1) if self._quota else 1
-        return self._silent_since_us is not None and at_us - self._silent_since_us < gap_us
-
-
 class _Sweep:
     """Walks the instants at which an airing arrives or the one on the air ends."""
 
     def __init__(self, rules: Rules) -> None:
         self.segments: list[Segment] = []
         self.dropped: list[Dropped] = []
-        self._sessions = _Sessions(rules.quota, rules.timezone)
+        self._sessions = Sessions(rules.quota, rules.timezone)
         self._waiting: list[tuple[Key, _Entry]] = []
         self._on_air: _Entry | None = None
         self._since_us = 0

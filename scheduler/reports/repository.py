@@ -146,6 +146,13 @@ def subscriptions(db: Session) -> Sequence[ReportSubscription]:
     return db.scalars(select(ReportSubscription).order_by(*key)).all()
 
 
+def subscribed_zones(db: Session, user_id: str) -> Sequence[Zone]:
+    """The zones of which somebody is told, by name."""
+    query = select(Zone).join(ReportSubscription, col(ReportSubscription.zone_id) == col(Zone.id))
+    query = query.where(col(ReportSubscription.user_id) == user_id).order_by(col(Zone.name), col(Zone.id))
+    return db.scalars(query).all()
+
+
 def named(db: Session, receiver_ids: Collection[str]) -> dict[str, str]:
     """The name of each receiver."""
     query = select(col(Receiver.id), col(Receiver.name)).where(col(Receiver.id).in_(receiver_ids))

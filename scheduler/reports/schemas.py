@@ -5,6 +5,7 @@ from datetime import date, datetime
 from pydantic import BaseModel, Field
 
 from broadcast.wire.documents import BroadcastClass
+from scheduler.fleet.upkeep.schemas import Confirmed
 from scheduler.reports.figures import Kind
 from scheduler.reports.spans import Length
 from scheduler.zones.schemas import Id
@@ -84,6 +85,8 @@ class LineOut(BaseModel):
     microphone_dbfs: float | None
     requested_us: int
     played_us: int
+    document_no: str | None = Field(None, examples=["45/TB-UBND"], description="Of the paper that was signed for it.")
+    confirmed: Confirmed | None = Field(None, description="How many people in the village say that they heard it.")
 
 
 class LinePage(BaseModel):

@@ -21,6 +21,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.policy import local_day
 from scheduler.policy import zone as zone_info
 from scheduler.reports import repository, sources, summing, views
+from scheduler.reports.beside import beside
 from scheduler.reports.boundaries import Atlas
 from scheduler.reports.digest import Digest, digest
 from scheduler.reports.models import ReportSubscription
@@ -115,7 +116,7 @@ def lines(
     rows = repository.lines(
         db, span, [zone.path], only_missed=only_missed, after=_after(after) if after else None, limit=limit + 1
     )
-    shown = _lines(_atlas_of(db, rows), rows[:limit])
+    shown = _lines(db, _atlas_of(db, rows), rows[:limit])
     more = len(rows) > limit
     return LinePage(items=shown, next=_cursor(rows[limit - 1]) if more else None)
 
@@ -136,7 +137,7 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
                 for key in line.receiver_ids
             ],
         )
-        for shown, (line, airing) in zip(_lines(atlas, rows), rows, strict=True)
+        for shown, (line, airing) in zip(_lines(db, atlas, rows), rows, strict=True)
     ]
     above = [atlas.places[key].name for key in zone_sql.ids_of(zone.path)[:-1] if key in atlas.places]
     return VillageDay(
@@ -162,6 +163,16 @@ def subscription(db: Session, actor: Actor, now: datetime, zone_id: str) -> Subs
     return SubscriptionOut(zone_id=zone.id, subscribed=held is not None)
 
 
+def subscriptions(db: Session, actor: Actor, now: datetime) -> list[tuple[Zone, bool]]:
+    """The zones that the actor is told of each morning, and the highest one that could be; with whether it is."""
+    told = list(repository.subscribed_zones(db, actor.user_id))
+    if not actor.zones_for(Action.REPORT_READ, now):
+        return [(zone, True) for zone in told]
+    usual = zone_of(db, actor, now, None)
+    more = [] if usual.id in {zone.id for zone in told} else [(usual, False)]
+    return [*((zone, True) for zone in told), *more]
+
+
 def subscribe(db: Session, actor: Actor, now: datetime, zone_id: str, *, wanted: bool) -> SubscriptionOut:
     """Be told from now on, or no more; asked twice it is the same."""
     zone = zone_of(db, actor, now, zone_id)
@@ -181,7 +192,7 @@ def digest_of(db: Session, actor: Actor, now: datetime, zone_id: str | None, day
     zone = zone_of(db, actor, now, zone_id)
     span = span_of(Length.DAY, day)
     rows = repository.lines(db, span, [zone.path], limit=MOST_LINES)
-    return digest(_lines(_atlas_of(db, rows), rows), zone.id, zone.name, day)
+    return digest(_lines(db, _atlas_of(db, rows), rows), zone.id, zone.name, day)
 
 
 def digests_due(db: Session, now: datetime, hour: int) -> list[tuple[ReportSubscription, date]]:
@@ -230,12 +241,16 @@ def _atlas_of(db: Session, rows: Sequence[repository.Row]) -> Atlas:
     return repository.atlas(db, paths=[], zone_ids={line.zone_id for line, _airing in rows})
 
 
-def _lines(atlas: Atlas, rows: Sequence[repository.Row]) -> list[LineOut]:
+def _lines(db: Session, atlas: Atlas, rows: Sequence[repository.Row]) -> list[LineOut]:
     named = {
         day: atlas.stations({line.zone_id for line, _airing in rows if line.day == day}, day)
         for day in {line.day for line, _airing in rows}
     }
-    return [views.line(atlas, line, airing, named[line.day][line.zone_id].name) for line, airing in rows]
+    known = beside(db, rows)
+    return [
+        views.line(atlas, line, airing, station=named[line.day][line.zone_id].name, known=known)
+        for line, airing in rows
+    ]
 
 
 def _heard(

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlmodel import Session, col
 
 from broadcast.clock import from_us
@@ -103,10 +104,10 @@ def said(db: Session, kinds: Mapping[str, Kind]) -> dict[str, dict[str, list[Sai
     """What each receiver reported of each of these, which are ids of `Begun`."""
     found: dict[str, dict[str, list[Said]]] = defaultdict(lambda: defaultdict(list))
     orders = [key for key, kind in kinds.items() if kind not in (Kind.BULLETIN, Kind.LIVE)]
-    for row in db.scalars(select(OrderProgressRow).where(col(OrderProgressRow.order_id).in_(orders))):
-        one = said_of_order(row)
+    for order in db.scalars(select(OrderProgressRow).where(col(OrderProgressRow.order_id).in_(orders))):
+        one = said_of_order(order)
         if one is not None:
-            found[row.order_id][row.receiver_id].append(one)
+            found[order.order_id][order.receiver_id].append(one)
     ids = [LIVE + key if kind is Kind.LIVE else key for key, kind in kinds.items() if key not in orders]
     query = select(
         *(col(StoredReport.airing_id), col(StoredReport.receiver_id), col(StoredReport.outcome)),
@@ -114,35 +115,24 @@ def said(db: Session, kinds: Mapping[str, Kind]) -> dict[str, dict[str, list[Sai
         *(col(StoredReport.start_at), col(StoredReport.start_error_us), col(StoredReport.rms_dbfs)),
         *(col(StoredReport.microphone_dbfs), col(StoredReport.planned_duration_us), col(StoredReport.played_us)),
     ).where(col(StoredReport.airing_id).in_(ids))
-    for (
-        key,
-        receiver_id,
-        outcome,
-        microphone,
-        reason,
-        ready_at,
-        start_at,
-        error,
-        rms,
-        mic_dbfs,
-        length,
-        played,
-    ) in db.execute(query):
-        found[key.removeprefix(LIVE)][receiver_id].append(
-            Said(
-                result=result(outcome, microphone),
-                reason=reason,
-                fetched=ready_at is not None,
-                started=start_at is not None,
-                error_us=error,
-                level_dbfs=rms,
-                microphone=microphone is not None,
-                microphone_dbfs=mic_dbfs,
-                planned_us=length,
-                played_us=played,
-            )
-        )
+    for row in db.execute(query):
+        found[row.airing_id.removeprefix(LIVE)][row.receiver_id].append(_said_of_report(row))
     return found
+
+
+def _said_of_report(row: Row[Any]) -> Said:
+    return Said(
+        result=result(row.outcome, row.microphone),
+        reason=row.reason,
+        fetched=row.media_ready_at is not None,
+        started=row.start_at is not None,
+        error_us=row.start_error_us,
+        level_dbfs=row.rms_dbfs,
+        microphone=row.microphone is not None,
+        microphone_dbfs=row.microphone_dbfs,
+        planned_us=row.planned_duration_us,
+        played_us=row.played_us,
+    )
 
 
 def said_of_order(row: OrderProgressRow) -> Said | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from scheduler.reports.beside import Beside
 from scheduler.reports.boundaries import Atlas, Unit
 from scheduler.reports.figures import Sums, total
 from scheduler.reports.models import ReportAiring, ReportLine
@@ -83,7 +84,7 @@ def figures_out(made: Sums) -> FiguresOut:
     return FiguresOut(**_figures(made))
 
 
-def line(atlas: Atlas, row: ReportLine, airing: ReportAiring, station: str) -> LineOut:
+def line(atlas: Atlas, row: ReportLine, airing: ReportAiring, *, station: str, known: Beside) -> LineOut:
     same = ("receivers", "fetched", "started", "heard", "missed", "microphones", "missed_by", "error_us", "level_dbfs")
     values = {name: getattr(row, name) for name in (*same, "microphone_dbfs", "requested_us", "played_us", "day")}
     return LineOut(
@@ -98,6 +99,8 @@ def line(atlas: Atlas, row: ReportLine, airing: ReportAiring, station: str) -> L
         start=airing.start_at,
         timezone=atlas.timezone(row.zone_id),
         waiting=row.receivers - row.heard - row.missed,
+        document_no=known.documents.get(airing.broadcast_id),
+        confirmed=known.said.get((airing.id, row.zone_id)),
         **values,
     )
 

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from scheduler.notices import service
 from scheduler.notices.models import Channel, NoticeState
 from scheduler.notices.schemas import CHOICES, ChoiceIn, HookIn
+from scheduler.reports import service as reports
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from web.auth import ReadDb, WriteDb
@@ -120,6 +121,7 @@ def _own(
         "notices/page.html",
         422 if errors else 200,
         chosen=chosen,
+        digests=reports.subscriptions(db, page.actor, page.now),
         address=chosen.address if address is None else address,
         kinds=[{"value": kind.value, "label": page.say(NAMES[kind]), "on": kind in chosen.kinds} for kind in CHOICES],
         sets_up=sets_up,

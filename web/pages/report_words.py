@@ -67,6 +67,9 @@ _LINE = (
     Column(N_("Reason"), Of.TEXT),
     Column(N_("Seconds asked for"), Of.REAL),
     Column(N_("Seconds played"), Of.REAL),
+    Column(N_("Signed paper"), Of.TEXT),
+    Column(N_("Said they heard it")),
+    Column(N_("Said they did not")),
 )
 
 
@@ -175,6 +178,9 @@ def _line_row(show: Present, line: LineOut) -> list[Value]:
         reasons(show, sorted(line.missed_by.items(), key=lambda item: (-item[1], item[0]))),
         seconds(line.requested_us),
         seconds(line.played_us),
+        line.document_no or "",
+        line.confirmed.yes if line.confirmed else None,
+        line.confirmed.no if line.confirmed else None,
     ]
 
 

@@ -1,17 +1,18 @@
 """Plan and heard, and the report of the stations: pages, printed pages and files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Response
+from fastapi import APIRouter, Depends, Form, Query, Response
 from sqlmodel import Session
 
 from scheduler.errors import Invalid
 from scheduler.people.actor import Actor
 from scheduler.reports import repository, service
-from scheduler.reports.schemas import AiringHeard, LineOut, StationOut
+from scheduler.reports.schemas import AiringHeard, LineOut, StationOut, SummaryOut
 from scheduler.reports.spans import Length, Span, span_of
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
@@ -30,26 +31,47 @@ ZoneId = Annotated[str | None, Query(alias="zone", max_length=26)]
 Day = Annotated[str | None, Query(max_length=10)]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for a report, of which place and which time."""
+
+    page: Page
+    db: Session
+    zone: Zone
+    span: Span
+
+    @property
+    def query(self) -> dict[str, object]:
+        return {"zone": self.zone.id, "length": self.span.length, "day": self.span.first}
+
+
+def asking(usual: Length) -> Callable[..., Asked]:
+    """What reports ask of a request; `usual` is the length where none is said."""
+
+    def asked(page: ThePage, db: ReadDb, *, zone_id: ZoneId = None, length: Length = usual, day: Day = None) -> Asked:
+        return Asked(page, db, *_asked(db, page, zone_id, length, day))
+
+    return asked
+
+
+OfADay = Annotated[Asked, Depends(asking(Length.DAY), scope="function")]
+OfAMonth = Annotated[Asked, Depends(asking(Length.MONTH), scope="function")]
+Missed = Annotated[str, Query(max_length=1)]
+
+
 @router.get("")
 def plan_heard(
-    *,
-    page: ThePage,
-    db: ReadDb,
-    zone_id: ZoneId = None,
-    length: Length = Length.DAY,
-    day: Day = None,
-    missed: Annotated[str, Query(max_length=1)] = "",
-    after: Annotated[str | None, Query(max_length=200)] = None,
+    asked: OfADay, *, missed: Missed = "", after: Annotated[str | None, Query(max_length=200)] = None
 ) -> Response:
     """What was planned, fetched, started, heard and missed, by place and by airing."""
-    zone, span = _asked(db, page, zone_id, length, day)
-    base = {"zone": zone.id, "length": length, "day": span.first, "missed": missed}
+    page, db, zone, span = asked.page, asked.db, asked.zone, asked.span
+    base = asked.query | {"missed": missed}
     found = service.lines(db, page.actor, page.now, zone.id, span, only_missed=bool(missed), after=after, limit=LINES)
     by: service.By = "village" if _by(zone) == "village" else "commune"
     summary = service.summary(db, page.actor, page.now, zone.id, span, by=by)
     return page.render(
         "reports/heard.html",
-        **_frame(db, page, (zone, span), "/reports", base),
+        **_frame(asked, "/reports", base),
         total=summary.total,
         places=[_place(one, span, zone) for one in summary.stations[:PLACES]],
         places_left=max(0, len(summary.stations) - PLACES),
@@ -66,16 +88,8 @@ def plan_heard(
 
 
 @router.get("/heard.csv")
-def plan_heard_csv(
-    *,
-    page: ThePage,
-    db: ReadDb,
-    zone_id: ZoneId = None,
-    length: Length = Length.DAY,
-    day: Day = None,
-    missed: Annotated[str, Query(max_length=1)] = "",
-) -> Response:
-    zone, span = _asked(db, page, zone_id, length, day)
+def plan_heard_csv(asked: OfADay, missed: Missed = "") -> Response:
+    page, db, zone, span = asked.page, asked.db, asked.zone, asked.span
     found = service.lines(db, page.actor, page.now, zone.id, span, only_missed=bool(missed), limit=service.MOST_LINES)
     table = report_words.line_table(page.show, zone.name, span, found.items)
     return _file(csv_of(table), CSV, f"nghe-{span.key}.csv")
@@ -102,24 +116,14 @@ def village_day(page: ThePage, db: ReadDb, zone_id: str, day: str) -> Response:
 
 
 @router.get("/stations")
-def stations(
-    *,
-    page: ThePage,
-    db: ReadDb,
-    zone_id: ZoneId = None,
-    length: Length = Length.MONTH,
-    day: Day = None,
-    boundaries: Day = None,
-) -> Response:
+def stations(asked: OfAMonth, boundaries: Day = None) -> Response:
     """The report of the stations, to be looked at, printed and sent on."""
-    zone, span = _asked(db, page, zone_id, length, day)
-    summary = service.summary(
-        db, page.actor, page.now, zone.id, span, boundaries=_day(boundaries, "boundaries"), by=_by(zone)
-    )
-    base = {"zone": zone.id, "length": length, "day": span.first, "boundaries": boundaries or ""}
+    page, zone, span = asked.page, asked.zone, asked.span
+    summary = _summary(asked, boundaries)
+    base = asked.query | {"boundaries": boundaries or ""}
     return page.render(
         "reports/stations.html",
-        **_frame(db, page, (zone, span), "/reports/stations", base),
+        **_frame(asked, "/reports/stations", base),
         rows=summary.stations,
         total=summary.total.model_copy(update={"area": []}),
         by_village=_by(zone) == "village",
@@ -133,21 +137,9 @@ def stations(
 
 
 @router.get("/stations.{kind}")
-def stations_file(
-    *,
-    page: ThePage,
-    db: ReadDb,
-    kind: Literal["csv", "xlsx"],
-    zone_id: ZoneId = None,
-    length: Length = Length.MONTH,
-    day: Day = None,
-    boundaries: Day = None,
-) -> Response:
-    zone, span = _asked(db, page, zone_id, length, day)
-    summary = service.summary(
-        db, page.actor, page.now, zone.id, span, boundaries=_day(boundaries, "boundaries"), by=_by(zone)
-    )
-    table = report_words.summary_table(page.show, summary, span)
+def stations_file(asked: OfAMonth, kind: Literal["csv", "xlsx"], boundaries: Day = None) -> Response:
+    zone, span = asked.zone, asked.span
+    table = report_words.summary_table(asked.page.show, _summary(asked, boundaries), span)
     name = f"bao-cao-{zone.code or zone.id}-{span.key}"
     if kind == "xlsx":
         return _file(xlsx_of(table), XLSX, f"{name}.xlsx")
@@ -156,11 +148,16 @@ def stations_file(
 
 @router.post("/digest")
 def subscribe(
-    page: ThePage, db: WriteDb, zone: Annotated[str, Form(max_length=26)], wanted: Annotated[str, Form()] = ""
+    page: ThePage,
+    db: WriteDb,
+    zone: Annotated[str, Form(max_length=26)],
+    *,
+    wanted: Annotated[str, Form()] = "",
+    back: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """Be told each morning what was not heard, or no more."""
     service.subscribe(db, page.actor, page.now, zone, wanted=bool(wanted))
-    return page.go(f"/reports?zone={zone}&said=saved")
+    return page.go("/notices", "saved") if back == "notices" else page.go(f"/reports?zone={zone}&said=saved")
 
 
 def _asked(db: Session, page: Page, zone_id: str | None, length: Length, day: str | None) -> tuple[Zone, Span]:
@@ -182,8 +179,13 @@ def _by(zone: Zone) -> service.By:
     return "village" if zone.kind.value in ("commune", "village", "hamlet") else "station"
 
 
-def _frame(db: Session, page: Page, asked: tuple[Zone, Span], path: str, base: dict[str, object]) -> dict[str, Any]:
-    zone, span = asked
+def _summary(asked: Asked, boundaries: str | None) -> SummaryOut:
+    of, day = asked.page, _day(boundaries, "boundaries")
+    return service.summary(asked.db, of.actor, of.now, asked.zone.id, asked.span, boundaries=day, by=_by(asked.zone))
+
+
+def _frame(asked: Asked, path: str, base: dict[str, object]) -> dict[str, Any]:
+    db, page, zone, span = asked.db, asked.page, asked.zone, asked.span
 
     def at(**other: object) -> str:
         return _link(path, base | other)

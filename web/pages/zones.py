@@ -112,7 +112,7 @@ def new_group(db: ReadDb, page: ThePage) -> Response:
 @router.post("/groups/new")
 def add_group(db: WriteDb, page: ThePage, form: TheForm) -> Response:
     with page.attempt(db) as errors:
-        values = {"zone_id": form.get("zone_id"), "name": form.get("name"), "member_ids": form.getlist("zone")}
+        values = {"zone_id": form.get("zone_id")} | _group_values(form)
         groups.create_group(db, page.actor, page.now, GroupNew.model_validate(values))
     return _group(db, page, None, errors, form) if errors else page.go("/zones", "saved")
 
@@ -126,7 +126,7 @@ def group(db: ReadDb, page: ThePage, group_id: str) -> Response:
 def change_group(db: WriteDb, page: ThePage, group_id: str, form: TheForm) -> Response:
     version = _number(form, "version") or 0
     with page.attempt(db) as errors:
-        asked = GroupChange.model_validate({"name": form.get("name"), "member_ids": form.getlist("zone")})
+        asked = GroupChange.model_validate(_group_values(form))
         groups.change_group(db, page.actor, page.now, group_id, version=version, change=asked)
     return _group(db, page, group_id, errors, form) if errors else page.go("/zones", "saved")
 
@@ -185,6 +185,8 @@ def _group(
         "name": form.get("name", "") if form is not None else found.name if found else "",
         "zone_id": form.get("zone_id", "") if form is not None else found.zone_id if found else "",
         "zones": form.getlist("zone") if form is not None else found.member_ids if found else [],
+        "valid_from": form.get("valid_from", "") if form is not None else (found and found.valid_from) or "",
+        "valid_until": form.get("valid_until", "") if form is not None else (found and found.valid_until) or "",
     }
     return page.render(
         "zones/group.html",
@@ -196,6 +198,11 @@ def _group(
         action=f"/groups/{group_id or 'new'}",
         errors=errors or {},
     )
+
+
+def _group_values(form: FormData) -> dict[str, Any]:
+    days = {name: form.get(name) or None for name in ("valid_from", "valid_until")}
+    return {"name": form.get("name"), "member_ids": form.getlist("zone")} | days
 
 
 def _place(zone: ZoneDetail) -> str:

