@@ -7,7 +7,6 @@ from sqlmodel import Session, select
 from bench.tasks.office import DUTY, HELPER, KEEPER, LEADER, OFFICIAL, SECOND, ZONE, Office
 from broadcast.wire.now import Purpose
 from scheduler.announcements import parts
-from scheduler.announcements.models import Recording
 from scheduler.announcements.schemas import NewPlaylist
 from scheduler.bulletins import service as bulletins
 from scheduler.bulletins.schemas import BulletinIn
@@ -132,8 +131,11 @@ def _programmes(db: Session, office: Office, now: datetime) -> None:
     }
     terms = Terms(frozenset({RELAY_HOST}))
     office.ids["relay"] = relays.create(db, official, now, RelayIn.model_validate(asked), terms).id
-    sounds = db.exec(select(Recording).where(Recording.announcement_id == office.ids["announcement"])).all()
-    playlist = {"zone_id": office.commune, "title": "Tin buổi sáng", "parts": [one.id for one in sounds] * 2}
+    playlist = {
+        "zone_id": office.commune,
+        "title": "Tin buổi sáng",
+        "announcement_ids": [office.ids["announcement"]] * 2,
+    }
     office.ids["playlist"] = parts.create(db, official, now, NewPlaylist.model_validate(playlist)).id
     rule = RuleIn.model_validate({"zone_id": office.commune, "subject": "live", "days": 60})
     office.ids["rule"] = retention.create(db, office.people[KEEPER], now, rule).id

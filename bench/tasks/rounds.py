@@ -27,9 +27,9 @@ WHO = (OFFICIAL, LEADER, DUTY, SECOND, HELPER, KEEPER, RESIDENT)
 
 
 class Round(Struct, frozen=True, kw_only=True):
-    """`wrong` is why it did not come to its end, or what no page may do."""
+    """`task` is its `named`; `wrong` is why it did not come to its end, or what no page may do."""
 
-    task: Task
+    task: str
     width: int
     way: str
     actions: int = 0
@@ -68,27 +68,30 @@ def _round(served: Served, desk: Desk, each: Task, clock: Clock, pictures: Path,
     wrong = wrong or "; ".join(served.broken[already:])[:400]
     if not wrong and way == "mouse" and each.most and hand.actions > each.most:
         wrong = f"{hand.actions} actions, {each.most} at most"
-    return Round(task=each, width=width, way=way, actions=hand.actions, seconds=seconds, wrong=wrong)
+    return Round(task=named(each), width=width, way=way, actions=hand.actions, seconds=seconds, wrong=wrong)
 
 
 def table(found: Iterable[Round]) -> Iterator[str]:
-    """A line of Markdown for each task."""
-    by_task: dict[str, list[Round]] = {}
-    for one in found:
-        by_task.setdefault(f"{one.task.login}/{one.task.name}", []).append(one)
+    """A line of Markdown for each task that was tried."""
+    done = {(one.task, one.way, one.width): one for one in found}
     yield "| role | task | mouse 360 | mouse 1280 | keys 360 | keys 1280 | seconds by mouse | by keys |"
     yield "|---|---|---|---|---|---|---|---|"
-    for some in by_task.values():
-        each = some[0].task
-        done = {(one.way, one.width): one for one in some}
-        cells = [_actions(done.get((way, width))) for way in ("mouse", "keyboard") for width in WIDTHS]
-        times = [max((one.seconds for one in some if one.way == way), default=0) for way in ("mouse", "keyboard")]
+    for each in TASKS:
+        own = [done.get((named(each), way, width)) for way in ("mouse", "keyboard") for width in WIDTHS]
+        if not any(own):
+            continue
+        times = [max((one.seconds for one in some if one), default=0) for some in (own[:2], own[2:])]
         most = f" (at most {each.most})" if each.most else ""
-        yield f"| {ROLES[each.login]} | {each.name}{most} | {' | '.join(cells)} | {times[0]:.0f} | {times[1]:.0f} |"
+        cells = " | ".join(map(_actions, own))
+        yield f"| {ROLES[each.login]} | {each.name}{most} | {cells} | {times[0]:.0f} | {times[1]:.0f} |"
 
 
 def _actions(one: Round | None) -> str:
     return "–" if one is None else "**failed**" if one.wrong else str(one.actions)
+
+
+def named(each: Task) -> str:
+    return f"{each.login or 'resident'}/{each.run.__name__}"
 
 
 def all_ways() -> list[tuple[int, str]]:
