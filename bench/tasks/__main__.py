@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
 
 def _said(kept: Results) -> str:
     looked = (
-        f"axe-core 4.12 (WCAG 2.2 A and AA, best practices), the side of the screen, targets of {looking.TARGET_PX} px: "
+        f"axe-core 4.12 (WCAG 2.2 AA, best practices), the side of the screen, targets of {looking.TARGET_PX} px: "
         f"{kept.looked_at} addresses, light and dark, at both widths, and {len(kept.against)} findings."
     )
     return "\n".join([*table(kept.rounds.values()), "", looked])
