@@ -1,8 +1,8 @@
 """Many receivers in one process, `python -m bench.crowd FOLDER…`, and the way to hold several such processes.
 
 Each folder is the state of an enrolled receiver. What runs in it is the daemon itself with its link, its TLS, its
-documents, orders, recordings and reports; only its horn is a `receivers.lab.sink.Sink`. A line to standard input asks for what
-sounded since the last, and is answered by a line: a JSON list of `Piece`. The process ends when its input does.
+documents, orders, recordings and reports; only its horn is a `receivers.lab.sink.Sink`. A line to standard input asks
+for what sounded since the last, and is answered by a line: a JSON list of `Piece`. The process ends with its input.
 
 What the crowd takes of the processor it takes from the centre it listens to: on a machine of its own each receiver
 would be quicker, and so would the centre.

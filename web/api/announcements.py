@@ -53,7 +53,9 @@ PLAYABLE = {
 }  # fmt: skip
 ModelT = TypeVar("ModelT", bound=BaseModel)
 LONG = "private, max-age=31536000, immutable"
+NOT_READY = responses(HTTPStatus.CONFLICT)
 _SOUND_MISSING = "The sound file is missing on the centre's disk."
+_NO_ORIGINAL = "This was put together here: there is no file that somebody sent."
 _ONE_AT_A_TIME = CapacityLimiter(1)  # those who wait for an MP3 hold no thread that a sign-in or a stop needs
 
 
@@ -275,7 +277,7 @@ async def upload_recording(
     return made
 
 
-@router.get("/recordings/{recording_id}/audio", response_class=FileResponse)
+@router.get("/recordings/{recording_id}/audio", response_class=FileResponse, responses=NOT_READY)
 def listen(recording_id: str, db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre) -> FileResponse:
     """What will be heard: Opus in Ogg; with Range."""
     recording = service.listenable(db, actor, now, recording_id)
@@ -283,7 +285,7 @@ def listen(recording_id: str, db: ReadDb, actor: CurrentActor, now: Now, centre:
     return sound_file(media.path(sha256), "audio/ogg", sha256)
 
 
-@router.get("/recordings/{recording_id}/audio.mp3", response_class=FileResponse)
+@router.get("/recordings/{recording_id}/audio.mp3", response_class=FileResponse, responses=NOT_READY)
 async def listen_as_mp3(recording_id: str, actor: CurrentActor, now: Now, centre: TheCentre) -> FileResponse:
     """The same as MP3, for players that know no Opus in Ogg; with Range."""
 
@@ -308,7 +310,9 @@ def listen_to_original(recording_id: str, db: ReadDb, actor: CurrentActor, now: 
     recording = service.listenable(db, actor, now, recording_id)
     if recording.source is Source.TEXT:
         return PlainTextResponse(recording.text)
-    sha256 = recording.original_sha256 or ""
+    sha256 = recording.original_sha256
+    if sha256 is None:
+        raise NotFound("no_original", _NO_ORIGINAL)
     path = producer_of(centre).originals.path(sha256)
     name = recording.original_name or "recording"
     kind = PLAYABLE.get(Path(name).suffix.lower())

@@ -192,7 +192,7 @@ async def trickle(
     return Response(status_code=HTTPStatus.NO_CONTENT, headers=CORS)
 
 
-@router.delete("/live/{talk_id}/whip/{line_id}", response_class=Response)
+@router.delete("/live/{talk_id}/whip/{line_id}", response_class=Response, responses=responses(HTTPStatus.CONFLICT))
 async def disconnect_microphone(talk_id: str, line_id: str, actor: CurrentActor, centre: TheCentre) -> Response:
     """WHIP: the end of the connection, and with it of the talk."""
     line = await _line(centre, actor, talk_id, line_id)
@@ -216,7 +216,7 @@ async def listen_in(zone_id: str, offer: Offer, actor: CurrentActor, centre: The
     return _created(answer, f"/api/v1/zones/{zone_id}/whep/{line.id}", line.etag)
 
 
-@router.delete("/zones/{zone_id}/whep/{line_id}", response_class=Response)
+@router.delete("/zones/{zone_id}/whep/{line_id}", response_class=Response, responses=responses(HTTPStatus.CONFLICT))
 async def stop_listening(zone_id: str, line_id: str, actor: CurrentActor, centre: TheCentre) -> Response:  # noqa: ARG001
     """WHEP: the end of listening in; the address of the connection is known to nobody else."""
     if not isinstance(studio_of(centre).lines.get(line_id), ListeningLine):

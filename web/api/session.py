@@ -53,6 +53,7 @@ def by_session(known: AnyKnown) -> Known:
 BySession = Annotated[Known, Depends(by_session)]
 
 router = APIRouter(prefix="/api/v1", responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
+NOT_FOUND = responses(HTTPStatus.NOT_FOUND)
 
 
 @router.post(
@@ -100,7 +101,7 @@ def list_sessions(db: ReadDb, known: BySession, now: Now) -> SessionList:
     return SessionList(items=sessions.own(db, known, now))
 
 
-@router.delete("/sessions/{session_id}", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
+@router.delete("/sessions/{session_id}", tags=["session"], status_code=HTTPStatus.NO_CONTENT, responses=NOT_FOUND)
 def end_session(session_id: str, db: WriteDb, known: BySession, now: Now) -> None:
     """End one of your sign-ins at once."""
     sessions.end_own(db, known, now, session_id)
@@ -187,7 +188,7 @@ def create_token(body: TokenNew, db: WriteDb, actor: CurrentActor, now: Now) -> 
     return TokenCreated(**_token_view(row).model_dump(), token=secret)
 
 
-@router.delete("/tokens/{token_id}", tags=["tokens"], status_code=HTTPStatus.NO_CONTENT)
+@router.delete("/tokens/{token_id}", tags=["tokens"], status_code=HTTPStatus.NO_CONTENT, responses=NOT_FOUND)
 def delete_token(token_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> None:
     """End a token at once."""
     account.delete_token(db, actor, now, token_id)

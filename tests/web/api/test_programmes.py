@@ -30,6 +30,8 @@ def test_a_playlist_and_a_bulletin(official: TestClient, places: Any) -> None:
     body = {"zone_id": places.leng, "title": "Danh sách", "announcement_ids": [two, one]}
     made = official.post(f"{API}/playlists", json=body)
     assert made.status_code == 201, made.text
+    original = official.get(f"{API}/recordings/{made.json()['recordings'][0]['id']}/original")
+    assert (original.status_code, original.json()["code"]) == (404, "no_original")
     changed = official.put(
         f"{API}/playlists/{made.json()['id']}", json={"announcement_ids": [one]}, headers={"If-Match": '"1"'}
     )

@@ -15,7 +15,7 @@ from web import practice
 from web.centre import Centre
 from web.pages.frame import TEMPLATES
 
-OTHER = re.compile(r"[{]|^/api/|^/media")
+OTHER = re.compile(r"[{]|^/api/|^/media|^/events$")  # which never end, or are no pages
 BANNER = "LUYỆN TẬP – không phát ra loa"
 
 
