@@ -62,6 +62,7 @@ function show(current, focus = true) {
 }
 
 function send(url, body, onProgress) {
+  document.getElementById("lost")?.remove();
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", url);
@@ -188,7 +189,6 @@ form.addEventListener("click", (event) => {
 
 // A choice in the last step (replace, play after, another time) changes the plan and asks for a new preview.
 form.addEventListener("change", async (event) => {
-  document.getElementById("lost")?.remove();
   if (event.target.name === "clash") await preview("check").catch(lost);
   if (event.target.closest(".sub") && event.target.type !== "checkbox") await tellWhen();
 });
