@@ -7,8 +7,9 @@ from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from scheduler.announcements.models import Announcement, Recording, RecordingPart, RecordingState
+from scheduler.announcements.models import Announcement, Recording, RecordingPart, RecordingState, Source
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
+from scheduler.bulletins.models import BulletinEdition
 from scheduler.fleet.models import PreparedMessage, Receiver
 from scheduler.people.models import User
 from scheduler.relays.models import Relay
@@ -45,8 +46,13 @@ def recordings_of(db: Session, announcement_ids: Collection[str]) -> dict[str, l
     return found
 
 
-def page(db: Session, paths: Iterable[str], *, before: str | None, limit: int) -> list[tuple[Announcement, Zone, User]]:
-    """The newest announcements in the subtrees of `paths`, those before the id `before`, `limit` of them."""
+def page(
+    db: Session, paths: Iterable[str], *, before: str | None, limit: int, playlists: bool = False
+) -> list[tuple[Announcement, Zone, User]]:
+    """The newest announcements in the subtrees of `paths`, those before the id `before`, `limit` of them.
+
+    `playlists`: only those that people put together from others, not the editions of bulletins.
+    """
     query = (
         select(Announcement, Zone, User)
         .join(Zone, col(Announcement.zone_id) == col(Zone.id))
@@ -55,9 +61,19 @@ def page(db: Session, paths: Iterable[str], *, before: str | None, limit: int) -
         .order_by(col(Announcement.id).desc())
         .limit(limit)
     )
+    if playlists:
+        query = query.where(put_together())
     if before is not None:
         query = query.where(col(Announcement.id) < before)
     return [(announcement, zone, user) for announcement, zone, user in db.execute(query)]
+
+
+def put_together() -> ColumnElement[bool]:
+    """Of an announcement: that it is a playlist."""
+    of_it = col(Recording.announcement_id) == col(Announcement.id)
+    made = exists().where(of_it, col(Recording.source) == Source.PARTS).correlate(Announcement)
+    of_bulletin = exists().where(col(BulletinEdition.announcement_id) == col(Announcement.id)).correlate(Announcement)
+    return and_(made, not_(of_bulletin))
 
 
 def place_and_author(db: Session, announcement: Announcement) -> tuple[Zone, User]:

@@ -56,10 +56,18 @@ def view(db: Session, actor: Actor, now: datetime, announcement_id: str) -> Anno
     return shown(announcement, zone, author, recordings, held=held, actor=actor, now=now)
 
 
-def index(db: Session, actor: Actor, now: datetime, *, before: str | None = None, limit: int = 50) -> AnnouncementPage:
+def index(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    *,
+    before: str | None = None,
+    limit: int = 50,
+    playlists: bool = False,
+) -> AnnouncementPage:
     """The announcements of the zones that the actor sees, newest first; `before` is the last page's `next`."""
     paths = zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
-    rows = repository.page(db, paths, before=before, limit=limit + 1)
+    rows = repository.page(db, paths, before=before, limit=limit + 1, playlists=playlists)
     first = rows[:limit]
     ids = [announcement.id for announcement, _zone, _author in first]
     recordings, held = repository.recordings_of(db, ids), repository.held(db, ids)
