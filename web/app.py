@@ -13,14 +13,17 @@ from web.api import (
     announcements,
     bank,
     broadcasts,
+    deputies,
     emergencies,
     enrolments,
     feedback,
     handover,
     health,
+    inbox,
     live,
     media,
     microphone,
+    notices,
     people,
     photos,
     programmes,
@@ -71,6 +74,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     reports.router,
     retention.router,
     feedback.router,
+    deputies.router,
+    inbox.router,
+    notices.router,
 )
 
 

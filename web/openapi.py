@@ -30,6 +30,8 @@ TAGS = [
     {"name": "bank", "description": "Sirens and messages that every receiver holds ahead of time, and their drills."},
     {"name": "programmes", "description": "The library, playlists, daily bulletins, and relays that come again."},
     {"name": "rehearsals", "description": "The weekly test of the receivers, silent or heard, and its reports."},
+    {"name": "approval", "description": "What waits for an approver, and who approves in whose place."},
+    {"name": "notices", "description": "Mail of one's own, programs that are told, and what was delivered."},
     {"name": "feedback", "description": "What residents wrote on the public pages of their places."},
     {"name": "retention", "description": "How long what is kept where, and what the nights let go of."},
     {"name": "zones", "description": "Places, their settings, and what holds in them."},

@@ -38,6 +38,7 @@ UNSEEN = (State.DRAFT, State.SUBMITTED, State.RETURNED)
 class Planned(Protocol):
     """A broadcast, or whatever else lives as one does."""
 
+    id: str
     state: str
     cls: BroadcastClass
     editor_ids: list[str]

@@ -44,9 +44,19 @@ def roles_lent(db: Session, user_ids: Collection[str]) -> list[tuple[Deputy, Rol
 
 
 def listed(
-    db: Session, paths: Collection[str], user_id: str, *, over_since: datetime, deputy_id: str | None = None
+    db: Session,
+    paths: Collection[str],
+    user_id: str,
+    *,
+    over_since: datetime,
+    deputy_id: str | None = None,
+    before: str | None = None,
+    limit: int | None = None,
 ) -> Sequence[Row]:
-    """Those in zones below `paths` and those of a person, also what ended after `over_since`; the latest end first."""
+    """Those in zones below `paths` and those of a person, also what ended after `over_since`; the latest end first.
+
+    With a `limit` the last named first, those before the id `before`.
+    """
     principal, deputy = aliased(User), aliased(User)
     query = (
         select(Deputy, principal, deputy, Zone)
@@ -61,7 +71,11 @@ def listed(
     )
     if deputy_id is not None:
         query = query.where(Deputy.id == deputy_id)
-    return db.exec(query.order_by(col(Deputy.until).desc(), Deputy.id)).all()
+    if limit is None:
+        return db.exec(query.order_by(col(Deputy.until).desc(), Deputy.id)).all()
+    if before is not None:
+        query = query.where(col(Deputy.id) < before)
+    return db.exec(query.order_by(col(Deputy.id).desc()).limit(limit)).all()
 
 
 def people_below(db: Session, paths: Collection[str], limit: int) -> Sequence[User]:

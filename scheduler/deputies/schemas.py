@@ -35,8 +35,11 @@ class DeputyOut(BaseModel):
     may_end: bool
 
 
-class DeputyList(BaseModel):
+class DeputyPage(BaseModel):
+    """`next` is the cursor of the following page; absent on the last."""
+
     items: list[DeputyOut]
+    next: str | None = None
 
 
 class Candidate(BaseModel):
@@ -45,3 +48,10 @@ class Candidate(BaseModel):
     id: Id
     name: str
     login: str
+
+
+class CandidateList(BaseModel):
+    """`people` could be named; `principals` are approvers whom whoever asks administers."""
+
+    people: list[Candidate]
+    principals: list[Candidate]

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from scheduler.deputies import repository
 from scheduler.deputies.lending import lent
 from scheduler.deputies.models import Deputy
-from scheduler.deputies.schemas import Candidate, DeputyIn, DeputyOut
+from scheduler.deputies.schemas import Candidate, DeputyIn, DeputyOut, DeputyPage
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
@@ -36,6 +36,15 @@ def index(db: Session, actor: Actor, now: datetime) -> list[DeputyOut]:
     """The actor's own, and all where the actor administers people; also what ended of late."""
     paths = zones.paths_of(db, actor.zones_for(Action.USER_EDIT, now))
     return _shown(db, actor, now, repository.listed(db, paths, actor.user_id, over_since=now - SHOWN_AFTER))
+
+
+def page(db: Session, actor: Actor, now: datetime, *, before: str | None, limit: int) -> DeputyPage:
+    """The same, the last named first; `before` is the last page's `next`."""
+    paths = zones.paths_of(db, actor.zones_for(Action.USER_EDIT, now))
+    since = now - SHOWN_AFTER
+    rows = repository.listed(db, paths, actor.user_id, over_since=since, before=before, limit=limit + 1)
+    items = _shown(db, actor, now, rows[:limit])
+    return DeputyPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
 
 def name(db: Session, actor: Actor, now: datetime, asked: DeputyIn) -> DeputyOut:

@@ -15,11 +15,18 @@ MAX_ITEMS = 2000
 class Kind(StrEnum):
     BROADCAST = "broadcast"
     ANNOUNCEMENT = "announcement"
+    PLAYLIST = "playlist"
+    BULLETIN = "bulletin"
+    RELAY = "relay"
     LIVE = "live"
+    REPORT = "report"  # the daily word of what was not heard in a zone; its id is the zone's
 
 
 class ItemView(BaseModel):
-    """Something that somebody answers for. `state` is the broadcast's or the talk's, `unused` of an announcement."""
+    """Something that somebody answers for.
+
+    `state` is that of the broadcast, the talk or the relay; else `unused` of an announcement, or `kept`.
+    """
 
     kind: Kind
     id: str
@@ -32,8 +39,9 @@ class ItemView(BaseModel):
 
 
 class ApprovalView(BaseModel):
-    """A broadcast that waits and that they could approve; `others` are who else can."""
+    """A broadcast or a relay that waits and that they could approve; `others` are who else can."""
 
+    kind: Kind = Kind.BROADCAST
     id: str
     title: str
     zone_name: str

@@ -5,26 +5,24 @@ Rules
 - Who takes an item has the right to it there, in every place that it is aimed at.
 - Nothing is written anew: whoever wrote or changed an item stays among its authors and still never approves it, nor
   does who takes it. Who has approved an item does not take it.
-- Access ends in the same transaction, and only when no item is left, or it is said that they may be.
+- Access ends in the same transaction, and only when no item is left, or it is said that they may be. Then no mail goes
+  to them any more either; programs that are told of things are nobody's own and go on.
 - The last administrator of all does not go.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
 from sqlmodel import Session
 
-from broadcast.wire.documents import BroadcastClass
-from scheduler.announcements.models import Announcement
 from scheduler.broadcasts import repository as broadcast_sql
-from scheduler.broadcasts.models import Broadcast
-from scheduler.broadcasts.rights import needed
+from scheduler.broadcasts.rights import Planned, steps_for
+from scheduler.bulletins.models import Bulletin
 from scheduler.errors import Conflict, Invalid
 from scheduler.handover import repository
-from scheduler.handover.schemas import ApprovalView, HandoverIn, HandoverView, ItemView, Kind
-from scheduler.live import repository as live_sql
+from scheduler.handover.items import Item, items_of
+from scheduler.handover.schemas import ApprovalView, HandoverIn, HandoverView, Kind
 from scheduler.live.models import LiveTalk
 from scheduler.people import audit, service, sessions, signin
 from scheduler.people import repository as people
@@ -32,28 +30,13 @@ from scheduler.people.actor import Actor
 from scheduler.people.models import RoleGrant, User
 from scheduler.people.schemas import GrantNew
 from scheduler.people.signin import actor_of
-from scheduler.rights import Action, other_person
+from scheduler.relays import places as relay_places
+from scheduler.reports.models import ReportSubscription
+from scheduler.rights import Action
 from scheduler.workflow import Event
-from scheduler.zones.models import Zone
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Something that somebody answers for: where the right to it is needed, and which rights those are."""
-
-    view: ItemView
-    row: Broadcast | Announcement | LiveTalk
-    home: str
-    paths: tuple[str, ...]
-    actions: tuple[Action, ...]
-
-    def refusal(self, taker: Actor, now: datetime) -> str | None:
-        """Why `taker` cannot have it, in a word; None if they can."""
-        if not all(taker.may_everywhere(action, self.paths, now) for action in self.actions):
-            return "no_right"
-        if isinstance(self.row, Broadcast) and self.row.approver_id == taker.user_id:
-            return "approved_it"
-        return None
+Can = Callable[[Planned, Collection[str]], bool]
+"""Whether somebody could approve this in these zones."""
 
 
 def view(db: Session, actor: Actor, now: datetime, user_id: str) -> HandoverView:
@@ -127,73 +110,29 @@ def _taker(db: Session, actor: Actor, now: datetime, user: User, asked: Handover
 
 def _items(db: Session, actor: Actor, now: datetime, user: User, *, lock: bool = False) -> tuple[list[Item], int]:
     """What the person answers for in the zones where the actor may edit people, and how much there is elsewhere."""
-    broadcasts = repository.broadcasts_by(db, user.id, lock=lock)
-    announcements = repository.unused_announcements_by(db, user.id)
-    talks = repository.talks_by(db, user.id)
-    zone_ids = {row.zone_id for row, _title in broadcasts} | {row.zone_id for row in announcements}
-    zone_ids |= {row.zone_id for row in talks}
-    zones = repository.zones(db, zone_ids)
-    found = [
-        *_broadcast_items(db, broadcasts, zones),
-        *(_announcement_item(row, zones[row.zone_id]) for row in announcements),
-        *_talk_items(db, talks, zones),
-    ]
+    found = items_of(db, user, lock=lock)
     mine = [item for item in found if not actor.user_id or actor.may(Action.USER_EDIT, item.home, now)]
     return mine, len(found) - len(mine)
 
 
-def _broadcast_items(db: Session, rows: Sequence[tuple[Broadcast, str]], zones: Mapping[str, Zone]) -> Iterable[Item]:
-    targets = broadcast_sql.targets(db, [row.id for row, _title in rows])
-    for row, title in rows:
-        zone = zones[row.zone_id]
-        shown = ItemView(
-            kind=Kind.BROADCAST,
-            id=row.id,
-            title=title,
-            state=row.state,
-            zone_id=zone.id,
-            zone_name=zone.name,
-            starts_local=row.starts_local,
-        )
-        paths = tuple(path for target in targets[row.id] for path in target.paths)
-        yield Item(shown, row, zone.path, (zone.path, *paths), needed(Event.EDIT, row.cls))
-
-
-def _announcement_item(row: Announcement, zone: Zone) -> Item:
-    shown = ItemView(
-        kind=Kind.ANNOUNCEMENT, id=row.id, title=row.title, state="unused", zone_id=zone.id, zone_name=zone.name
-    )
-    return Item(shown, row, zone.path, (zone.path,), (Action.ANNOUNCEMENT_EDIT,))
-
-
-def _talk_items(db: Session, rows: Sequence[LiveTalk], zones: Mapping[str, Zone]) -> Iterable[Item]:
-    heard = live_sql.zones_of(db, [row.id for row in rows])
-    for row in rows:
-        zone = zones[row.zone_id]
-        shown = ItemView(
-            kind=Kind.LIVE,
-            id=row.id,
-            title=row.title,
-            state=row.state.value,
-            zone_id=zone.id,
-            zone_name=zone.name,
-            starts_at=row.starts_at,
-        )
-        urgent = (Action.EMERGENCY_ISSUE,) if row.cls is BroadcastClass.EMERGENCY else ()
-        paths = (zone.path, *(place.path for place in heard.get(row.id, ())))
-        yield Item(shown, row, zone.path, paths, (Action.LIVE_SPEAK, *urgent))
-
-
 def _move(db: Session, actor: Actor, now: datetime, item: Item, taker: User) -> None:
-    row = item.row
-    if isinstance(row, LiveTalk):
+    row, before = item.row, ""
+    if isinstance(row, ReportSubscription):
+        before = row.user_id
+        db.delete(row)
+        db.flush()
+        if db.get(ReportSubscription, (taker.id, row.zone_id)) is None:
+            db.add(ReportSubscription(user_id=taker.id, zone_id=row.zone_id, since=now, sent_day=row.sent_day))
+    elif isinstance(row, LiveTalk):
         before, row.speaker_id = row.speaker_id, taker.id
     else:
         before, row.author_id = row.author_id, taker.id
-        row.editor_ids = sorted({*row.editor_ids, before, taker.id})
-    row.version += 1
-    db.add(row)
-    subject = f"{item.view.kind.value}:{row.id}"
+        if not isinstance(row, Bulletin):
+            row.editor_ids = sorted({*row.editor_ids, before, taker.id})
+    if not isinstance(row, ReportSubscription):
+        row.version += 1
+        db.add(row)
+    subject = f"{item.view.kind.value}:{item.view.id}"
     detail = {"from_id": before, "to": taker.id, "to_name": taker.name, "title": item.view.title}
     audit.record(db, actor, now, f"{item.view.kind.value}.hand_over", subject, zone_path=item.home, **detail)
 
@@ -216,6 +155,7 @@ def _end_access(db: Session, actor: Actor, now: datetime, user: User) -> None:
     people.end_sessions_of(db, user.id)
     people.end_tokens_of(db, user.id)
     people.end_recovery_codes(db, user.id)
+    repository.end_mail_to(db, user.id)
     user.disabled = True
     user.version += 1
     db.add(user)
@@ -230,32 +170,38 @@ def _take(db: Session, actor: Actor, now: datetime, row: RoleGrant) -> None:
 def _approvals(db: Session, user: User, now: datetime) -> list[ApprovalView]:
     """What waits and the person could approve, and who else could."""
     me = actor_of(db, user)
-    waiting = repository.submitted(db) if me.zones_for(Action.BROADCAST_APPROVE, now) else ()
-    targets = broadcast_sql.targets(db, [row.id for row, _title, _zone in waiting])
-    may = _approvers(db, now)
-    found = []
-    for row, title, zone_name in waiting:
-        paths = tuple(path for target in targets[row.id] for path in target.paths)
-        who = [name for person_id, name, can in may if can(row, paths) and person_id != user.id]
-        if _can(me, now)(row, paths):
-            found.append(ApprovalView(id=row.id, title=title, zone_name=zone_name, others=who))
-    return found
+    if not me.zones_for(Action.BROADCAST_APPROVE, now):
+        return []
+    broadcasts, relays = repository.submitted(db), repository.relays_submitted(db)
+    targets = broadcast_sql.targets(db, [row.id for row, _title, _zone in broadcasts])
+    aimed = relay_places.targets_of(db, [row for row, _zone in relays])
+    waiting: list[tuple[Kind, Planned, str, str, list[str]]] = [
+        (Kind.BROADCAST, row, title, zone, relay_places.paths_of(targets[row.id])) for row, title, zone in broadcasts
+    ]
+    waiting += [(Kind.RELAY, row, row.title, zone, relay_places.paths_of(aimed[row.id])) for row, zone in relays]
+    may, mine = _approvers(db, now), _can(me, now)
+    return [
+        ApprovalView(
+            kind=kind,
+            id=row.id,
+            title=title,
+            zone_name=zone_name,
+            others=[name for person_id, name, can in may if can(row, paths) and person_id != user.id],
+        )
+        for kind, row, title, zone_name, paths in waiting
+        if mine(row, paths)
+    ]
 
 
-def _approvers(db: Session, now: datetime) -> list[tuple[str, str, Callable[[Broadcast, tuple[str, ...]], bool]]]:
+def _approvers(db: Session, now: datetime) -> list[tuple[str, str, Can]]:
     users = repository.holders(db, Action.BROADCAST_APPROVE)
     grants = signin.grants_of(db, [user.id for user in users])
     actors = [Actor(user_id=user.id, login=user.login, name=user.name, grants=grants[user.id]) for user in users]
     return [(one.user_id, one.name, _can(one, now)) for one in actors]
 
 
-def _can(actor: Actor, now: datetime) -> Callable[[Broadcast, tuple[str, ...]], bool]:
-    def can(row: Broadcast, paths: tuple[str, ...]) -> bool:
-        judge, needs = actor.judging(row.editor_ids), needed(Event.APPROVE, row.cls)
-        mine = all(judge.may_everywhere(action, paths, now) for action in needs)
-        return mine and other_person(row.editor_ids, actor.user_id)
-
-    return can
+def _can(actor: Actor, now: datetime) -> Can:
+    return lambda row, paths: Event.APPROVE in steps_for(actor, row, paths, now)
 
 
 def _home(db: Session, user: User) -> str | None:

@@ -54,6 +54,12 @@ def waiting(db: Session, actor: Actor, now: datetime, terms: Terms) -> list[Rela
     return sorted(found, key=lambda one: (one.coming[0] if one.coming else now, one.id))
 
 
+def waiting_count(db: Session, actor: Actor, now: datetime) -> int:
+    """How many are submitted where the actor sees."""
+    paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
+    return len(repository.index(db, paths, [State.SUBMITTED])) if paths else 0
+
+
 def view(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms) -> RelayDetail:
     return views.detailed(db, actor, now, terms, [_readable(db, actor, now, relay_id)])[0]
 
@@ -182,8 +188,8 @@ def _set_fallback(db: Session, actor: Actor, now: datetime, row: Relay, announce
         return
     writers = announcements.writers(db, announcement_id)
     found = announcements.view(db, actor, now, announcement_id)
-    if all(recording.state is RecordingState.FAILED for recording in found.recordings):
-        raise Invalid("sound_failed", "The sound of this announcement could not be produced.", field="fallback_id")
+    if all(recording.state in (RecordingState.FAILED, RecordingState.EXPIRED) for recording in found.recordings):
+        raise Invalid("sound_failed", "This announcement has no sound. Choose another.", field="fallback_id")
     row.editor_ids = sorted({*row.editor_ids, *writers})
 
 

@@ -26,6 +26,10 @@ LOA = "loa"
 _PAGES = {
     "broadcast": "/broadcasts/",
     "announcement": "/announcements/",
+    "bulletin": "/bulletins/",
+    "live": "/live/",
+    "playlist": "/announcements/",
+    "relay": "/relays/",
     "receiver": "/receivers/",
     "user": "/people/",
     "zone": "/zones/",

@@ -1,6 +1,5 @@
 """Daily bulletins: templates with slots, and what is filled in for each day."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -8,22 +7,19 @@ from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
-from scheduler.announcements import service as announcements
 from scheduler.bulletins import service
 from scheduler.bulletins.schemas import MAX_SLOTS, BulletinIn, BulletinOut, EditionOut, FillIn
 from scheduler.bulletins.service import Which
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import places, repeating, words
+from web.pages import choosing, places, repeating, words
 from web.pages.compose import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.live_desk import OPEN_UP_TO
-from web.pages.sounds import state_of
 from web.telling import tell_after
 
-CHOICES = 100
 SLOT_FIELDS = 6
 USUAL_SLOTS = (N_("News"), N_("Commune notices"), N_("Farming"))
 
@@ -118,21 +114,9 @@ def _day(
         item=_edition(page, found),
         chosen=chosen,
         stand_ins=stand_ins,
-        choices=_choices(db, page, list(chosen.values())),
+        choices=choosing.choices(db, page, list(chosen.values())),
         errors=errors or {},
     )
-
-
-def _choices(db: Session, page: Page, chosen: Sequence[str | None]) -> list[dict[str, Any]]:
-    """The newest announcements, and those that are chosen already."""
-    found = [
-        one for one in announcements.index(db, page.actor, page.now, limit=CHOICES).items if state_of(one) != "failed"
-    ]
-    known = {one.id for one in found}
-    found += [
-        announcements.view(db, page.actor, page.now, one) for one in dict.fromkeys(chosen) if one and one not in known
-    ]
-    return [{"id": one.id, "label": f"{one.title} · {page.show.date(one.created_at)}"} for one in found]
 
 
 def _edition(page: Page, found: EditionOut) -> dict[str, Any]:
@@ -226,7 +210,7 @@ def _form(
         form=form,
         item=item,
         slots=slots,
-        choices=_choices(db, page, [slot["stand_in"] for slot in form["slots"]]),
+        choices=choosing.choices(db, page, [slot["stand_in"] for slot in form["slots"]]),
         weekdays=repeating.weekdays(page.show),
         zones=places.tree(area.zones),
         zone_count=len(area.zones),

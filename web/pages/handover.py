@@ -25,6 +25,7 @@ TALK = {
     "waiting": Look(N_("waiting for its turn"), "busy", "hourglass"),
     "on_air": Look(N_("on air"), "onair", "wave"),
 }
+KEPT = Look(N_("in regular use"), "good", "check")
 UNUSED = Look(N_("in no broadcast yet"), "plain", "doc")
 REFUSED = {
     "no_right": N_("%(name)s does not have the right to this there."),
@@ -32,10 +33,18 @@ REFUSED = {
 }
 GROUPS = (
     (Kind.BROADCAST, N_("Broadcasts: drafts, waiting and planned")),
+    (Kind.RELAY, N_("Relays of other stations")),
+    (Kind.BULLETIN, N_("Daily bulletins")),
+    (Kind.PLAYLIST, N_("Playlists")),
     (Kind.ANNOUNCEMENT, N_("Announcements that are in no broadcast yet")),
     (Kind.LIVE, N_("Live talks")),
+    (Kind.REPORT, N_("Each morning's word of what was not heard")),
 )
-_PAGES = {Kind.BROADCAST: "/broadcasts/", Kind.ANNOUNCEMENT: "/announcements/", Kind.LIVE: "/live/"}
+_PAGES = {
+    Kind.BROADCAST: "/broadcasts/", Kind.RELAY: "/relays/", Kind.BULLETIN: "/bulletins/",
+    Kind.PLAYLIST: "/announcements/", Kind.ANNOUNCEMENT: "/announcements/", Kind.LIVE: "/live/",
+    Kind.REPORT: "/reports?zone=",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +129,8 @@ def _page(
 
 def _line(page: Page, item: ItemView, form: Chosen) -> dict[str, Any]:
     name = f"{item.kind.value}:{item.id}"
-    look = UNUSED
-    if item.kind is Kind.BROADCAST:
+    look = UNUSED if item.kind is Kind.ANNOUNCEMENT else KEPT
+    if item.kind in (Kind.BROADCAST, Kind.RELAY):
         look = words.look(words.BROADCAST, item.state)
     elif item.kind is Kind.LIVE:
         look = TALK.get(item.state, words.UNKNOWN)

@@ -13,12 +13,13 @@ from scheduler.approval.differences import Differences
 from scheduler.approval.inbox import Waiting
 from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import ApproveIn, When
+from scheduler.relays import service as relay_service
 from scheduler.zones import service as zone_service
 from scheduler.zones.schemas import ZoneView
 from scheduler.zones.views import zone_views
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import clashing, emergency_map, telling, words
+from web.pages import clashing, emergency_map, relays, telling, words
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.present import Present
 from web.telling import tell_after
@@ -116,11 +117,13 @@ def _listing(
     found = inbox.waiting(db, page.actor, page.now, limit=PER_PAGE + 1)
     tree = zone_service.tree(db, page.actor, page.now) if found else []
     zones = [Placed(view, zone.path) for view, zone in zip(zone_views(db, tree), tree, strict=True)]
+    stations = relay_service.waiting(db, page.actor, page.now, relays.terms(page))
     return page.render(
         "inbox/page.html",
         422 if errors else 200,
         items=[_item(page, one, zones, (typed or {}).get(one.item.id, {})) for one in found[:PER_PAGE]],
         more=len(found) > PER_PAGE,
+        relays=[relays.whole(page, one) for one in stations],
         errors=errors or {},
         done=done,
     )

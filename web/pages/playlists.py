@@ -129,10 +129,7 @@ def _form(
         rows=rows,
         total_us=sum(row["duration_us"] or 0 for row in rows),
         choices=[choice for choice in choices if item is None or choice["id"] != item.id],
-        pauses=[
-            {"value": str(ms), "label": page.say(N_("%(number)s s"), number=page.show.number(ms / 1000, 1))}
-            for ms in PAUSES_MS
-        ],
+        pauses=[(str(ms), page.say(N_("%(number)s s"), number=page.show.number(ms / 1000, 1))) for ms in PAUSES_MS],
         full=len(rows) >= MAX_PARTS,
         errors=told,
     )

@@ -12,6 +12,7 @@ from scheduler.live.asking import Terms
 from scheduler.relays import service
 from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut
 from scheduler.rights import Action
+from scheduler.workflow import State
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import choosing, places, relay_words, repeating, source_trial, telling, words
@@ -144,7 +145,8 @@ def terms(page: Page) -> Terms:
 def line(page: Page, item: RelayOut) -> dict[str, Any]:
     """A relay in words."""
     show = page.show
-    when = telling.when(show, item.when, item.coming[0] if item.coming else None)
+    comes = item.coming and item.state is State.APPROVED
+    when = telling.when(show, item.when, item.coming[0] if comes else None)
     return {
         "relay": item,
         "look": relay_words.PAUSED if item.paused_at else words.look(words.BROADCAST, item.state),

@@ -8,9 +8,12 @@ from sqlmodel import col, select
 
 from scheduler.broadcasts import service as broadcasts
 from scheduler.fleet.upkeep.models import FaultRecord
+from scheduler.live.asking import Terms
 from scheduler.notices import patience, rounds, service, spreading
 from scheduler.notices.models import Channel, Kind, Notice, NoticeEvent
 from scheduler.notices.schemas import ChoiceIn
+from scheduler.relays import service as relays
+from scheduler.relays.schemas import RelayIn
 from scheduler.store.types import new_id
 
 BOTH = (Channel.MAIL, Channel.HOOK)
@@ -78,3 +81,20 @@ def test_tries_come_apart_and_end(commune: Any) -> None:
     waits = [patience.next_try(commune.now, tries, commune.now) for tries in (1, 2, 3, 20)]
     assert waits == [commune.later(minutes=minutes) for minutes in (1, 2, 4, 60)]
     assert patience.next_try(commune.now, 80, commune.later(days=3)) is None
+
+
+def test_a_relay_is_told_of_as_a_broadcast_is(listening: Any) -> None:
+    terms = Terms(frozenset({"stream.example"}))
+    asked = {
+        "zone_id": listening.places.leng, "title": "VOV1", "source_url": "https://stream.example/a", "limit_min": 15,
+        "when": {"starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-11-24"},
+        "zone_ids": [listening.places.leng],
+    }  # fmt: skip
+    with listening.store.writing() as db:
+        made = relays.create(db, listening.official, listening.now, RelayIn.model_validate(asked), terms)
+        made = relays.submit(db, listening.official, listening.now, made.id, terms=terms, version=made.version)
+    assert spread(listening) == {(Kind.WAITING, "leader")}
+    with listening.store.writing() as db:
+        made = relays.approve(db, listening.leader, listening.now, made.id, terms=terms, version=made.version)
+        relays.give_back(db, listening.leader, listening.now, made.id, "Sai", terms=terms, version=made.version)
+    assert spread(listening) == {(Kind.APPROVED, "official"), (Kind.RETURNED, "official")}

@@ -1,0 +1,58 @@
+"""A playlist on pages: filled, put into order by its buttons, made and changed."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from scheduler.people.actor import Actor
+from scheduler.rights import Role
+from web.auth import CSRF_HEADER
+
+
+@pytest.fixture
+def official(browser: Callable[[str], TestClient], add_person: Callable[..., Actor], places: Any) -> TestClient:
+    add_person("official", places.leng, Role.EDITOR)
+    return browser("official")
+
+
+@pytest.fixture
+def three(official: TestClient, places: Any) -> list[str]:
+    made = []
+    for title in ("Lịch cấy", "Họp dân", "Tiêm chủng"):
+        body = {"zone_id": places.leng, "title": title, "recordings": [{"text": title}]}
+        made.append(official.post("/api/v1/announcements", json=body).json()["id"])
+    return made
+
+
+def post(client: TestClient, path: str, **fields: Any) -> Any:
+    return client.post(path, data=fields | {"csrf_token": client.headers[CSRF_HEADER]}, follow_redirects=False)
+
+
+def order(page: str) -> list[str]:
+    return re.findall(r'name="part" value="(\w+)"', page)
+
+
+def test_it_is_put_into_order_by_its_buttons_and_made(official: TestClient, three: list[str]) -> None:
+    one, two, last = three
+    path, held = "/playlists/new", {"title": "Bản tin tối", "pause_ms": "3000"}
+    assert order(post(official, path, intent="add", add=one, **held).text) == [one]
+    up = post(official, path, intent="up-2", part=three, **held)
+    assert (up.status_code, order(up.text), "Bản tin tối" in up.text) == (200, [one, last, two], True)
+    assert order(post(official, path, intent="down-2", part=three, **held).text) == three
+    assert order(post(official, path, intent="remove-0", part=three, **held).text) == [two, last]
+    nothing = post(official, path, intent="save", **held)
+    assert (nothing.status_code, "Hãy thêm ít nhất một bản tin" in nothing.text) == (422, True)
+    made = post(official, path, intent="save", part=[last, one], add=two, **held)
+    assert made.status_code == 303, made.text
+    assert "Bản tin tối" in official.get("/playlists").text
+    edit = made.headers["location"].partition("?")[0].replace("/announcements/", "/playlists/") + "/edit"
+    shown = official.get(edit).text
+    assert order(shown) == [last, one, two]
+    assert 'value="3000" selected' in shown
+    changed = post(official, edit, intent="save", part=[two], version="1", pause_ms="0")
+    assert changed.status_code == 303, changed.text
+    assert order(official.get(edit).text) == [two]
+    assert post(official, edit, intent="save", part=[one], version="1").status_code == 422

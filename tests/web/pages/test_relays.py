@@ -1,0 +1,114 @@
+"""Relays on pages: planned by an official, decided by a leader, paused and ended; what was typed is never lost."""
+
+import threading
+import wave
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from broadcast.live.lab import HOST
+from scheduler.people.actor import Actor
+from scheduler.rights import Role
+from web.auth import CSRF_HEADER
+from web.centre import Centre
+
+
+@pytest.fixture
+def people(
+    centre: Centre, browser: Callable[[str], TestClient], add_person: Callable[..., Actor], places: Any
+) -> dict[str, TestClient]:
+    centre.settings = centre.settings.model_copy(update={"live_relay_hosts": f"stream.example, {HOST}"})
+    add_person("official", places.leng, Role.EDITOR)
+    add_person("leader", places.leng, Role.APPROVER)
+    return {name: browser(name) for name in ("official", "leader")}
+
+
+def form(places: Any, **other: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "title": "Thời sự VOV1", "source_url": "https://stream.example/vov1.mp3", "limit_min": "15",
+        "first": "2026-11-24", "time": "05:00",
+        "until": "2026-12-31", "weekday": ["MO", "TU", "WE", "TH", "FR"], "zone": [places.leng],
+    }  # fmt: skip
+    return fields | other
+
+
+def post(client: TestClient, path: str, fields: dict[str, Any] | None = None) -> Any:
+    token = {"csrf_token": client.headers[CSRF_HEADER]}
+    return client.post(path, data=(fields or {}) | token, follow_redirects=False)
+
+
+def test_a_relay_is_planned_sent_approved_paused_resumed_and_ended(people: dict[str, TestClient], places: Any) -> None:
+    official, leader = people["official"], people["leader"]
+    assert "Chưa có tiếp sóng nào" in official.get("/relays").text
+    made = post(official, "/relays/new", form(places))
+    assert made.status_code == 303, made.text
+    path = made.headers["location"].partition("?")[0]
+    assert "Thứ Hai đến Thứ Sáu" in official.get(path).text
+    assert post(official, f"{path}/submit", {"version": "1"}).status_code == 303
+    waiting = leader.get("/inbox").text
+    assert "Thời sự VOV1" in waiting
+    assert f'action="{path}/approve"' in waiting
+    assert post(leader, f"{path}/return", {"version": "2", "reason": ""}).status_code == 422
+    done = post(leader, f"{path}/approve", {"version": "2", "back": "inbox"})
+    assert done.headers["location"].startswith("/inbox")
+    assert "Các lần sắp tới" in official.get(path).text
+    assert post(leader, f"{path}/pause", {"version": "3"}).status_code == 303
+    assert "Vẫn giữ nguyên việc đã duyệt" in official.get(path).text
+    assert post(official, f"{path}/pause", {"version": "4"}).status_code == 422
+    assert post(official, f"{path}/resume", {"version": "4"}).status_code == 303
+    assert post(official, f"{path}/cancel").status_code == 303
+    assert "Thời sự VOV1" in official.get("/relays?over=1").text
+
+
+def test_what_was_typed_stays_and_the_field_says_what_is_wrong(people: dict[str, TestClient], places: Any) -> None:
+    official = people["official"]
+    wrong = post(
+        official, "/relays/new", form(places, source_url="https://elsewhere.example/a", title="Tên rất riêng", time="")
+    )
+    assert wrong.status_code == 422
+    assert "Tên rất riêng" in wrong.text
+    assert 'value="https://elsewhere.example/a"' in wrong.text
+    host = post(official, "/relays/new", form(places, source_url="https://elsewhere.example/a"))
+    assert 'id="source_url-error"' in host.text
+    assert post(official, "/relays/new", form(places, weekday=[])).status_code == 422
+    assert people["leader"].get("/relays/new").status_code == 403
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> Iterator[str]:
+    """A station that sends a second of a tone."""
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        tone = np.sin(2 * np.pi * 700 * np.arange(3 * 48_000) / 48_000) * 8000
+        file.writeframes(tone.astype("<i2").tobytes())
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer((HOST, 0), lambda *a: Quiet(*a, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield f"http://{HOST}:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_station_is_listened_to_before_it_is_chosen(people: dict[str, TestClient], places: Any, station: str) -> None:
+    official = people["official"]
+    tried = post(official, "/relays/try", form(places, source_url=f"{station}/tone.wav", title="Còn đây"))
+    assert "Hãy nghe thử xem có đúng đài không" in tried.text
+    assert 'value="Còn đây"' in tried.text
+    assert "Không nghe được gì" in post(official, "/relays/try", form(places, source_url=f"{station}/none")).text
+    sound = official.get("/relays/listen", params={"source": f"{station}/tone.wav"})
+    assert (sound.headers["content-type"], len(sound.content) > 48_000) == ("audio/wav", True)
+    elsewhere = official.get("/relays/listen", params={"source": "http://10.0.0.1/secret"})
+    assert elsewhere.status_code == 422

@@ -1,0 +1,39 @@
+"""What waits for an approver: /api/v1/inbox."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from scheduler.approval import inbox
+from scheduler.approval.schemas import InboxOut, WaitingOut
+from scheduler.live.asking import Terms
+from scheduler.relays import service as relays
+from web.auth import CurrentActor, Now, ReadDb, TheCentre
+from web.problems import responses
+
+router = APIRouter(
+    prefix="/api/v1/inbox", tags=["approval"], responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+)
+
+
+@router.get("")
+def list_inbox(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    centre: TheCentre,
+    limit: Annotated[int, Query(ge=1, le=inbox.MOST)] = 50,
+) -> InboxOut:
+    """What you can decide now, yourself or as a deputy, soonest first; what is decided makes room for the rest.
+
+    Each with its recordings, what changed since it was sent last, and what it meets by the receivers' timeline.
+    """
+    found = inbox.waiting(db, actor, now, limit=limit + 1)
+    stations = relays.waiting(db, actor, now, Terms(centre.settings.relay_hosts))
+    return InboxOut(
+        items=[WaitingOut.of(one) for one in found[:limit]],
+        relays=stations[:limit],
+        more=len(found) > limit or len(stations) > limit,
+    )
