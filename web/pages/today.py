@@ -11,6 +11,7 @@ from msgspec import Struct
 from scheduler.broadcasts import board, service
 from scheduler.broadcasts.schemas import BoardAiring, BoardVillage
 from scheduler.fleet import outbox
+from scheduler.relays import service as relays
 from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.workflow import State
@@ -72,7 +73,7 @@ def today(db: ReadDb, page: ThePage, day: date | None = None) -> Response:
     waiting = 0
     if page.can(Action.BROADCAST_APPROVE):
         submitted = service.index(db, page.actor, page.now, states=[State.SUBMITTED], limit=WAITING_SHOWN)
-        waiting = len(submitted.items)
+        waiting = len(submitted.items) + relays.waiting_count(db, page.actor, page.now)
     return page.render(
         "today.html",
         day=shown.day,
