@@ -36,20 +36,26 @@ class Results(msgspec.Struct):
 
 def main(words: Sequence[str]) -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    kept = msgspec.json.decode(KEPT.read_bytes(), type=Results) if words and KEPT.exists() else Results()
     tasks = [each for each in TASKS if not words or named(each).startswith(tuple(words))]
+    fresh = Results()
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as served:
         for one in rounds(served, tasks, SystemClock(), PICTURES, all_ways()):
-            kept.rounds[f"{one.task} {one.width} {one.way}"] = one
+            fresh.rounds[f"{one.task} {one.width} {one.way}"] = one
             print(one.task, one.width, one.way, one.actions, one.wrong, flush=True)
         if not words or AXE in words:
-            kept.looked_at, kept.against = len(list(pages.addresses(served.office))), list(_against(served))
+            fresh.looked_at, fresh.against = len(list(pages.addresses(served.office))), list(_against(served))
+    kept = _joined(fresh, msgspec.json.decode(KEPT.read_bytes(), type=Results)) if words and KEPT.exists() else fresh
     KEPT.write_bytes(msgspec.json.encode(kept))
     said = _said(kept)
     print(*kept.against, said, sep="\n")
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     DOCUMENT.write_text(f"{before}{BEGIN}\n{said}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
     return 1 if kept.against or any(one.wrong for one in kept.rounds.values()) else 0
+
+
+def _joined(fresh: Results, before: Results) -> Results:
+    looked = fresh if fresh.looked_at else before
+    return Results(before.rounds | fresh.rounds, looked.looked_at, looked.against)
 
 
 def _said(kept: Results) -> str:
