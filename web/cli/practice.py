@@ -44,6 +44,7 @@ def practice(
     place = folder or real.data_dir.with_name(f"{real.data_dir.name}-practice")
     host = "127.0.0.1" if real.host in ("127.0.0.1", "localhost") else EVERYWHERE
     try:
+        PracticePlace(place, port, clock).check_ports()  # another one may be running there
         if fresh and (place / rules.MARK).exists():
             shutil.rmtree(place)
         _prepare(PracticePlace(place, port, clock, host, url), real)

@@ -67,13 +67,17 @@ class Stage:
 
     def start_centre(self, say: Say) -> "subprocess.Popen[bytes]":
         """Start `loa serve` and wait until it answers."""
-        for port in (self._port, self._broker_port):
-            if not is_free(port):
-                raise StageError(f"port {port} is in use: stop what uses it, or choose another with --port")
+        self.check_ports()
         process = self._start("centre", ["serve"], self.settings)
         say(f"centre starting (log: {self._log('centre')})")
         self._await("centre", process, lambda: _answers(f"{self.url}/api/v1/health"))
         return process
+
+    def check_ports(self) -> None:
+        """Return where nobody else listens; StageError else."""
+        for port in (self._port, self._broker_port):
+            if not is_free(port):
+                raise StageError(f"port {port} is in use: stop what uses it, or choose another with --port")
 
     def enrol(self, name: str, code: str, horn: str) -> None:
         """Run `loa receiver enrol` for the receiver kept under `name`."""
