@@ -23,6 +23,7 @@ from web.settings import Settings
 
 URGENT_THREADS = 8
 DOOR_THREADS = 2
+KEPT_SOUNDS = 50
 
 
 @dataclass(kw_only=True)
@@ -31,7 +32,7 @@ class Centre:
 
     `media` holds what was produced for receivers, `originals` what people sent and what was read aloud. What is urgent
     is done on `urgent_threads`, which nothing else fills; who comes by that way unknown is looked up on `door_threads`.
-    `kept` is what was made for everybody a moment ago.
+    `kept` is what was made for everybody a moment ago, `kept_sounds` what was given to receivers.
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Centre:
     door_threads: Executor = field(default_factory=lambda: ThreadPoolExecutor(DOOR_THREADS, "door"))
     studio: Studio | None = None
     kept: Kept = field(default_factory=Kept)
+    kept_sounds: Kept = field(default_factory=lambda: Kept(KEPT_SOUNDS))
 
     @property
     def audit_anchors(self) -> Path:

@@ -10,9 +10,10 @@ AT_MOST = 500
 
 
 class Kept:
-    """At most AT_MOST answers, each for KEPT_US; those kept longest go first."""
+    """At most `at_most` answers, each for KEPT_US; those kept longest go first."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_most: int = AT_MOST) -> None:
+        self._at_most = at_most
         self._held: dict[Hashable, tuple[int, bytes]] = {}
 
     def get(self, key: Hashable, now_us: int, make: Callable[[], bytes]) -> bytes:
@@ -29,7 +30,7 @@ class Kept:
             self._held.pop(key, None)
             raise
         self._held[key] = now_us + KEPT_US, made
-        while len(self._held) > AT_MOST:
+        while len(self._held) > self._at_most:
             self._held.pop(next(iter(self._held)), None)
         return made
 

@@ -77,6 +77,20 @@ def test_the_rest_is_had_after_a_cut_if_it_is_the_same(client: TestClient, store
     assert (other.status_code, other.content) == (200, SOUND)
 
 
+def test_what_many_want_is_looked_up_once_and_a_large_one_is_not_kept(
+    client: TestClient, stored: str, centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept() -> bytes:
+        return centre.kept_sounds.get(SHA256, centre.clock.monotonic_us(), lambda: b"made anew")
+
+    assert [client.get(PATH).content for _ in range(2)] == [SOUND] * 2
+    assert kept() == SOUND
+    centre.kept_sounds.clear()
+    monkeypatch.setattr("web.api.media.SMALL_BYTES", len(SOUND) - 1)
+    assert client.get(PATH).content == SOUND
+    assert kept() == b""
+
+
 def test_who_has_it_gets_nothing_again(client: TestClient, stored: str) -> None:
     for known in (f'"{SHA256}"', f'W/"{SHA256}", "x"', "*"):
         answer = client.get(PATH, headers={"If-None-Match": known})
