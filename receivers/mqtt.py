@@ -6,6 +6,7 @@ Rules
 - Whatever way it ends, its socket is closed.
 - aiomqtt has the loop watch a socket a moment later. By then it may be closed and its number another's, and the loop
   would spin for ever. Here it is looked at once more before.
+- Whether a ping is due is looked at as often as the keep-alive asks for; aiomqtt wakes the board each second for it.
 - What aiomqtt keeps to itself is touched here and nowhere else.
 """
 
@@ -17,11 +18,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
+from paho.mqtt.client import MQTT_ERR_SUCCESS
 
 from receivers.odometer import Connection
 from receivers.tasks import end
 
 PROXY_PORT = 8080
+LOOKS = 12  # whether a ping is due, in a keep-alive: the broker waits for half of one more
 
 
 class CertificateRefused(aiomqtt.MqttError):
@@ -50,6 +53,7 @@ class Conduit:
         )
         self._paho = self.client._client  # noqa: SLF001
         self._paho.connect_timeout = timeout_s
+        self.client._misc_loop = self._ping_when_due  # type: ignore[method-assign]  # noqa: SLF001
         self._unhook, self._paho.on_socket_close = self._paho.on_socket_close, self._on_socket_close
         self._paho.on_socket_register_write = self._on_socket_register_write
         self._loop = asyncio.get_running_loop()
@@ -93,6 +97,10 @@ class Conduit:
         if self._unhook is not None:
             self._unhook(*arguments)
         self._closed.set()
+
+    async def _ping_when_due(self) -> None:
+        while self._paho.loop_misc() == MQTT_ERR_SUCCESS:  # noqa: ASYNC110 - nothing tells when a ping is due
+            await asyncio.sleep(self._paho.keepalive / LOOKS)
 
     def _on_socket_register_write(self, _client: object, _data: object, socket: Any) -> None:
         """Called on any thread."""

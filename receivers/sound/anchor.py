@@ -2,6 +2,7 @@
 
 - The estimate is the median of the last `WINDOW_FRAMES` of `dac_us - frame * US_PER_FRAME`, taken along the slope.
 - A callback that is not newer than those before changes nothing.
+- Several callbacks may be told at once, and cost little more than one: the line is drawn anew after the last of them.
 - The first `UNSETTLED` callbacks of a stream are wrong by up to 20 ms and are not looked at.
 - The slope (the card's drift against monotonic time) is told by the medians of whole seconds, see drift. It is learned
   while the card plays silence, so a piece has it from its first sample.
@@ -11,7 +12,7 @@
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,9 +69,13 @@ def to_monotonic_us(dac_us: float, current_us: float, monotonic_us: int, wall_us
 
 
 class Anchor:
-    """The estimator; feed it each callback in order, ask `timebase` whenever."""
+    """The estimator; feed it each callback in order, ask `timebase` whenever.
+
+    `is_settled`: a whole window tells the line and nothing contradicts it, so that one callback more changes little.
+    """
 
     def __init__(self) -> None:
+        self.is_settled = False
         self.slips = 0
         self.slipped_us = 0.0  # time the card has lost in all
         self._seen = 0
@@ -82,6 +87,7 @@ class Anchor:
         self._epoch = 0  # the device frame since which the card has lost no time
         self._newest = -1
         self._marked = 0
+        self._mark_is_new = False
         self._fitted = 0
         self._line: Timebase | None = None
         self._line_before: Timebase | None = None
@@ -95,12 +101,28 @@ class Anchor:
         """The stream is opened anew; frames count on. The time between is a slip, known when the new line is."""
         self._line_before = self._line or self._line_before
         self._line = None
+        self.is_settled = False
         self._seen = 0
         self._epoch = self._newest + 1
         self._begin([])
 
     def add(self, frame: int, dac_us: float) -> None:
         """`frame`: first frame of the block that PortAudio asks for; `dac_us`: monotonic time it will be heard."""
+        self.add_all(((frame, dac_us),))
+
+    def add_all(self, callbacks: Iterable[tuple[int, float]]) -> None:
+        """The same for each in turn."""
+        for frame, dac_us in callbacks:
+            self._add(frame, dac_us)
+        if len(self._frames) < READY:
+            return
+        newest = self._frames[-1]
+        young = newest - self._frames[0] < WINDOW_FRAMES * 0.9
+        if newest - self._fitted >= (1 if young else REFIT_FRAMES):
+            self._fit(newest)
+        self.is_settled = not young and not self._suspects
+
+    def _add(self, frame: int, dac_us: float) -> None:
         if frame <= self._newest:
             return
         self._newest = frame
@@ -115,9 +137,6 @@ class Anchor:
         self._keep(frame, value)
         if frame - self._marked >= MARK_FRAMES:
             self._mark(frame)
-        young = frame - self._frames[0] < WINDOW_FRAMES * 0.9
-        if len(self._frames) >= READY and (young or frame - self._fitted >= REFIT_FRAMES):
-            self._fit(frame)
 
     def _begin(self, samples: Sequence[tuple[int, float]]) -> None:
         """What came before says nothing of what comes; `samples` are all there is."""
@@ -151,9 +170,11 @@ class Anchor:
         if len(values) < READY:
             return
         self._marks.append(Mark(self._epoch, (first + frame) / 2 / RATE_HZ, float(np.median(values))))
-        self._drift_ppm = drift_ppm(self._marks)
+        self._mark_is_new = True
 
     def _fit(self, frame: int) -> None:
+        if self._mark_is_new:
+            self._drift_ppm, self._mark_is_new = drift_ppm(self._marks), False
         slope = self._drift_ppm * US_PER_FRAME / 1e6
         behind = frame - np.array(self._frames)
         value = float(np.median(np.array(self._values) + slope * behind))

@@ -1,5 +1,8 @@
 """The sound card, through PortAudio: one output stream, 48 kHz mono 16-bit, that asks for blocks of 80 ms.
 
+While nothing is to sound a callback only notes its stamps, and what they tell is worked out now and then: what costs
+is not the work but having code and data brought back into the processor's caches each time.
+
 A card can hang in any call. PortAudio has one state in a process, so while one of its calls hangs nothing else is
 tried: the process is then of no more use for sound, unless the call returns after all.
 """
@@ -27,12 +30,20 @@ log = logging.getLogger(__name__)
 
 BLOCK_FRAMES = 3840  # 80 ms: a third of the processor time that 20 ms take, and no underruns on a busy board
 SILENCE = bytes(2 * BLOCK_FRAMES)
+KEPT = 100  # a thread's state is kept for no more streams than this: it stays when the thread ends
+NOTED = 25  # callbacks, two seconds of them, whose stamps wait to be looked at together
 LIMIT_S = 5.0  # a call that takes longer hangs
 
 _portaudio = Patience(LIMIT_S)
 
 # (first device frame, frames, line from device frames to UTC or None, what was lost) -> 16-bit sound, None for silence
 Render = Callable[[int, int, Timebase | None, Lost], bytes | None]
+# (first device frame, PortAudio's time of it, PortAudio's now, monotonic now, wall now)
+Stamps = tuple[int, float, float, int, int]
+
+
+def _never() -> bool:
+    return False
 
 
 class DeviceError(Exception):
@@ -73,6 +84,10 @@ class Device:
         self._audio: pyaudio.PyAudio | None = None
         self._stream: pyaudio.PyAudio.Stream | None = None
         self._render: Render = _no_sound
+        self._is_idle: Callable[[], bool] = _never
+        self._noted: list[Stamps] = []
+        self._streams = 0
+        self._kept = 0  # the number of the stream whose thread's state was kept last
         self._frame = 0
         self._underruns = 0
         self._failed_us: int | None = None
@@ -80,13 +95,15 @@ class Device:
         self._called_us: int | None = None
         self._opened_us: int | None = None
 
-    def open(self, render: Render) -> None:
+    def open(self, render: Render, is_idle: Callable[[], bool] = _never) -> None:
         """Start the stream; `render` is then called from PortAudio's thread and must not block.
 
+        `is_idle` is asked there before each block whether `render` would give silence; it may then not be called.
         From then on this process runs before ordinary ones, where the system lets it. Raises DeviceError, within
         LIMIT_S.
         """
-        self._render = render
+        self._render, self._is_idle = render, is_idle
+        self._noted.clear()
         self._opened_us = self._clock.monotonic_us()
         self._called_us = self._called_us or self._opened_us
         self._anchor.restart()
@@ -109,7 +126,7 @@ class Device:
         called_us = self._called_us
         self._call("closing it", self._close)
         self._called_us = called_us
-        self.open(self._render)
+        self.open(self._render, self._is_idle)
 
     def close(self) -> None:
         """Returns within LIMIT_S; a device that hangs is left as it is."""
@@ -138,6 +155,7 @@ class Device:
 
     def _open(self) -> None:
         self._close()  # what a call left behind has opened since
+        self._streams += 1
         self._audio = pyaudio.PyAudio()
         self._stream = self._audio.open(
             rate=RATE_HZ,
@@ -161,6 +179,9 @@ class Device:
     def _callback(self, _input: bytes | None, count: int, times: Mapping[str, float], status: int) -> tuple[bytes, int]:
         first = self._frame
         self._frame += count
+        if self._kept < self._streams <= KEPT:
+            self._kept = self._streams
+            _keep_thread_state()
         # An exception let out here would end the stream: silence for ever. It is counted and shown as a fault instead.
         try:
             data = self._sound(first, count, times, status)
@@ -179,13 +200,33 @@ class Device:
         self._called_us = monotonic_us
         if status & pyaudio.paOutputUnderflow:
             self._underruns += 1
-        dac_us = times["output_buffer_dac_time"] * US_PER_S
-        current_us = times["current_time"] * US_PER_S
-        self._anchor.add(first, to_monotonic_us(dac_us, current_us, monotonic_us, wall_us))
+        self._noted.append((first, times["output_buffer_dac_time"], times["current_time"], monotonic_us, wall_us))
+        if len(self._noted) < NOTED and self._anchor.is_settled and self._is_idle():
+            return None
+        settled = self._take_noted()
         line = self._anchor.timebase
-        settled = self._wall.settled(monotonic_us, wall_us)
         utc_line = line.shifted(wall_us - monotonic_us) if line is not None and settled else None
         return self._render(first, count, utc_line, Lost(self._underruns, self._anchor.slipped_us + self._mute_us))
+
+    def _take_noted(self) -> bool:
+        """Learn from the stamps of all callbacks up to this one; whether the wall clock is settled."""
+        noted, self._noted = self._noted, []
+        self._anchor.add_all(
+            (first, to_monotonic_us(dac_s * US_PER_S, current_s * US_PER_S, monotonic_us, wall_us))
+            for first, dac_s, current_s, monotonic_us, wall_us in noted
+        )
+        settled = True
+        for *_, monotonic_us, wall_us in noted:
+            settled = self._wall.settled(monotonic_us, wall_us)
+        return settled
+
+
+def _keep_thread_state() -> None:
+    """Have the interpreter keep what it knows of this thread of PortAudio's from one callback to the next.
+
+    It makes it anew for each else, with a stack for Python that it maps and unmaps: a tenth of what a callback costs.
+    """
+    ctypes.pythonapi.PyGILState_Ensure()  # never released, so that the callback's own release does not end it
 
 
 def _hush_alsa() -> None:

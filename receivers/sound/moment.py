@@ -4,19 +4,22 @@ from broadcast.clock import Clock
 
 SET_US = 3_000_000  # a wall clock that moves so much at once was set; what less it moves is followed
 SETTLE_US = 2_000_000  # twice what passes before the daemon has looked
-READS = 3  # of which the quickest counts: a thread may be put to sleep between two readings
+QUICK_US, READS = 20, 2  # one that took longer is made so often again: a thread may be put to sleep between the two
 
 
 def read_both(clock: Clock) -> tuple[int, int]:
     """Monotonic and wall time in microseconds of one moment, told apart by no more than a reading takes."""
-    readings = []
-    for _ in range(READS):
-        before_us = clock.monotonic_us()
-        wall_us = clock.now_us()
-        took_us = clock.monotonic_us() - before_us
-        readings.append((took_us, before_us + took_us // 2, wall_us))
-    _, monotonic_us, wall_us = min(readings)
+    took_us, monotonic_us, wall_us = _read(clock)
+    if took_us > QUICK_US:
+        _, monotonic_us, wall_us = min((took_us, monotonic_us, wall_us), *(_read(clock) for _ in range(READS)))
     return monotonic_us, wall_us
+
+
+def _read(clock: Clock) -> tuple[int, int, int]:
+    before_us = clock.monotonic_us()
+    wall_us = clock.now_us()
+    took_us = clock.monotonic_us() - before_us
+    return took_us, before_us + took_us // 2, wall_us
 
 
 class WallWatch:

@@ -18,7 +18,7 @@ from receivers.sound.voice import Lost
 log = logging.getLogger(__name__)
 
 BUSY_S = 0.1  # between two looks while something sounds or is about to
-IDLE_S = 0.5  # and else
+IDLE_S = 1.0  # and else
 HUNG_US = 1_000_000  # a device that asks for nothing this long is opened again
 REOPEN_US = 2_000_000  # between two attempts
 FAILED_SHOWN_US = 30_000_000  # so long is it told that the sound path failed
@@ -67,7 +67,7 @@ class Player:
 
     def start(self) -> None:
         """Open the device and play silence; raises DeviceError when there is no such device."""
-        self._device.open(self._render)
+        self._device.open(self._render, self._stage.is_idle)
         self._thread.start()
 
     def set_plan(self, cues: Sequence[Cue]) -> None:

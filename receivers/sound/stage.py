@@ -133,6 +133,10 @@ class Stage:
 
     # The audio thread
 
+    def is_idle(self) -> bool:
+        """Whether `render` would give silence and change nothing."""
+        return not self._voices and not self._waiting
+
     def render(self, first: int, count: int, timebase: Timebase | None, lost: Lost) -> Pcm | None:
         """Sound for device frames `[first, first + count)`; None is silence. `timebase` maps frames to UTC us.
 

@@ -83,6 +83,27 @@ def test_a_slip_does_not_disturb_the_drift() -> None:
     assert _line(anchor).drift_ppm == pytest.approx(100, abs=5)
 
 
+@given(errors=ERRORS, together=st.integers(2, 60), late_us=st.sampled_from([0.0, 80_000.0]))
+@settings(max_examples=10, deadline=None)
+def test_callbacks_told_together_tell_the_same(errors: list[float], together: int, late_us: float) -> None:
+    one_by_one, at_once = Anchor(), Anchor()
+    blocks = range(300)
+    _feed(one_by_one, blocks, errors=errors)
+    _feed(at_once, blocks, errors=errors)
+    for first in range(300, 300 + 6 * together, together):
+        callbacks = [
+            (block * BLOCK, T0_US + block * BLOCK * US_PER_FRAME + late_us + errors[block % len(errors)])
+            for block in range(first, first + together)
+        ]
+        at_once.add_all(callbacks)
+        for frame, dac_us in callbacks:
+            one_by_one.add(frame, dac_us)
+    frame = (300 + 6 * together) * BLOCK
+    assert _line(at_once).us_at(frame) == pytest.approx(_line(one_by_one).us_at(frame), abs=1_000)
+    assert at_once.slips == one_by_one.slips == bool(late_us)
+    assert at_once.is_settled is one_by_one.is_settled
+
+
 @given(wild_us=st.lists(st.floats(-50_000, 50_000), min_size=1, max_size=4))
 def test_single_wild_stamps_change_nothing(wild_us: list[float]) -> None:
     anchor = Anchor()
