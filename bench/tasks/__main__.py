@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from bench.tasks import looking, pages
 from bench.tasks.jobs import TASKS
-from bench.tasks.rounds import WHO, WIDTHS, Round, all_ways, named, rounds, sees, table
+from bench.tasks.rounds import WHO, WIDTHS, Round, all_ways, named, rounds, sees, spoiled, table
 from bench.tasks.served import Served, opened
 from broadcast.clock import SystemClock
 
@@ -81,6 +81,10 @@ def _against(served: Served) -> Iterator[str]:
                     _picture(page, served, address, how)
                     for line in looking.findings(page, width):
                         yield f"{how} {address}: {line}"
+            for address, page in spoiled(browsers, served.office):
+                _picture(page, served, address, f"wrong-{width}{'-dark' if dark else ''}")
+                for line in looking.findings(page, width):
+                    yield f"{width} {address}, sent empty: {line}"
             for page in browsers.values():
                 page.context.close()
     yield from dict.fromkeys(served.broken)

@@ -19,14 +19,27 @@ _SMALL = """least => [...document.querySelectorAll("a[href], button, summary, se
   .map(([e, box]) => `${e.outerHTML.slice(0, 110)} ${Math.round(box.width)}x${Math.round(box.height)}`)"""
 
 
+_UNFOLD = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
+
+
 def findings(page: Page, width: int) -> Iterator[str]:
-    """Each in a line: what, where."""
+    """Each in a line: what, where. All that folds is unfolded first."""
+    page.evaluate(_UNFOLD)
     yield from axe(page)
     wide = int(page.evaluate("document.documentElement.scrollWidth"))
     if wide > width:
         yield f"wider than the screen: {wide} px"
     for small in page.evaluate(_SMALL, TARGET_PX):
         yield f"small to hit: {small}"
+
+
+def spoil(page: Page, form: str) -> None:
+    """Send a form as it came, empty, so that the page says what is to be put right."""
+    sent = page.locator(form)
+    sent.evaluate("form => { form.noValidate = true; }")
+    with page.expect_navigation():
+        sent.locator("button.main, button.wide").last.click()
+    page.locator("#errors").wait_for()
 
 
 def axe(page: Page) -> Iterator[str]:

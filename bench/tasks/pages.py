@@ -114,6 +114,19 @@ NOT_PAGES = frozenset(
         "/tests/{order_id}",  # a test in force shows as the page of its run
     }
 )
+# What is sent empty, so that the page says what is to be put right.
+SPOILED = (
+    ("/sign-in", "form[action^='/sign-in']"),
+    ("/join", "form[action='/join']"),
+    ("/people/invite", "form[action='/people/invite']"),
+    ("/people/new", "form[action='/people/new']"),
+    ("/receivers/new", "form[action='/receivers/new']"),
+    ("/groups/new", "form[action='/groups/new']"),
+    ("/bulletins/new", "form[action='/bulletins/new']"),
+    ("/village?zone={village-id}", "form[action='/village/report']"),
+    ("/emergency", "#order"),
+    ("{village}/feedback", "form[action$='/feedback']"),
+)
 ERRORS = ("/khong-co-trang-nay",)
 
 

@@ -1,15 +1,15 @@
 """Every task by both hands at both widths: what it took, and a picture of where it ended."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 from playwright.sync_api import Page
 
-from bench.tasks import duty, helper, keeper, leader, official, pages, resident
+from bench.tasks import duty, helper, keeper, leader, looking, official, pages, resident
 from bench.tasks.hands import Keys, Mouse
 from bench.tasks.jobs import RESIDENT, TASKS, Desk, Task
-from bench.tasks.office import DUTY, HELPER, KEEPER, LEADER, OFFICIAL, SECOND
+from bench.tasks.office import DUTY, HELPER, KEEPER, LEADER, OFFICIAL, SECOND, Office
 from bench.tasks.served import Served
 from broadcast.clock import Clock
 
@@ -100,6 +100,18 @@ def all_ways() -> list[tuple[int, str]]:
 
 def first_of_each_role() -> list[Task]:
     return [next(each for each in TASKS if each.login == login) for login in ROLES]
+
+
+def spoiled(browsers: Mapping[str, Page], office: Office) -> Iterator[tuple[str, Page]]:
+    """The pages that say what is to be put right, each as the first who sees it."""
+    for address, form in pages.SPOILED:
+        for page in browsers.values():
+            if sees(page, address.format_map(office.ids)) and page.locator(form).count():
+                looking.spoil(page, form)
+                yield address, page
+                break
+        else:
+            raise LookupError(f"nobody can send {form} at {address}")
 
 
 def sees(page: Page, address: str) -> bool:

@@ -118,11 +118,13 @@ def _listing(
     tree = zone_service.tree(db, page.actor, page.now) if found else []
     zones = [Placed(view, zone.path) for view, zone in zip(zone_views(db, tree), tree, strict=True)]
     stations = relay_service.waiting(db, page.actor, page.now, relays.terms(page))
+    shown = {one.item.id for one in found[:PER_PAGE]}
     return page.render(
         "inbox/page.html",
         422 if errors else 200,
         items=[_item(page, one, zones, (typed or {}).get(one.item.id, {})) for one in found[:PER_PAGE]],
         more=len(found) > PER_PAGE,
+        unshown=[left.get("reason", "") for of, left in (typed or {}).items() if of not in shown],
         relays=[relays.whole(page, one) for one in stations],
         errors=errors or {},
         done=done,

@@ -187,3 +187,14 @@ def test_administrators_add_programs_and_see_what_was_delivered(
     assert 'id="secret-once"' in made.text
     assert 'id="secret-once"' not in boss.get("/notices").text
     assert boss.get("/notices/log").status_code == 200
+
+
+@pytest.mark.parametrize("way", ["/inbox/{}/return", "/broadcasts/{}/return"])
+def test_what_was_typed_is_shown_again_where_another_decided_meanwhile(
+    commune: Commune, minh: TestClient, way: str
+) -> None:
+    made = commune.waiting("Họp dân")
+    fields = {"csrf_token": minh.headers["x-csrf-token"], "version": made.version}
+    minh.post(f"/inbox/{made.id}/approve", data=fields)
+    late = minh.post(way.format(made.id), data=fields | {"reason": "Ghi rõ giờ từng thôn"})
+    assert (late.status_code, "Ghi rõ giờ từng thôn" in late.text, 'id="errors"' in late.text) == (422, True, True)
