@@ -72,8 +72,13 @@ if (list) {
       const over = items().find((other) => other !== item && moved.clientY > other.getBoundingClientRect().top && moved.clientY < other.getBoundingClientRect().bottom);
       if (!over) return;
       const box = over.getBoundingClientRect();
-      if (moved.clientY < box.top + box.height / 2) over.before(item);
-      else over.after(item);
+      const below = moved.clientY > box.top + box.height / 2;
+      const all = items();
+      const from = all.indexOf(item);
+      const to = all.indexOf(over);
+      // The others are moved: what is held would lose the pointer.
+      if (to > from && below) all.slice(from + 1, to + 1).forEach((other) => item.before(other));
+      if (to < from && !below) all.slice(to, from).reverse().forEach((other) => item.after(other));
       settle();
     };
     const drop = () => {
