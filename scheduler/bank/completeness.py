@@ -9,7 +9,7 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
@@ -34,6 +34,7 @@ from scheduler.zones import repository as zones
 SETTLED = timedelta(hours=1)
 """More than it takes to produce a message and to number documents anew after a backup was put back."""
 NOTHING: frozenset[str] = frozenset()
+MOST = 200
 
 
 class Holding(NamedTuple):
@@ -63,8 +64,13 @@ class _Document(msgspec.Struct, frozen=True):
     messages: tuple[_Message, ...] = ()
 
 
-def index(db: Session, actor: Actor, now: datetime, zone_id: str | None = None) -> BankCompleteness:
-    """Of the receivers that the actor sees, in `zone_id` and below if that is given, and that were enrolled."""
+def index(
+    db: Session, actor: Actor, now: datetime, zone_id: str | None = None, *, after: str = "", limit: int = MOST
+) -> BankCompleteness:
+    """Of the receivers that the actor sees, in `zone_id` and below if that is given, and that were enrolled.
+
+    Of those that lack something at most `limit`, by id after `after`.
+    """
     paths = zones.paths_of(db, actor.zones_for(Action.RECEIVER_READ, now))
     if zone_id is not None:
         zone = zones.zone(db, zone_id)
@@ -74,19 +80,39 @@ def index(db: Session, actor: Actor, now: datetime, zone_id: str | None = None) 
         paths = [zone.path]
     known = Known(db)
     total, incomplete = 0, []
-    for one in fleet.states_below(db, paths):
-        total += 1
-        lacks = known.lacks(one.state, one.path)
-        if lacks != 0:
-            incomplete.append(BankAtReceiver(receiver_id=one.id, name=one.name, missing=lacks))
-    return BankCompleteness(complete=total - len(incomplete), total=total, incomplete=incomplete)
+    for topic, here in _by_topic(paths):
+        for one in fleet.said_below(db, here, topic.removeprefix(f"{topics.PREFIX}/")):
+            total += 1
+            lacks = known.lacking(topic, one.number, one.faults)
+            if lacks != 0:
+                incomplete.append(BankAtReceiver.model_construct(receiver_id=one.id, name=one.name, missing=lacks))
+    listed = [one for one in incomplete if one.receiver_id > after]
+    following = listed[limit - 1].receiver_id if len(listed) > limit else None
+    complete = total - len(incomplete)
+    return BankCompleteness(complete=complete, total=total, incomplete=listed[:limit], next=following)
 
 
 def holding(db: Session, paths: Collection[str]) -> Holding:
     """What the receivers hold that were enrolled at or below `paths`; the caller has the right to know it."""
     known = Known(db)
-    sets = Counter(known.held(one.state, one.path) or NOTHING for one in fleet.states_below(db, paths))
+    sets: Counter[frozenset[str]] = Counter()
+    for topic, here in _by_topic(paths):
+        for number, faults, count in fleet.counted_below(db, here, topic.removeprefix(f"{topics.PREFIX}/")):
+            sets[known.named(topic, number, _missing(faults)) or NOTHING] += count
     return Holding(sets.total(), sets)
+
+
+def _by_topic(paths: Collection[str]) -> list[tuple[str, list[str]]]:
+    """The bank of each root zone, and which of `paths` hear it."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        found.setdefault(topics.bank(zones.ids_of(path)[0]), []).append(path)
+    return list(found.items())
+
+
+def _missing(faults: Iterable[Mapping[str, Any]] | None) -> str:
+    """What a receiver says that it lacks of the bank."""
+    return next((one.get("detail", "") for one in faults or () if one.get("code") == FaultCode.BANK_MISSING), "")
 
 
 class Known:
@@ -116,14 +142,22 @@ class Known:
             said = msgspec.convert(state or {}, _Said)
         except msgspec.ValidationError:
             return None
-        if not said.numbers:
-            return None
         topic = topics.bank(zones.ids_of(path)[0])
-        number = said.numbers.get(topic.removeprefix(f"{topics.PREFIX}/"), 0)
+        number = said.numbers.get(topic.removeprefix(f"{topics.PREFIX}/"), 0) if said.numbers else None
+        return self.named(topic, number, _missing(msgspec.to_builtins(said.faults)))
+
+    def lacking(self, topic: str, number: int | None, faults: Iterable[Mapping[str, Any]] | None) -> int | None:
+        """As `lacks`, of the number of the document that it has and its faults."""
+        held = self.named(topic, number, _missing(faults))
+        return len(self.ready - held) if held is not None else None
+
+    def named(self, topic: str, number: int | None, lacks: str) -> frozenset[str] | None:
+        """What a receiver holds that has this number of the document and says that it `lacks` some messages."""
+        if number is None:
+            return None
         if (topic, number) not in self._named:
             self._named[topic, number] = self._names(topic, number)
         named = self._named[topic, number]
-        lacks = next((fault.detail for fault in said.faults if fault.code == FaultCode.BANK_MISSING), "")
         if not lacks:
             return named
         listed = lacks.split(", ")

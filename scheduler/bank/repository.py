@@ -60,6 +60,13 @@ def entry(db: Session, bank_id: str) -> Held | None:
     return Held(found, tuple(_media(db, [bank_id])[bank_id])) if found is not None else None
 
 
+def entries(db: Session, bank_ids: Collection[str]) -> dict[str, Held]:
+    """Those entries by id, dropped or not."""
+    found = db.exec(select(BankEntry).where(col(BankEntry.id).in_(bank_ids))).all()
+    media = _media(db, [row.id for row in found])
+    return {row.id: Held(row, tuple(media[row.id])) for row in found}
+
+
 def newest(db: Session, name: str) -> Held | None:
     """The last revision of a name, produced or not."""
     query = select(BankEntry).where(BankEntry.name == name).order_by(col(BankEntry.revision).desc()).limit(1)

@@ -136,8 +136,9 @@ class BankAtReceiver(BaseModel):
 
 
 class BankCompleteness(BaseModel):
-    """Which receivers hold the whole bank: `complete` of `total`."""
+    """Which receivers hold the whole bank: `complete` of `total`. `next` is the `after` of the next page of others."""
 
     complete: int
     total: int
     incomplete: list[BankAtReceiver]
+    next: str | None = None

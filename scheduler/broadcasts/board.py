@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import SHORT_SHA_CHARS, Airing, BroadcastClass, Quota
@@ -24,6 +24,7 @@ from scheduler.broadcasts import airings, planning, repository, waiting
 from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.models import PlannedAiring
 from scheduler.broadcasts.planning import Place
+from scheduler.broadcasts.repository import Living
 from scheduler.broadcasts.schemas import (
     AiringOut,
     BoardAiring,
@@ -47,6 +48,7 @@ from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.timeline import Resolution, Segment
 from scheduler.zones import repository as zone_sql
+from scheduler.zones.forest import at_or_below, forest
 from scheduler.zones.models import Zone
 
 REPORTS_WITHIN = timedelta(seconds=60)
@@ -80,11 +82,26 @@ class _Day:
     resolved: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
 
 
-def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, zone_id: str | None = None) -> BoardOut:
-    """A local day in every village that the actor sees and that has receivers; today without `day`."""
+def board(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    day: date | None = None,
+    *,
+    zone_id: str | None = None,
+    zone_ids: Collection[str] | None = None,
+    after: str | None = None,
+    limit: int | None = None,
+) -> BoardOut:
+    """A local day in every village that the actor sees and that has receivers; today without `day`.
+
+    Only those at or below `zone_id`, or `zone_ids`, where they are given; at most `limit` after the village `after`.
+    """
     paths = _paths(db, actor, now, zone_id)
-    receivers = repository.receivers(db, paths)
-    homes = zone_sql.zones(db, {receiver.zone_id for receiver in receivers})
+    if zone_ids is not None:
+        paths = _within(paths, [zone.path for zone in zone_sql.zones(db, zone_ids).values()])
+    homes, following = _homes(db, paths, after, limit)
+    receivers = repository.living(db, homes.keys())
     by_id = planning.places(db, homes.values())
     shown_day = days.checked(day) if day else _today(by_id, homes, now)
     windows = {place.timezone: day_bounds(place.timezone, shown_day) for place in by_id.values()}
@@ -92,7 +109,7 @@ def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, 
     by_id = planning.places(db, homes.values(), window)
     drawn = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now)
     villages = _said(receivers)
-    _add_reports(db, villages, window, paths)
+    _add_reports(db, villages, window)
     stopped = repository.stopped(db, from_us(window[0]), from_us(window[1]))
     names = repository.named(db, {*drawn.plans.titles, *(row.broadcast_id for row in stopped)})
     unsent = waiting.waiting(db, actor, now, by_id, windows)
@@ -100,9 +117,8 @@ def board(db: Session, actor: Actor, now: datetime, day: date | None = None, *, 
         unsent[place_id] = sorted([*unsent.get(place_id, ()), *relays], key=lambda one: one.start)
     off = {row.zone_id: row.name for row in zone_sql.holidays(db, by_id.keys(), shown_day, shown_day)}
     shared = _Day(now, drawn, windows, stopped, names, unsent, off)
-    order = sorted(homes.values(), key=lambda zone: (zone.path.rsplit("/", 2)[0], zone.name))
-    rows = [_row(by_id[zone.id], by_id.get(zone.parent_id or ""), villages[zone.id], shared) for zone in order]
-    return BoardOut(day=shown_day, at=now, villages=rows)
+    rows = [_row(by_id[zone.id], by_id.get(zone.parent_id or ""), villages[zone.id], shared) for zone in homes.values()]
+    return BoardOut(day=shown_day, at=now, villages=rows, next=following)
 
 
 def timeline(db: Session, actor: Actor, now: datetime, zone_id: str, day: date | None = None) -> TimelineOut:
@@ -164,6 +180,29 @@ def _paths(db: Session, actor: Actor, now: datetime, zone_id: str | None) -> lis
     return zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
 
 
+def _within(paths: Collection[str], wanted: Collection[str]) -> list[str]:
+    """What is at or below both some of `paths` and some of `wanted`."""
+    inner = [one for one in wanted if any(one.startswith(path) for path in paths)]
+    return inner + [path for path in paths if any(path.startswith(one) and path != one for one in wanted)]
+
+
+def _known(db: Session, zone_ids: Collection[str]) -> list[Zone]:
+    held = forest(db)
+    return list(zone_sql.zones(db, zone_ids).values()) if held is None else [z for z in held.zones if z.id in zone_ids]
+
+
+def _homes(
+    db: Session, paths: Collection[str], after: str | None, limit: int | None
+) -> tuple[dict[str, Zone], str | None]:
+    """The villages with receivers, commune by commune; after which of them the next page begins."""
+    total, _online = zone_sql.receiver_counts(db, paths, at_or_below(db, paths, col(Receiver.zone_id)))
+    found = _known(db, total.keys())
+    order = sorted(found, key=lambda zone: (zone.path.rsplit("/", 2)[0], zone.name))
+    start = next((place for place, zone in enumerate(order, 1) if zone.id == after), 0)
+    end = len(order) if limit is None else start + limit
+    return {zone.id: zone for zone in order[start:end]}, order[end - 1].id if end < len(order) else None
+
+
 def _zone(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
     zone = zone_sql.zone(db, zone_id)
     if zone is None:
@@ -177,7 +216,7 @@ def _today(by_id: Mapping[str, Place], homes: Iterable[str], now: datetime) -> d
     return local_day(timezone, to_us(now))
 
 
-def _said(receivers: Iterable[Receiver]) -> dict[str, _Village]:
+def _said(receivers: Iterable[Living]) -> dict[str, _Village]:
     """What receivers say of themselves, by village; a receiver that is away is not playing as far as anybody knows."""
     villages: dict[str, _Village] = defaultdict(_Village)
     for receiver in receivers:
@@ -191,13 +230,11 @@ def _said(receivers: Iterable[Receiver]) -> dict[str, _Village]:
     return villages
 
 
-def _add_reports(db: Session, villages: Mapping[str, _Village], window: Window, paths: Collection[str]) -> None:
-    for zone_id, airing_id, result, count in repository.reports_by_zone(
-        db, from_us(window[0]), from_us(window[1]), paths
-    ):
-        if zone_id in villages:
-            villages[zone_id].reported[airing_id] += count
-            villages[zone_id].heard[airing_id] += count if result in HEARD else 0
+def _add_reports(db: Session, villages: Mapping[str, _Village], window: Window) -> None:
+    span = from_us(window[0]), from_us(window[1])
+    for zone_id, airing_id, result, count in repository.reports_by_zone(db, *span, villages.keys()):
+        villages[zone_id].reported[airing_id] += count
+        villages[zone_id].heard[airing_id] += count if result in HEARD else 0
 
 
 def _row(place: Place, above: Place | None, said: _Village, shared: _Day) -> BoardVillage:

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
 from sqlalchemy.orm import aliased
@@ -48,6 +49,14 @@ class Placed:
     title: str
     recordings: tuple[Recording, ...]
     zone_ids: frozenset[str]
+
+
+class Living(NamedTuple):
+    """A receiver as the board needs it."""
+
+    zone_id: str
+    online: bool
+    state: Mapping[str, Any] | None
 
 
 def get(db: Session, broadcast_id: str) -> Broadcast | None:
@@ -189,6 +198,13 @@ def receivers(db: Session, paths: Iterable[str]) -> list[Receiver]:
     """The receivers in use at or below any of `paths`."""
     query = select(Receiver).join(Zone, col(Zone.id) == col(Receiver.zone_id)).where(within(paths))
     return list(db.scalars(query.where(col(Receiver.revoked_at).is_(None)).order_by(col(Receiver.id))))
+
+
+def living(db: Session, zone_ids: Collection[str]) -> list[Living]:
+    """What the receivers in use say of themselves in exactly these zones."""
+    columns = col(Receiver.zone_id), col(Receiver.online), col(Receiver.state)
+    query = select(*columns).where(col(Receiver.zone_id).in_(zone_ids), col(Receiver.revoked_at).is_(None))
+    return [Living(*row) for row in db.execute(query)]
 
 
 def page(
@@ -333,9 +349,9 @@ def report_counts(db: Session, airing_ids: Collection[str]) -> Counter[tuple[str
 
 
 def reports_by_zone(
-    db: Session, start: datetime, end: datetime, paths: Iterable[str]
+    db: Session, start: datetime, end: datetime, zone_ids: Collection[str]
 ) -> list[tuple[str, str, Result, int]]:
-    """(zone, airing, result, receivers) of what was planned in `[start, end)` at or below `paths`."""
+    """(zone, airing, result, receivers) of what was planned in `[start, end)` by receivers of exactly these zones."""
     kinds = (
         col(Receiver.zone_id),
         col(StoredReport.airing_id),
@@ -345,8 +361,8 @@ def reports_by_zone(
     query = (
         select(*kinds, func.count(distinct(col(StoredReport.receiver_id))))
         .join(Receiver, col(Receiver.id) == col(StoredReport.receiver_id))
-        .join(Zone, col(Zone.id) == col(Receiver.zone_id))
-        .where(col(StoredReport.planned_start_at) >= start, col(StoredReport.planned_start_at) < end, within(paths))
+        .where(col(StoredReport.planned_start_at) >= start, col(StoredReport.planned_start_at) < end)
+        .where(col(Receiver.zone_id).in_(zone_ids))
         .group_by(*kinds)
     )
     return [

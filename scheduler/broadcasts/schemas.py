@@ -311,6 +311,9 @@ class BoardVillage(BaseModel):
 
 
 class BoardOut(BaseModel):
+    """`next` is the `after` of the next page; null on the last one."""
+
     day: date
     at: datetime
     villages: list[BoardVillage]
+    next: str | None = None

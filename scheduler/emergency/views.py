@@ -1,5 +1,6 @@
 """Orders as people see them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from broadcast.clock import from_us
-from scheduler.announcements.models import RecordingState
+from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.bank import repository as bank
 from scheduler.emergency import repository
 from scheduler.emergency.life import Event, State
@@ -18,8 +19,10 @@ from scheduler.emergency.rights import ISSUE, alone, steps_for, strictest
 from scheduler.emergency.schemas import WORDS, OrderOut, OrderTargetOut, PartOut
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
+from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import SecondPerson, Zone
-from scheduler.zones.rules import effective
+from scheduler.zones.rules import effective, inherited
+from scheduler.zones.schemas import ZoneView
 from scheduler.zones.views import zone_views
 
 CORRECTED_FOR = timedelta(hours=24)
@@ -43,6 +46,21 @@ class Held:
     @property
     def paths(self) -> list[str]:
         return [zone.path for zone in self.zones]
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What some orders name, read at once: zones and those above by id, messages, recordings, undelivered zones."""
+
+    views: Mapping[str, ZoneView]
+    zones: Mapping[str, Zone]
+    banked: Mapping[str, bank.Held]
+    recordings: Mapping[str, tuple[Recording, Announcement, str]]
+    undelivered: set[str]
+
+    def mode(self, zones: Iterable[Zone]) -> SecondPerson:
+        lineages = ([self.zones[key] for key in zone_sql.ids_of(zone.path) if key in self.zones] for zone in zones)
+        return strictest(inherited(lineage).second_person for lineage in lineages)
 
 
 def state_now(row: EmergencyOrder, now: datetime) -> State:
@@ -70,9 +88,10 @@ def shown(db: Session, actor: Actor, now: datetime, rows: Sequence[EmergencyOrde
     )
     names = people.names_of(db, {i for row in rows for i in (row.author_id, row.confirmer_id, row.ender_id) if i})
     user = people.user(db, actor.user_id) if actor.user_id else None
+    around = _around(db, rows, placed)
     found = []
     for row in rows:
-        made = _order(db, actor, now, Held(row, placed[row.id]), sounds[row.id])
+        made = _order(around, actor, now, Held(row, placed[row.id]), sounds[row.id])
         made.corrected_by = corrections[row.id]
         made.author_name = names.get(row.author_id or "")
         made.confirmer_name, made.ender_name = names.get(row.confirmer_id or ""), names.get(row.ender_id or "")
@@ -87,9 +106,25 @@ def correctable(row: EmergencyOrder, now: datetime) -> bool:
     return row.issued_at is not None and row.corrects_id is None and now - row.issued_at <= CORRECTED_FOR
 
 
-def _order(db: Session, actor: Actor, now: datetime, held: Held, sounds: Mapping[int, OrderSound]) -> OrderOut:
+def _around(db: Session, rows: Sequence[EmergencyOrder], placed: Mapping[str, Sequence[Placed]]) -> _Around:
+    zones = {zone.id: zone for row in rows for _target, zone in placed[row.id]}
+    named: dict[str, set[str]] = defaultdict(set)
+    for part in (part for row in rows for part in row.parts if "id" in part):
+        named[part["kind"]].add(part["id"])
+    sent = [row.id for row in rows if row.state == State.ISSUED]
+    live = {zone.id for order_id in sent for target, zone in placed[order_id] if target.ended_at is None}
+    return _Around(
+        views={view.id: view for view in zone_views(db, list(zones.values()))} if zones else {},
+        zones=zone_sql.zones(db, {key for zone in zones.values() for key in zone_sql.ids_of(zone.path)}),
+        banked=bank.entries(db, named["bank"]),
+        recordings=repository.recordings(db, named["recording"]),
+        undelivered=repository.undelivered(db, live),
+    )
+
+
+def _order(around: _Around, actor: Actor, now: datetime, held: Held, sounds: Mapping[int, OrderSound]) -> OrderOut:
     """The order without the names of people."""
-    row, state, mode = held.row, state_now(held.row, now), mode_of(db, held.zones)
+    row, state, mode = held.row, state_now(held.row, now), around.mode(held.zones)
     steps: list[Any] = list(steps_for(actor, row, state, mode=mode, paths=held.paths, now=now))
     if correctable(row, now) and actor.may_everywhere(ISSUE[row.purpose], held.paths, now):
         steps.append("correct")
@@ -100,19 +135,19 @@ def _order(db: Session, actor: Actor, now: datetime, held: Held, sounds: Mapping
     return OrderOut(
         **{name: getattr(row, name) for name in (*kept, *times)},
         state=state,
-        parts=[_part(db, actor, part, sounds.get(place)) for place, part in enumerate(row.parts)],
-        targets=_targets(db, held.placed),
+        parts=[_part(around, actor, part, sounds.get(place)) for place, part in enumerate(row.parts)],
+        targets=_targets(around, held.placed),
         until=row.until_at,
         second_person=mode,
         starts_at=from_us(row.start_us) if row.start_us is not None else None,
-        delivered=sent and not repository.undelivered(db, live),
+        delivered=sent and around.undelivered.isdisjoint(live),
         word=WORDS.get(row.purpose, ""),
         possible=steps,
     )
 
 
-def _targets(db: Session, placed: Sequence[Placed]) -> list[OrderTargetOut]:
-    views = zone_views(db, [zone for _target, zone in placed])
+def _targets(around: _Around, placed: Sequence[Placed]) -> list[OrderTargetOut]:
+    views = [around.views[zone.id] for _target, zone in placed]
     return [
         OrderTargetOut(
             zone_id=view.id,
@@ -127,14 +162,14 @@ def _targets(db: Session, placed: Sequence[Placed]) -> list[OrderTargetOut]:
     ]
 
 
-def _part(db: Session, actor: Actor, part: Mapping[str, Any], sound: OrderSound | None) -> PartOut:
+def _part(around: _Around, actor: Actor, part: Mapping[str, Any], sound: OrderSound | None) -> PartOut:
     kind = part["kind"]
     if kind == "bank":
-        return _banked(db, actor, part["id"])
+        return _banked(around, actor, part["id"])
     if kind == "live" or sound is None:
         return PartOut(kind="live", title="")
     text = part.get("text")
-    found = repository.recording(db, part["id"]) if kind == "recording" else None
+    found = around.recordings.get(part["id"]) if kind == "recording" else None
     title = found[1].title if found is not None else " ".join((text or "").split())
     return PartOut.model_validate(
         {
@@ -151,8 +186,8 @@ def _part(db: Session, actor: Actor, part: Mapping[str, Any], sound: OrderSound 
     )
 
 
-def _banked(db: Session, actor: Actor, bank_id: str) -> PartOut:
-    held = bank.entry(db, bank_id)
+def _banked(around: _Around, actor: Actor, bank_id: str) -> PartOut:
+    held = around.banked.get(bank_id)
     if held is None or not held.sounds:
         return PartOut(kind="bank", title=bank_id, bank_id=bank_id, state="failed", error="no_such_message")
     first = held.sounds[0]

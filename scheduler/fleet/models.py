@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, false
+from sqlalchemy import BigInteger, Column, Index, false
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import BroadcastClass
@@ -14,9 +14,16 @@ class Receiver(SQLModel, table=True):
     """One speaker node. `state` is its last `ReceiverState`; `seen_at` is when the centre last heard anything of it.
 
     `self_test_minute` is of the local day, None for no test by itself; `self_test_asked_at` asks for one more.
-    `faulty` and `playing` are what its state says of that, so that thousands are counted without reading their states.
+    `faulty` and `playing` are what its state says of that, so that thousands are counted without reading their states:
+    all that their condition is made of stands in one index.
     """
 
+    __table_args__ = (
+        Index(
+            "ix_receiver_condition",
+            *("zone_id", "revoked_at", "enrolled_at", "online", "seen_at", "faulty", "playing", "id"),
+        ),
+    )
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
     code: str | None = Field(default=None, max_length=40)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, tuple_
 from sqlmodel import Session, col, delete, select
 
 from broadcast.wire.documents import BroadcastClass
@@ -35,20 +35,39 @@ def receivers_below(
 
 
 class SaidBelow(NamedTuple):
-    """What a receiver said of itself last, in the zone with this path."""
+    """What a receiver said last of one document (0: nothing) and of its faults; `number` None: of no document."""
 
     id: str
     name: str
-    state: dict[str, Any] | None
-    path: str
+    number: int | None
+    faults: list[dict[str, Any]] | None
 
 
-def states_below(db: Session, paths: Collection[str]) -> list[SaidBelow]:
+def said_below(db: Session, paths: Collection[str], topic: str) -> list[SaidBelow]:
     """Of the receivers of these zones and all below them that were enrolled and are in use, by id."""
-    query = select(Receiver.id, Receiver.name, Receiver.state, Zone.path).select_from(Receiver)
+    columns: Any = (Receiver.id, Receiver.name, *_said_of(topic))
+    query = _below(select(*columns).select_from(Receiver), paths)
+    return [SaidBelow(*row) for row in db.execute(query.order_by(col(Receiver.id)))]
+
+
+def counted_below(db: Session, paths: Collection[str], topic: str) -> list[tuple[int | None, Any, int]]:
+    """How many of the same receivers said the same: number, faults and how many."""
+    said = _said_of(topic)
+    columns: Any = (*said, func.count())
+    query = _below(select(*columns).select_from(Receiver), paths).group_by("number", "faults")
+    return [(number, faults, count) for number, faults, count in db.execute(query)]
+
+
+def _said_of(topic: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    state: Any = col(Receiver.state)
+    named = func.coalesce(state[("numbers", topic)].as_integer(), 0)
+    number = case((state["numbers"].as_string().is_(None), None), else_=named)
+    return number.label("number"), state["faults"].label("faults")
+
+
+def _below(query: Any, paths: Collection[str]) -> Any:
     query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths))
-    query = query.where(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
-    return [SaidBelow(*row) for row in db.exec(query.order_by(Receiver.id))]
+    return query.where(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
 
 
 def zone_names(db: Session, paths: Collection[str]) -> dict[str, str]:

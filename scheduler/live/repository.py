@@ -13,6 +13,7 @@ from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.live.delay import Listened
 from scheduler.live.models import LiveState, LiveTalk, LiveTarget
 from scheduler.people.models import User
+from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Zone
 from scheduler.zones.repository import below
 
@@ -20,6 +21,7 @@ US_PER_MS = 1000
 US_PER_S = 1_000_000
 TAIL_US = 15 * US_PER_S
 """What chimes and a slow end may add to a talk's limit."""
+MOST_LINKS = 500
 AIRING_PREFIX = "live."
 """A receiver's airing of a talk is this and the talk's id."""
 
@@ -121,10 +123,17 @@ def listened(db: Session, paths: Collection[str], since: datetime, limit: int) -
 
 
 def links(db: Session, paths: Collection[str]) -> list[dict[str, Any]]:
-    """What the receivers at or below `paths` said last of their way to the network, those that said anything."""
-    query = select(Receiver.state).join(Zone, col(Zone.id) == Receiver.zone_id).where(below(paths))
-    states = db.exec(query.where(col(Receiver.revoked_at).is_(None))).all()
-    return [state["signal"] for state in states if state and state.get("signal")]
+    """What the receivers at or below `paths` said last of their way to the network, those that said anything.
+
+    Of many, the MOST_LINKS that were heard of last.
+    """
+    newest = select(Receiver.id).where(
+        at_or_below(db, paths, col(Receiver.zone_id)), col(Receiver.revoked_at).is_(None)
+    )
+    newest = newest.order_by(col(Receiver.seen_at).desc().nulls_last()).limit(MOST_LINKS)
+    signal: Any = col(Receiver.state)
+    query: Any = select(signal["signal"]).where(col(Receiver.id).in_(newest))
+    return [said for said in db.execute(query).scalars() if said]
 
 
 def people(db: Session, user_ids: Collection[str]) -> dict[str, str]:

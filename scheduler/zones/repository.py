@@ -79,17 +79,18 @@ def receivers_below(db: Session, path: str) -> list[str]:
     return list(db.exec(query.order_by(Receiver.id)).all())
 
 
-def receiver_counts(db: Session, paths: Collection[str]) -> tuple[Counter[str], Counter[str]]:
-    """How many receivers each zone has itself, and how many of them are online."""
-    query = (
-        select(Receiver.zone_id, Receiver.online, func.count())
-        .join(Zone, col(Zone.id) == Receiver.zone_id)
-        .where(below(paths), col(Receiver.revoked_at).is_(None))
-        .group_by(col(Receiver.zone_id), col(Receiver.online))
-    )
+def receiver_counts(
+    db: Session, paths: Collection[str], within: ColumnElement[bool] | None = None
+) -> tuple[Counter[str], Counter[str]]:
+    """How many receivers each zone has itself, and how many of them are online; `within` says `paths` otherwise."""
+    query = select(Receiver.zone_id, Receiver.online, func.count())
+    if within is None:
+        query = query.join(Zone, col(Zone.id) == Receiver.zone_id)
+        within = below(paths)
+    query = query.where(within, col(Receiver.revoked_at).is_(None))
     total: Counter[str] = Counter()
     online: Counter[str] = Counter()
-    for zone_id, is_online, count in db.exec(query).all():
+    for zone_id, is_online, count in db.exec(query.group_by(col(Receiver.zone_id), col(Receiver.online))).all():
         total[zone_id] += count
         online[zone_id] += count if is_online else 0
     return total, online

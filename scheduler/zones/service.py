@@ -18,6 +18,7 @@ from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import names, repository, rules
+from scheduler.zones.forest import forest, in_tree_order
 from scheduler.zones.models import Zone
 from scheduler.zones.schemas import ZoneChange, ZoneNew, ZoneSettings
 
@@ -43,14 +44,18 @@ def visible_paths(db: Session, actor: Actor, now: datetime, action: Action = Act
 
 def tree(db: Session, actor: Actor, now: datetime, action: Action = Action.ZONE_READ) -> Sequence[Zone]:
     """Every zone in which the actor may do `action`, each after its parent and beside its siblings by name."""
+    held = forest(db)
+    if held is not None:
+        return held.below(actor.zones_for(action, now))
     return in_tree_order(repository.subtrees(db, visible_paths(db, actor, now, action)))
 
 
 def search(db: Session, actor: Actor, now: datetime, typed: str, limit: int = SEARCH_LIMIT) -> list[Zone]:
     """Every zone the actor sees whose name or code fits, the closest first; `scheduler.zones.names` says what fits."""
     wanted = typed.strip()
-    seen = repository.subtrees(db, visible_paths(db, actor, now))
-    found = [zone for zone in seen if names.matches(wanted, zone.name) or (wanted and zone.code == wanted)]
+    found = [
+        zone for zone in tree(db, actor, now) if names.matches(wanted, zone.name) or (wanted and zone.code == wanted)
+    ]
     return sorted(found, key=lambda zone: (*names.closeness(wanted, zone.name), zone.name, zone.path))[:limit]
 
 
@@ -150,16 +155,6 @@ def mark_subtree(db: Session, path: str, now: datetime) -> None:
     programmes = [topics.programme(zone_id) for zone_id in repository.subtree_ids(db, [path])]
     settings = [topics.settings(receiver_id) for receiver_id in repository.receivers_below(db, path)]
     mark_dirty(db, [*programmes, *settings], now)
-
-
-def in_tree_order(zones: Sequence[Zone]) -> list[Zone]:
-    """Parents before their children, siblings by name."""
-    names_by_id = {zone.id: f"{names.fold(zone.name)} {zone.name}" for zone in zones}
-
-    def place(zone: Zone) -> list[tuple[str, str]]:
-        return [(names_by_id.get(zone_id, ""), zone_id) for zone_id in repository.ids_of(zone.path)]
-
-    return sorted(zones, key=place)
 
 
 def _for_change(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, action: Action) -> Zone:

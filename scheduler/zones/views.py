@@ -1,12 +1,15 @@
 """Zones and groups as people see them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from broadcast.wire.documents import QuietHours, Quota, Rules
+from scheduler.fleet.models import Receiver
 from scheduler.zones import repository
+from scheduler.zones.forest import Forest, at_or_below, forest
 from scheduler.zones.models import Group, Zone
 from scheduler.zones.rules import US_PER_S, Effective, inherited, override_of
 from scheduler.zones.schemas import (
@@ -23,19 +26,15 @@ from scheduler.zones.schemas import (
 
 def zone_views(db: Session, zones: Sequence[Zone]) -> list[ZoneView]:
     """The zones with the names above them and the receivers in and below them, in the order given."""
+    held = forest(db)
+    total, online = _counts_below(db, zones, held)
+    if held is not None:
+        drawn = _drawn(held)
+        counts = ({"receivers": total[zone.id], "receivers_online": online[zone.id]} for zone in zones)
+        return [drawn[zone.id].model_copy(update=count) for zone, count in zip(zones, counts, strict=True)]
     above = {zone_id for zone in zones for zone_id in repository.ids_of(zone.path)}
     names = {zone_id: zone.name for zone_id, zone in repository.zones(db, above).items()}
-    total, online = _counts_below(db, zones)
-    return [
-        ZoneView(
-            **_columns(zone),
-            place=[names[zone_id] for zone_id in repository.ids_of(zone.path)[:-1] if zone_id in names],
-            depth=len(repository.ids_of(zone.path)) - 1,
-            receivers=total[zone.id],
-            receivers_online=online[zone.id],
-        )
-        for zone in zones
-    ]
+    return [_view(zone, names, total[zone.id], online[zone.id]) for zone in zones]
 
 
 def zone_detail(db: Session, zone: Zone) -> ZoneDetail:
@@ -94,22 +93,45 @@ def group_views(db: Session, groups: Iterable[Group]) -> list[GroupView]:
     ]
 
 
-def _columns(zone: Zone) -> dict[str, object]:
+def _drawn(held: Forest) -> dict[str, ZoneView]:
+    """Each zone as it is shown but for its receivers, made once for all requests."""
+    if not held.drawn:
+        held.drawn.update({zone.id: _view(zone, held.names, 0, 0) for zone in held.zones})
+    return held.drawn
+
+
+def _view(zone: Zone, names: Mapping[str, str], receivers: int, online: int) -> ZoneView:
+    path = repository.ids_of(zone.path)
+    return ZoneView(
+        **_columns(zone),
+        place=[names[zone_id] for zone_id in path[:-1] if zone_id in names],
+        depth=len(path) - 1,
+        receivers=receivers,
+        receivers_online=online,
+    )
+
+
+def _columns(zone: Zone) -> dict[str, Any]:
     kept = ("id", "parent_id", "kind", "name", "code", "valid_from", "valid_until", "latitude", "longitude", "version")
     return {name: getattr(zone, name) for name in kept}
 
 
-def _counts_below(db: Session, zones: Sequence[Zone]) -> tuple[dict[str, int], dict[str, int]]:
+def _counts_below(db: Session, zones: Sequence[Zone], held: Forest | None) -> tuple[dict[str, int], dict[str, int]]:
     """Receivers in each zone and all below it, summed along the paths in one pass."""
     total, online = dict.fromkeys((z.id for z in zones), 0), dict.fromkeys((z.id for z in zones), 0)
     tops = _topmost(zone.path for zone in zones)
-    own_total, own_online = repository.receiver_counts(db, tops)
-    for zone_id, zone in repository.zones(db, own_total.keys()).items():
-        for above in repository.ids_of(zone.path):
+    own_total, own_online = repository.receiver_counts(db, tops, at_or_below(db, tops, col(Receiver.zone_id)))
+    ways = held.above if held is not None else _ways(db, own_total)
+    for zone_id, count in own_total.items():
+        for above in ways[zone_id]:
             if above in total:
-                total[above] += own_total[zone_id]
+                total[above] += count
                 online[above] += own_online[zone_id]
     return total, online
+
+
+def _ways(db: Session, zone_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    return {zone_id: tuple(repository.ids_of(zone.path)) for zone_id, zone in repository.zones(db, zone_ids).items()}
 
 
 def _topmost(paths: Iterable[str]) -> list[str]:

@@ -48,9 +48,17 @@ def list_bank(
 
 
 @router.get("/bank/receivers")
-def list_bank_receivers(*, db: ReadDb, actor: CurrentActor, now: Now, zone_id: ZoneId = None) -> BankCompleteness:
-    """Which of the receivers that you see hold the whole bank."""
-    return completeness.index(db, actor, now, zone_id)
+def list_bank_receivers(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    zone_id: ZoneId = None,
+    after: Annotated[str, Query(max_length=26, description="`next` of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = completeness.MOST,
+) -> BankCompleteness:
+    """How many of the receivers that you see hold the whole bank, and which do not."""
+    return completeness.index(db, actor, now, zone_id, after=after, limit=limit)
 
 
 @router.post("/bank", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))

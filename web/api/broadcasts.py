@@ -244,9 +244,11 @@ def day_board(
     now: Now,
     day: Day = None,
     zone_id: Annotated[str | None, Query(max_length=26, description="Only this zone and below.")] = None,
+    after: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="So many villages.")] = 100,
 ) -> BoardOut:
     """What plays where on a day, and what became of it, in each village that you see."""
-    return board.board(db, actor, now, day, zone_id=zone_id)
+    return board.board(db, actor, now, day, zone_id=zone_id, after=after, limit=limit)
 
 
 def _told(response: Response, db: Any, tell: Any, made: BroadcastOut) -> BroadcastOut:

@@ -1,11 +1,9 @@
 """The day board: villages by hours, and the way to weeks and months."""
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from msgspec import Struct
 from sqlmodel import Session
 
 from scheduler.broadcasts import board, moving, service
@@ -13,25 +11,14 @@ from scheduler.broadcasts.schemas import At
 from scheduler.errors import Problem
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
-from scheduler.zones.schemas import ZoneView
-from scheduler.zones.views import zone_views
 from web.auth import ReadDb
 from web.pages import board_span, board_view
+from web.pages.board_area import ZoneId, area_of
 from web.pages.frame import Page, ThePage
-from web.pages.places import Option
 
 MAX_ROWS = 60
-ZoneId = Annotated[str, Query(max_length=26)]
 
 router = APIRouter(include_in_schema=False)
-
-
-class Area(Struct, frozen=True):
-    """The places to choose from: those right above villages with loudspeakers; and the one that is shown."""
-
-    options: list[Option]
-    zone_id: str
-    name: str
 
 
 @router.get("/board")
@@ -86,30 +73,6 @@ def month(db: ReadDb, page: ThePage, day: date | None = None, zone: ZoneId = "")
     first = shown.replace(day=1)
     following = (first + timedelta(days=32)).replace(day=1)
     return board_span.render(db, page, area, board_span.Range("month", shown, first, (following - first).days))
-
-
-def area_of(db: Session, page: Page, zone_id: str) -> Area:
-    """The place that is asked for, else the first of those that the reader sees."""
-    seen = zone_views(db, zone_service.tree(db, page.actor, page.now, Action.BROADCAST_READ))
-    names = {zone.id: zone for zone in seen}
-    above = list(dict.fromkeys(_above(zone, names) for zone in _villages(seen)))
-    options = [
-        Option(zone.id, ", ".join([zone.name, *reversed(zone.place[-1:])])) for zone in map(names.get, above) if zone
-    ]
-    known = zone_id if zone_id in names else above[0] if above else ""
-    return Area(options, known, names[known].name if known else "")
-
-
-def _villages(seen: Sequence[ZoneView]) -> list[ZoneView]:
-    """The zones with receivers of their own: more than those below them have."""
-    below: dict[str | None, int] = {}
-    for zone in seen:
-        below[zone.parent_id] = below.get(zone.parent_id, 0) + zone.receivers
-    return [zone for zone in seen if zone.receivers > below.get(zone.id, 0)]
-
-
-def _above(zone: ZoneView, seen: dict[str, ZoneView]) -> str:
-    return zone.parent_id if zone.parent_id in seen and zone.parent_id else zone.id
 
 
 def _now_minute(page: Page, day: date) -> int | None:

@@ -14,7 +14,7 @@ from web.pages.frame import Page
 from web.pages.repeating import weekdays
 
 if TYPE_CHECKING:
-    from web.pages.board import Area
+    from web.pages.board_area import Area
 
 BAR = 40
 """How high the highest bar is drawn."""

@@ -197,7 +197,9 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
     item = service.view(db, page.actor, page.now, broadcast_id)
     said = announcements.view(db, page.actor, page.now, item.announcement_id)
     names = voice_names(page)
-    cards = airing_cards(page, board.board(db, page.actor, page.now).villages, item.id) if item.state in _OPEN else []
+    aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
+    villages = board.board(db, page.actor, page.now, zone_ids=aimed).villages if item.state in _OPEN else []
+    cards = airing_cards(page, villages, item.id)
     return page.render(
         "broadcasts/detail.html",
         422 if errors else 200,

@@ -56,11 +56,12 @@ def listed(
     number: Annotated[int, Query(alias="page", ge=1, le=MAX_PAGE)] = 1,
 ) -> Response:
     asked = Asked(conditions=frozenset(GROUPS.get(show, ())), zone_id=zone, fault=fault, typed=q)
-    found = listing.fleet(db, page.actor, page.now, asked)
+    part = slice((number - 1) * PER_PAGE, number * PER_PAGE) if view != "map" else None
+    found = listing.fleet(db, page.actor, page.now, asked, part)
     given = {"show": show, "zone": zone, "fault": fault, "q": q, "view": view}
     online = _many(found.counts, "online", found.total)
     drawn = fleet_map.drawn(found.found, page.centre.settings.map_tiles) if view == "map" else None
-    shown = found.found[(number - 1) * PER_PAGE : number * PER_PAGE] if view != "map" else ()
+    shown = found.found if view != "map" else ()
     return page.render(
         "receivers/list.html",
         given=given,
@@ -69,9 +70,9 @@ def listed(
         kinds=_kinds(db, page),
         places=_by_place(page, listing.shown(db, shown, found.names, page.now)),
         map=drawn,
-        matching=len(found.found),
+        matching=found.matching,
         total=found.total,
-        pages=_pages(given, number, len(found.found)),
+        pages=_pages(given, number, found.matching),
         views=[(value, _href(given | {"view": value}), value == view) for value in ("", "map")],
         summary_line=page.say(N_("%(online)s/%(total)s loudspeakers online"), online=online, total=found.total),
         calling=upkeep.calling(db, page.actor, page.now),

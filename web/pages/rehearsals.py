@@ -7,10 +7,10 @@ from sqlmodel import Session
 
 from broadcast.wire.fault_codes import FaultCode
 from scheduler.emergency.rehearsal import service
-from scheduler.emergency.rehearsal.schemas import RehearsalIn, RunIn, RunOut, RunState
+from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunIn, RunOut, RunState
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
-from scheduler.zones.models import Zone, ZoneKind
+from scheduler.zones.models import ZoneKind
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import repeating, words
@@ -47,11 +47,12 @@ router = APIRouter(prefix="/rehearsals", include_in_schema=False)
 @router.get("")
 def listing(db: ReadDb, page: ThePage) -> Response:
     """Every larger place with its weekly test and the last outcome."""
-    rows: list[dict[str, Any]] = []
-    for zone in zone_service.tree(db, page.actor, page.now, Action.REPORT_READ):
-        if zone.kind not in _SMALL and len(rows) < PLACES:
-            last = service.runs(db, page.actor, page.now, zone.id, limit=1).items
-            rows.append({"zone": zone, "when": _when(db, page, zone), "last": _run(page, last[0]) if last else None})
+    tree = zone_service.tree(db, page.actor, page.now, Action.REPORT_READ)
+    larger = [zone for zone in tree if zone.kind not in _SMALL][:PLACES]
+    rows = [
+        {"zone": zone, "when": _when(page, held), "last": _run(page, last) if last else None}
+        for zone, held, last in service.overview(db, page.actor, page.now, larger)
+    ]
     return page.render("emergency/rehearsals.html", rows=rows)
 
 
@@ -115,16 +116,15 @@ def _place(db: Session, page: Page, zone_id: str, errors: Errors | None = None) 
         422 if errors else 200,
         zone=zone,
         held=held,
-        next_said=_when(db, page, zone),
+        next_said=_when(page, held),
         weekdays=repeating.weekdays(page.show),
         runs=[_run(page, run) for run in service.runs(db, page.actor, page.now, zone_id, limit=RUNS).items],
         errors=errors or {},
     )
 
 
-def _when(db: Session, page: Page, zone: Zone) -> str:
+def _when(page: Page, held: RehearsalOut) -> str:
     """The next test in words; empty where none is set."""
-    held = service.view(db, page.actor, page.now, zone.id)
     return f"{page.show.moment(held.next_at)} ({page.show.from_now(held.next_at)})" if held.next_at else ""
 
 

@@ -7,20 +7,26 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from msgspec import Struct
+from sqlmodel import Session, col
 
 from scheduler.broadcasts import board, service
 from scheduler.broadcasts.schemas import BoardAiring, BoardVillage
 from scheduler.fleet import outbox
+from scheduler.fleet.models import Receiver
 from scheduler.relays import service as relays
 from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.workflow import State
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.forest import at_or_below
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import telling, words
+from web.pages.board_area import ZoneId, area_of
 from web.pages.frame import Page, ThePage
 
 WAITING_SHOWN = 50
+VILLAGES_SHOWN = 100
 _SAID_ONE_BY_ONE = 3
 _TOLD_OF_TROUBLE = (Action.SETTINGS_EDIT, Action.RECEIVER_EDIT, Action.EMERGENCY_ISSUE)
 _BEFORE = ("fetching", "ready")
@@ -67,8 +73,10 @@ class Group(Struct, frozen=True):
 
 
 @router.get("/")
-def today(db: ReadDb, page: ThePage, day: date | None = None) -> Response:
-    shown = board.board(db, page.actor, page.now, day)
+def today(db: ReadDb, page: ThePage, day: date | None = None, zone: ZoneId = "") -> Response:
+    """All that the reader sees, or one place where that would be too much."""
+    area = area_of(db, page, zone) if zone or _many(db, page) else None
+    shown = board.board(db, page.actor, page.now, day, zone_id=area.zone_id or None if area else None)
     cards = airing_cards(page, shown.villages)
     waiting = 0
     if page.can(Action.BROADCAST_APPROVE):
@@ -77,6 +85,7 @@ def today(db: ReadDb, page: ThePage, day: date | None = None) -> Response:
     return page.render(
         "today.html",
         day=shown.day,
+        area=area,
         before=shown.day - timedelta(days=1),
         after=shown.day + timedelta(days=1),
         groups=_groups(page, cards),
@@ -86,6 +95,12 @@ def today(db: ReadDb, page: ThePage, day: date | None = None) -> Response:
         may_approve=page.can(Action.BROADCAST_APPROVE),
         may_compose=page.can(Action.BROADCAST_EDIT),
     )
+
+
+def _many(db: Session, page: Page) -> bool:
+    paths = zone_sql.paths_of(db, page.actor.zones_for(Action.BROADCAST_READ, page.now))
+    here = at_or_below(db, paths, col(Receiver.zone_id))
+    return len(zone_sql.receiver_counts(db, paths, here)[0]) > VILLAGES_SHOWN
 
 
 def airing_cards(page: Page, villages: Sequence[BoardVillage], broadcast_id: str | None = None) -> list[AiringCard]:

@@ -115,8 +115,8 @@ def _places(db: Session, page: Page) -> list[Option]:
 
 
 def _about(db: Session, page: Page, zone: Zone) -> dict[str, Any]:
-    found = listing.fleet(db, page.actor, page.now, Asked(zone_id=zone.id))
-    receivers = listing.shown(db, found.found[:SHOWN], found.names, page.now)
+    found = listing.fleet(db, page.actor, page.now, Asked(zone_id=zone.id), slice(0, SHOWN))
+    receivers = listing.shown(db, found.found, found.names, page.now)
     days = [board.board(db, page.actor, page.now, day, zone_id=zone.id) for day in _days(page)]
     rows = [row for day in days for village in day.villages for row in village.airings if village.zone_id == zone.id]
     own = [row for row in rows if not row.broadcast_id.startswith(PREFIX)]  # of relays there is nothing to confirm

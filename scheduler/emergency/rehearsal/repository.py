@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from scheduler.emergency.rehearsal.models import Rehearsal, RehearsalRun
@@ -13,6 +14,19 @@ from scheduler.zones.models import Zone
 
 def rehearsal(db: Session, zone_id: str, *, lock: bool = False) -> Rehearsal | None:
     return db.get(Rehearsal, zone_id, with_for_update=lock, populate_existing=lock)
+
+
+def rehearsals(db: Session, zone_ids: Collection[str]) -> dict[str, Rehearsal]:
+    """Those of these zones, by zone."""
+    found = db.exec(select(Rehearsal).where(col(Rehearsal.zone_id).in_(zone_ids)))
+    return {row.zone_id: row for row in found}
+
+
+def newest_runs(db: Session, zone_ids: Collection[str]) -> dict[str, RehearsalRun]:
+    """The newest test of each of these zones that was ever tested."""
+    newest = select(func.max(RehearsalRun.id)).where(col(RehearsalRun.zone_id).in_(zone_ids))
+    found = db.exec(select(RehearsalRun).where(col(RehearsalRun.id).in_(newest.group_by(col(RehearsalRun.zone_id)))))
+    return {row.zone_id: row for row in found}
 
 
 def due(db: Session, now: datetime) -> Sequence[tuple[Rehearsal, Zone]]:

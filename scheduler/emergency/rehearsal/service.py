@@ -7,6 +7,7 @@ Rules
 - One test of a zone at a time. It is closed after its time, with what every receiver said by then.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from sqlmodel import Session
@@ -62,6 +63,24 @@ def view(db: Session, actor: Actor, now: datetime, zone_id: str) -> RehearsalOut
     return _shown(actor, now, zone, repository.rehearsal(db, zone_id))
 
 
+def overview(
+    db: Session, actor: Actor, now: datetime, places: Sequence[Zone]
+) -> list[tuple[Zone, RehearsalOut, RunOut | None]]:
+    """When each of these is tested, and the newest test of each; of all that the actor may read reports of."""
+    ids = [zone.id for zone in places]
+    for zone in places:
+        require(actor, Action.REPORT_READ, zone.path, now)
+    held, newest = repository.rehearsals(db, ids), repository.newest_runs(db, ids)
+    return [
+        (
+            zone,
+            _shown(actor, now, zone, held.get(zone.id)),
+            _told(db, zone, newest[zone.id]) if zone.id in newest else None,
+        )
+        for zone in places
+    ]
+
+
 def change(db: Session, actor: Actor, now: datetime, zone_id: str, asked: RehearsalIn, *, version: int) -> RehearsalOut:
     """Set it, also where there is none yet (version 0)."""
     zone = _editable(db, actor, now, zone_id)
@@ -111,7 +130,7 @@ def runs(
     """The tests of a zone, the newest first."""
     zone = zone_for(db, actor, now, zone_id, Action.REPORT_READ)
     rows = repository.runs(db, zone_id, before=before, limit=limit + 1)
-    items = [RunOut(**_detail(db, zone, row).model_dump(exclude={"receivers"})) for row in rows[:limit]]
+    items = [_told(db, zone, row) for row in rows[:limit]]
     return RunPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
 
@@ -211,6 +230,10 @@ def _results(db: Session, run: RehearsalRun) -> list[ReceiverResult]:
         else:
             found.append(report.audible(receiver, state, progress.get(receiver.id), lacks))
     return report.in_order(found)
+
+
+def _told(db: Session, zone: Zone, run: RehearsalRun) -> RunOut:
+    return RunOut(**_detail(db, zone, run).model_dump(exclude={"receivers"}))
 
 
 def _detail(db: Session, zone: Zone, run: RehearsalRun) -> RunDetail:

@@ -65,9 +65,7 @@ class Visitors:
         for client in self._clients.values():
             await client.aclose()
 
-    async def get(self, login: str, path: str) -> httpx.Response:
-        """Raises httpx.HTTPStatusError for anything but 200."""
+    async def get(self, login: str, path: str) -> httpx.Response | None:
+        """The page; None where there is none for this person."""
         answer = await self._clients[login].get(path)
-        if answer.status_code != HTTPStatus.OK:
-            answer.raise_for_status()
-        return answer
+        return answer if answer.status_code == HTTPStatus.OK else None

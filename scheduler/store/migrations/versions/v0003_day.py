@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from scheduler.people import chain  # what it makes of an entry never changes
-from scheduler.store.migrations import day_approval, day_library, day_retention
+from scheduler.store.migrations import day_approval, day_library, day_retention, day_speed
 from scheduler.store.types import UtcDateTime
 
 revision = "0003"
@@ -26,6 +26,7 @@ def upgrade() -> None:
     day_approval.upgrade()
     day_library.upgrade()
     day_retention.upgrade()
+    day_speed.upgrade()
 
 
 def _residents() -> None:
