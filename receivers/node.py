@@ -15,9 +15,8 @@ Rules
   reported never plays again, and a clock that was wrong for a moment must not cost a day's programme.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -40,9 +39,7 @@ from receivers.verdict import Story
 from scheduler.policy import is_zone
 from scheduler.timeline import Resolution
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+Lead = Callable[[], int]
 LOOK_BACK_US = 24 * 3600 * 1_000_000  # airings missed longer ago are not reported any more
 SETTLE_US = 3_000_000  # for the last piece's measurements to come from the sound path
 GIVE_UP_US = 60_000_000  # a piece whose end is not told by then is taken for lost
@@ -85,7 +82,7 @@ class Node:
         self._last_tick_us = now_us
         self._rest = _Rest(due_us=now_us)
         self.jumps = 0
-        self.lead_us: Callable[[], int] = lambda: 0  # what comes to be known now waits so long for the amplifier
+        self.lead_us: Lead = lambda: 0  # what comes to be known now waits so long for the amplifier
         self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
 
@@ -234,8 +231,7 @@ class Node:
         self._resolved_for = None
 
     def _resolve(self, settings: ReceiverSettings, now_us: int) -> None:
-        programmes = self.vault.programmes()
-        live = tuple(programme for programme in programmes if programme.expires_us > now_us)
+        live = tuple(programme for programme in self.vault.programmes() if programme.expires_us > now_us)
         inputs = (
             settings,
             tuple((programme.target, programme.number) for programme in live),
@@ -272,16 +268,20 @@ class Node:
         )
         before, self.resolution = self.resolution, past.going_on(self.resolution, intended, now_us)
         known.places = past.places(known.places, before, self.resolution, now_us)
-        since_us = self.vault.since_us() | read.since_us
+        self._tell_stories(settings, now_us)
+        self._needs = 0, ()
+
+    def _tell_stories(self, settings: ReceiverSettings, now_us: int) -> None:
+        """What each airing has come to by the plan as it is now."""
+        since_us = self.vault.since_us() | self.standing.read.since_us
         self._stories = verdict.stories(
             [airing for airing in self.airings.values() if airing.id not in self.outbox.over],
             settings.languages,
             self.resolution,
-            known,
+            self.known,
             lambda airing_id: max(since_us.get(airing_id, 0), now_us - LOOK_BACK_US),
         )
         self._own = {key: own for key, own in self._own.items() if key in self._stories}
-        self._needs = 0, ()
 
     def _learn(self, settings: ReceiverSettings, usable: Collection[str], now_us: int) -> None:
         known = self.known
