@@ -16,4 +16,6 @@ def year(db: ReadDb, page: ThePage, receiver_id: str) -> Response:
     """Drawn from the sums of days, so a year is read as quickly as a week."""
     found = service.view(db, page.actor, page.now, receiver_id)
     days = upkeep.sample_days(db, page.actor, page.now, receiver_id).items
-    return page.render("receivers/year.html", item=found, trends=year_trends(page.show, days))
+    trends = year_trends(page.show, days)
+    months = sorted({month for trend in trends for month in trend.months}, reverse=True)
+    return page.render("receivers/year.html", item=found, trends=trends, months=months)

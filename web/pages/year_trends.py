@@ -15,7 +15,7 @@ from msgspec import Struct
 from scheduler.fleet.upkeep.schemas import SampleDayOut, Spread
 from scheduler.fleet.upkeep.service import YEAR
 from web.i18n import N_
-from web.pages.present import DASH, Present
+from web.pages.present import Present
 from web.pages.trends import HEIGHT, PAD, WIDTH, Bar
 
 GAP_DAYS = 3
@@ -24,22 +24,23 @@ _FLAT = 1e-9
 Format = Callable[[float], str]
 
 
-class MonthRow(Struct, frozen=True):
-    """A month in numbers; `day` is one of its days."""
+Month = tuple[int, int]
 
-    day: date
-    low: str
+
+class MonthRow(Struct, frozen=True):
+    """A month in numbers; `spread` is from the least to the most."""
+
     mean: str
-    high: str
+    spread: str = ""
 
 
 class YearTrend(Struct, frozen=True, kw_only=True):
-    """`band` and `line` are SVG paths, or `bars` stand for months; the others are words."""
+    """`band` and `line` are SVG paths, or `bars` stand for months; the others are words, `months` by year and month."""
 
     label: str
     low: str
     high: str
-    months: tuple[MonthRow, ...]
+    months: dict[Month, MonthRow]
     band: str = ""
     line: str = ""
     bars: tuple[Bar, ...] = ()
@@ -68,24 +69,23 @@ def _line(show: Present, label: str, values: Sequence[tuple[date, Spread]], said
         return None
     low, high = min(spread.min for _day, spread in values), max(spread.max for _day, spread in values)
     runs = [[(_x(show, day), _ys(spread, low, high)) for day, spread in run] for run in _runs(values)]
-    months: dict[tuple[int, int], list[tuple[date, Spread]]] = {}
+    months: dict[Month, list[Spread]] = {}
     for day, spread in values:
-        months.setdefault((day.year, day.month), []).append((day, spread))
+        months.setdefault((day.year, day.month), []).append(spread)
     return YearTrend(
         label=show.translations.gettext(label),
         low=said(low),
         high=said(high),
-        months=tuple(_month(found, said) for found in months.values()),
+        months={month: _month(show, found, said) for month, found in months.items()},
         band="".join(_band(run) for run in runs),
         line="".join(_means(run) for run in runs),
     )
 
 
-def _month(found: Sequence[tuple[date, Spread]], said: Format) -> MonthRow:
-    spreads = [spread for _day, spread in found]
+def _month(show: Present, spreads: Sequence[Spread], said: Format) -> MonthRow:
     mean = sum(spread.mean for spread in spreads) / len(spreads)
-    least, most = min(spread.min for spread in spreads), max(spread.max for spread in spreads)
-    return MonthRow(found[0][0], said(least), said(mean), said(most))
+    ends = {"low": said(min(spread.min for spread in spreads)), "high": said(max(spread.max for spread in spreads))}
+    return MonthRow(said(mean), show.translations.gettext(N_("%(low)s to %(high)s")) % ends)
 
 
 def _runs(values: Sequence[tuple[date, Spread]]) -> list[list[tuple[date, Spread]]]:
@@ -123,24 +123,24 @@ def _means(run: Sequence[tuple[float, tuple[float, float, float]]]) -> str:
 
 
 def _data(show: Present, days: Sequence[SampleDayOut]) -> YearTrend | None:
-    used: dict[tuple[int, int], tuple[date, int]] = {}
+    used: dict[Month, int] = {}
     for day in days:
         if day.month_bytes is not None:
-            key = (day.day.year, day.day.month)
-            used[key] = (day.day, max(day.month_bytes, used.get(key, (day.day, 0))[1]))
+            month = (day.day.year, day.day.month)
+            used[month] = max(day.month_bytes, used.get(month, 0))
     if not used:
         return None
-    most, slot = max(1, *(amount for _day, amount in used.values())), WIDTH / MONTHS
+    most, slot = max(1, *used.values()), WIDTH / MONTHS
     bars = []
-    for (year, month), (_day, amount) in used.items():
-        ago = (show.today.year - year) * 12 + show.today.month - month
+    for (year, number), amount in used.items():
+        ago = (show.today.year - year) * 12 + show.today.month - number
         height = amount / most * (HEIGHT - 2 * PAD)
         x = WIDTH - (ago + 1) * slot
         bars.append(Bar(round(x + 2, 1), round(HEIGHT - PAD - height, 1), round(slot - 4, 1), round(height, 1)))
     return YearTrend(
         label=show.translations.gettext(N_("Data used a month")),
-        low=show.size(min(amount for _day, amount in used.values())),
-        high=show.size(max(amount for _day, amount in used.values())),
-        months=tuple(MonthRow(day, DASH, show.size(amount), DASH) for day, amount in used.values()),
+        low=show.size(min(used.values())),
+        high=show.size(max(used.values())),
+        months={month: MonthRow(show.size(amount)) for month, amount in used.items()},
         bars=tuple(bars),
     )

@@ -4,21 +4,27 @@ import asyncio
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import text
 from sqlmodel import SQLModel, select
 
 from broadcast.clock import ManualClock
 from broadcast.media import MediaStore
+from broadcast.wire.now import Purpose
 from scheduler.changes import Changes
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
 from scheduler.fleet.models import StoredReport
 from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample, ReceiverSampleDay
-from scheduler.notices.models import Notice
+from scheduler.notices.models import Channel, Notice, NoticeState
+from scheduler.notices.models import Kind as NoticeKind
 from scheduler.reports import summing
 from scheduler.reports.figures import Kind
 from scheduler.reports.models import ReportAiring, ReportDay, ReportLine
-from scheduler.residents.models import Feedback
+from scheduler.residents.models import Feedback, FeedbackState
+from scheduler.residents.models import Subject as About
+from scheduler.retention.choosing import Rule, Subject
 from scheduler.retention.keeper import LEASE, Keeper, claim
 from scheduler.retention.models import RetentionRun
+from scheduler.retention.piles import PILES, Share, going
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
 from tests.scheduler.retention.conftest import Attic
@@ -89,14 +95,14 @@ def test_reports_go_and_their_sums_stay(attic: Attic) -> None:
 def test_what_was_told_of_a_real_emergency_stays(attic: Attic) -> None:
     at = attic.ago(days=300)
     with attic.store.writing() as db:
-        for purpose in ("real", "drill"):
+        for purpose in (Purpose.REAL, Purpose.DRILL):
             db.add(
                 EmergencyOrder(
-                    id=purpose, purpose=purpose, state="over", reason="Lũ", asked_at=at, lapses_at=at, parts=[]
+                    id=purpose.value, purpose=purpose, state="over", reason="Lũ", asked_at=at, lapses_at=at, parts=[]
                 )
             )
             receiver_id = f"R{attic.places.leng_1[1:]}"
-            db.add(OrderProgressRow(order_id=purpose, receiver_id=receiver_id, received_at=at, told_at=at))
+            db.add(OrderProgressRow(order_id=purpose.value, receiver_id=receiver_id, received_at=at, told_at=at))
     attic.rule("reports", 100)
     attic.night()
     with attic.store.reading() as db:
@@ -136,18 +142,18 @@ def test_what_waits_for_somebody_stays(attic: Attic) -> None:
     with attic.store.writing() as db:
         for reset_at in (None, at):
             db.add(FaultRecord(id=new_id(attic.now), receiver_id=receiver_id, code="disk", since=at, reset_at=reset_at))
-        for state, answered in (("new", None), ("answered", at)):
+        for state, answered in ((FeedbackState.NEW, None), (FeedbackState.ANSWERED, at)):
             db.add(
                 Feedback(
-                    id=new_id(attic.now), zone_id=places.leng_1, about="other", text="Loa nhỏ", created_at=at,
+                    id=new_id(attic.now), zone_id=places.leng_1, about=About.OTHER, text="Loa nhỏ", created_at=at,
                     state=state, answered_at=answered,
                 )
             )  # fmt: skip
-        for state in ("waiting", "sent"):
+        for notice in (NoticeState.WAITING, NoticeState.SENT):
             db.add(
                 Notice(
-                    id=new_id(attic.now), key=state, channel="mail", kind="approved", subject="b", at=at, state=state,
-                    zone_path=f"/{places.province}/{places.leng}/", created_at=at, next_at=at,
+                    id=new_id(attic.now), key=notice.value, channel=Channel.MAIL, kind=NoticeKind.APPROVED, subject="b",
+                    zone_path=f"/{places.province}/{places.leng}/", created_at=at, next_at=at, at=at, state=notice,
                 )
             )  # fmt: skip
     for subject in ("faults", "feedback", "notices"):
@@ -166,6 +172,16 @@ def test_a_night_has_one_keeper_and_is_done_once(attic: Attic) -> None:
     assert claim(attic.store, day, now + LEASE)
     attic.night(at=now + LEASE * 3)
     assert not claim(attic.store, day, now + LEASE * 9)
+
+
+def test_no_batch_reads_a_whole_table_of_reports(sqlite_store: Store, now: datetime) -> None:
+    scanned: list[str] = []
+    share = Share(Rule("r", Subject.REPORTS, "/a/", 100, "Asia/Ho_Chi_Minh"), ("a", "b"), now)
+    with sqlite_store.reading() as db:
+        for pile in (pile for held in PILES.values() for pile in held):
+            made = going(pile, share).compile(db.connection(), compile_kwargs={"literal_binds": True})
+            scanned += [row[3] for row in db.execute(text(f"EXPLAIN QUERY PLAN {made}")) if "SCAN" in row[3]]
+    assert scanned == ["SCAN emergency_order"]
 
 
 async def test_the_keeper_does_one_night_after_the_other(

@@ -9,6 +9,8 @@ import pytest
 from sqlmodel import select
 
 import scheduler
+from broadcast.wire.documents import BroadcastClass
+from broadcast.wire.now import Purpose
 from scheduler.announcements import parts, service
 from scheduler.announcements.models import Recording, RecordingState, Source
 from scheduler.announcements.schemas import CopyOf, NewPlaylist
@@ -142,10 +144,14 @@ def _fallback(attic: Attic, one: str) -> None:
 
 def _prepared(attic: Attic, one: str) -> None:
     with attic.store.writing() as db:
-        row = PreparedMessage(
-            receiver_id=f"R{attic.places.leng_1[1:]}", name="họp", recording_id=attic.recording(one).id
+        row = PreparedMessage.model_validate(
+            {
+                "receiver_id": f"R{attic.places.leng_1[1:]}",
+                "name": "họp",
+                "recording_id": attic.recording(one).id,
+                "broadcast_class": BroadcastClass.NORMAL,
+            }
         )
-        row.broadcast_class = "normal"  # type: ignore[assignment]
         db.add(row)
 
 
@@ -160,7 +166,7 @@ def _order(attic: Attic, one: str) -> None:
     with attic.store.writing() as db:
         db.add(
             EmergencyOrder(
-                id=new_id(attic.now), purpose="real", state="issued", reason="Lũ", asked_at=attic.now,
+                id=new_id(attic.now), purpose=Purpose.REAL, state="issued", reason="Lũ", asked_at=attic.now,
                 lapses_at=attic.now, parts=[{"kind": "recording", "id": attic.recording(one).id}],
             )
         )  # fmt: skip
