@@ -48,16 +48,12 @@ def told(*orders: OrderOut) -> Done[OrderOut]:
 def _routes(purpose: Purpose, path: str) -> APIRouter:
     """The same acts for emergencies and for drills, each under an address, a right and a word of its own."""
     routes = APIRouter(prefix=path, tags=[path.strip("/")])
+    for add in (_asking, _looking, _ending):
+        add(routes, purpose)
+    return routes
 
-    @routes.get("")
-    async def list_orders(*, lane: TheLane, state: States = [], before: Before = None, limit: Limit = 50) -> OrderPage:  # noqa: B006 -- FastAPI copies
-        """The orders that sound in what you see, and those that wait for somebody like you; newest first."""
-        return await lane.read(
-            lambda db, actor, now: service.index(
-                db, actor, now, purpose=purpose, states=state, before=before, limit=limit
-            )
-        )
 
+def _asking(routes: APIRouter, purpose: Purpose) -> None:
     @routes.post("", status_code=HTTPStatus.CREATED)
     async def ask(body: OrderIn, response: Response, lane: TheLane) -> OrderOut:
         """Ask for it. Nothing sounds before it is confirmed, by another person unless the zones say otherwise."""
@@ -66,16 +62,7 @@ def _routes(purpose: Purpose, path: str) -> APIRouter:
             order = service.ask(db, actor, now, purpose, body)
             return Done(order, (), [_word(order.id)])
 
-        return _tagged(response, await lane.act(work, once=True, subject=path.strip("/")))
-
-    @routes.get("/{order_id}")
-    async def get_order(order_id: str, response: Response, lane: TheLane) -> OrderOut:
-        """One order: exactly what would sound, or sounds, where, and what you may do with it."""
-
-        def work(db: Session, actor: Actor, now: datetime) -> OrderOut:
-            return service.get(db, actor, now, order_id, purpose=purpose)
-
-        return _tagged(response, await lane.read(work))
+        return _tagged(response, await lane.act(work, once=True, subject=routes.prefix.strip("/")))
 
     @routes.post("/{order_id}/confirm", responses=EDIT_PROBLEMS)
     async def confirm(order_id: str, body: ConfirmIn, response: Response, lane: TheLane, version: IfMatch) -> OrderOut:
@@ -91,6 +78,38 @@ def _routes(purpose: Purpose, path: str) -> APIRouter:
         made = await lane.act(work, first=count if body.code else None, subject=f"order:{order_id}")
         return _tagged(response, made)
 
+
+def _looking(routes: APIRouter, purpose: Purpose) -> None:
+    @routes.get("")
+    async def list_orders(*, lane: TheLane, state: States = [], before: Before = None, limit: Limit = 50) -> OrderPage:  # noqa: B006 -- FastAPI copies
+        """The orders that sound in what you see, and those that wait for somebody like you; newest first."""
+        return await lane.read(
+            lambda db, actor, now: service.index(
+                db, actor, now, purpose=purpose, states=state, before=before, limit=limit
+            )
+        )
+
+    @routes.get("/{order_id}")
+    async def get_order(order_id: str, response: Response, lane: TheLane) -> OrderOut:
+        """One order: exactly what would sound, or sounds, where, and what you may do with it."""
+
+        def work(db: Session, actor: Actor, now: datetime) -> OrderOut:
+            return service.get(db, actor, now, order_id, purpose=purpose)
+
+        return _tagged(response, await lane.read(work))
+
+    @routes.get("/{order_id}/heard")
+    async def who_heard(order_id: str, lane: TheLane) -> WhoHeard:
+        """What became of it at each receiver, by village, and whom to telephone where it was not heard."""
+
+        def work(db: Session, actor: Actor, now: datetime) -> WhoHeard:
+            service.readable(db, actor, now, order_id, purpose=purpose)
+            return service.who_heard(db, actor, now, order_id)
+
+        return await lane.read(work)
+
+
+def _ending(routes: APIRouter, purpose: Purpose) -> None:
     @routes.post("/{order_id}/withdraw", responses=CONFLICT)
     async def withdraw(order_id: str, response: Response, lane: TheLane) -> OrderOut:
         """Take back what was asked for and not confirmed."""
@@ -119,18 +138,6 @@ def _routes(purpose: Purpose, path: str) -> APIRouter:
             return Done(made, done.zone_ids, [*done.words, *map(_word, made.replaced)])
 
         return await lane.act(work, once=True, subject=f"order:{order_id}")
-
-    @routes.get("/{order_id}/heard")
-    async def who_heard(order_id: str, lane: TheLane) -> WhoHeard:
-        """What became of it at each receiver, by village, and whom to telephone where it was not heard."""
-
-        def work(db: Session, actor: Actor, now: datetime) -> WhoHeard:
-            service.readable(db, actor, now, order_id, purpose=purpose)
-            return service.who_heard(db, actor, now, order_id)
-
-        return await lane.read(work)
-
-    return routes
 
 
 router.include_router(_routes(Purpose.REAL, "/emergencies"))
