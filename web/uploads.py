@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from broadcast.media import MediaStore
-from scheduler.announcements.service import StoredSound
+from scheduler.announcements.queueing import StoredSound
 from scheduler.errors import Invalid
 from web.auth import CSRF_FIELD
 

@@ -5,13 +5,12 @@ changed by copying it. The version of an announcement counts the changes of its 
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from scheduler.announcements import naming, repository
+from scheduler.announcements import naming, queueing, repository
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
 from scheduler.announcements.schemas import (
     AnnouncementOut,
@@ -35,17 +34,8 @@ from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
 MAX_RECORDINGS = 16
-_LOST = frozenset((RecordingState.EXPIRED, source) for source in (Source.FILE, Source.MICROPHONE))
-"""What cannot be made again."""
+StoredSound = queueing.StoredSound
 _NO_SUCH = "There is no such thing, or it is not in your area."
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSound:
-    """A sound file that lies in the store of originals already, and the name that the sender gave it."""
-
-    sha256: str
-    sent_name: str | None
 
 
 def view(db: Session, actor: Actor, now: datetime, announcement_id: str) -> AnnouncementOut:
@@ -80,7 +70,7 @@ def create(db: Session, actor: Actor, now: datetime, new: NewAnnouncement) -> An
     announcement = begun(db, actor, now, new.zone_id, new.title)
     for place, recording in enumerate(new.recordings):
         made_at = now + timedelta(microseconds=place)  # the first one is heard where no language fits
-        db.add(_from_text(announcement.id, recording, made_at, urgent=new.urgent))
+        db.add(queueing.from_text(announcement.id, recording, made_at, urgent=new.urgent))
     _refuse_twice([recording.language for recording in new.recordings])
     return done(db, actor, now, announcement, "create")
 
@@ -88,7 +78,7 @@ def create(db: Session, actor: Actor, now: datetime, new: NewAnnouncement) -> An
 def create_from_sound(db: Session, actor: Actor, now: datetime, new: NewUpload, sound: StoredSound) -> AnnouncementOut:
     """An announcement from a file or from the browser's microphone."""
     announcement = begun(db, actor, now, new.zone_id, new.title)
-    db.add(_from_sound(announcement.id, new.recording, sound, now, urgent=new.urgent))
+    db.add(queueing.from_sound(announcement.id, new.recording, sound, now, urgent=new.urgent))
     return done(db, actor, now, announcement, "create", original=sound.sha256)
 
 
@@ -110,7 +100,7 @@ def copy(db: Session, actor: Actor, now: datetime, announcement_id: str, asked: 
     made.copied_from_id = source.id
     made.editor_ids = sorted({*made.editor_ids, *source.editor_ids})
     for place, recording in enumerate(repository.recordings_of(db, [source.id])[source.id]):
-        again = _again(recording, made.id, now + timedelta(microseconds=place))
+        again = queueing.again(recording, made.id, now + timedelta(microseconds=place))
         db.add(again)
         db.flush()
         repository.copy_parts(db, recording.id, again.id)
@@ -130,7 +120,7 @@ def add_text(
 ) -> AnnouncementOut:
     """Another language, read aloud."""
     announcement, made_at = _addable(db, actor, now, announcement_id, recording.language, version=version)
-    db.add(_from_text(announcement.id, recording, made_at, urgent=False))
+    db.add(queueing.from_text(announcement.id, recording, made_at, urgent=False))
     return done(db, actor, now, announcement, "record", language=recording.language)
 
 
@@ -146,7 +136,7 @@ def add_sound(
 ) -> AnnouncementOut:
     """Another language, from a file or a microphone."""
     announcement, made_at = _addable(db, actor, now, announcement_id, recording.language, version=version)
-    db.add(_from_sound(announcement.id, recording, sound, made_at, urgent=False))
+    db.add(queueing.from_sound(announcement.id, recording, sound, made_at, urgent=False))
     return done(db, actor, now, announcement, "record", language=recording.language, original=sound.sha256)
 
 
@@ -164,7 +154,7 @@ def edit_text(
     others = repository.recordings_of(db, [announcement.id])[announcement.id]
     _refuse_twice([changed.language, *(other.language for other in others if other.id != recording.id)])
     recording.language = changed.language
-    _queue(recording)
+    queueing.queue(recording)
     return done(db, actor, now, announcement, "edit", recording=recording.id)
 
 
@@ -175,7 +165,7 @@ def produce_again(db: Session, actor: Actor, now: datetime, recording_id: str) -
     expired = recording.state is RecordingState.EXPIRED and recording.source is Source.TEXT
     if recording.state is not RecordingState.FAILED and not expired:
         raise Conflict("not_failed", "Only a recording that failed, or a text whose sound is gone, is made again.")
-    _queue(recording)
+    queueing.queue(recording)
     return done(db, actor, now, announcement, "retry", recording=recording.id)
 
 
@@ -320,56 +310,6 @@ def _refuse_twice(languages: list[str]) -> None:
         if lowered.count(language) > 1:
             message = "An announcement has one recording in each language; %(language)s is there twice."
             raise Invalid("language_twice", message, field="language", language=language)
-
-
-def _from_text(announcement_id: str, asked: TextRecording, now: datetime, *, urgent: bool) -> Recording:
-    return Recording(
-        id=new_id(now),
-        announcement_id=announcement_id,
-        language=asked.language,
-        source=Source.TEXT,
-        text=naming.text(asked.text),
-        voice=asked.voice,
-        speed=asked.speed,
-        recipe=asked.recipe.model_dump(mode="json"),
-        urgent=urgent,
-        created_at=now,
-    )
-
-
-def _from_sound(
-    announcement_id: str, asked: SoundRecording, sound: StoredSound, now: datetime, *, urgent: bool
-) -> Recording:
-    return Recording(
-        id=new_id(now),
-        announcement_id=announcement_id,
-        language=asked.language,
-        source=asked.source,
-        original_sha256=sound.sha256,
-        original_name=naming.file_name(sound.sent_name),
-        recipe=asked.recipe.model_dump(mode="json"),
-        urgent=urgent,
-        created_at=now,
-    )
-
-
-def _again(recording: Recording, announcement_id: str, now: datetime) -> Recording:
-    """A copy of a recording: what is produced stays so, what is not is queued for itself."""
-    made = Recording(**recording.model_dump() | {"id": new_id(now), "announcement_id": announcement_id})
-    made.created_at, made.urgent, made.job_id, made.job_seen_at = now, False, None, None
-    if made.state is not RecordingState.READY and (made.state, made.source) not in _LOST:
-        _queue(made)
-    return made
-
-
-def _queue(recording: Recording) -> None:
-    recording.state = RecordingState.QUEUED
-    recording.progress, recording.attempts, recording.job_id = 0.0, 0, None
-    recording.error_code, recording.warnings = None, []
-    recording.sha256 = recording.size_bytes = recording.duration_us = None
-    recording.loudness_lufs = recording.true_peak_dbtp = recording.produced_at = None
-    if recording.source is Source.TEXT:
-        recording.original_sha256 = None
 
 
 def _recording(db: Session, recording_id: str) -> Recording:

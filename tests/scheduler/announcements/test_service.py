@@ -7,6 +7,7 @@ import pytest
 
 from scheduler.announcements import service
 from scheduler.announcements.models import Recording, RecordingState
+from scheduler.announcements.queueing import StoredSound
 from scheduler.announcements.schemas import (
     AnnouncementOut,
     CopyOf,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-SOUND = service.StoredSound("d" * 64, "C:\\thu am\\..\\Loa.mp3")
+SOUND = StoredSound("d" * 64, "C:\\thu am\\..\\Loa.mp3")
 
 
 @dataclass

@@ -23,6 +23,7 @@ from broadcast.produce.producer import Producer
 from broadcast.speech.say import all_voices
 from scheduler.announcements import repository, service
 from scheduler.announcements.models import Recording, RecordingState
+from scheduler.announcements.queueing import StoredSound
 from scheduler.announcements.schemas import AnnouncementOut, NewAnnouncement, NewUpload, TextRecording
 from scheduler.announcements.worker import SILENT_AFTER, Worker
 from scheduler.changes import Changes
@@ -76,7 +77,7 @@ class Workshop:
             return service.create(db, self.official, self.clock.now(), new)
 
     def queue_file(self, path: Path) -> AnnouncementOut:
-        sound = service.StoredSound(self.producer.originals.put(path), path.name)
+        sound = StoredSound(self.producer.originals.put(path), path.name)
         with self.store.writing() as db:
             new = NewUpload(zone_id=self.zone_id, title="Tệp")
             return service.create_from_sound(db, self.official, self.clock.now(), new, sound)

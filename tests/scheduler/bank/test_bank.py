@@ -13,7 +13,7 @@ from broadcast.wire.documents import MAX_DOCUMENT_BYTES
 from broadcast.wire.now import Bank as BankDocument
 from broadcast.wire.now import Purpose
 from scheduler.announcements.models import RecordingState
-from scheduler.announcements.service import StoredSound
+from scheduler.announcements.queueing import StoredSound
 from scheduler.bank import document, entries, naming, repository, service
 from scheduler.bank.maker import MAX_ATTEMPTS, SILENT_AFTER
 from scheduler.bank.models import BankEntry, BankSource
