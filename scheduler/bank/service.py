@@ -17,7 +17,7 @@ from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.announcements import naming as typed
 from scheduler.announcements.models import RecordingState
-from scheduler.announcements.service import StoredSound
+from scheduler.announcements.queueing import StoredSound
 from scheduler.bank import entries, naming, repository
 from scheduler.bank.models import BankMedia, BankSource
 from scheduler.bank.repository import Held
