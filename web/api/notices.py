@@ -33,7 +33,11 @@ def choose_own_notices(body: ChoiceIn, db: WriteDb, actor: CurrentActor, now: No
     return service.choice(db, actor, mail_works=centre.settings.smtp_url is not None)
 
 
-@router.post("/me/notices/trial", status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))
+@router.post(
+    "/me/notices/trial",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=responses(HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS),
+)
 def try_own_notices(db: WriteDb, actor: CurrentActor, now: Now) -> None:
     """Send yourself a mail that says nothing but that mail arrives; one a minute."""
     service.try_out(db, actor, now)
