@@ -70,7 +70,12 @@ def link(kind: Kind, subject: str) -> str:
     of, _, which = subject.partition(":")
     if kind is Kind.WAITING:
         return f"/inbox#b-{which}"
-    pages = {"broadcast": f"/broadcasts/{which}", "relay": f"/relays/{which}", "order": f"/emergency/{which}", "faults": "/receivers"}
+    pages = {
+        "broadcast": f"/broadcasts/{which}",
+        "relay": f"/relays/{which}",
+        "order": f"/emergency/{which}",
+        "faults": "/receivers",
+    }
     return pages.get(of, "/notices" if kind is Kind.TRIAL else "/")
 
 

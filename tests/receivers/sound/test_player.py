@@ -2,7 +2,7 @@
 
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +153,7 @@ def test_gain_is_heard_and_a_missing_file_is_reported_and_silent(
 class DeadDevice(Device):
     """A device that is open and asks for nothing."""
 
-    def open(self, render: Render) -> None:
+    def open(self, render: Render, is_idle: Callable[[], bool] = lambda: True) -> None:
         """Nothing needs opening."""
 
 

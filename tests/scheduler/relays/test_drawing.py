@@ -53,7 +53,8 @@ def test_what_became_of_it_stands_there_afterwards(commune: Any, planned: Planne
             StoredReport(
                 receiver_id=f"R{commune.places.leng_2[1:]}", number=1, airing_id=f"live.{talk.id}",
                 broadcast_id=talk.id, outcome=Outcome.HEARD, planned_start_at=talk.began_at,
-                planned_duration_us=900_000_000, played_us=900_000_000, gap_us=0, underruns=0, rms_dbfs=-20.0, received_at=commune.later(hours=9.3),
+                planned_duration_us=900_000_000, played_us=900_000_000, gap_us=0, underruns=0, rms_dbfs=-20.0,
+                received_at=commune.later(hours=9.3),
             )
         )  # fmt: skip
     found = on_board(commune, 10)
