@@ -262,6 +262,17 @@ def test_a_morning_mail_is_asked_for_and_says_what_was_missed(
     assert client.get(f"/api/v1/zones/{places.province}/digest").json()["subscribed"] is False
 
 
+@pytest.mark.usefixtures("month")
+def test_the_morning_mail_is_switched_on_and_off_on_the_page_of_notices(browser: Browser, places: Any) -> None:
+    client = browser("official")
+    for wanted, told in (("1", ">đang nhận<"), ("", ">không nhận<")):
+        assert told not in client.get("/notices").text
+        form = {"zone": places.leng, "wanted": wanted, "back": "notices"}
+        switched = client.post("/reports/digest", data=form, headers={"origin": "http://testserver"})
+        assert switched.url.path == "/notices"
+        assert told in switched.text
+
+
 def test_an_empty_centre_has_reports_too(
     browser: Browser, store: Store, places: Any, add_person: Any, now: datetime
 ) -> None:
