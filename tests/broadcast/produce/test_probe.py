@@ -1,9 +1,15 @@
 import random
+import subprocess
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from broadcast.media import MediaStore
 from broadcast.produce import probe as probing
 from broadcast.produce.producer import Producer
 from broadcast.produce.request import FileSource, ProduceError, ProduceRequest, Recipe, Refusal, Warn
@@ -108,3 +114,34 @@ def test_a_download_cut_short_is_warned(make: Make, producer: Producer, tmp_path
 def test_every_refusal_of_a_file_has_its_code() -> None:
     assert {"empty_file", "not_audio", "too_long", "too_large", "no_audio_stream"} <= {code.value for code in Refusal}
     assert probing.GUARD["protocol_whitelist"] == "file,pipe"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A second of sound in the containers that people send."""
+    folder = tmp_path_factory.mktemp("whole")
+    for name in ("a.wav", "a.mp3", "a.ogg", "a.flac", "a.webm"):
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=f=500:d=1", str(folder / name)]
+        subprocess.run(command, check=True, capture_output=True)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@settings(max_examples=20, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_is_broken_of_it_is_produced_or_refused_in_words(
+    whole: dict[str, bytes], tmp_path: Path, data: st.DataObject
+) -> None:
+    """Cut, garbled in its header or in its sound, doubled, or under a wrong name."""
+    sound = bytearray(data.draw(st.sampled_from(sorted(whole)).map(whole.__getitem__)))
+    for _ in range(data.draw(st.integers(0, 3))):
+        place = data.draw(st.one_of(st.integers(0, 64), st.integers(0, len(sound) - 1)))
+        sound[place : place + data.draw(st.integers(0, 40))] = data.draw(st.binary(min_size=1, max_size=40))
+    sound = sound[: data.draw(st.integers(1, len(sound)))] if data.draw(st.booleans()) else sound * 2
+    path = tmp_path / data.draw(st.sampled_from(["a.mp3", "a.wav", "a.ogg", "a.exe", "a"]))
+    path.write_bytes(sound)
+    with tempfile.TemporaryDirectory() as kept:
+        producer = Producer(MediaStore(Path(kept) / "media"), MediaStore(Path(kept) / "originals"), ())
+        made: list[str] = []
+        with suppress(ProduceError):
+            made = [producer.produce(ProduceRequest(FileSource(path), BARE)).sha256]
+        assert list(producer.media) == made
