@@ -125,7 +125,7 @@ SPOILED = (
     ("/bulletins/new", "form[action='/bulletins/new']"),
     ("/village?zone={village-id}", "form[action='/village/report']"),
     ("/emergency", "#order"),
-    ("{village}/feedback", "form[action$='/feedback']"),
+    ("{village}/feedback", "main form"),
 )
 ERRORS = ("/khong-co-trang-nay",)
 

@@ -23,7 +23,7 @@ ROLES = {
     RESIDENT: "resident",
 }
 PARTS = (official, leader, duty, helper, keeper, resident)  # which register their tasks as they are read
-WHO = (OFFICIAL, LEADER, DUTY, SECOND, HELPER, KEEPER, RESIDENT)
+WHO = (DUTY, LEADER, OFFICIAL, KEEPER, SECOND, HELPER, RESIDENT)  # who sees most comes first
 
 
 class Round(Struct, frozen=True, kw_only=True):
@@ -107,8 +107,7 @@ def spoiled(browsers: Mapping[str, Page], office: Office) -> Iterator[tuple[str,
     for address, form in pages.SPOILED:
         for page in browsers.values():
             if sees(page, address.format_map(office.ids)) and page.locator(form).count():
-                looking.spoil(page, form)
-                yield address, page
+                yield address if looking.spoil(page, form) else f"{address} (says nothing)", page
                 break
         else:
             raise LookupError(f"nobody can send {form} at {address}")

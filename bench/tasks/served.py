@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
 from bench.tasks.affairs import RELAY_HOST, occupy
 from bench.tasks.office import PASSWORD, Office, furnish
@@ -19,6 +19,7 @@ from web.demo.stage import BROKER_OFFSET, Stage, is_free
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection"),
 )
 HEIGHT_OF = {360: 740, 1280: 900}
@@ -62,12 +63,10 @@ class Served:
     def _watch(self, context: BrowserContext) -> None:
         own = urlsplit(self.url).netloc
 
-        def gate(route: Route) -> None:
-            if urlsplit(route.request.url).netloc == own:
-                route.continue_()
-                return
-            self.broken.append(f"another host was asked: {route.request.url}")
-            route.abort()
+        def asked(request: Request) -> None:
+            parts = urlsplit(request.url)
+            if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own:
+                self.broken.append(f"another host was asked: {request.url}")
 
         def answered(response: Response) -> None:
             policy = response.headers.get("content-security-policy", "")
@@ -80,7 +79,7 @@ class Served:
             if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:
                 self.broken.append(f"{message.location.get('url')}: {message.text}")
 
-        context.route(lambda url: url.startswith("http") and urlsplit(url).netloc != own, gate)
+        context.on("request", asked)
         context.on("response", answered)
         context.on("console", said)
         context.on("weberror", lambda error: self.broken.append(f"script: {error.error}"))
