@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Response
 from sqlmodel import Session
 
-from scheduler.errors import Forbidden
+from scheduler.days import checked
+from scheduler.errors import Forbidden, Invalid
 from scheduler.people import anchors, trail
 from scheduler.people import repository as people
 from scheduler.people.schemas import AuditView
@@ -146,6 +147,6 @@ def _said(value: Any) -> str:
 def _midnight(page: Page, typed: str) -> datetime | None:
     """When a day begins; a day that is none is not asked about."""
     try:
-        return datetime.combine(date.fromisoformat(typed), time(), page.show.tz) if typed else None
-    except ValueError:
+        return datetime.combine(checked(date.fromisoformat(typed)), time(), page.show.tz) if typed else None
+    except (ValueError, Invalid):
         return None

@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from scheduler.broadcasts import moving, service
 from scheduler.broadcasts.schemas import At, BroadcastOut
-from scheduler.errors import Conflict
+from scheduler.days import checked
+from scheduler.errors import Conflict, Invalid
 from web.auth import ReadDb, WriteDb
 from web.pages import clashing, telling
 from web.pages.compose_form import NO_CLOCK, NO_DATE
@@ -126,8 +127,8 @@ def _planned(db: Session, page: Page, item: BroadcastOut, day: str, clock: str) 
 def _moment(page: Page, day: str, clock: str) -> tuple[str, Errors]:
     errors: Errors = {}
     try:
-        date.fromisoformat(day)
-    except ValueError:
+        checked(date.fromisoformat(day))
+    except (ValueError, Invalid):
         errors["date"] = page.say(NO_DATE)
     try:
         wall = time.fromisoformat(clock)

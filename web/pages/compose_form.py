@@ -11,6 +11,8 @@ from starlette.datastructures import FormData, UploadFile
 
 from broadcast.wire.documents import BroadcastClass
 from scheduler.broadcasts.schemas import At, BroadcastIn, BroadcastOut, Now, Repeat
+from scheduler.days import checked
+from scheduler.errors import Invalid
 from web.i18n import N_
 from web.pages import repeating
 
@@ -205,8 +207,8 @@ def _parted(local: str) -> tuple[str, str]:
 
 def _is_date(text: str) -> bool:
     try:
-        date.fromisoformat(text)
-    except ValueError:
+        checked(date.fromisoformat(text))
+    except (ValueError, Invalid):
         return False
     return len(text) == len("2026-11-23")
 

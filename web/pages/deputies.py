@@ -6,8 +6,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
+from scheduler.days import checked
 from scheduler.deputies import service
 from scheduler.deputies.schemas import DeputyIn
+from scheduler.errors import Invalid
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from web.auth import ReadDb, WriteDb
@@ -50,8 +52,8 @@ def end(db: WriteDb, page: ThePage, deputy_id: str) -> Response:
 def _end_of(page: Page, day: str) -> str:
     """The last day counts whole, where the reader is."""
     try:
-        last = datetime.fromisoformat(day)
-    except ValueError:
+        last = checked(datetime.fromisoformat(day))
+    except (ValueError, Invalid):
         return day
     return (last + timedelta(days=1)).replace(tzinfo=page.show.tz).isoformat()
 

@@ -13,6 +13,8 @@ from starlette.datastructures import FormData, QueryParams
 
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import naming
+from scheduler.days import checked
+from scheduler.errors import Invalid
 from scheduler.live.models import LiveKind
 from scheduler.live.schemas import LiveIn
 from web.i18n import N_
@@ -110,8 +112,8 @@ def asked(form: LiveForm, zone_id: str, title: str, timezone: str) -> LiveIn:
 
 def _moment(form: LiveForm, timezone: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(f"{form.date}T{form.time}").replace(tzinfo=ZoneInfo(timezone))
-    except ValueError:
+        return checked(datetime.fromisoformat(f"{form.date}T{form.time}")).replace(tzinfo=ZoneInfo(timezone))
+    except (ValueError, Invalid):
         return None
 
 

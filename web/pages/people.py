@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
+from scheduler.days import checked
+from scheduler.errors import Invalid
 from scheduler.people import invitations, service, sessions
 from scheduler.people.schemas import GrantNew, GrantView, InvitationNew, InvitationView, UserChange, UserNew, UserView
 from scheduler.rights import Action
@@ -225,8 +227,8 @@ def _until(page: Page, typed: str) -> datetime | None:
     if not typed:
         return None
     try:
-        last = date.fromisoformat(typed)
-    except ValueError:
+        last = checked(date.fromisoformat(typed))
+    except (ValueError, Invalid):
         last = page.show.today - timedelta(days=1)
     return datetime.combine(last + timedelta(days=1), time(), page.show.tz)
 

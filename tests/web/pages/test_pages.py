@@ -207,6 +207,15 @@ def test_the_preview_reads_the_whole_back_and_offers_ways_out_of_quiet_hours(
     assert "Thứ Ba 24/11, 05:00" in plan
 
 
+@pytest.mark.parametrize("year", ["0001", "0202", "2026", "9999"])
+@pytest.mark.parametrize("field", ["until", "from_date", "date"])
+def test_a_year_that_is_being_typed_is_no_fault(official: TestClient, places: Any, field: str, year: str) -> None:
+    form = {"source": "text", "text": TEXT, "csrf_token": official.headers["x-csrf-token"], "zone": [places.leng_1]}
+    days = {"from_date": "2026-11-24", "until": "2026-12-31", "date": "2026-12-31", field: f"{year}-12-31"}
+    when = {"when": "at" if field == "date" else "repeat", "weekday": ["MO"], "repeat_time": "17:45", "time": "17:45"}
+    assert official.post("/broadcasts/new/preview", data=form | when | days).status_code == 200
+
+
 def test_a_one_time_password_must_be_changed_before_anything_else(
     administrator: TestClient, client: TestClient, places: Any
 ) -> None:
