@@ -63,7 +63,9 @@ def _said(kept: Results) -> str:
         f"axe-core 4.12 (WCAG 2.2 AA, best practices), the side of the screen, targets of {looking.TARGET_PX} px: "
         f"{kept.looked_at} addresses, light and dark, at both widths, and {len(kept.against)} findings."
     )
-    return "\n".join([*table(kept.rounds.values()), "", looked])
+    return "\n".join(
+        [*table(kept.rounds.values()), "", looked if kept.looked_at else "No page was looked at by axe-core yet."]
+    )
 
 
 def _against(served: Served) -> Iterator[str]:

@@ -67,6 +67,7 @@ def mend(hand: Hand, desk: Desk) -> None:
     hand.tick("#source-text")
     hand.fill("#text", TEXT)
     hand.press("[data-step=what] [data-next]")
+    hand.press("[data-step=where] [data-next]")
     _sound_is_made(hand)
     hand.press("button[value=send]", to=SENT)
     hand.sees("Chờ duyệt")
