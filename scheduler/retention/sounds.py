@@ -60,7 +60,23 @@ def look(
 
     With `only` those that this one of the rules settles; `without` it, as the others would settle those.
     """
-    under = only.path if only is not None else "/"
+    rows = _some(db, subject, after, only.path if only is not None else "/", lock=lock)
+    found = {row.id: (row, path) for row, path in rows}
+    kept = _kept(db, found, now)
+    by_rule = {key: governing(rules, subject, one.path, one.category, one.tags) for key, one in kept.items()}
+    if only is not None:
+        kept = {key: one for key, one in kept.items() if by_rule[key] is only}
+    if without:
+        rules = [rule for rule in rules if rule is not only]
+        by_rule = {key: governing(rules, subject, one.path, one.category, one.tags) for key, one in kept.items()}
+    going, needed = _chosen(db, by_rule, subject, now, kept)
+    return Looked(
+        going=_with_files(db, found, kept, going), needed=needed, after=rows[-1][0].id if len(rows) == BATCH else None
+    )
+
+
+def _some(db: Session, subject: Subject, after: str, under: str, *, lock: bool) -> Sequence[tuple[Announcement, str]]:
+    """The next announcements that have sound, each with the path of its zone."""
     off_air = exists().where(_off_air)
     has_sound = exists().where(
         col(Recording.announcement_id) == col(Announcement.id),
@@ -74,10 +90,13 @@ def look(
         .order_by(col(Announcement.id))
         .limit(BATCH)
     )
-    rows = db.execute(query.with_for_update(of=Announcement) if lock else query).all()
-    found = {row[0].id: (row[0], row[1]) for row in rows}
-    used, held = needs.last_used(db, found, now), needs.needed(db, found, now)
-    kept = {
+    rows = db.execute(query.with_for_update(of=Announcement) if lock else query)
+    return [(row[0], row[1]) for row in rows]
+
+
+def _kept(db: Session, found: Mapping[str, tuple[Announcement, str]], now: datetime) -> dict[str, Kept]:
+    used, held = needs.last_used(db, found.keys(), now), needs.needed(db, found.keys(), now)
+    return {
         key: Kept(
             id=key,
             path=path,
@@ -88,16 +107,6 @@ def look(
         )
         for key, (row, path) in found.items()
     }
-    by_rule = {key: governing(rules, subject, one.path, one.category, one.tags) for key, one in kept.items()}
-    if only is not None:
-        kept = {key: one for key, one in kept.items() if by_rule[key] is only}
-    if without:
-        rules = [rule for rule in rules if rule is not only]
-        by_rule = {key: governing(rules, subject, one.path, one.category, one.tags) for key, one in kept.items()}
-    going, needed = _chosen(db, by_rule, subject, now, kept)
-    return Looked(
-        going=_with_files(db, found, kept, going), needed=needed, after=rows[-1][0].id if len(rows) == BATCH else None
-    )
 
 
 def _chosen(
