@@ -19,9 +19,10 @@ class Changes:
         self._loop = loop
 
     def tell(self, words: Iterable[str]) -> None:
-        """Let every watcher know; does nothing before `attach` and after the loop has closed."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._spread, frozenset(words))
+        """Let every watcher know; does nothing without words, before `attach` and after the loop has closed."""
+        told = frozenset(words)
+        if told and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._spread, told)
 
     async def watch(self) -> AsyncIterator[frozenset[str]]:
         """Sets of words, each as soon as the last one was taken."""

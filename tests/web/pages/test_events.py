@@ -13,7 +13,7 @@ from web.pages import events
 from web.pages.today import whole_state
 
 
-def test_a_change_is_told_in_one_event(centre: Centre) -> None:
+def test_a_change_is_told_in_one_event_and_nothing_when_nothing_changed(centre: Centre) -> None:
     async def follow() -> list[str]:
         centre.changes = Changes()
         centre.changes.attach(asyncio.get_running_loop())
@@ -23,6 +23,8 @@ def test_a_change_is_told_in_one_event(centre: Centre) -> None:
         for _ in range(10):
             await asyncio.sleep(0)
         assert centre.changes._watchers
+        centre.changes.tell([])
+        await asyncio.sleep(0)
         centre.changes.tell(["broadcast:B", "airing:A"])
         heard.append(await follower)
         await told.aclose()
