@@ -22,7 +22,7 @@ from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import group_views, zone_views
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import clashing, places, rehearsed, repeating, sent_once, telling
+from web.pages import clashing, picker, places, rehearsed, repeating, sent_once, telling
 from web.pages.broadcasts import PLAN, SEND, needs_approval
 from web.pages.compose_form import (
     NO_PLACE,
@@ -47,8 +47,6 @@ SETS_FROM = 30
 SETS_SHOWN = 3
 SLOTS_SHOWN = 2
 TIMES_SHOWN = 3
-OPEN_UP_TO = 16
-"""A tree of at most so many places is shown open."""
 # What the services call a thing, and the field of this page that it is typed into.
 _FIELDS = {"zone_ids": "zones", "zone_id": "zones", "group_ids": "zones", "starts_local": "when", "rrule": "weekdays"}
 
@@ -157,6 +155,9 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
     intent = str(data.get("intent") or "send")
     with page.centre.store.reading() as db:
         area = area_for(db, page)
+        if picker.unfolding(data):
+            edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
+            return _page(db, page, area, form, edited=edited)
     with page.attempt() as errors:
         form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id).id
     errors = _own_fields(errors) | _missing(page, area, form)
@@ -190,7 +191,8 @@ def _written(
     asked, _missing_fields = asked_when(form, page.show.within(area.timezone).today)
     if asked is None:
         raise LookupError("asked for only once nothing is missing")
-    draft = broadcast_in(_deduplicated(area, form), area.home.id, asked)
+    edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
+    draft = broadcast_in(_deduplicated(area, form), area.home.id, asked, edited)
     if broadcast_id is None:
         made = service.create(db, page.actor, page.now, draft)
     else:
@@ -234,9 +236,10 @@ def _page(
     errors: Errors | None = None,
 ) -> Response:
     show = page.show.within(area.timezone)
-    slots = _slots(db, page, area)
+    slots, sets = _slots(db, page, area), _sets(db, page)
     form.when = form.when or (slots[0]["value"] if slots else "at")
-    form.weekdays = form.weekdays or list(repeating.WEEKDAYS[:5])
+    if form.when != "repeat":  # of a rule that was made elsewhere and says more, the days are chosen anew
+        form.weekdays = form.weekdays or list(repeating.WEEKDAYS[:5])
     form.from_date = form.from_date or show.today.isoformat()
     made = announcements.view(db, page.actor, page.now, form.announcement_id) if form.announcement_id else None
     return page.render(
@@ -244,16 +247,14 @@ def _page(
         422 if errors else 200,
         form=form,
         edited=edited,
-        told=_told(page, area, form) if not (edited or errors) else {},
+        told={} if errors else _told(page, area, form),
         action=f"/broadcasts/{edited.id}/edit" if edited else "/broadcasts/new",
         preview_at=f"/broadcasts/{edited.id}/preview" if edited else "/broadcasts/new/preview",
         voices=voice_choices(page),
         existing=_existing(db, page, made),
-        zones=places.tree(area.zones),
-        zone_count=len(area.zones),
-        open_depth=1 if len(area.zones) > OPEN_UP_TO else 9,
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
-        sets=_sets(db, page),
+        sets=sets,
+        **picker.tree(page, Action.BROADCAST_EDIT, area.zones, {*form.zones, *_zones_of(sets)}),
         slots=slots,
         weekdays=repeating.weekdays(show),
         made=_made(page, made) if made else None,
@@ -267,7 +268,7 @@ def _told(page: Page, area: Area, form: ComposeForm) -> dict[str, str]:
     show = page.show.within(area.timezone)
     zones, groups = area.chosen(form)
     asked, _missing_fields = asked_when(form, show.today)
-    said = {"where": _where(page, area, zones, groups)} if zones else {}
+    said = {"where": _where(page, area, zones, groups)} if zones or groups else {}
     return said | ({"when": telling.when(show, asked).text} if asked is not None else {})
 
 
@@ -306,6 +307,11 @@ def _sets(db: Session, page: Page) -> list[dict[str, str]]:
     return [{"targets": targets, "label": label} for targets, label in list(found.items())[:SETS_SHOWN]]
 
 
+def _zones_of(sets: Sequence[dict[str, str]]) -> list[str]:
+    """What a press of one of the sets ticks, so that it must be there."""
+    return [one.removeprefix("zone:") for each in sets for one in each["targets"].split() if one.startswith("zone:")]
+
+
 def _made(page: Page, made: AnnouncementOut) -> dict[str, Any]:
     names = voice_names(page)
     return {"announcement_id": made.id, "recordings": [sound(recording, names) for recording in made.recordings]}
@@ -330,9 +336,11 @@ def _plan(
     form = _deduplicated(area, form)
     plain = ComposeForm(**{name: getattr(form, name) for name in form.__struct_fields__} | {"clash": ""})
     actor, now, sender = page.actor, page.now, area.home.id
-    found = service.preview(db, actor, now, broadcast_in(plain, sender, asked), broadcast_id=broadcast_id)
-    draft = broadcast_in(form, sender, asked)
-    changed = draft != broadcast_in(plain, sender, asked)
+    edited = service.view(db, actor, now, broadcast_id) if broadcast_id else None
+    before = broadcast_in(plain, sender, asked, edited)
+    found = service.preview(db, actor, now, before, broadcast_id=broadcast_id)
+    draft = broadcast_in(form, sender, asked, edited)
+    changed = draft != before
     shown = service.preview(db, actor, now, draft, broadcast_id=broadcast_id) if changed else found
     zones, groups = area.chosen(form)
     aimed = places.summed(show, zones, groups, area.zones)

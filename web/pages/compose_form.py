@@ -13,9 +13,11 @@ from broadcast.wire.documents import BroadcastClass
 from scheduler.broadcasts.schemas import At, BroadcastIn, BroadcastOut, Now, Repeat
 from scheduler.days import checked
 from scheduler.errors import Invalid
+from scheduler.policy import zone
 from web.i18n import N_
 from web.pages import repeating
 
+_KEPT = ("order", "late", "after_cut", "window_s")
 SOURCES = ("text", "file", "microphone", "existing")
 NO_PLACE = N_("Choose at least one place.")
 NO_TIME = N_("Choose when it is to be heard.")
@@ -103,7 +105,8 @@ def from_broadcast(item: BroadcastOut) -> ComposeForm:
         form.when, (form.from_date, form.repeat_time) = "repeat", _parted(item.when.starts_local)
         form.weekdays = list(repeating.days_of(item.when.rrule) or ())
         form.until = item.when.until.isoformat() if item.when.until else ""
-        form.exceptions = [day.isoformat()[:10] for day in item.when.exdates]
+        tz = zone(item.timezone)
+        form.exceptions = sorted({repeating.local_day_of(day, tz).isoformat() for day in item.when.exdates})
         form.skip_holidays = item.when.skip_holidays
     return form
 
@@ -146,10 +149,12 @@ def missing_source(form: ComposeForm, *, has_file: bool) -> dict[str, str]:
     return {}
 
 
-def broadcast_in(form: ComposeForm, zone_id: str, when: Now | At | Repeat) -> BroadcastIn:
-    """What the form asks the service for, with the chosen way out of a clash."""
+def broadcast_in(
+    form: ComposeForm, zone_id: str, when: Now | At | Repeat, edited: BroadcastOut | None = None
+) -> BroadcastIn:
+    """What the form asks the service for, with the chosen way out of a clash; what it has no field for stays."""
     kind, _, value = form.clash.partition("=")
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {name: getattr(edited, name) for name in _KEPT} if edited is not None else {}
     if kind == "replace" and value.lstrip("-").isdigit():
         values["order"] = int(value)
     if kind in ("play_after", "another_time") and isinstance(when, At | Repeat) and _is_moment(value):

@@ -1,7 +1,7 @@
 """Repeating broadcasts without RRULE syntax for people: weekdays to a rule and from it (pure)."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, tzinfo
 
 from babel.dates import get_day_names
 from msgspec import Struct
@@ -59,3 +59,8 @@ def days_in_words(show: Present, rrule: str) -> str:
 
 def dates_in_words(show: Present, days: Sequence[date]) -> str:
     return ", ".join(show.day(day) for day in sorted(days))
+
+
+def local_day_of(left_out: date, tz: tzinfo) -> date:
+    """The day that an exception takes away; an occurrence that was cancelled by itself is kept as an instant."""
+    return left_out.astimezone(tz).date() if isinstance(left_out, datetime) else left_out

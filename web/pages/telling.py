@@ -9,7 +9,7 @@ from scheduler.broadcasts.schemas import At, Now, Repeat, TargetOut
 from scheduler.relays.timing import PREFIX
 from web.i18n import N_
 from web.pages.present import Present
-from web.pages.repeating import dates_in_words, days_in_words
+from web.pages.repeating import dates_in_words, days_in_words, local_day_of
 
 _NOW = N_("As soon as it is approved and on the loudspeakers")
 _SAID_ONE_BY_ONE = 3
@@ -49,7 +49,7 @@ def when(show: Present, asked: Now | At | Repeat, next_start: datetime | None = 
             "last": show.date(asked.until) if asked.until else "…",
         }
     ]
-    left_out = sorted({day.date() if isinstance(day, datetime) else day for day in asked.exdates})
+    left_out = sorted({local_day_of(day, show.tz) for day in asked.exdates})
     if left_out:
         parts.append(t.gettext(N_("except %(days)s")) % {"days": dates_in_words(show, left_out)})
     if asked.skip_holidays:

@@ -1,6 +1,7 @@
 """From the fields of a new broadcast to what is asked of the service."""
 
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,14 +9,24 @@ from hypothesis import strategies as st
 from starlette.datastructures import FormData
 
 from broadcast.clock import to_us
-from broadcast.wire.documents import QuietHours, Rules
-from scheduler.broadcasts.schemas import At, Now, Repeat
+from broadcast.wire.documents import AfterCut, Late, QuietHours, Rules
+from scheduler.broadcasts.schemas import At, BroadcastOut, Now, Repeat
 from scheduler.policy import is_quiet
-from web.pages import repeating
-from web.pages.compose_form import ComposeForm, asked_when, broadcast_in, from_request, missing_source
+from web.i18n import translations
+from web.pages import repeating, telling
+from web.pages.compose_form import (
+    ComposeForm,
+    asked_when,
+    broadcast_in,
+    from_broadcast,
+    from_request,
+    missing_source,
+)
+from web.pages.present import Present
 from web.pages.slots import next_slots
 
 TODAY = date(2026, 11, 23)
+NOW = datetime(2026, 11, 23, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -105,3 +116,49 @@ def test_offered_slots_are_usual_times_to_come_that_are_not_quiet(now: datetime)
         assert slot > now
         assert slot.time() == time(17, 0)  # 5:00 is quiet here
         assert not is_quiet(rules, to_us(slot))
+
+
+def _daily(**changes: Any) -> BroadcastOut:
+    """A daily one at five, of which Thursday's is cancelled by itself."""
+    fields = {
+        "id": "01KB3CWZ5M4Q7R8S9TAVBXCYDZ", "zone_id": "01KB3CWZ5M4Q7R8S9TAVBXCYDA", "zone_name": "Xã Trà Leng",
+        "announcement_id": "01KB3CWZ5M4Q7R8S9TAVBXCYDB", "title": "Bản tin sáng", "cls": "normal", "origin": "commune",
+        "state": "approved", "targets": [], "timezone": "Asia/Ho_Chi_Minh", "starts_local": None, "next_start": None,
+        "duration_us": None, "sound_ready": True, "order": -2, "late": "whole", "after_cut": "restart", "window_s": 600,
+        "public": True, "author_id": "01KB3CWZ5M4Q7R8S9TAVBXCYDC", "author_name": "Lan", "approver_name": None,
+        "return_reason": None, "created_at": NOW, "submitted_at": None, "approved_at": None, "cancelled_at": None,
+        "version": 1, "possible": [],
+        "when": {
+            "kind": "repeat", "starts_local": "2026-11-23T05:00", "rrule": "FREQ=DAILY", "until": "2026-12-31",
+            "exdates": ["2026-11-25T22:00:00Z", "2026-12-24"],
+        },
+    }  # fmt: skip
+    return BroadcastOut.model_validate(fields | changes)
+
+
+def test_an_occurrence_that_was_cancelled_by_itself_is_left_out_on_its_own_local_day() -> None:
+    item = _daily()
+    show = Present("en", item.timezone, NOW, translations("en"))
+    assert "except Thursday 26/11, Thursday 24/12" in telling.when(show, item.when).text
+    form = from_broadcast(item)
+    assert form.exceptions == ["2026-11-26", "2026-12-24"]
+    again, missing = asked_when(form, TODAY)
+    assert missing == {}
+    assert isinstance(again, Repeat)
+    assert again.exdates == [date(2026, 11, 26), date(2026, 12, 24)]
+
+
+def test_what_the_page_has_no_field_for_stays_when_something_else_is_edited() -> None:
+    item = _daily()
+    form = from_broadcast(item)
+    again, _missing = asked_when(form, TODAY)
+    assert again is not None
+    kept = broadcast_in(form, item.zone_id, again, item)
+    assert (kept.order, kept.late, kept.after_cut, kept.window_s) == (-2, Late.WHOLE, AfterCut.RESTART, 600)
+    form.clash = "replace=-3"
+    assert broadcast_in(form, item.zone_id, again, item).order == -3
+
+
+def test_the_days_of_a_rule_that_says_more_are_not_guessed() -> None:
+    item = _daily(when={"kind": "repeat", "starts_local": "2026-12-01T05:00", "rrule": "FREQ=MONTHLY;BYMONTHDAY=1"})
+    assert from_broadcast(item).weekdays == []
