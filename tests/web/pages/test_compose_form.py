@@ -120,7 +120,7 @@ def test_offered_slots_are_usual_times_to_come_that_are_not_quiet(now: datetime)
 
 def _daily(**changes: Any) -> BroadcastOut:
     """A daily one at five, of which Thursday's is cancelled by itself."""
-    fields = {
+    fields: dict[str, Any] = {
         "id": "01KB3CWZ5M4Q7R8S9TAVBXCYDZ", "zone_id": "01KB3CWZ5M4Q7R8S9TAVBXCYDA", "zone_name": "Xã Trà Leng",
         "announcement_id": "01KB3CWZ5M4Q7R8S9TAVBXCYDB", "title": "Bản tin sáng", "cls": "normal", "origin": "commune",
         "state": "approved", "targets": [], "timezone": "Asia/Ho_Chi_Minh", "starts_local": None, "next_start": None,
