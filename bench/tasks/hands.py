@@ -3,6 +3,7 @@
 Rules of the count
 - A click is one action, and so is each key or key chord that is pressed, Tab too.
 - A field that is filled in is one action, pointing at it included: text typed, a choice made from a list.
+- Where Enter in a field goes on to the next question, the keyboard does not seek the button.
 - Scrolling, looking and waiting are none.
 - Seconds: 1.35 to think before each click, field or key that does something, 1.3 to point and click, 0.28 a letter or
   key (the keystroke-level model of Card, Moran and Newell, a slow typist), and what the machine itself took.
@@ -28,12 +29,12 @@ _WAYS = """target => {
     .filter(e => e.type !== "radio" || e === target || !e.name || e.checked
       || ![...document.getElementsByName(e.name)].some(other => other.checked));
   const from = document.activeElement === document.body ? null : document.activeElement;
-  const before = e => !!from && e !== from && !!(from.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING);
-  const at = all.indexOf(target), after = from ? all.findIndex(before) : 0;
-  const inMain = all.findIndex(e => e.closest("main"));
-  return { forward: after >= 0 ? at - after + 1 : all.length,
-    main: inMain >= 0 && !from ? at - inMain + 3 : all.length + 9,
-    back: from ? (after >= 0 ? after : all.length) - at - (all.includes(from) ? 1 : 0) : all.length + 9 };
+  const follows = e => !!from && e !== from && !!(from.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const never = all.length + 9, at = all.indexOf(target), inMain = all.findIndex(e => e.closest("main"));
+  const next = all.findIndex(follows), after = !from ? 0 : next < 0 ? all.length : next;
+  return { forward: at >= after ? at - after + 1 : never,
+    main: inMain >= 0 && !from && at >= inMain ? at - inMain + 3 : never,
+    back: at < after ? after - at - (all.includes(from) ? 1 : 0) : never };
 }"""
 _SAME = "(target) => document.activeElement === target"
 _GROUP = """target => !!target.name && document.activeElement?.name === target.name
@@ -49,6 +50,7 @@ class Hand(Protocol):
 
     def start(self, path: str) -> None: ...
     def press(self, what: str, to: str = "") -> None: ...
+    def onward(self, step: str) -> None: ...
     def fill(self, what: str, text: str) -> None: ...
     def tick(self, what: str) -> None: ...
     def choose(self, what: str, value: str) -> None: ...
@@ -99,6 +101,9 @@ class Mouse(_Common):
         self._act(found.click, to)
         self._did(0)
 
+    def onward(self, step: str) -> None:
+        self.press(f"[data-step={step}] [data-next]")
+
     def fill(self, what: str, text: str) -> None:
         self._find(what).fill(text)
         self._did(len(text))
@@ -134,6 +139,14 @@ class Keys(_Common):
         self._reach(self._find(what))
         self._act(lambda: self._key("Enter"), to)
         self.hand_s += THINK_S
+
+    def onward(self, step: str) -> None:
+        """To the next question of a page that asks one after the other."""
+        if self.page.locator(f"[data-step={step}] input:focus").count():
+            self._key("Enter")
+            self.hand_s += THINK_S
+        else:
+            self.press(f"[data-step={step}] [data-next]")
 
     def fill(self, what: str, text: str) -> None:
         found = self._find(what)

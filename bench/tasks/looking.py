@@ -20,27 +20,77 @@ _SMALL = """least => [...document.querySelectorAll("a[href], button, summary, se
   .map(([e, box]) => `${e.outerHTML.slice(0, 110)} ${Math.round(box.width)}x${Math.round(box.height)}`)"""
 
 
+# Text that is cut off by what is around it, or reaches over the edge of that; a line clamp cuts on purpose.
+_CUT = """() => {
+  const held = ".btn, .card, label, .chip, .tag, .saybox, .notice, .filters a, td, th, li, dd, dt, summary";
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+    const e = text.parentElement;
+    if (!text.data.trim() || e.closest("option, svg, script, .sr, .skip, textarea")) continue;
+    if (!e.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    let read = false;  // for screen readers alone
+    for (let p = e; p && !read; p = p.parentElement) read = getComputedStyle(p).clipPath.startsWith("inset(50%");
+    if (read) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const rects = [...range.getClientRects()].filter(r => r.width > 1);
+    const over = (box, r) => r.right > box.right + 2 || r.left < box.left - 2;
+    let why = "";
+    const near = e.closest(held);
+    if (near && rects.some(r => over(near.getBoundingClientRect(), r))) why = "over the edge";
+    for (let p = e; p && p !== document.body && !why; p = p.parentElement) {
+      const style = getComputedStyle(p), box = p.getBoundingClientRect();
+      if (/auto|scroll/.test(style.overflowX + style.overflowY) || style.webkitLineClamp !== "none") break;
+      const lost = r => over(box, r) || r.bottom > box.bottom + 4;
+      if (/hidden|clip/.test(style.overflowX) && rects.some(lost)) why = "cut off";
+    }
+    if (why) found.push(`${why}: "${text.data.trim().slice(0, 50)}" in ${e.tagName.toLowerCase()}.${e.className}`);
+  }
+  return [...new Set(found)];
+}"""
+_MOVING = """() => document.getAnimations().filter(one => one.playState === "running")
+  .map(one => one.animationName || one.transitionProperty)"""
+
+
 _UNFOLD = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
+
+
+# Buttons may stand outside of their form.
+_SEND_EMPTY = """form => {
+  form.noValidate = true;
+  const typed = "input:not([type=hidden], [type=radio], [type=checkbox], [type=file], [type=search]), textarea";
+  for (const field of form.querySelectorAll(typed)) field.value = "";
+  const buttons = [...form.elements].filter(e => e.type === "submit");
+  form.requestSubmit(buttons.filter(e => e.matches(".main, .wide")).pop() || buttons.pop());
+}"""
 
 
 def findings(page: Page, width: int) -> Iterator[str]:
     """Each in a line: what, where. All that folds is unfolded first."""
     page.evaluate(_UNFOLD)
     yield from axe(page)
+    yield from shape(page, width)
+    for small in page.evaluate(_SMALL, TARGET_PX):
+        yield f"small to hit: {small}"
+    for moving in page.evaluate(_MOVING):
+        yield f"moves although motion is unwanted: {moving}"
+
+
+def shape(page: Page, width: int) -> Iterator[str]:
+    """Whether all text is there and the page is no wider than the screen."""
+    page.evaluate(_UNFOLD)
     wide = int(page.evaluate("document.documentElement.scrollWidth"))
     if wide > width:
         yield f"wider than the screen: {wide} px"
-    for small in page.evaluate(_SMALL, TARGET_PX):
-        yield f"small to hit: {small}"
+    yield from page.evaluate(_CUT)
 
 
 def spoil(page: Page, form: str) -> bool:
-    """Send a form as it came, empty; whether the page then says what is to be put right."""
-    sent = page.locator(form)
-    sent.evaluate("form => { form.noValidate = true; }")
-    sent.locator("button.main, button.wide").last.click()
+    """Send a form with nothing in it; whether the page then says what is to be put right."""
+    page.evaluate(_UNFOLD)
+    page.locator(form).first.evaluate(_SEND_EMPTY)
     try:
-        page.locator("#errors").wait_for()
+        page.locator("#errors").wait_for(timeout=5_000)
     except TooLate:
         return False
     return True

@@ -41,7 +41,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/people/new": ("/people/new",),
     "/people/{user_id}": ("/people/{bientap}",),
     "/people/{user_id}/handover": ("/people/{nghiviec}/handover", "/people/{bientap}/handover"),
-    "/receivers": ("/receivers", "/receivers?view=map", "/receivers?state=lost"),
+    "/receivers": ("/receivers", "/receivers?view=map", "/receivers?show=offline"),
     "/receivers/new": ("/receivers/new",),
     "/receivers/{receiver_id}": ("/receivers/{receiver}",),
     "/receivers/{receiver_id}/year": ("/receivers/{receiver}/year",),
@@ -57,7 +57,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/rehearsals": ("/rehearsals",),
     "/rehearsals/runs/{run_id}": ("/rehearsals/runs/{run}",),
     "/rehearsals/{zone_id}": ("/rehearsals/{commune}",),
-    "/reports": ("/reports", "/reports?span=month"),
+    "/reports": ("/reports", "/reports?length=month"),
     "/reports/villages/{zone_id}/{day}": ("/reports/villages/{village-id}/{today}",),
     "/reports/stations": ("/reports/stations",),
     "/live": ("/live",),
@@ -118,6 +118,35 @@ NOT_PAGES = frozenset(
 SPOILED = (
     ("/sign-in", "form[action^='/sign-in']"),
     ("/join", "form[action='/join']"),
+    ("/account", "form[action='/account/password']"),
+    ("/account", "form[action='/account/second-factor']"),
+    ("/account", "form[action='/account/tokens']"),
+    ("/broadcasts/new", "form[action='/broadcasts/new']"),
+    ("/broadcasts/{planned}/move", "form[action$='/move']"),
+    ("/broadcasts/{waiting}", "form[action$='/return']"),
+    ("/inbox", "form[action$='/return']"),
+    ("/announcements/{announcement}", "form[action$='/title']"),
+    ("/announcements/{announcement}", "form[action$='/recordings']"),
+    ("/playlists/new", "form[action='/playlists/new']"),
+    ("/relays/new", "form[action='/relays/new']"),
+    ("/relays/{relay}/edit", "form[action$='/edit']"),
+    ("/retention/new", "form[action='/retention/new']"),
+    ("/retention/{rule}", "form[action='/retention/{rule}']"),
+    ("/people/{bientap}", "form[action='/people/{bientap}']"),
+    ("/people/{nghiviec}/handover", "form[action$='/handover']"),
+    ("/receivers/{receiver}/edit", "form[action$='/edit']"),
+    ("/receivers/{receiver}", "form[action$='/photo']"),
+    ("/zones/{commune}", "form[action='/zones/{commune}']"),
+    ("/zones/{commune}", "form[action$='/holidays']"),
+    ("/zones/{commune}/new", "form[action$='/new']"),
+    ("/deputies", "form[action='/deputies']"),
+    ("/notices", "form[action='/notices/programs']"),
+    ("/faults", "form[action='/faults']"),
+    ("/live", "form[action='/live']"),
+    ("/drills", "#order"),
+    ("/emergency/bank/new", "form[action='/emergency/bank/new']"),
+    ("/emergency/bank/flash-flood", "form[action$='/retire']"),
+    ("/rehearsals/{commune}", "form[action='/rehearsals/{commune}']"),
     ("/people/invite", "form[action='/people/invite']"),
     ("/people/new", "form[action='/people/new']"),
     ("/receivers/new", "form[action='/receivers/new']"),
@@ -128,6 +157,8 @@ SPOILED = (
     ("{village}/feedback", "main form"),
 )
 ERRORS = ("/khong-co-trang-nay",)
+# Of somebody who may not see it.
+REFUSED = (("bientap", "/people"), ("toso", "/broadcasts/new"), ("", "/receivers"), ("toso", "/broadcasts/khong-co"))
 
 
 def routes() -> set[str]:

@@ -1,15 +1,15 @@
 """Every task by both hands at both widths: what it took, and a picture of where it ended."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
 from playwright.sync_api import Page
 
-from bench.tasks import duty, helper, keeper, leader, looking, official, pages, resident
+from bench.tasks import duty, helper, keeper, leader, official, pages, resident
 from bench.tasks.hands import Keys, Mouse
 from bench.tasks.jobs import RESIDENT, TASKS, Desk, Task
-from bench.tasks.office import DUTY, HELPER, KEEPER, LEADER, OFFICIAL, SECOND, Office
+from bench.tasks.office import DUTY, HELPER, KEEPER, LEADER, OFFICIAL, SECOND
 from bench.tasks.served import Served
 from broadcast.clock import Clock
 
@@ -59,7 +59,7 @@ def _round(served: Served, desk: Desk, each: Task, clock: Clock, pictures: Path,
     except Exception as refused:  # noqa: BLE001 - whatever it is, the others are tried too and the command fails
         wrong = " ".join(str(refused).split())[:400] or type(refused).__name__
     seconds = hand.seconds
-    page.screenshot(path=picture, full_page=True)
+    taken(page, picture)
     if not wrong and page.evaluate("document.documentElement.scrollWidth") > width:
         wrong = "wider than the screen"
     if each.login:
@@ -102,15 +102,11 @@ def first_of_each_role() -> list[Task]:
     return [next(each for each in TASKS if each.login == login) for login in ROLES]
 
 
-def spoiled(browsers: Mapping[str, Page], office: Office) -> Iterator[tuple[str, Page]]:
-    """The pages that say what is to be put right, each as the first who sees it."""
-    for address, form in pages.SPOILED:
-        for page in browsers.values():
-            if sees(page, address.format_map(office.ids)) and page.locator(form).count():
-                yield address if looking.spoil(page, form) else f"{address} (says nothing)", page
-                break
-        else:
-            raise LookupError(f"nobody can send {form} at {address}")
+def taken(page: Page, picture: Path) -> None:
+    """The page as on a screen that is tall enough, so that what stays at the foot of the screen covers nothing."""
+    tall = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": int(page.evaluate("innerWidth")), "height": tall})
+    page.screenshot(path=picture)
 
 
 def sees(page: Page, address: str) -> bool:

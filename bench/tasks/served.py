@@ -22,7 +22,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--allow-loopback-in-peer-connection"),
 )
-HEIGHT_OF = {360: 740, 1280: 900}
+HEIGHT_OF = {320: 740, 360: 740, 640: 450, 1280: 900}
 
 
 @dataclass
@@ -36,13 +36,16 @@ class Served:
     broken: list[str] = field(default_factory=list)
     _cookies: dict[str, list[dict[str, object]]] = field(default_factory=dict)
 
-    def open(self, login: str = "", width: int = 1280, *, dark: bool = False, language: str = "vi-VN") -> Page:
+    def open(
+        self, login: str = "", width: int = 1280, *, dark: bool = False, language: str = "vi-VN", forced: bool = False
+    ) -> Page:
         """A page of somebody who is signed in, or of nobody."""
         context = self.browser.new_context(
             base_url=self.url,
             locale=language,
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
+            forced_colors="active" if forced else "none",
             viewport={"width": width, "height": HEIGHT_OF[width]},
             permissions=["microphone"],
         )
