@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
-from sqlalchemy import delete
+from sqlalchemy import delete, tuple_
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
 from scheduler.announcements.models import Announcement
@@ -19,11 +20,16 @@ def get(db: Session, bulletin_id: str, *, lock: bool = False) -> Bulletin | None
     return None if found is None or found.ended_at is not None else found
 
 
-def index(db: Session, paths: Iterable[str]) -> Sequence[tuple[Bulletin, Zone]]:
-    """Those of the subtrees of `paths`, by name."""
-    query = select(Bulletin, Zone).join(Zone, col(Zone.id) == Bulletin.zone_id)
-    query = query.where(below(paths), col(Bulletin.ended_at).is_(None))
-    return db.exec(query.order_by(Zone.path, Bulletin.name, Bulletin.id)).all()
+def index(db: Session, paths: Iterable[str], after: str | None, limit: int) -> Sequence[tuple[Bulletin, Zone]]:
+    """Those of the subtrees of `paths`, by place and name; those after the one with this id."""
+    place = col(Zone.path), col(Bulletin.name), col(Bulletin.id)
+    joined = col(Zone.id) == col(Bulletin.zone_id)
+    query = select(Bulletin, Zone).join(Zone, joined).where(below(paths), col(Bulletin.ended_at).is_(None))
+    if after is not None:
+        last = db.execute(columns(*place).join(Zone, joined).where(col(Bulletin.id) == after)).one_or_none()
+        if last is not None:
+            query = query.where(tuple_(*place) > tuple_(*last))
+    return db.exec(query.order_by(*place).limit(limit)).all()
 
 
 def targets(db: Session, bulletin_ids: Collection[str]) -> dict[str, tuple[list[str], list[str]]]:

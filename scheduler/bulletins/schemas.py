@@ -113,3 +113,8 @@ class BulletinOut(BaseModel):
     may_edit: bool
     version: int
     next: EditionOut | None = None
+
+
+class BulletinPage(BaseModel):
+    items: list[BulletinOut]
+    next: str | None = Field(None, description="`after` of the next page; null on the last one.")

@@ -24,7 +24,7 @@ from scheduler.broadcasts.schemas import At, BroadcastIn
 from scheduler.bulletins import repository, views
 from scheduler.bulletins.calendar import comes, start_of
 from scheduler.bulletins.models import Bulletin, BulletinEdition
-from scheduler.bulletins.schemas import BulletinIn, BulletinOut, EditionOut, FillIn, Slot
+from scheduler.bulletins.schemas import BulletinIn, BulletinOut, BulletinPage, EditionOut, FillIn, Slot
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
@@ -57,10 +57,11 @@ class _Begun(NamedTuple):
     row: BulletinEdition
 
 
-def index(db: Session, actor: Actor, now: datetime) -> list[BulletinOut]:
-    """The templates of the zones that the actor sees, each with its next edition."""
+def index(db: Session, actor: Actor, now: datetime, *, after: str | None = None, limit: int = 50) -> BulletinPage:
+    """The templates of the zones that the actor sees, each with its next edition; `after` is the last page's `next`."""
     paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
-    rows = repository.index(db, paths)
+    found = repository.index(db, paths, after, limit + 1)
+    rows = found[:limit]
     held = views.places(db, [zone for _bulletin, zone in rows], now, now + timedelta(days=DAYS_SHOWN + 1))
     targets = repository.targets(db, [bulletin.id for bulletin, _zone in rows])
     wanted = []
@@ -72,7 +73,7 @@ def index(db: Session, actor: Actor, now: datetime) -> list[BulletinOut]:
         may_edit = actor.may(Action.BROADCAST_EDIT, zone.path, now)
         items.append(_out(row, zone, targets[row.id], may_edit=may_edit))
         items[-1].next = coming.get(row.id)
-    return items
+    return BulletinPage(items=items, next=items[-1].id if len(found) > limit else None)
 
 
 def view(db: Session, actor: Actor, now: datetime, bulletin_id: str) -> BulletinOut:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column
+from sqlalchemy import Column, false
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import BroadcastClass
@@ -13,7 +13,7 @@ class Relay(SQLModel, table=True):
     """`starts_local`, `rrule`, `until_local`, `exdates` and `skip_holidays` are as those of a broadcast.
 
     `state` is one of `scheduler.workflow`'s. `next_at` is the next occurrence while it is approved and not paused.
-    `fallback_id` is the announcement that is heard while the source is silent.
+    `fallback_id` is the announcement that is heard while the source is silent. Residents read of one that is `public`.
     """
 
     id: str = Field(primary_key=True, max_length=26)
@@ -30,6 +30,7 @@ class Relay(SQLModel, table=True):
     until_local: str = Field(max_length=19)
     exdates: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     skip_holidays: bool = False
+    public: bool = Field(default=True, sa_column_kwargs={"server_default": false()})
     author_id: str = Field(foreign_key="app_user.id", index=True)
     editor_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
     approver_id: str | None = Field(default=None, foreign_key="app_user.id")
@@ -53,11 +54,18 @@ class RelayTarget(SQLModel, table=True):
 
 
 class RelayRun(SQLModel, table=True):
-    """One occurrence that came. `talk_id` is the live talk made of it, None where none was: `trouble` says why."""
+    """One occurrence that came, noted at `noted_at`; `zone_ids` are where it was to be heard.
+
+    `talk_id` is the live talk made of it, None where none was: `trouble` says why. `left_out` are the names of the
+    villages whose rules did not let it sound, `silent` has their ids with the rule, a `clashes.EffectKind`.
+    """
 
     __tablename__ = "relay_run"
     relay_id: str = Field(foreign_key="relay.id", primary_key=True)
     due_at: datetime = Field(sa_type=UtcDateTime, primary_key=True)
-    talk_id: str | None = Field(default=None, max_length=26)
+    noted_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    talk_id: str | None = Field(default=None, max_length=26, index=True)
     trouble: str | None = Field(default=None, max_length=40)
+    zone_ids: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]"))
     left_out: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    silent: dict[str, str] = Field(default_factory=dict, sa_column=Column(Json, nullable=False, server_default="{}"))

@@ -2,10 +2,11 @@
 
 Rules
 - A talk is asked for at its moment, in the places whose rules let all of it sound; where none does, why not is noted.
-- One that the centre slept through is joined as long as it lasts, and then noted as missed.
+- Each that the centre slept through is noted as missed; the last one is joined as long as it lasts.
 - It ends when it was to end, however late it began. Its host must be one that the settings name at that moment.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -23,7 +24,10 @@ from scheduler.relays.service import set_next
 from scheduler.store.types import new_id
 from scheduler.workflow import Event, State, step
 from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
 
+MOST_DUE = 400
+"""So many occurrences are noted after the centre was away; those before them are years old."""
 MACHINE = Actor(user_id="", login="", name="")
 
 
@@ -31,45 +35,55 @@ def tick(db: Session, now: datetime, terms: Terms) -> tuple[str, ...]:
     """Begin what is due; the words for those who watch."""
     words = []
     for relay in repository.due(db, now):
-        due = relay.next_at or now
-        run = _run(db, relay, due, now, terms)
-        db.add(run)
+        runs = [_run(db, relay, due, now, terms) for due in _dues(db, relay, now)]
+        db.add_all(runs)
         set_next(db, relay, now)
         if relay.next_at is None:
             relay.state = step(State(relay.state), Event.FINISH)
         db.flush()
         zone = zones.zone(db, relay.zone_id)
         path = zone.path if zone is not None else None
-        audit.record(
-            db, MACHINE, now, "relay.run", f"relay:{relay.id}", zone_path=path, due=due.isoformat(), talk=run.talk_id,
-            trouble=run.trouble, left_out=run.left_out,
-        )  # fmt: skip
-        words += [f"relay:{relay.id}", *([f"live:{run.talk_id}"] if run.talk_id else [])]
+        for run in runs:
+            audit.record(
+                db, MACHINE, now, "relay.run", f"relay:{relay.id}", zone_path=path, due=run.due_at.isoformat(),
+                talk=run.talk_id, trouble=run.trouble, left_out=run.left_out,
+            )  # fmt: skip
+        words += [f"relay:{relay.id}", *(f"live:{run.talk_id}" for run in runs if run.talk_id)]
     return tuple(words)
 
 
+def _dues(db: Session, relay: Relay, now: datetime) -> list[datetime]:
+    """Each occurrence that has come since the last one, the oldest first."""
+    first = relay.next_at or now
+    off = places.days_off(db, [relay], first)[relay.id]
+    missed = timing.starts(relay, first, now, off)
+    return sorted({first, *missed})[-MOST_DUE:]
+
+
 def _run(db: Session, relay: Relay, due: datetime, now: datetime, terms: Terms) -> RelayRun:
-    run = RelayRun(relay_id=relay.id, due_at=due)
+    aimed = places.live_zones(repository.targets(db, relay.id), now)
+    run = RelayRun(relay_id=relay.id, due_at=due, noted_at=now, zone_ids=[zone.id for zone in aimed])
     if now >= due + timedelta(seconds=relay.limit_s):
         run.trouble = "centre_was_away"
     elif not asking.host_allowed(relay.source_url, terms):
         run.trouble = "host_not_allowed"
     else:
-        _ask(db, relay, run, now)
+        _ask(db, relay, run, now, aimed)
     return run
 
 
-def _ask(db: Session, relay: Relay, run: RelayRun, now: datetime) -> None:
-    aimed = places.live_zones(repository.targets(db, relay.id), now)
+def _ask(db: Session, relay: Relay, run: RelayRun, now: datetime, aimed: Sequence[Zone]) -> None:
     heard_in = places.villages(db, aimed, now)
     occurrence = timing.airing_at(relay, to_us(run.due_at))
     around = places.looked_at(db, heard_in, [occurrence])
     found = places.forbidden(around, heard_in, [occurrence])
-    silent = {zone.id: zone.name for _airing, _kind, there in found for zone in there}
-    where = places.allowed(aimed, heard_in, silent) if heard_in else []
-    run.left_out = sorted(silent.values())
+    by_path = {zone.path: kind for _airing, kind, there in found for zone in there}
+    silent = [(zone, kind) for zone in heard_in for path, kind in by_path.items() if path.startswith(zone.path)]
+    run.silent = {zone.id: kind.value for zone, kind in silent}
+    run.left_out = sorted({zone.id: zone.name for zone, _kind in silent}.values())
+    where = places.allowed(aimed, heard_in, run.silent) if heard_in else []
     if not where:
-        run.trouble = "nowhere_free" if silent else "no_receivers"
+        run.trouble = "nowhere_free" if run.silent else "no_receivers"
         return
     advised = asking.advice(db, now, [zone.path for zone in where])
     fallback = repository.sound_of(db, relay.fallback_id) if relay.fallback_id else None

@@ -21,10 +21,14 @@ def get(db: Session, relay_id: str, *, lock: bool = False) -> Relay | None:
     return db.get(Relay, relay_id, with_for_update=lock, populate_existing=lock)
 
 
-def index(db: Session, paths: Iterable[str], states: Collection[State]) -> Sequence[Relay]:
+def index(
+    db: Session, paths: Iterable[str], states: Collection[State], *, before: str | None = None, limit: int = 200
+) -> Sequence[Relay]:
     """Those of the subtrees of `paths` in one of `states`, newest first."""
     query = select(Relay).join(Zone, col(Zone.id) == Relay.zone_id).where(below(paths), col(Relay.state).in_(states))
-    return db.exec(query.order_by(col(Relay.id).desc()).limit(200)).all()
+    if before is not None:
+        query = query.where(col(Relay.id) < before)
+    return db.exec(query.order_by(col(Relay.id).desc()).limit(limit)).all()
 
 
 def due(db: Session, now: datetime) -> Sequence[Relay]:

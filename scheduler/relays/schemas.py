@@ -34,6 +34,7 @@ class RelayIn(Input):
         ),
     ]
     cls: BroadcastClass = BroadcastClass.NORMAL
+    public: bool = Field(default=True, description="Once approved, residents read when it comes.")
     zone_ids: list[Id] = Field(default=[], max_length=MAX_TARGETS)
     group_ids: list[Id] = Field(default=[], max_length=MAX_TARGETS)
 
@@ -76,6 +77,7 @@ class RelayOut(BaseModel):
     limit_s: int
     when: Repeat
     cls: BroadcastClass
+    public: bool
     state: State
     zone_ids: list[Id]
     group_ids: list[Id]
@@ -89,6 +91,11 @@ class RelayOut(BaseModel):
     coming: list[datetime]
     possible: list[Event | Literal["pause", "resume"]]
     version: int
+
+
+class RelayPage(BaseModel):
+    items: list[RelayOut]
+    next: str | None = Field(None, description="`before` of the next page; null on the last one.")
 
 
 class RelayDetail(RelayOut):

@@ -27,7 +27,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.recurrence import validate
 from scheduler.relays import places, repository, timing, views
 from scheduler.relays.models import Relay
-from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut
+from scheduler.relays.schemas import RelayDetail, RelayIn, RelayPage
 from scheduler.rights import Action, other_person
 from scheduler.store.types import new_id
 from scheduler.workflow import Event, State, step
@@ -39,11 +39,22 @@ STRICT = frozenset({EffectKind.QUIET_HOURS, EffectKind.MAX_LENGTH})
 _NO_SUCH = "There is no such relay, or it is not in your area."
 
 
-def index(db: Session, actor: Actor, now: datetime, terms: Terms, *, over: bool = False) -> list[RelayOut]:
-    """Those of the zones that the actor sees; `over`: those that do not come any more."""
+def index(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    terms: Terms,
+    *,
+    over: bool = False,
+    before: str | None = None,
+    limit: int = 50,
+) -> RelayPage:
+    """Those of the zones that the actor sees, newest first; `over`: those that do not come any more."""
     paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     states = views.OVER if over else [state for state in State if state not in views.OVER]
-    return views.shown(db, actor, now, terms, repository.index(db, paths, states))
+    rows = repository.index(db, paths, states, before=before, limit=limit + 1)
+    items = views.shown(db, actor, now, terms, rows[:limit])
+    return RelayPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
 
 def waiting(db: Session, actor: Actor, now: datetime, terms: Terms) -> list[RelayDetail]:
@@ -168,7 +179,7 @@ def _write(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn,
     require_step(actor, Event.EDIT, asked.cls, places.paths_of(targets), now)
     if asked.when.until is None:
         raise Invalid("never_ends", "Choose the last day.", field="until")
-    row.zone_id, row.title, row.cls = sender.id, naming.title(asked.title), asked.cls
+    row.zone_id, row.title, row.cls, row.public = sender.id, naming.title(asked.title), asked.cls, asked.public
     row.source_url, row.limit_s = allowed_address(asked.source_url, terms), asked.limit_min * 60
     row.starts_local = drafts.wall(asked.when.starts_local)
     row.rrule, row.until_local = asked.when.rrule.strip(), asked.when.until.isoformat()

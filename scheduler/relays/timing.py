@@ -39,6 +39,13 @@ def coming(relay: Relay, window: Interval, holidays: Collection[date] = ()) -> l
     return [airing_at(relay, to_us(start)) for start in found]
 
 
+def starts(relay: Relay, after: datetime, until: datetime, holidays: Collection[date] = ()) -> list[datetime]:
+    """When it comes in `(after, until]`."""
+    return [
+        start for start in expand(recurrence_of(relay), (after, from_us(to_us(until) + 1)), holidays) if start > after
+    ]
+
+
 def next_after(relay: Relay, now: datetime, until: datetime, holidays: Collection[date] = ()) -> datetime | None:
     """The first occurrence after `now`."""
     found = expand(recurrence_of(relay), (now, until), holidays)

@@ -114,14 +114,22 @@ class Sums(Struct, frozen=True, kw_only=True):
 
 
 def figures(
-    receiver_ids: Sequence[str], duration_us: int, said: Mapping[str, Sequence[Said]], *, settled: bool
+    receiver_ids: Sequence[str],
+    duration_us: int,
+    said: Mapping[str, Sequence[Said]],
+    *,
+    settled: bool,
+    unsaid: str = NO_REPORT,
 ) -> Figures:
-    """Of the receivers that were to play `duration_us`; `said` may have others, which do not count."""
+    """Of the receivers that were to play `duration_us`; `said` may have others, which do not count.
+
+    `unsaid` is why those missed it who say nothing.
+    """
     best = {key: max(said[key], key=_worth) for key in receiver_ids if said.get(key)}
     heard = [one for one in best.values() if one.result in HEARD]
     missed_by = Counter(_reason(one) for one in best.values() if one.result not in HEARD)
     if settled and len(best) < len(receiver_ids):
-        missed_by[NO_REPORT] += len(receiver_ids) - len(best)
+        missed_by[unsaid] += len(receiver_ids) - len(best)
     requested = {key: _requested_us(best.get(key), duration_us) for key in receiver_ids}
     return Figures(
         receivers=len(receiver_ids),

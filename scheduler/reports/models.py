@@ -16,7 +16,8 @@ class ReportAiring(SQLModel, table=True):
     `day` is the local day of its planned start, so that what runs past midnight counts once. `duration_us` is what one
     receiver was asked to play, up to `stopped_at` where people stopped it; 0 for orders, whose length nobody plans.
     `unit_ids` are the units of its lines. From `due_at` on a missing report is a miss; then it is `settled`, and
-    reports that come later still count.
+    reports that come later still count. `reason` is why it sounded nowhere though it was due, `silent` why it was left
+    out in some villages, by their ids.
     """
 
     __tablename__ = "report_airing"
@@ -34,6 +35,8 @@ class ReportAiring(SQLModel, table=True):
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     due_at: datetime = Field(sa_type=UtcDateTime)
     settled: bool = Field(default=False, index=True)
+    reason: str | None = Field(default=None, max_length=40)
+    silent: dict[str, str] = Field(default_factory=dict, sa_column=Column(Json, nullable=False, server_default="{}"))
 
 
 class ReportLine(SQLModel, table=True):

@@ -21,6 +21,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.policy import local_day
 from scheduler.policy import zone as zone_info
 from scheduler.reports import repository, sources, summing, views
+from scheduler.reports.begun import LIVE
 from scheduler.reports.beside import beside
 from scheduler.reports.boundaries import Atlas
 from scheduler.reports.digest import Digest, digest
@@ -133,7 +134,12 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
         AiringHeard(
             **shown.model_dump(),
             results=[
-                said.get((airing.id, key)) or ReceiverHeard(receiver_id=key, name=names.get(key, key))
+                said.get((airing.id, key))
+                or ReceiverHeard(
+                    receiver_id=key,
+                    name=names.get(key, key),
+                    reason=airing.silent.get(line.zone_id) or airing.reason,
+                )
                 for key in line.receiver_ids
             ],
         )
@@ -259,7 +265,7 @@ def _heard(
     """By airing and receiver: the report that says most was heard, as the figures count it."""
     found: dict[tuple[str, str], ReceiverHeard] = {}
     for row in reports:
-        key = row.airing_id.removeprefix(sources.LIVE), row.receiver_id
+        key = row.airing_id.removeprefix(LIVE), row.receiver_id
         made = ReceiverHeard(
             receiver_id=row.receiver_id,
             name=names.get(row.receiver_id, row.receiver_id),

@@ -1,4 +1,4 @@
-"""What begins to sound, of all three kinds, as the book takes it down (all SQL on plans, talks, orders and reports)."""
+"""What begins to sound, of all three kinds, as the book takes it down (all SQL on plans, orders and reports)."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -17,30 +17,13 @@ from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderTarget
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.results import Result, result
-from scheduler.live.models import LiveTalk, LiveTarget
+from scheduler.reports import spoken
+from scheduler.reports.begun import LIVE, REPORTS_WITHIN, Begun
 from scheduler.reports.figures import Kind, Said
 from scheduler.zones.models import Zone
 
-REPORTS_WITHIN = timedelta(seconds=60)
-"""How long after the end a report may take before it is missed; the board waits as long."""
 ORDER_WITHIN = timedelta(minutes=10)
-LIVE = "live."
 _KIND = {Purpose.REAL: Kind.EMERGENCY, Purpose.DRILL: Kind.DRILL, Purpose.TEST: Kind.TEST}
-
-
-class Begun(Struct, frozen=True, kw_only=True):
-    """As `ReportAiring` has it."""
-
-    id: str
-    broadcast_id: str
-    kind: Kind
-    cls: BroadcastClass
-    title: str
-    start_at: datetime
-    duration_us: int
-    zone_ids: list[str]
-    stopped_at: datetime | None
-    due_at: datetime
 
 
 class Standing(Struct, frozen=True):
@@ -62,7 +45,7 @@ def first_moment(db: Session) -> datetime | None:
     moments = [
         db.scalar(select(func.min(col(PlannedAiring.start_at)))),
         db.scalar(select(func.min(col(EmergencyOrder.issued_at)))),
-        db.scalar(select(func.min(col(LiveTalk.ended_at)))),
+        *spoken.first_moments(db),
     ]
     return min((moment for moment in moments if moment is not None), default=None)
 
@@ -74,8 +57,8 @@ def nth_start(db: Session, after: datetime, count: int) -> datetime | None:
 
 
 def begun(db: Session, since: datetime, until: datetime) -> list[Begun]:
-    """What began in `(since, until]`; a talk counts when it ended, for then its length is known."""
-    return [*_planned(db, since, until), *_orders(db, since, until), *_talks(db, since, until)]
+    """What began in `(since, until]`, or was due and did not."""
+    return [*_planned(db, since, until), *_orders(db, since, until), *spoken.spoken(db, since, until)]
 
 
 def stopped(db: Session, airing_ids: Collection[str]) -> dict[str, Begun]:
@@ -104,7 +87,11 @@ def said(db: Session, kinds: Mapping[str, Kind]) -> dict[str, dict[str, list[Sai
     """What each receiver reported of each of these, which are ids of `Begun`."""
     found: dict[str, dict[str, list[Said]]] = defaultdict(lambda: defaultdict(list))
     orders = [key for key, kind in kinds.items() if kind not in (Kind.BULLETIN, Kind.LIVE)]
-    for order in db.scalars(select(OrderProgressRow).where(col(OrderProgressRow.order_id).in_(orders))):
+    told = select(
+        *(col(OrderProgressRow.order_id), col(OrderProgressRow.receiver_id), col(OrderProgressRow.sounding_at)),
+        *(col(OrderProgressRow.reason), col(OrderProgressRow.microphone), col(OrderProgressRow.level_dbfs)),
+    ).where(col(OrderProgressRow.order_id).in_(orders))
+    for order in db.execute(told):
         one = said_of_order(order)
         if one is not None:
             found[order.order_id][order.receiver_id].append(one)
@@ -135,7 +122,7 @@ def _said_of_report(row: Row[Any]) -> Said:
     )
 
 
-def said_of_order(row: OrderProgressRow) -> Said | None:
+def said_of_order(row: OrderProgressRow | Row[Any]) -> Said | None:
     """What a receiver said of an order; None while it only has it."""
     sounded = row.sounding_at is not None
     if not sounded and not row.reason:
@@ -218,29 +205,6 @@ def _orders(db: Session, since: datetime, until: datetime) -> Iterable[Begun]:
             zone_ids=zones[row.id],
             stopped_at=row.ended_at,
             due_at=start_at + ORDER_WITHIN,
-        )
-
-
-def _talks(db: Session, since: datetime, until: datetime) -> Iterable[Begun]:
-    at, began = col(LiveTalk.ended_at), col(LiveTalk.began_at)
-    rows = list(db.scalars(select(LiveTalk).where(at > since, at <= until, began.is_not(None))))
-    query = select(col(LiveTarget.talk_id), col(LiveTarget.zone_id))
-    zones = _by_first(db, query.where(col(LiveTarget.talk_id).in_([row.id for row in rows])))
-    for row in rows:
-        if row.began_at is None or row.ended_at is None:
-            continue
-        delay = timedelta(milliseconds=row.delay_ms)
-        yield Begun(
-            id=row.id,
-            broadcast_id=row.id,
-            kind=Kind.LIVE,
-            cls=row.cls,
-            title=row.title,
-            start_at=row.began_at,
-            duration_us=max(0, (row.ended_at - row.began_at) // timedelta(microseconds=1)),
-            zone_ids=zones[row.id],
-            stopped_at=None,
-            due_at=row.ended_at + delay + REPORTS_WITHIN,
         )
 
 

@@ -17,7 +17,6 @@ from msgspec import Struct
 from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
-from broadcast.wire.documents import BroadcastClass
 from scheduler.bank.models import BankSource
 from scheduler.bank.shipped import DEFAULT_LANGUAGE
 from scheduler.broadcasts import planning
@@ -25,43 +24,19 @@ from scheduler.broadcasts.board import REPORTS_WITHIN
 from scheduler.emergency.life import State as OrderState
 from scheduler.emergency.models import EmergencyOrder, OrderTarget
 from scheduler.errors import NotFound
+from scheduler.relays import drawing
 from scheduler.residents import repository
+from scheduler.residents.notice import Notice, Time
 from scheduler.residents.places import Here
 from scheduler.residents.publishing import Said, said_of
+from scheduler.residents.relayed import relayed
 from scheduler.residents.repository import Banked, Shown
+from scheduler.timeline import Segment
 from scheduler.zones.models import Zone
 
 LOOK_BACK = timedelta(days=30)
 LOOK_AHEAD = timedelta(days=7)
 OVER_TOLD = timedelta(hours=3)
-
-
-class Time(Struct, frozen=True):
-    """An airing; `heard` is None while nothing can be said of it."""
-
-    id: str
-    start: datetime
-    end: datetime
-    heard: bool | None = None
-
-
-class Notice(Struct, frozen=True, kw_only=True):
-    """What is announced at `times`, in the name of `sender`; the first of `recordings` is heard in the place."""
-
-    id: str
-    title: str
-    recordings: tuple[Said, ...]
-    cls: BroadcastClass
-    sender: str
-    times: tuple[Time, ...]
-
-    @property
-    def text(self) -> str | None:
-        return next((said.text for said in self.recordings if said.text), None)
-
-    def begun(self, now: datetime) -> bool:
-        """Whether its sound can be had."""
-        return any(time.start <= now for time in self.times)
 
 
 class Alarm(Struct, frozen=True, kw_only=True):
@@ -87,7 +62,9 @@ def outlook(db: Session, here: Here, now: datetime) -> Outlook:
     """All that a page of the place shows."""
     rows = repository.shown(db, here.zone_ids, now - LOOK_BACK, now + LOOK_AHEAD)
     said = _said(db, here, rows)
-    sounding = _sounding(db, here, now)
+    segments = _segments(db, here, now)
+    sounding = _starts(segments)
+    relays_now, relays_coming = relayed(db, segments, now)
     on_air = [row for row in rows if row.airing.id in sounding and sounding[row.airing.id] <= now]
     coming = [row for row in rows if row.airing.id in sounding and sounding[row.airing.id] > now]
     past = [row for row in rows if row.airing.end_at <= now]
@@ -95,11 +72,11 @@ def outlook(db: Session, here: Here, now: datetime) -> Outlook:
     measured = bool(past) and repository.receivers_at(db, here.zone.path)
     return Outlook(
         alarms=alarms(db, here, now),
-        on_air=tuple(_notice(said, row, (_time(row),)) for row in on_air),
+        on_air=(*(_notice(said, row, (_time(row),)) for row in on_air), *relays_now),
         coming=tuple(
             sorted(
-                (_notice(said, row, (_time(row, start=sounding[row.airing.id]),)) for row in coming),
-                key=lambda notice: (notice.times[0].start, notice.id),
+                (*(_notice(said, row, (_time(row, start=sounding[row.airing.id]),)) for row in coming), *relays_coming),
+                key=lambda notice: (notice.times[0].start, notice.id, notice.title),
             )
         ),
         past=_grouped(said, [(row, _fate(row, heard, now, measured=measured)) for row in past]),
@@ -110,7 +87,7 @@ def notice(db: Session, here: Here, now: datetime, publication_id: str) -> Notic
     """One notice with all its times in the place, the latest first; else NotFound."""
     rows = repository.shown(db, here.zone_ids, now - LOOK_BACK, now + LOOK_AHEAD, publication_id)
     if any(row.airing.start_at > now for row in rows):
-        sounding = _sounding(db, here, now)
+        sounding = _starts(_segments(db, here, now))
         rows = [row for row in rows if row.airing.start_at <= now or row.airing.id in sounding]
     said = _said(db, here, rows)
     if not rows or publication_id not in said:
@@ -185,12 +162,20 @@ def _said(db: Session, here: Here, rows: Sequence[Shown]) -> dict[str, tuple[str
     }
 
 
-def _sounding(db: Session, here: Here, now: datetime) -> dict[str, datetime]:
-    """When each airing sounds first from now on, by the timeline that receivers play by."""
+def _segments(db: Session, here: Here, now: datetime) -> Sequence[Segment]:
+    """What sounds in the place from now on, by the timeline that receivers play by, relays with it."""
     window = to_us(now), to_us(now + LOOK_AHEAD)
-    resolution, _plans = planning.timeline_for(db, here.zone.id, window)
+    by_id = planning.places(db, [here.zone], window)
+    place = by_id[here.zone.id]
+    whole = planning.day_start(place, window[0]), window[1]
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole), by_id, whole, now).plans
+    return planning.heard(place, plans.heard_in(place), window).segments
+
+
+def _starts(segments: Sequence[Segment]) -> dict[str, datetime]:
+    """When each airing sounds first."""
     found: dict[str, datetime] = {}
-    for segment in resolution.segments:
+    for segment in segments:
         found.setdefault(segment.airing_id, from_us(segment.start_us))
     return found
 

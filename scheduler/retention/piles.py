@@ -24,8 +24,8 @@ from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.upkeep.models import FaultRecord, HeardConfirmation, ReceiverSample, VillageReport
 from scheduler.notices.models import Notice, NoticeState
 from scheduler.policy import local_day
+from scheduler.reports.begun import LIVE
 from scheduler.reports.models import ReportDay, ReportLine
-from scheduler.reports.sources import LIVE
 from scheduler.residents.models import Feedback, FeedbackState
 from scheduler.retention.choosing import Rule, Subject, day_start
 from scheduler.zones.models import Zone

@@ -10,14 +10,14 @@ from scheduler.announcements import parts
 from scheduler.announcements.schemas import AnnouncementOut, NewPlaylist, PlaylistParts
 from scheduler.broadcasts.schemas import ReturnIn
 from scheduler.bulletins import service as bulletins
-from scheduler.bulletins.schemas import BulletinIn, BulletinOut, EditionOut, FillIn
+from scheduler.bulletins.schemas import BulletinIn, BulletinOut, BulletinPage, EditionOut, FillIn
 from scheduler.bulletins.service import Which
 from scheduler.days import Day
 from scheduler.library import service as library
 from scheduler.library.schemas import HistoryOut, LabelsIn, LibraryPage, Search
 from scheduler.live.asking import Terms
 from scheduler.relays import service as relays
-from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut
+from scheduler.relays.schemas import RelayDetail, RelayIn, RelayPage
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
@@ -100,9 +100,16 @@ def change_playlist(
 
 
 @router.get("/bulletins")
-def list_bulletins(db: ReadDb, actor: CurrentActor, now: Now) -> list[BulletinOut]:
-    """The templates of the zones that you see, each with its next edition."""
-    return bulletins.index(db, actor, now)
+def list_bulletins(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    after: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> BulletinPage:
+    """The templates of the zones that you see by place and name, each with its next edition."""
+    return bulletins.index(db, actor, now, after=after, limit=limit)
 
 
 @router.post("/bulletins", status_code=HTTPStatus.CREATED)
@@ -206,10 +213,17 @@ def _terms(centre: TheCentre) -> Terms:
 
 @router.get("/relays")
 def list_relays(
-    db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre, *, over: Annotated[bool, Query()] = False
-) -> list[RelayOut]:
-    """Relays that come again, of the zones that you see; `over`: those that do not come any more."""
-    return relays.index(db, actor, now, _terms(centre), over=over)
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    centre: TheCentre,
+    over: Annotated[bool, Query()] = False,
+    before: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> RelayPage:
+    """Relays that come again, of the zones that you see, newest first; `over`: those that do not come any more."""
+    return relays.index(db, actor, now, _terms(centre), over=over, before=before, limit=limit)
 
 
 @router.post("/relays", status_code=HTTPStatus.CREATED)

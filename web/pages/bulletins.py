@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
@@ -13,11 +13,10 @@ from scheduler.bulletins.service import Which
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import choosing, places, repeating, words
+from web.pages import choosing, picker, places, repeating, words
 from web.pages.compose import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.live_desk import OPEN_UP_TO
 from web.telling import tell_after
 
 SLOT_FIELDS = 6
@@ -27,9 +26,10 @@ router = APIRouter(prefix="/bulletins", include_in_schema=False)
 
 
 @router.get("")
-def listing(db: ReadDb, page: ThePage) -> Response:
-    items = [_line(page, item) for item in service.index(db, page.actor, page.now)]
-    return page.render("bulletins/list.html", items=items, may_edit=page.can(Action.BROADCAST_EDIT))
+def listing(db: ReadDb, page: ThePage, after: Annotated[str | None, Query(max_length=26)] = None) -> Response:
+    found = service.index(db, page.actor, page.now, after=after)
+    items = [_line(page, item) for item in found.items]
+    return page.render("bulletins/list.html", items=items, next=found.next, may_edit=page.can(Action.BROADCAST_EDIT))
 
 
 @router.get("/new")
@@ -40,6 +40,8 @@ def new(db: ReadDb, page: ThePage) -> Response:
 @router.post("/new")
 def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
     form, made = _read(data), ""
+    if picker.unfolding(data):
+        return _form(db, page, form)
     with page.attempt(db) as errors:
         made = service.create(db, page.actor, page.now, _asked(db, page, form)).id
     return _form(db, page, form, errors=errors) if errors else page.go(f"/bulletins/{made}", "saved")
@@ -63,6 +65,8 @@ def edit_form(db: ReadDb, page: ThePage, bulletin_id: str) -> Response:
 @router.post("/{bulletin_id}/edit")
 def edit(db: WriteDb, page: ThePage, bulletin_id: str, data: TheForm) -> Response:
     item, form = service.view(db, page.actor, page.now, bulletin_id), _read(data)
+    if picker.unfolding(data):
+        return _form(db, page, form, item=item)
     with page.attempt(db) as errors:
         asked = _asked(db, page, form)
         service.edit(db, page.actor, page.now, bulletin_id, asked, version=_version(data))
@@ -212,9 +216,7 @@ def _form(
         slots=slots,
         choices=choosing.choices(db, page, [slot["stand_in"] for slot in form["slots"]]),
         weekdays=repeating.weekdays(page.show),
-        zones=places.tree(area.zones),
-        zone_count=len(area.zones),
-        open_depth=1 if len(area.zones) > OPEN_UP_TO else 9,
+        **picker.tree(page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=[],
         errors={("zones" if name == "zone_ids" else name): message for name, message in (errors or {}).items()},

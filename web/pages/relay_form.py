@@ -27,8 +27,8 @@ def blank(timezone: str, now: datetime) -> Fields:
     return {
         "title": "", "source_url": "", "fallback_id": "", "limit_min": USUAL_MINUTES, "cls": "normal",
         "first": tomorrow.isoformat(), "time": USUAL_TIME, "until": (tomorrow + USUAL_SPAN).isoformat(),
-        "weekdays": list(WEEKDAYS), "skip_holidays": False, "zones": [], "groups": [], "version": "0", "relay": "",
-        "trial": None,
+        "weekdays": list(WEEKDAYS), "skip_holidays": False, "public": True, "zones": [], "groups": [],
+        "version": "0", "relay": "", "trial": None,
     }  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def values_of(item: RelayOut) -> Fields:
         "limit_min": str(item.limit_s // 60), "cls": item.cls.value, "first": first, "time": clock[:5],
         "until": item.when.until.isoformat() if item.when.until else "",
         "weekdays": list(days_of(item.when.rrule) or WEEKDAYS), "skip_holidays": item.when.skip_holidays,
+        "public": item.public,
         "zones": item.zone_ids, "groups": item.group_ids, "version": str(item.version), "relay": item.id, "trial": None,
     }  # fmt: skip
 
@@ -47,7 +48,8 @@ def read(data: FormData) -> Fields:
     form: Fields = {name: str(data.get(name) or "").strip() for name in _SINGLE}
     several = {"weekdays": "weekday", "zones": "zone", "groups": "group"}
     form |= {name: [str(one) for one in data.getlist(field)] for name, field in several.items()}
-    return form | {"skip_holidays": bool(data.get("skip_holidays")), "trial": None}
+    ticks = {name: bool(data.get(name)) for name in ("skip_holidays", "public")}
+    return form | ticks | {"trial": None}
 
 
 def asked(form: Fields, zone_id: str, zone_ids: Sequence[str]) -> RelayIn:
@@ -67,6 +69,7 @@ def asked(form: Fields, zone_id: str, zone_ids: Sequence[str]) -> RelayIn:
                 "skip_holidays": form["skip_holidays"],
             },
             "cls": form["cls"] or "normal",
+            "public": form["public"],
             "zone_ids": list(zone_ids),
             "group_ids": form["groups"],
         }

@@ -15,8 +15,8 @@ from scheduler.rights import Action
 from scheduler.workflow import State
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import choosing, places, relay_words, repeating, source_trial, telling, words
-from web.pages.compose import OPEN_UP_TO, area_for
+from web.pages import choosing, picker, places, relay_words, repeating, source_trial, telling, words
+from web.pages.compose import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.relay_form import FIELDS, MINUTES, Fields, asked, blank, read, values_of
@@ -31,15 +31,19 @@ SAID = {
 router = APIRouter(prefix="/relays", include_in_schema=False)
 
 Version = Annotated[int, Form()]
+Before = Annotated[str | None, Query(max_length=26)]
 Back = Annotated[str, Form(max_length=10)]
 
 
 @router.get("")
-def listing(db: ReadDb, page: ThePage, over: Annotated[str, Query(max_length=1)] = "") -> Response:
-    found = service.index(db, page.actor, page.now, terms(page), over=bool(over))
+def listing(
+    db: ReadDb, page: ThePage, over: Annotated[str, Query(max_length=1)] = "", before: Before = None
+) -> Response:
+    found = service.index(db, page.actor, page.now, terms(page), over=bool(over), before=before)
     return page.render(
         "relays/list.html",
-        items=[line(page, item) for item in found],
+        items=[line(page, item) for item in found.items],
+        next=found.next,
         over=bool(over),
         hosts=sorted(page.centre.settings.relay_hosts),
         may_edit=page.can(Action.BROADCAST_EDIT),
@@ -54,6 +58,8 @@ def new(db: ReadDb, page: ThePage) -> Response:
 @router.post("/new")
 def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
     form, made = read(data), ""
+    if picker.unfolding(data):
+        return _form(db, page, form)
     with page.attempt(db) as errors:
         made = service.create(db, page.actor, page.now, _asked(db, page, form), terms(page)).id
         tell_after(db, page.centre.changes, f"relay:{made}")
@@ -93,6 +99,8 @@ def edit_form(db: ReadDb, page: ThePage, relay_id: str) -> Response:
 @router.post("/{relay_id}/edit")
 def edit(db: WriteDb, page: ThePage, relay_id: str, data: TheForm) -> Response:
     item, form = _view(db, page, relay_id), read(data)
+    if picker.unfolding(data):
+        return _form(db, page, form, item=item)
     with page.attempt(db) as errors:
         version = int(form["version"]) if form["version"].isdigit() else 0
         service.edit(db, page.actor, page.now, relay_id, _asked(db, page, form), terms=terms(page), version=version)
@@ -206,7 +214,7 @@ def _form(
     db: Session, page: Page, form: Fields, *, item: RelayDetail | None = None, errors: Errors | None = None
 ) -> Response:
     area = area_for(db, page)
-    used = service.index(db, page.actor, page.now, terms(page))
+    used = service.index(db, page.actor, page.now, terms(page)).items
     return page.render(
         "relays/form.html",
         422 if errors else 200,
@@ -218,9 +226,7 @@ def _form(
         choices=choosing.choices(db, page, [form["fallback_id"]]),
         silence=(relay_words.silence(page.show, None), relay_words.silence(page.show, page.say(N_("the stand-in")))),
         weekdays=repeating.weekdays(page.show),
-        zones=places.tree(area.zones),
-        zone_count=len(area.zones),
-        open_depth=1 if len(area.zones) > OPEN_UP_TO else 9,
+        **picker.tree(page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=[],
         latest=(page.show.today + timedelta(days=400)).isoformat(),

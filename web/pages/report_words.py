@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
+from scheduler.live.models import LiveEnd
+from scheduler.relays.timing import PREFIX
 from scheduler.reports.figures import Kind
 from scheduler.reports.schemas import LineOut, StationOut, SummaryOut
 from scheduler.reports.spans import Length, Span
+from scheduler.reports.spoken import ENDED
 from web.i18n import N_
 from web.pages import words
 from web.pages.present import Present
@@ -31,8 +34,23 @@ REASON = MappingProxyType(
         "no_report": N_("the loudspeaker said nothing of it"),
         "silent": N_("played, no sound heard"),
         "not_heard_by_microphone": N_("the microphone did not hear it"),
+        "centre_was_away": N_("the centre was switched off at that time"),
+        "host_not_allowed": N_("the centre's settings did not allow its station any more"),
+        "nowhere_free": N_("the rules there forbade it at that time"),
+        **{
+            f"{ENDED}{end}": said
+            for end, said in {
+                LiveEnd.SPEAKER: N_("it was ended before it began"),
+                LiveEnd.STOPPED: N_("it was ended before it began"),
+                LiveEnd.TURN_MISSED: N_("others had the air all the time"),
+                LiveEnd.TAKEN_OVER: N_("a higher one took the air"),
+                LiveEnd.FAILED: N_("it could not go on the air"),
+                LiveEnd.CENTRE_LEFT: N_("the centre was restarted"),
+            }.items()
+        },
     }
 )
+RELAY = N_("relay")
 _STATION = (
     Column(N_("Station"), Of.TEXT),
     Column(N_("Code"), Of.TEXT),
@@ -83,6 +101,12 @@ def span(show: Present, of: Span) -> str:
     if of.length is Length.YEAR:
         return t.gettext(N_("Year %(year)s")) % {"year": of.first.year}
     return f"{show.date(of.first)} – {show.date(of.last)}"
+
+
+def kind(show: Present, line: LineOut) -> str:
+    """A relay that comes again is a live talk of nobody's."""
+    word = RELAY if line.broadcast_id.startswith(PREFIX) else KIND[line.kind]
+    return show.translations.gettext(word)
 
 
 def reason(show: Present, code: str) -> str:
@@ -166,7 +190,7 @@ def _line_row(show: Present, line: LineOut) -> list[Value]:
         line.station,
         line.zone_name,
         line.title,
-        show.translations.gettext(KIND[line.kind]),
+        kind(show, line),
         line.receivers,
         line.fetched,
         line.started,

@@ -242,7 +242,7 @@ def _line(page: Page, line: LineOut) -> dict[str, Any]:
         "of": line,
         "look": report_words.look(line),
         "when": f"{show.date(line.start)} {show.time(line.start)}",
-        "kind": "" if line.kind == "bulletin" else page.say(report_words.KIND[line.kind]),
+        "kind": "" if line.kind == "bulletin" else report_words.kind(page.show, line),
         "why": report_words.reasons(page.show, missed),
         "href": f"/reports/villages/{line.zone_id}/{line.day}",
     }

@@ -2,6 +2,7 @@
 
 Rules
 - A feed has what was on the air, each notice once, the newest first; a calendar every time, also those to come.
+- Relays are in the calendar alone: a feed gives what can be read and heard again.
 - The same plan gives the same bytes, so that an ETag of them says whether anything is new.
 """
 
@@ -15,7 +16,7 @@ from icalendar import Calendar, Event
 from msgspec import Struct
 
 from scheduler.announcements.rendition import BIT_RATE_BPS
-from scheduler.residents.page import Notice
+from scheduler.residents.notice import Notice
 from scheduler.residents.publishing import Said
 from web.pages.present import US_PER_S
 
@@ -49,7 +50,8 @@ def feed(source: Source, notices: Iterable[Notice]) -> bytes:
     _add(channel, f"{{{_ITUNES}}}explicit", "false")
     ET.SubElement(channel, f"{{{_ITUNES}}}category", text="Government")
     ET.SubElement(channel, f"{{{_ATOM}}}link", href=f"{source.page}/feed.xml", rel="self", type=FEED_TYPE)
-    for notice in sorted(notices, key=lambda one: one.times[0].start, reverse=True)[:ITEMS]:
+    kept = (notice for notice in notices if not notice.relay)
+    for notice in sorted(kept, key=lambda one: one.times[0].start, reverse=True)[:ITEMS]:
         _item(channel, source, notice)
     return bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
@@ -73,7 +75,7 @@ def calendar(source: Source, notices: Iterable[Notice]) -> bytes:
         event.add("summary", notice.title)
         if notice.text:
             event.add("description", notice.text[:TEXT_LETTERS])
-        event.add("url", f"{source.page}/{notice.id}")
+        event.add("url", source.page if notice.relay else f"{source.page}/{notice.id}")
         made.add_component(event)
     return bytes(made.to_ical())
 

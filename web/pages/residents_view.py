@@ -4,13 +4,14 @@ Times are absolute, with the day's name: a page that lies in a cache for a while
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from msgspec import Struct
 
-from scheduler.residents.page import Alarm, Notice
+from scheduler.residents.notice import Notice
+from scheduler.residents.page import Alarm
 from scheduler.residents.publishing import Said
 from web.i18n import N_
 from web.pages import words
@@ -32,7 +33,10 @@ class Sound(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A notice on a page. `text` is its beginning where `cut`. `sounds` is empty before it was on the air."""
+    """A notice on a page. `text` is its beginning where `cut`. `sounds` is empty before it was on the air.
+
+    A relay has nothing to read or hear again, and so no `href`.
+    """
 
     id: str
     href: str
@@ -57,7 +61,7 @@ def item(show: Present, path: str, notice: Notice, *, whole: bool = False) -> It
     first = notice.times[0]
     return Item(
         id=notice.id,
-        href=f"{path}/{notice.id}",
+        href="" if notice.relay else f"{path}/{notice.id}",
         title=notice.title,
         text=f"{text[:SHOWN_LETTERS].rsplit(' ', 1)[0]}…" if cut else text,
         cut=cut,
@@ -68,9 +72,16 @@ def item(show: Present, path: str, notice: Notice, *, whole: bool = False) -> It
         when=moment(show, first.start),
         heard=first.heard,
         more_times=len(notice.times) - 1,
-        duration_us=notice.recordings[0].duration_us if notice.recordings else None,
+        duration_us=_duration_us(notice),
         sounds=sounds(show, path, notice) if notice.begun(show.now) else (),
     )
+
+
+def _duration_us(notice: Notice) -> int | None:
+    first = notice.times[0]
+    if notice.relay:
+        return (first.end - first.start) // timedelta(microseconds=1)
+    return notice.recordings[0].duration_us if notice.recordings else None
 
 
 def sounds(show: Present, path: str, notice: Notice) -> tuple[Sound, ...]:

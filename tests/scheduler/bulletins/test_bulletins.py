@@ -146,9 +146,9 @@ def test_who_may_and_what_is_refused(commune: Any, bulletin: BulletinOut) -> Non
             )
         with pytest.raises(Stale):
             service.end(db, commune.official, commune.now, bulletin.id, version=7)
-        assert [one.next.at for one in service.index(db, commune.leader, commune.now) if one.next] == ["17:00"]
+        assert [one.next.at for one in service.index(db, commune.leader, commune.now).items if one.next] == ["17:00"]
         service.end(db, commune.official, commune.now, bulletin.id, version=bulletin.version)
-        assert service.index(db, commune.leader, commune.now) == []
+        assert service.index(db, commune.leader, commune.now).items == []
 
 
 def test_a_stand_in_that_is_deleted_is_skipped(commune: Any, bulletin: BulletinOut, stand_in: str) -> None:
@@ -157,3 +157,17 @@ def test_a_stand_in_that_is_deleted_is_skipped(commune: Any, bulletin: BulletinO
         shown = service.edition(db, commune.official, commune.now, service.Which(bulletin.id, *AT))
         assert {slot.source for slot in shown.slots} == {"skipped"}
         assert db.exec(select(Recording).where(Recording.announcement_id == stand_in)).all()
+
+
+def test_the_list_goes_on_where_a_page_ended(commune: Any) -> None:
+    with commune.store.writing() as db:
+        for name in "bca":
+            service.create(db, commune.official, commune.now, asked(commune, name=f"Bản tin {name}"))
+        seen: list[str] = []
+        after = None
+        while len(seen) < 4:
+            page = service.index(db, commune.leader, commune.now, after=after, limit=1)
+            seen += [one.name for one in page.items]
+            if (after := page.next) is None:
+                break
+    assert seen == ["Bản tin a", "Bản tin b", "Bản tin c"]

@@ -89,7 +89,7 @@ def test_what_is_refused(commune: Any, asked: Asked, terms: Terms) -> None:
         with pytest.raises(Forbidden):
             service.create(db, commune.official, commune.now, asked(zone_ids=[commune.places.van]), terms)
         made = service.create(db, commune.official, commune.now, asked(), terms)
-        assert service.index(db, commune.stranger, commune.now, terms) == []
+        assert service.index(db, commune.stranger, commune.now, terms).items == []
         with pytest.raises(NotFound):
             service.view(db, commune.stranger, commune.now, made.id, terms)
 
@@ -133,3 +133,12 @@ def test_whoever_wrote_the_stand_in_does_not_approve_the_relay(
         db.get_one(Announcement, commune.announcement_id).editor_ids = [commune.leader.user_id]
     with pytest.raises(NotPossible):
         planned(asked(fallback_id=commune.announcement_id))
+
+
+def test_the_list_goes_on_where_a_page_ended(commune: Any, planned: Planned, asked: Asked, terms: Terms) -> None:
+    made = [planned(asked(clock)).id for clock in ("17:00", "18:00", "19:00")]
+    with commune.store.reading() as db:
+        first = service.index(db, commune.leader, commune.now, terms, limit=2)
+        last = service.index(db, commune.leader, commune.now, terms, limit=2, before=first.next)
+    assert [one.id for one in (*first.items, *last.items)] == sorted(made, reverse=True)
+    assert last.next is None

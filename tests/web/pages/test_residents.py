@@ -25,7 +25,12 @@ from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.broadcasts.schemas import BroadcastIn
 from scheduler.emergency.life import State as OrderState
 from scheduler.emergency.models import EmergencyOrder, OrderTarget
+from scheduler.live.asking import Terms
+from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.actor import Actor
+from scheduler.relays import passing
+from scheduler.relays import service as relays
+from scheduler.relays.schemas import RelayIn
 from scheduler.residents.models import Publication
 from scheduler.rights import Role
 from scheduler.store.types import new_id
@@ -398,3 +403,35 @@ def test_ones_village_is_found_without_accents_and_names_are_never_mixed_up(vill
     for name in (places.leng, "tra-don", f"tra-don-{places.leng}x", "../../etc", "-"):
         status = village.resident.get(f"/nghe/{name}").status_code
         assert status == (200 if name == places.leng else 404)
+
+
+def test_a_public_relay_is_told_before_it_comes_and_while_it_is_heard(village: Village) -> None:
+    terms, now = Terms(frozenset({"stream.example"})), village.clock.now()
+    when = {"starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
+    values = {"zone_id": village.places.leng, "source_url": "https://stream.example/a.mp3", "limit_min": 15,
+              "when": when, "zone_ids": [village.places.leng]}  # fmt: skip
+    with village.centre.store.writing() as db:
+        for title, public in (("VOV1 Thời sự", True), ("Kênh nội bộ", False)):
+            asked = RelayIn.model_validate(values | {"title": title, "public": public})
+            made = relays.create(db, village.official, now, asked, terms)
+            made = relays.submit(db, village.official, now, made.id, terms=terms, version=made.version)
+            if public:
+                assert "VOV1" not in village.outputs()
+            relays.approve(db, village.leader, now, made.id, terms=terms, version=made.version)
+    page, feed = village.get().text, village.get("/feed.xml").text
+    assert page.count("VOV1 Thời sự") == 7
+    assert "VOV1" not in feed
+    assert len(Calendar.from_ical(village.get("/calendar.ics").content).walk("VEVENT")) == 7
+    assert "VOV1" in village.get("/widget").text
+    assert "Kênh nội bộ" not in village.outputs()
+    village.wait(hours=9, seconds=5)
+    with village.centre.store.writing() as db:
+        passing.tick(db, village.clock.now(), terms)
+    assert "Trên loa lúc này" not in village.get().text  # it waits for its turn
+    with village.centre.store.writing() as db:
+        for talk in db.exec(select(LiveTalk)):
+            talk.state, talk.began_at = LiveState.ON_AIR, village.clock.now()
+    village.wait(seconds=20)
+    heard = village.get().text
+    assert heard.count("VOV1 Thời sự") == 7
+    assert "Kênh nội bộ" not in heard

@@ -13,7 +13,7 @@ from scheduler.emergency.rehearsal.models import Rehearsal, RehearsalRun
 from scheduler.emergency.rehearsal.schemas import Verdict
 from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk, LiveTarget
 from scheduler.relays.models import Relay, RelayRun, RelayTarget
-from scheduler.reports.sources import LIVE
+from scheduler.reports.begun import LIVE
 from scheduler.store.types import new_id
 from scheduler.workflow import State as Reached
 from web.demo.year import words
@@ -187,13 +187,13 @@ def _relayed(year: Year, commune: Commune, days: int) -> list[Aired]:
         limit_s=_RELAYED_S, state=Reached.APPROVED.value, starts_local=began.strftime("%Y-%m-%dT06:00:00"),
         timezone=ZONE.key, rrule="FREQ=DAILY", until_local=f"{today + timedelta(days=120)}", author_id=staff.editor_id,
         editor_ids=[staff.editor_id], approver_id=staff.leader_id, created_at=began, submitted_at=began,
-        approved_at=began, next_at=following,
+        approved_at=began, next_at=following, public=True,
     )  # fmt: skip
     year.lots.add(RelayTarget, relay_id=relay_id, zone_id=commune.id)
     made = []
     for number in range(days):
         at = local(today - timedelta(days=days - number), time(6, 0))
-        trouble = "centre_was_away" if number == days // 2 else None
+        trouble = {days // 2: "centre_was_away", days - 3: "host_not_allowed"}.get(number)
         talk = (
             None
             if trouble
@@ -201,6 +201,7 @@ def _relayed(year: Year, commune: Commune, days: int) -> list[Aired]:
         )
         made += [talk] if talk else []
         year.lots.add(
-            RelayRun, relay_id=relay_id, due_at=at, talk_id=talk.broadcast_id if talk else None, trouble=trouble
-        )
+            RelayRun, relay_id=relay_id, due_at=at, noted_at=at + timedelta(minutes=20 if trouble else 0),
+            zone_ids=[commune.id], talk_id=talk.broadcast_id if talk else None, trouble=trouble,
+        )  # fmt: skip
     return made
