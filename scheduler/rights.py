@@ -156,12 +156,6 @@ def allowed(grants: Iterable[Grant], action: Action, zone_path: str, now: dateti
     return not zone_ids.isdisjoint(allowed_somewhere(grants, action, now))
 
 
-def allowed_everywhere(grants: Iterable[Grant], action: Action, zone_paths: Iterable[str], now: datetime) -> bool:
-    """Whether `action` is given in each of `zone_paths`; of no zones at all, not."""
-    held, paths = tuple(grants), tuple(zone_paths)
-    return bool(paths) and all(allowed(held, action, path, now) for path in paths)
-
-
 def allowed_somewhere(grants: Iterable[Grant], action: Action, now: datetime) -> tuple[str, ...]:
     """The zones (their subtrees with them) on which `action` is given; what a list may be made from."""
     held = (g for g in grants if action in g.actions and (g.until is None or now < g.until))

@@ -12,7 +12,6 @@ from scheduler.rights import (
     Grant,
     Role,
     allowed,
-    allowed_everywhere,
     allowed_somewhere,
     fit_to_judge,
     on_behalf_of,
@@ -105,19 +104,12 @@ grants = st.lists(
         st.none() | st.integers(-2, 2).map(lambda days: NOW + timedelta(days=days)),
     )
 )
-paths = st.lists(st.sampled_from([PROVINCE, COMMUNE, OTHER, VILLAGE]), max_size=3)
 
 
 @given(grants, grants, st.sampled_from(Action), st.sampled_from([PROVINCE, COMMUNE, OTHER, VILLAGE]))
 def test_grants_add_up_and_take_nothing_away(some: list[Grant], more: list[Grant], action: Action, path: str) -> None:
     either = allowed(some, action, path, NOW) or allowed(more, action, path, NOW)
     assert allowed([*some, *more], action, path, NOW) is either
-
-
-@given(grants, st.sampled_from(Action), paths)
-def test_several_zones_need_the_right_on_each(held: list[Grant], action: Action, zone_paths: list[str]) -> None:
-    each = [allowed(held, action, path, NOW) for path in zone_paths]
-    assert allowed_everywhere(iter(held), action, iter(zone_paths), NOW) is (bool(each) and False not in each)
 
 
 @given(grants, st.sampled_from(Action), st.sampled_from([PROVINCE, COMMUNE, OTHER, VILLAGE]))
