@@ -22,7 +22,8 @@ _WORD = re.compile(r"\S+\s*")
 class Edition(Struct, frozen=True, kw_only=True):
     """A broadcast as it was sent to its approvers.
 
-    `when` is `schemas.When` as builtins; texts and sounds are by language.
+    `when` is `schemas.When` as builtins; texts and sounds are by language. `place_ids` are those of `places`, in their
+    order; what was kept before there were any has none.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Edition(Struct, frozen=True, kw_only=True):
     when: dict[str, Any]
     timezone: str
     places: tuple[str, ...]
+    place_ids: tuple[str, ...] = ()
     texts: dict[str, str]
     sounds: dict[str, str]
 
@@ -80,11 +82,18 @@ def differences(before: Edition, now: Edition) -> Differences:
         title_before=before.title if before.title != now.title else None,
         cls_before=before.cls if before.cls != now.cls else None,
         when_before=before.when if (before.when, before.timezone) != (now.when, now.timezone) else None,
-        places_added=tuple(place for place in now.places if place not in before.places),
-        places_removed=tuple(place for place in before.places if place not in now.places),
+        places_added=_places_beyond(now, before),
+        places_removed=_places_beyond(before, now),
         texts=tuple(texts),
         sounds=tuple(one for one in spoken if before.sounds.get(one) != now.sounds.get(one)),
     )
+
+
+def _places_beyond(one: Edition, other: Edition) -> tuple[str, ...]:
+    """The names of the places of `one` that `other` lacks. Two may share a name: ids tell, where both have them."""
+    by_id = bool(one.place_ids and other.place_ids)
+    keys, known = (one.place_ids, other.place_ids) if by_id else (one.places, other.places)
+    return tuple(name for key, name in zip(keys, one.places, strict=True) if key not in known)
 
 
 def word_diff(old: str, new: str) -> tuple[Piece, ...]:

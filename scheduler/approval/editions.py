@@ -14,6 +14,8 @@ from scheduler.approval.models import BroadcastEdition
 from scheduler.broadcasts import drafts, repository
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.repository import Target
+from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
 
 
 def keep(db: Session, row: Broadcast, targets: Sequence[Target], by_id: str, now: datetime) -> None:
@@ -22,20 +24,39 @@ def keep(db: Session, row: Broadcast, targets: Sequence[Target], by_id: str, now
     recordings = repository.recordings_of(db, {row.announcement_id})[row.announcement_id]
     newest = select(func.max(col(BroadcastEdition.number))).where(col(BroadcastEdition.broadcast_id) == row.id)
     number = (db.scalar(newest) or 0) + 1
-    says = msgspec.to_builtins(edition(row, title, targets, recordings))
+    above = zones.zones(db, {parent for target in targets if (parent := _parent_id(target, row)) is not None})
+    names = [_name(target, above.get(_parent_id(target, row) or "")) for target in targets]
+    says = msgspec.to_builtins(edition(row, title, targets, names, recordings))
     db.add(BroadcastEdition(broadcast_id=row.id, number=number, at=now, by_id=by_id, says=says))
 
 
-def edition(row: Broadcast, title: str, targets: Sequence[Target], recordings: Collection[Recording]) -> Edition:
+def edition(
+    row: Broadcast, title: str, targets: Sequence[Target], names: Sequence[str], recordings: Collection[Recording]
+) -> Edition:
+    """`names` are those of the targets."""
     return Edition(
         title=title,
         cls=row.cls.value,
         when=drafts.when_of(row).model_dump(mode="json"),
         timezone=row.timezone,
-        places=tuple(target.group.name if target.group else target.zones[0].name for target in targets),
+        places=tuple(names),
+        place_ids=tuple(target.group.id if target.group else target.zones[0].id for target in targets),
         texts={one.language: one.text for one in recordings if one.text is not None},
         sounds={one.language: one.original_sha256 or "" for one in recordings if one.text is None},
     )
+
+
+def _parent_id(target: Target, row: Broadcast) -> str | None:
+    """The zone above a target, where its name alone does not say which one it is to whoever sends it."""
+    if target.group is not None:
+        return None
+    parent_id = target.zones[0].parent_id
+    return None if parent_id == row.zone_id or target.zones[0].id == row.zone_id else parent_id
+
+
+def _name(target: Target, above: Zone | None) -> str:
+    name = target.group.name if target.group else target.zones[0].name
+    return f"{name} ({above.name})" if above is not None else name
 
 
 def since_last(db: Session, broadcast_ids: Collection[str]) -> dict[str, Differences]:

@@ -70,11 +70,14 @@ def link(kind: Kind, subject: str) -> str:
     of, _, which = subject.partition(":")
     if kind is Kind.WAITING:
         return f"/inbox#b-{which}"
+    if kind is Kind.DIGEST:
+        zone_id, _, day = which.partition(":")
+        return f"/reports?zone={zone_id}&length=day&day={day}&missed=1"
     pages = {
         "broadcast": f"/broadcasts/{which}",
         "relay": f"/relays/{which}",
         "order": f"/emergency/{which}",
-        "faults": "/receivers",
+        "faults": "/faults",
     }
     return pages.get(of, "/notices" if kind is Kind.TRIAL else "/")
 

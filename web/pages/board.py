@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlmodel import Session
 
+from scheduler import days
 from scheduler.broadcasts import board, moving, service
 from scheduler.broadcasts.schemas import At
 from scheduler.errors import Problem
@@ -62,14 +63,14 @@ def day_board(
 @router.get("/board/week")
 def week(db: ReadDb, page: ThePage, day: date | None = None, zone: ZoneId = "") -> Response:
     """The seven days from Monday on."""
-    area, shown = area_of(db, page, zone), day or page.show.today
+    area, shown = area_of(db, page, zone), days.checked(day or page.show.today)
     first = shown - timedelta(days=shown.weekday())
     return board_span.render(db, page, area, board_span.Range("week", shown, first, 7))
 
 
 @router.get("/board/month")
 def month(db: ReadDb, page: ThePage, day: date | None = None, zone: ZoneId = "") -> Response:
-    area, shown = area_of(db, page, zone), day or page.show.today
+    area, shown = area_of(db, page, zone), days.checked(day or page.show.today)
     first = shown.replace(day=1)
     following = (first + timedelta(days=32)).replace(day=1)
     return board_span.render(db, page, area, board_span.Range("month", shown, first, (following - first).days))

@@ -13,6 +13,7 @@ from scheduler.approval.differences import Differences
 from scheduler.approval.inbox import Waiting
 from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import ApproveIn, When
+from scheduler.errors import Invalid
 from scheduler.relays import service as relay_service
 from scheduler.zones import service as zone_service
 from scheduler.zones.schemas import ZoneView
@@ -78,9 +79,11 @@ def approve(
     time: Text = "",
     document_no: Text = "",
 ) -> Response:
-    """As it is, or for another day and time."""
+    """As it is, or for another day and time; only one of the two is no answer."""
     with page.attempt(db) as errors:
-        starts = f"{day}T{time}" if day and time else None
+        if bool(day) is not bool(time):
+            raise Invalid("half_a_time", "Choose the day and the time, or neither.", field="starts_local")
+        starts = f"{day}T{time}" if day else None
         asked = ApproveIn.model_validate({"starts_local": starts, "document_no": document_no or None})
         service.approve(db, page.actor, page.now, broadcast_id, version=version, asked=asked)
     typed = {"day": day, "time": time, "document_no": document_no}

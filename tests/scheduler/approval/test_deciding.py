@@ -121,3 +121,16 @@ def test_a_word_diff_holds_both_texts(old: str, new: str) -> None:
 def test_nothing_changed_is_no_difference() -> None:
     same = Edition(title="A", cls="normal", when={}, timezone="UTC", places=("X",), texts={"vi": "a"}, sounds={})
     assert differences(same, same).none
+
+
+def test_places_of_one_name_are_told_apart(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.get_one(Zone, commune.places.leng_2).name = db.get_one(Zone, commune.places.leng_1).name
+    waiting = commune.submitted()
+    with commune.store.writing() as db:
+        back = service.give_back(db, commune.leader, commune.now, waiting.id, "Sai nơi", version=waiting.version)
+        draft = commune.draft(zone_ids=[commune.places.leng_1])
+        changed = service.edit(db, commune.official, commune.now, back.id, draft, version=back.version)
+        service.submit(db, commune.official, commune.now, back.id, version=changed.version)
+        told = editions.since_last(db, [waiting.id])[waiting.id]
+    assert (told.places_added, told.places_removed) == ((), ("Thôn 1",))

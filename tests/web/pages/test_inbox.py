@@ -109,6 +109,11 @@ def test_another_time_a_number_and_what_was_typed_stays(commune: Commune, minh: 
     assert late.status_code == 422
     assert 'value="45/TB-UBND"' in late.text
     assert f'id="starts_local-{made.id}"' in late.text
+    for half in ("day", "time"):
+        assert (
+            minh.post(f"/inbox/{made.id}/approve", data=typed | {half: ""}, follow_redirects=False).status_code == 422
+        )
+    assert commune.row(made.id).state == "submitted"
     done = minh.post(f"/inbox/{made.id}/approve", data=typed | {"day": "2026-11-26"}, follow_redirects=False)
     assert done.status_code == 303
     row = commune.row(made.id)

@@ -182,3 +182,9 @@ def test_the_database_is_asked_as_often_for_many_as_for_few(office: Any, officia
         office.planned(f"Bản tin {hour}", f"2026-11-23T{hour}:00")
     office.planned("Họp thôn", "2026-11-23T20:00", approve=False)
     assert queries() == few
+
+
+def test_days_at_the_ends_of_the_calendar_are_refused_in_words(official: TestClient) -> None:
+    for view in ("/board", "/board/week", "/board/month"):
+        for day in ("9999-12-31", "0001-01-01"):
+            assert official.get(f"{view}?day={day}").status_code == 422
