@@ -43,6 +43,7 @@ class Forest(Struct, frozen=True):
 
 _NAMED = 500
 """So many zones are named one by one in a query."""
+_HERE = "loa_forest"
 _kept: WeakKeyDictionary[Engine | Connection, tuple[_State, Forest]] = WeakKeyDictionary()
 
 
@@ -51,6 +52,13 @@ def forest(db: Session) -> Forest | None:
     bind = db.get_bind()
     if bind.get_execution_options().get("loa_writes", True):
         return None
+    here: Forest | None = db.info.get(_HERE)
+    if here is None:  # a transaction that only reads sees the same from its beginning to its end
+        db.info[_HERE] = here = _current(db, bind)
+    return here
+
+
+def _current(db: Session, bind: Engine | Connection) -> Forest:
     held = _kept.get(bind)
     if held is None or held[0] != _state(db):
         found = _read(db)
@@ -76,6 +84,15 @@ def at_or_below(db: Session, paths: Collection[str], zone_id: Mapped[str]) -> Co
     if len(found) == len(held.zones):
         return true()
     return zone_id.in_(found) if len(found) <= _NAMED else zone_id.in_(select(Zone.id).where(repository.below(paths)))
+
+
+def zone_names(db: Session, paths: Collection[str]) -> Mapping[str, str]:
+    """The name of every zone that occurs in `paths`, and perhaps of more."""
+    held = forest(db)
+    if held is not None:
+        return held.names
+    ids = {zone_id for path in paths for zone_id in repository.ids_of(path)}
+    return {zone_id: zone.name for zone_id, zone in repository.zones(db, ids).items()}
 
 
 def in_tree_order(zones: Iterable[Zone]) -> list[Zone]:

@@ -15,9 +15,8 @@ from scheduler.people.schemas import AuditView
 from scheduler.rights import Action
 from web.api.people import jsonl, table
 from web.auth import ReadDb
-from web.pages import audit_words
+from web.pages import audit_words, picker
 from web.pages.frame import Page, ThePage
-from web.pages.people import zone_options
 
 router = APIRouter(prefix="/audit", include_in_schema=False)
 
@@ -85,7 +84,7 @@ def log(
         searched=any(form.typed.values()),
         older=f"/audit?{form.query(before=shown[-1].number)}" if len(found) > PER_PAGE else None,
         newest=f"/audit?{form.query()}" if before is not None else None,
-        **_choices(db, page),
+        **_choices(db, page, form.typed["zone"]),
     )
 
 
@@ -106,7 +105,7 @@ def _may(page: Page) -> None:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
 
 
-def _choices(db: Session, page: Page) -> dict[str, Any]:
+def _choices(db: Session, page: Page, zone_id: str) -> dict[str, Any]:
     """What the form offers, and how far the record is secured."""
     anchor = anchors.newest(page.centre.audit_anchors)
     kinds: dict[str, list[tuple[str, str]]] = {}
@@ -115,7 +114,7 @@ def _choices(db: Session, page: Page) -> dict[str, Any]:
     return {
         "people": trail.people(db, page.actor, page.now),
         "loa": LOA,
-        "zones": zone_options(db, page, Action.AUDIT_READ),
+        "zones": picker.one_of(db, page, Action.AUDIT_READ, "zone", zone_id),
         "kinds": [(kind, audit_words.kind(page.translations, kind), rows) for kind, rows in sorted(kinds.items())],
         "anchor": anchor,
     }

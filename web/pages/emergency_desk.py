@@ -36,7 +36,7 @@ from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import group_views, zone_views
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import emergency_map, emergency_view, places
+from web.pages import emergency_map, emergency_view, picker, places
 from web.pages import emergency_words as said
 from web.pages.emergency_acts import go, page_of, told, tried, zones_of
 from web.pages.emergency_form import DRILL_MINUTES, EVERY_S, MINUTES, OrderForm, asked, from_request, missing, typed
@@ -46,8 +46,6 @@ from web.pages.frame import Errors, Page, ThePage
 from web.pages.voices import voice_choices
 from web.urgent import Done, Lane, TheLane
 
-OPEN_UP_TO = 16
-"""A tree of at most so many places is shown open."""
 CHANGED = N_("What would sound has changed since it was read to you. Read it again before you send it.")
 _ISSUE = {Purpose.REAL: Action.EMERGENCY_ISSUE, Purpose.DRILL: Action.DRILL_ISSUE}
 _FIELDS = {"zone_ids": "zones", "group_ids": "zones", "parts": "message"}
@@ -136,6 +134,8 @@ def who_holds(
 async def use(request: Request, lane: TheLane, desk: TheDesk, data: TheForm) -> Response:
     """Reads back what was chosen, goes back to choosing, or asks for it."""
     form, intent = from_request(data), str(data.get("intent") or "read")
+    if picker.unfolding(data):
+        intent = "edit"
     if intent == "edit" or missing(form):
         return await run_in_threadpool(_again, request, desk, form, intent)
     try:
@@ -287,6 +287,7 @@ def _page(
         above=above,
         may_issue=may_issue,
         may_drill=page.can(Action.DRILL_ISSUE),
+        stop_in=picker.one_of(db, page, Action.BROADCAST_STOP, "stop-zone", "") if stops else None,
         errors=errors or {},
         **context,
     )
@@ -296,13 +297,13 @@ def _choices(db: Session, page: Page, desk: Desk, area: Area, form: OrderForm) -
     entries = bank.index(db, page.actor, page.now, purpose=desk.purpose).items
     ready = [entry for entry in entries if entry.state is BankState.READY]
     sirens = [entry for entry in ready if entry.name.startswith(SIREN)]
+    drawn = emergency_map.drawn(area.zones)
+    there = {*form.zones, *(dot.id for dot in (drawn.dots if drawn else ()))}
     return {
         "area": area,
-        "zones": places.tree(area.zones),
-        "zone_count": len(area.zones),
-        "open_depth": 1 if len(area.zones) > OPEN_UP_TO else 9,
+        **picker.tree(page, _action(desk), area.zones, there),
         "groups": [{"id": g.id, "name": g.name, "places": len(g.member_ids)} for g in area.groups],
-        "map": emergency_map.drawn(area.zones),
+        "map": drawn,
         "messages": _messages(page, ready, sirens, completeness.holding(db, area.paths_of(form))),
         "producing": sum(entry.state is BankState.PRODUCING for entry in entries),
         "sirens": [{"id": entry.id, "title": entry.title(page.language)} for entry in sirens],

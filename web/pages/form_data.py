@@ -9,7 +9,8 @@ from web.auth import MAX_FIELDS
 
 
 async def _form(request: Request) -> FormData:
-    return await request.form(max_fields=MAX_FIELDS)
+    request.state.sent = sent = await request.form(max_fields=MAX_FIELDS)
+    return sent
 
 
 TheForm = Annotated[FormData, Depends(_form)]

@@ -29,7 +29,7 @@ from scheduler.zones.views import group_views, zone_views
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import live_words as said
-from web.pages import places
+from web.pages import picker, places
 from web.pages.compose_form import uploaded
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
@@ -39,8 +39,6 @@ from web.pages.voices import voice_names
 from web.telling import tell_after
 from web.uploads import Received, keep
 
-OPEN_UP_TO = 16
-"""A tree of at most so many places is shown open."""
 LOOKED_AT = 100
 LATELY = 5
 NO_SOUND = N_("Record what is to be heard first, or choose a sound file.")
@@ -84,6 +82,9 @@ def desk(db: ReadDb, page: ThePage, request: Request) -> Response:
 def ask(page: ThePage, data: TheForm) -> Response:
     """Asks for the talk; its own page is where the microphone is."""
     form = from_request(data)
+    if picker.unfolding(data):
+        with page.centre.store.reading() as db:
+            return _desk(db, page, form)
     with page.centre.store.reading() as db:
         area = area_of(db, page)
     area.narrowed(form)
@@ -203,9 +204,7 @@ def _choices(db: Session, page: Page, form: LiveForm) -> dict[str, Any]:
     show = page.show.within(area.timezone)
     form.date = form.date or show.today.isoformat()
     return {
-        "zones": places.tree(area.zones),
-        "zone_count": len(area.zones),
-        "open_depth": 1 if len(area.zones) > OPEN_UP_TO else 9,
+        **picker.tree(page, Action.LIVE_SPEAK, area.zones, form.zones),
         "groups": [{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         "sets": [],
         "classes": [cls.value for cls in CLASSES],

@@ -10,11 +10,12 @@ from scheduler.notices.models import Channel, NoticeState
 from scheduler.notices.schemas import CHOICES, ChoiceIn, HookIn
 from scheduler.reports import service as reports
 from scheduler.rights import Action
-from scheduler.zones import service as zone_service
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.notices.call import Caller
 from web.notices.words import NAMES
+from web.pages import picker
+from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.words import Look
 
@@ -82,21 +83,23 @@ def log(db: ReadDb, page: ThePage, before: str | None = None, failed: str = "") 
 def add_program(
     db: WriteDb,
     page: ThePage,
+    data: TheForm,
     *,
     name: Annotated[str, Form(max_length=200)] = "",
     url: Annotated[str, Form(max_length=600)] = "",
     zone_id: Annotated[str, Form(max_length=26)] = "",
     kinds: Kinds = [],  # noqa: B006 -- FastAPI copies
 ) -> Response:
-    secret = None
+    secret, typed = None, {"name": name, "url": url, "zone_id": zone_id}
+    if picker.unfolding(data):
+        return _own(db, page, program=typed)
     with page.attempt(db) as errors:
         asked = HookIn.model_validate({"name": name, "url": url, "zone_id": zone_id, "kinds": kinds})
         check = Caller(page.centre.settings.private_hooks).check
         secret = service.add_hook(db, page.actor, page.now, asked, check).secret
     if "kinds" in errors:
         errors["program-kinds"] = errors.pop("kinds")
-    typed = {"name": name, "url": url, "zone_id": zone_id} if errors else None
-    return _own(db, page, errors, program=typed, secret=secret)
+    return _own(db, page, errors, program=typed if errors else None, secret=secret)
 
 
 @router.post("/programs/{hook_id}/end")
@@ -116,7 +119,7 @@ def _own(
 ) -> Response:
     chosen = service.choice(db, page.actor, mail_works=page.centre.settings.smtp_url is not None)
     sets_up = page.can(Action.SETTINGS_EDIT)
-    zones = zone_service.tree(db, page.actor, page.now, Action.SETTINGS_EDIT) if sets_up else []
+    program = program or {"name": "", "url": "", "zone_id": ""}
     return page.render(
         "notices/page.html",
         422 if errors else 200,
@@ -126,8 +129,8 @@ def _own(
         kinds=[{"value": kind.value, "label": page.say(NAMES[kind]), "on": kind in chosen.kinds} for kind in CHOICES],
         sets_up=sets_up,
         programs=service.hooks(db, page.actor, page.now) if sets_up else [],
-        zones=zones,
-        program=program or {"name": "", "url": "", "zone_id": ""},
+        zones=picker.one_of(db, page, Action.SETTINGS_EDIT, "zone_id", program["zone_id"]) if sets_up else None,
+        program=program,
         secret=secret,
         errors=errors or {},
     )

@@ -11,15 +11,12 @@ from scheduler.errors import Invalid
 from scheduler.people import invitations, service, sessions
 from scheduler.people.schemas import GrantNew, GrantView, InvitationNew, InvitationView, UserChange, UserNew, UserView
 from scheduler.rights import Action
-from scheduler.zones import service as zone_service
-from scheduler.zones.views import zone_views
 from web.auth import ReadDb, TheCentre, WriteDb
 from web.i18n import N_
-from web.pages import sent_once, words
+from web.pages import picker, sent_once, words
 from web.pages.devices import device
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.places import Option, options
 
 PER_PAGE = 100
 SOON = timedelta(days=14)
@@ -64,6 +61,9 @@ def invite(
     code = invitations.new_code()
     form = {"name": name, "phone": phone, "role": role, "zone_id": zone_id, "until": until}
     made = None
+    if picker.unfolding(data):
+        with centre.store.reading() as db:
+            return _invite(db, page, form)
     with centre.store.writing() as db:
         with page.attempt(db) as errors:
             roles = [{"zone_id": zone_id, "role": role, "until": _until(page, until)}] if role else []
@@ -99,6 +99,7 @@ def new(db: ReadDb, page: ThePage) -> Response:
 def add(
     centre: TheCentre,
     page: ThePage,
+    data: TheForm,
     *,
     name: Text = "",
     login: Text = "",
@@ -108,8 +109,11 @@ def add(
     until: Text = "",
 ) -> Response:
     """The person and their first role; the password is made before the transaction, since hashing takes a while."""
-    password, password_hash = service.one_time()
     form = {"name": name, "login": login, "phone": phone, "role": role, "zone_id": zone_id, "until": until}
+    if picker.unfolding(data):
+        with centre.store.reading() as db:
+            return _new(db, page, form)
+    password, password_hash = service.one_time()
     with centre.store.writing() as db:
         with page.attempt(db) as errors:
             asked = UserNew.model_validate({"name": name, "login": login, "phone": phone, "zone_id": zone_id})
@@ -145,9 +149,11 @@ def change(
 
 @router.post("/{user_id}/roles")
 def give_role(
-    db: WriteDb, page: ThePage, user_id: str, *, role: Text = "", zone_id: Text = "", until: Text = ""
+    db: WriteDb, page: ThePage, user_id: str, data: TheForm, *, role: Text = "", zone_id: Text = "", until: Text = ""
 ) -> Response:
     form = {"role": role, "zone_id": zone_id, "until": until}
+    if picker.unfolding(data):
+        return _person(db, page, user_id, form=form)
     with page.attempt(db) as errors:
         service.give_role(db, page.actor, page.now, _grant(page, user_id, form))
     return _person(db, page, user_id, errors, form=form) if errors else page.go(f"/people/{user_id}", "saved")
@@ -212,11 +218,6 @@ def grant_line(page: Page, grant: GrantView) -> dict[str, Any]:
     }
 
 
-def zone_options(db: Session, page: Page, action: Action) -> list[Option]:
-    """The zones in which the reader may do `action`, to choose one from."""
-    return options(zone_views(db, zone_service.tree(db, page.actor, page.now, action)))
-
-
 def _grant(page: Page, user_id: str, form: dict[str, str]) -> GrantNew:
     asked = {"user_id": user_id, "zone_id": form["zone_id"], "role": form["role"]}
     return GrantNew.model_validate(asked | {"until": _until(page, form["until"])})
@@ -235,7 +236,7 @@ def _until(page: Page, typed: str) -> datetime | None:
 
 def _invite(db: Session, page: Page, form: dict[str, str], errors: Errors | None = None) -> Response:
     shown = {"name": "", "phone": "", "role": "editor", "zone_id": "", "until": ""} | form
-    zones = zone_options(db, page, Action.USER_EDIT)
+    zones = picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"])
     return page.render("people/invite.html", 422 if errors else 200, form=shown, zones=zones, errors=errors or {})
 
 
@@ -265,7 +266,8 @@ def _new(db: Session, page: Page, form: dict[str, str], errors: Errors | None = 
         422 if errors else 200,
         person=person,
         form=shown,
-        zones=zone_options(db, page, Action.USER_EDIT),
+        role_open=False,
+        zones=picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"]),
         action="/people/new",
         password=None,
         managed=False,
@@ -287,14 +289,16 @@ def _person(
 ) -> Response:
     view = service.user_views(db, [service.user_for(db, page.actor, page.now, user_id)])[0]
     person = view.model_dump() | {"grants": [grant_line(page, grant) for grant in view.grants]}
+    shown = form or {"role": "editor", "zone_id": view.zone_id or "", "until": ""}
     managed = view.id != page.actor.user_id and service.manages(db, page.actor, page.now, view)
     signed_in, tokens = sessions.shown(db, view.id, page.now) if managed else ([], [])
     return page.render(
         "people/edit.html",
         422 if errors else 200,
         person=person,
-        form=form or {"role": "editor", "zone_id": view.zone_id or "", "until": ""},
-        zones=zone_options(db, page, Action.USER_EDIT),
+        form=shown,
+        role_open=form is not None,
+        zones=picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"]),
         action=f"/people/{user_id}",
         managed=managed,
         sessions=signed_in,

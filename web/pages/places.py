@@ -1,18 +1,28 @@
-"""Zones on a page: the tree to choose from, and several of them said as one (pure)."""
+"""Zones on a page: the tree to choose from, which of thousands stand in it, and several of them said as one (pure)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from scheduler.zones.models import Zone
+from scheduler.zones.names import fold, matches
+from scheduler.zones.repository import ids_of
 from scheduler.zones.schemas import GroupView, ZoneView
 from web.i18n import N_
 from web.pages.present import Present
 
+WHOLE = 80
+"""So many places stand on a page whole: a district does, a province does not."""
+FOUND = 50
+"""So many that have a name are shown."""
 _SAID_ONE_BY_ONE = 3
 
 
 class ZoneNode(Struct, frozen=True, kw_only=True):
-    """A zone with those below it; `place` names the zones above, nearest first."""
+    """A zone with those below it; `place` names the zones above, nearest first.
+
+    `lowest` is how many zones lie under it that have none below; `more`: not all right below it are in `children`.
+    """
 
     id: str
     name: str
@@ -22,6 +32,8 @@ class ZoneNode(Struct, frozen=True, kw_only=True):
     receivers: int
     online: int
     gone: object = None
+    lowest: int = 0
+    more: bool = False
     children: tuple["ZoneNode", ...] = ()
 
 
@@ -38,14 +50,24 @@ class Chosen(Struct, frozen=True):
     online: int
 
 
-def tree(zones: Sequence[ZoneView]) -> tuple[ZoneNode, ...]:
-    """Zones in tree order as nested nodes; one whose parent is not among them is a root."""
+def tree(zones: Sequence[ZoneView], shown: Collection[str] | None = None) -> tuple[ZoneNode, ...]:
+    """Zones in tree order as nested nodes; one whose parent is not among them is a root.
+
+    Only those of `shown` where it is given, which has with each all that are above it.
+    """
     below: dict[str | None, list[ZoneView]] = {}
     known = {zone.id for zone in zones}
     for zone in zones:
         below.setdefault(zone.parent_id if zone.parent_id in known else None, []).append(zone)
+    lowest: dict[str | None, int] = {}
+    for zone in reversed(zones):
+        lowest[zone.parent_id] = lowest.get(zone.parent_id, 0) + (lowest.get(zone.id) or 1)
+
+    def here(parent: str | None) -> list[ZoneView]:
+        return [zone for zone in below.get(parent, ()) if shown is None or zone.id in shown]
 
     def node(zone: ZoneView) -> ZoneNode:
+        children = here(zone.id)
         return ZoneNode(
             id=zone.id,
             name=zone.name,
@@ -55,15 +77,52 @@ def tree(zones: Sequence[ZoneView]) -> tuple[ZoneNode, ...]:
             receivers=zone.receivers,
             online=zone.receivers_online,
             gone=zone.valid_until,
-            children=tuple(node(child) for child in below.get(zone.id, ())),
+            lowest=lowest.get(zone.id, 0),
+            more=len(children) < len(below.get(zone.id, ())),
+            children=tuple(node(child) for child in children),
         )
 
-    return tuple(node(zone) for zone in below.get(None, ()))
+    return tuple(node(zone) for zone in here(None))
 
 
-def options(zones: Sequence[ZoneView]) -> list[Option]:
+def at_first(zones: Sequence[Zone | ZoneView], chosen: Collection[str], opened: Collection[str]) -> set[str] | None:
+    """Which stand on a page before anything is fetched; None for all of them, if they are few.
+
+    Of many all that have others below; and whole villages' lists where one is chosen or the place was opened.
+    """
+    if len(zones) <= WHOLE:
+        return None
+    known = {zone.id for zone in zones}
+    parents = {zone.parent_id for zone in zones}
+    laden = {*opened, *(zone.parent_id for zone in zones if zone.id in chosen)}
+    return {z.id for z in zones if z.id in parents or z.parent_id in laden or z.parent_id not in known}
+
+
+def with_above(zones: Sequence[Zone | ZoneView], wanted: Iterable[str]) -> set[str]:
+    """These zones and all above them, as far as they are among `zones`."""
+    parents = {zone.id: zone.parent_id for zone in zones}
+    kept: set[str] = set()
+    for zone_id in wanted:
+        up: str | None = zone_id
+        while up in parents and up not in kept:
+            kept.add(up)
+            up = parents[up]
+    return kept
+
+
+def named(zones: Sequence[Zone | ZoneView], typed: str) -> list[str]:
+    """The zones with this name or code, in order; where none is written so, those that only differ in diacritics."""
+    exact = [zone.id for zone in zones if matches(typed, zone.name) or zone.code == typed]
+    return exact or [zone.id for zone in zones if matches(fold(typed), zone.name)]
+
+
+def options(zones: Iterable[Zone], named_by: Mapping[str, str]) -> list[Option]:
     """For a list to choose one from: each with the places above it, since names repeat."""
-    return [Option(zone.id, ", ".join([zone.name, *reversed(zone.place[-2:])])) for zone in zones]
+    found = []
+    for zone in zones:
+        above = [named_by[one] for one in ids_of(zone.path)[:-1] if one in named_by]
+        found.append(Option(zone.id, ", ".join([zone.name, *reversed(above[-2:])])))
+    return found
 
 
 def outermost(zones: Sequence[ZoneView], chosen: Collection[str]) -> list[ZoneView]:

@@ -10,10 +10,9 @@ from scheduler.people.actor import require
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from web.auth import ReadDb, WriteDb
-from web.pages import receiver_form
+from web.pages import picker, receiver_form
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.people import zone_options
 from web.telling import tell_after
 
 router = APIRouter(prefix="/receivers", include_in_schema=False)
@@ -29,6 +28,8 @@ def edit(db: ReadDb, page: ThePage, receiver_id: str) -> Response:
 def save(db: WriteDb, page: ThePage, receiver_id: str, form: TheForm) -> Response:
     """What the person may not change is not in their form and stays."""
     found = service.view(db, page.actor, page.now, receiver_id)
+    if picker.unfolding(form):
+        return _form(db, page, found, form=form)
     version = str(form.get("version") or "")
     with page.attempt(db) as errors:
         _save(db, page, found, form, int(version) if version.isdigit() else 0)
@@ -66,13 +67,14 @@ def _form(
     may_edit = may(db, page, found, Action.RECEIVER_EDIT)
     if not may_edit:
         require(page.actor, Action.RECEIVER_CONTROL, _path(db, page, found), page.now)
+    fields = receiver_form.typed(form) if form is not None else receiver_form.fields_of(found)
     return page.render(
         "receivers/edit.html",
         422 if errors else 200,
         item=found,
-        form=receiver_form.typed(form) if form is not None else receiver_form.fields_of(found),
+        form=fields,
         version=form.get("version") if form is not None else found.version,
-        zones=zone_options(db, page, Action.RECEIVER_EDIT),
+        zones=picker.one_of(db, page, Action.RECEIVER_EDIT, "zone_id", fields["zone_id"]),
         recordings=_recordings(db, page, found) if may_edit else [],
         hours=range(receiver_form.HOURS),
         may_edit=may_edit,

@@ -23,10 +23,9 @@ from scheduler.rights import Action
 from web import photos
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import faults, fleet, receiver_facts, sent_once, trends, words
+from web.pages import faults, fleet, picker, receiver_facts, sent_once, trends, words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.people import zone_options
 from web.pages.receiver_edit import may
 from web.pages.receiver_facts import Fact
 from web.telling import tell_after
@@ -57,6 +56,8 @@ def new(db: ReadDb, page: ThePage) -> Response:
 @router.post("/new")
 def add(db: WriteDb, page: ThePage, form: TheForm) -> Response:
     made = None
+    if picker.unfolding(form):
+        return _new(db, page, {name: str(form.get(name) or "") for name in _FIELDS})
     with page.attempt(db) as errors:
         if (before := sent_once.repeated(db, page, form)) is not None:
             return before
@@ -133,7 +134,7 @@ def _new_code(db: Session, page: Page, receiver_id: str) -> EnrolmentCodeView:
 
 
 def _new(db: Session, page: Page, form: dict[str, str], errors: Errors | None = None) -> Response:
-    zones = zone_options(db, page, Action.RECEIVER_EDIT)
+    zones = picker.one_of(db, page, Action.RECEIVER_EDIT, "zone_id", form["zone_id"])
     return page.render("receivers/new.html", 422 if errors else 200, form=form, zones=zones, errors=errors or {})
 
 
@@ -202,7 +203,7 @@ def _about(page: Page, item: ReceiverDetail) -> list[Fact]:
         (N_("Position"), where or "–"),
         (N_("Languages"), ", ".join(item.languages) if item.languages else page.say(N_("those of the place"))),
         (N_("Installed"), show.moment(item.enrolled_at)),
-        (N_("Key valid until"), show.date(item.certificate_expires_at)),
+        (N_("Key valid until"), show.day(item.certificate_expires_at)),
     ]
     facts = [Fact(label=page.say(label), value=value) for label, value in found]
     return [*facts, Fact(label=page.say(N_("Note")), value=item.note)] if item.note else facts

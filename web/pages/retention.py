@@ -14,9 +14,10 @@ from scheduler.rights import Action
 from web.api.retention import shelves_of
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
+from web.pages import picker
+from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.library_words import CATEGORY
-from web.pages.people import zone_options
 from web.pages.retention_words import COUNTED, HELP, SUBJECT, WITHOUT
 
 NIGHTS = 10
@@ -48,6 +49,7 @@ def new(db: ReadDb, page: ThePage) -> Response:
 def ask(
     db: WriteDb,
     page: ThePage,
+    data: TheForm,
     *,
     subject: Annotated[str, Form(max_length=20)] = "",
     zone_id: Annotated[str, Form(max_length=26)] = "",
@@ -58,6 +60,8 @@ def ask(
 ) -> Response:
     typed = {"subject": subject, "zone_id": zone_id, "category": category, "tag": tag, "days": days, "always": always}
     made = ""
+    if picker.unfolding(data):
+        return _new(db, page, typed)
     with page.attempt(db) as errors:
         asked = {"subject": subject, "zone_id": zone_id, "category": category or None, "tag": tag or None}
         made = service.create(db, page.actor, page.now, RuleIn.model_validate(asked | _keep(days, always=always))).id
@@ -123,7 +127,7 @@ def _new(db: Session, page: Page, typed: dict[str, Any], errors: Errors | None =
         422 if errors else 200,
         form=form,
         errors=errors or {},
-        zones=zone_options(db, page, Action.RETENTION_EDIT),
+        zones=picker.one_of(db, page, Action.RETENTION_EDIT, "zone_id", form["zone_id"]),
         subjects=[
             {"value": one.value, "name": SUBJECT[one], "help": HELP[one], "least": LEAST_DAYS[one]} for one in Subject
         ],

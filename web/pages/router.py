@@ -27,6 +27,7 @@ from web.pages import (
     live_desk,
     notices,
     people,
+    picker,
     playlists,
     practice,
     receiver_edit,
@@ -49,7 +50,7 @@ router = APIRouter(include_in_schema=False)
 for part in (
     *(door, account, events, today, compose, broadcasts, announcements, bulletins, playlists, relays),
     *(people, fleet, faults, village, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
-    *(join, audit, handover, inbox, deputies, notices, residents_feedback, retention, receiver_year, practice),
+    *(join, audit, handover, inbox, deputies, notices, residents_feedback, retention, receiver_year, practice, picker),
 ):
     router.include_router(part.router)
 for of_the_board in (board, board_move, village_day):

@@ -21,8 +21,8 @@ from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
+from scheduler.zones.forest import zone_names
 from scheduler.zones.models import Zone
-from scheduler.zones.views import zone_views
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import faults, words
@@ -111,7 +111,8 @@ def _places(db: Session, page: Page) -> list[Option]:
     """Villages for which the reader may speak: those without places below them."""
     tree = zone_service.tree(db, page.actor, page.now, Action.FAULT_REPORT)
     parents = {zone_sql.ids_of(zone.path)[-2] for zone in tree if len(zone_sql.ids_of(zone.path)) > 1}
-    return options(zone_views(db, [zone for zone in tree if zone.id not in parents][:PLACES]))
+    found = [zone for zone in tree if zone.id not in parents][:PLACES]
+    return options(found, zone_names(db, [zone.path for zone in found]))
 
 
 def _about(db: Session, page: Page, zone: Zone) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from scheduler.zones.schemas import (
 from scheduler.zones.views import group_views, zone_detail, zone_views
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import places, words
+from web.pages import picker, words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.residents_paths import public_path
@@ -42,9 +42,10 @@ router = APIRouter(include_in_schema=False)
 @router.get("/zones")
 def listing(db: ReadDb, page: ThePage) -> Response:
     shown = zone_views(db, service.tree(db, page.actor, page.now))
+    tree = picker.tree(page, Action.ZONE_READ, shown, ())
     found = group_views(db, groups.list_groups(db, page.actor, page.now))
     listed = [{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in found]
-    return page.render("zones/list.html", zones=places.tree(shown), groups=listed, may_edit=page.can(Action.ZONE_EDIT))
+    return page.render("zones/list.html", **tree, groups=listed, may_edit=page.can(Action.ZONE_EDIT))
 
 
 @router.get("/zones/{zone_id}")
@@ -111,6 +112,8 @@ def new_group(db: ReadDb, page: ThePage) -> Response:
 
 @router.post("/groups/new")
 def add_group(db: WriteDb, page: ThePage, form: TheForm) -> Response:
+    if picker.unfolding(form):
+        return _group(db, page, None, form=form)
     with page.attempt(db) as errors:
         values = {"zone_id": form.get("zone_id")} | _group_values(form)
         groups.create_group(db, page.actor, page.now, GroupNew.model_validate(values))
@@ -125,6 +128,8 @@ def group(db: ReadDb, page: ThePage, group_id: str) -> Response:
 @router.post("/groups/{group_id}")
 def change_group(db: WriteDb, page: ThePage, group_id: str, form: TheForm) -> Response:
     version = _number(form, "version") or 0
+    if picker.unfolding(form):
+        return _group(db, page, group_id, form=form)
     with page.attempt(db) as errors:
         asked = GroupChange.model_validate(_group_values(form))
         groups.change_group(db, page.actor, page.now, group_id, version=version, change=asked)
@@ -193,8 +198,10 @@ def _group(
         422 if errors else 200,
         group=found or {"id": "", "name": "", "version": 0},
         form=filled,
-        zones=places.tree(shown),
-        options=places.options(shown),
+        **picker.tree(page, Action.ZONE_READ, shown, filled["zones"]),
+        kept_by=picker.one_of(db, page, Action.ZONE_READ, "zone_id", filled["zone_id"]),
+        groups=[],
+        sets=[],
         action=f"/groups/{group_id or 'new'}",
         errors=errors or {},
     )

@@ -13,11 +13,11 @@ const recorder = new Recorder(form.querySelector("[data-recorder]"));
 let madeFrom = form.elements.announcement_id.value ? fingerprint() : "";
 let ready = false;
 
-new ZonePicker(form.querySelector("[data-zones]"), () => keep());
+const picker = new ZonePicker(form.querySelector("[data-zones]"), () => keep());
 
 // What was typed outlives a lost connection or a reload.
 function values() {
-  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !["csrf_token", "version", "once"].includes(name));
+  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !["csrf_token", "version", "once", "zone-find"].includes(name));
 }
 function keep() {
   if (!ready || !draftKey) return;
@@ -27,15 +27,17 @@ function forget() {
   ready = false;
   try { localStorage.removeItem(draftKey); } catch { /* as above */ }
 }
-function restore() {
+async function restore() {
   let kept = null;
   try { kept = draftKey && JSON.parse(localStorage.getItem(draftKey)); } catch { return; }
   if (!kept || !kept.some(([name, value]) => name === "text" && value.trim()) || form.elements.text.value) return;
+  const opened = kept.filter(([name]) => name === "open");
+  if (opened.length) await Promise.all(opened.map(([, id]) => picker.open(id)));
   const given = new URLSearchParams(location.search).has("zone"); // where and when come from the board
   const chosen = ["zone", "group", "when", "date", "time"];
   for (const box of form.querySelectorAll("[type=checkbox]")) if (!given || !chosen.includes(box.name)) box.checked = false;
   for (const [name, value] of kept) {
-    if (name === "announcement_id" || (given && chosen.includes(name))) continue;
+    if (name === "announcement_id" || name === "open" || (given && chosen.includes(name))) continue;
     for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
       if (field.type === "radio" || field.type === "checkbox") { if (field.value === value) field.checked = true; }
       else if (field.type !== "file" && field.name !== "except") field.value = value;
@@ -163,7 +165,8 @@ async function advance(step, button) {
     } else {
       const next = ORDER.findIndex((name, n) => n > number && (name === "check" || !said(name)));
       show(next);
-      if (ORDER[next] === "check" && number < 2) await preview("check");
+      const late = ORDER[next] === "check" && number < 2 ? await preview("check") : "";
+      if (late && late !== "check") show(ORDER.indexOf(late));
     }
   } catch (error) {
     lost(error);
@@ -247,7 +250,6 @@ new MutationObserver(() => {
   soundWas = state;
 }).observe(steps[3], { childList: true, subtree: true });
 
-restore();
-ready = true;
+restore().finally(() => { ready = true; });
 if (!document.getElementById("errors")) show(0, false);
 if (form.querySelector("[data-live]")) startFollowing();

@@ -1,8 +1,13 @@
 // The zone picker: a ticked zone takes in all below it. A letter typed with a diacritic must have it, one typed without
-// may have any, so "tra don" shows both Trà Don and Trà Dơn and whoever asked chooses.
+// may have any, so "tra don" shows both Trà Don and Trà Dơn and whoever asked chooses. Of thousands only those above
+// villages are there: the rest is fetched where one is opened, or by its name.
+import { parse } from "./loa.js";
+
+const ASK_MS = 300;
 const letters = (text) => [...text.normalize("NFC").toLowerCase()];
 const bare = (letter) => (letter === "đ" ? "d" : letter.normalize("NFD")[0]);
 const isLetter = (letter) => /[\p{L}\p{N}]/u.test(letter);
+const below = (item) => item.querySelector(":scope > ul");
 
 function matches(typed, name) {
   return name.some((_, start) => (start === 0 || !isLetter(name[start - 1])) && start + typed.length <= name.length
@@ -13,11 +18,11 @@ export class ZonePicker {
   constructor(root, changed) {
     this.root = root;
     this.changed = changed;
-    this.items = [...root.querySelectorAll("li[data-name]")];
+    this.tree = root.querySelector(".tree");
     this.search = root.querySelector("[data-search]");
     this.note = root.querySelector("[data-search-note]");
-    root.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
-    root.querySelectorAll(".fold").forEach((fold) => fold.addEventListener("click", () => this.toggle(fold)));
+    this.ready(root);
+    root.addEventListener("click", (event) => this.pressed(event.target));
     root.addEventListener("change", (event) => { if (event.target.matches("[name=zone], [name=group]")) this.update(); });
     root.querySelectorAll("[data-set]").forEach((chip) => chip.addEventListener("click", () => this.choose(chip)));
     this.search?.addEventListener("input", () => this.find());
@@ -25,22 +30,82 @@ export class ZonePicker {
     this.update();
   }
 
-  box(item) { return item.querySelector(":scope > .branch input"); }
+  get items() { return [...this.root.querySelectorAll("li[data-name]")]; }
 
-  toggle(fold, open = fold.getAttribute("aria-expanded") !== "true") {
+  box(item) { return item.querySelector(":scope > .branch input[name=zone]"); }
+
+  item(id) { return document.getElementById(`zone-${id}`)?.closest("li"); }
+
+  ready(part) {
+    part.querySelectorAll("[data-folded]").forEach((list) => { list.hidden = true; });
+    part.querySelectorAll("[name=unfold]").forEach((button) => { button.type = "button"; });
+  }
+
+  pressed(target) {
+    const fold = target.closest(".fold");
+    const rest = target.closest(".rest button");
+    if (fold) this.toggle(fold);
+    if (rest) this.open(rest.value);
+  }
+
+  async toggle(fold, open = fold.getAttribute("aria-expanded") !== "true") {
+    const list = document.getElementById(fold.getAttribute("aria-controls"));
     fold.setAttribute("aria-expanded", String(open));
-    document.getElementById(fold.getAttribute("aria-controls")).hidden = !open;
+    list.hidden = !open;
+    if (!open || list.childElementCount || !("more" in list.dataset)) return;
+    if (!await this.open(fold.value)) fold.setAttribute("aria-expanded", "false");
+  }
+
+  // Fetches all right below a place, and says so in the form, for the page that may be made from it.
+  async open(id) {
+    const item = this.item(id);
+    if (!item || !await this.fetch({ zone: id })) return false;
+    const open = Object.assign(document.createElement("input"), { type: "hidden", name: "open", value: id });
+    item.querySelector(".branch").append(open);
+    return true;
+  }
+
+  async fetch(query) {
+    const address = `${this.tree.dataset.rest}&${new URLSearchParams(query)}`;
+    const answer = await fetch(address, { credentials: "same-origin" }).catch(() => null);
+    const fresh = answer?.ok ? parse(await answer.text()).querySelector(".tree") : null;
+    this.note.textContent = fresh ? "" : this.note.dataset.trouble;
+    if (!fresh) return null;
+    this.merge(this.tree, fresh);
+    this.update();
+    return fresh;
+  }
+
+  // What is there already stays as it is, ticked or not.
+  merge(list, fresh) {
+    let next = list.firstElementChild;
+    for (const item of [...fresh.children]) {
+      const own = this.box(item);
+      const here = own && this.item(own.value);
+      if (here) {
+        if (below(here) && below(item)) this.merge(below(here), below(item));
+        next = here.nextElementSibling;
+      } else if (own || ("more" in list.dataset && !list.querySelector(":scope > .rest"))) {
+        this.ready(item);
+        list.insertBefore(item, next);
+      }
+    }
+    if (!("more" in fresh.dataset)) {
+      delete list.dataset.more;
+      list.querySelector(":scope > .rest")?.remove();
+    }
   }
 
   update() {
-    for (const item of this.items) {
+    const items = this.items;
+    for (const item of items) {
       const box = this.box(item);
       const parent = item.parentElement.closest("li[data-name]");
       const covered = parent && (this.box(parent).checked || this.box(parent).disabled);
       if (covered && !box.disabled) { box.dataset.own = box.checked ? "1" : ""; box.checked = true; box.disabled = true; }
       if (!covered && box.disabled) { box.disabled = false; box.checked = box.dataset.own === "1"; }
     }
-    for (const item of [...this.items].reverse()) {
+    for (const item of items.reverse()) {
       const box = this.box(item);
       box.indeterminate = !box.checked && !!item.querySelector("ul input:checked");
     }
@@ -74,17 +139,33 @@ export class ZonePicker {
   }
 
   find() {
+    clearTimeout(this.waiting);
+    const typed = this.search.value.trim();
+    const asks = this.tree.dataset.rest && typed.length > 1;
+    this.show(asks);
+    if (asks) this.waiting = setTimeout(() => this.ask(typed), ASK_MS);
+  }
+
+  async ask(typed) {
+    const fresh = await this.fetch({ typed });
+    if (!fresh || typed !== this.search.value.trim()) return;
+    this.show();
+    if ("many" in fresh.dataset) this.note.textContent = this.note.dataset.many;
+  }
+
+  show(asking = false) {
+    const items = this.items;
     const typed = letters(this.search.value.trim().replace(/\s+/g, " "));
-    const exact = this.items.filter((item) => matches(typed, letters(item.dataset.name)));
-    const near = exact.length ? exact : this.items.filter((item) => matches(typed.map(bare), letters(item.dataset.name)));
+    const exact = items.filter((item) => matches(typed, letters(item.dataset.name)));
+    const near = exact.length ? exact : items.filter((item) => matches(typed.map(bare), letters(item.dataset.name)));
     const found = new Set(near);
-    for (const item of this.items) {
-      const below = [...item.querySelectorAll("li[data-name]")];
-      item.hidden = typed.length > 0 && !found.has(item) && !below.some((li) => found.has(li)) && !this.inside(item, found);
+    for (const item of items) {
+      const under = [...item.querySelectorAll("li[data-name]")];
+      item.hidden = typed.length > 0 && !found.has(item) && !under.some((li) => found.has(li)) && !this.inside(item, found);
       if (typed.length && found.has(item)) this.reveal(item);
     }
     const says = this.note.dataset;
-    this.note.textContent = !typed.length ? "" : !found.size ? says.none : !exact.length ? says.near
+    this.note.textContent = !typed.length || asking ? "" : !found.size ? says.none : !exact.length ? says.near
       : says.found.replace("{count}", String(found.size));
   }
 
