@@ -94,11 +94,6 @@ def change_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, versi
     return zone
 
 
-def end_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, day: date) -> Zone:
-    """The zone is no more from `day` on; what refers to it stays readable."""
-    return change_zone(db, actor, now, zone_id, version=version, change=ZoneChange(valid_until=day))
-
-
 def change_settings(
     db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, settings: ZoneSettings
 ) -> Zone:

@@ -58,6 +58,7 @@ SAID: Mapping[str, str] = {
     "cancelled": N_("Cancelled. It is taken off the loudspeakers."),
     "stopped": N_("Stopped. The loudspeakers fall silent within seconds."),
     "relay-draft": N_("Saved as a draft. It does not come before it is sent and approved."),
+    "zone-ended": N_("Done. It stays readable, and reports can be made in the old boundaries."),
     "paused": N_("Paused. It does not come until you resume it."),
     "resumed": N_("Resumed. It comes again at its times."),
     "relay-ended": N_("Ended. It comes no more; what was on the air of it stops."),

@@ -42,6 +42,7 @@ from web.pages import (
     today,
     village,
     village_day,
+    zone_end,
     zones,
 )
 from web.pages.emergency_words import DESKS
@@ -49,7 +50,7 @@ from web.pages.emergency_words import DESKS
 router = APIRouter(include_in_schema=False)
 for part in (
     *(door, account, events, today, compose, broadcasts, announcements, bulletins, playlists, relays),
-    *(people, fleet, faults, village, receivers, receiver_edit, zones, rehearsals, reports, live_desk, live),
+    *(people, fleet, faults, village, receivers, receiver_edit, zones, zone_end, rehearsals, reports, live_desk, live),
     *(join, audit, handover, inbox, deputies, notices, residents_feedback, retention, receiver_year, practice, picker),
 ):
     router.include_router(part.router)

@@ -152,10 +152,15 @@ def test_a_zone_does_not_end_before_it_begins(store: Store, admin: Actor, now: d
     with store.writing() as db:
         first = ZoneChange(valid_from=date(2025, 7, 1))
         service.change_zone(db, admin, now, places.leng_1, version=1, change=first)
-    early = refused(store, lambda db: service.end_zone(db, admin, now, places.leng_1, version=2, day=date(2025, 7, 1)))
+
+    def end(db: Session, day: date) -> Zone:
+        change = ZoneChange(valid_until=day)
+        return service.change_zone(db, admin, now, places.leng_1, version=2, change=change)
+
+    early = refused(store, lambda db: end(db, date(2025, 7, 1)))
     assert (early.code, early.field) == ("ends_before_it_begins", "valid_until")
     with store.writing() as db:
-        ended = service.end_zone(db, admin, now, places.leng_1, version=2, day=date(2027, 1, 1))
+        ended = end(db, date(2027, 1, 1))
         assert rules.valid_on(ended, date(2026, 12, 31))
         assert not rules.valid_on(ended, date(2027, 1, 1))
         assert not rules.valid_on(ended, date(2025, 6, 30))
