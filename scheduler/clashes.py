@@ -73,6 +73,18 @@ class Plan(Struct, frozen=True):
         return resolve((*self.existing, *proposed), self.rules, self.languages)
 
 
+class Effort:
+    """How many airings may still be gone through; several searches share one, so that all of them together end."""
+
+    def __init__(self, airings: int) -> None:
+        self._left = airings
+
+    def spend(self, airings: int) -> bool:
+        """Whether there is as much left; it is gone then."""
+        self._left -= airings
+        return self._left >= 0
+
+
 def clashes(plan: Plan, proposed: Sequence[Airing]) -> tuple[Effect, ...]:
     """Everything that would sound otherwise than planned or wished, by time."""
     return _effects(plan, plan.resolve(), proposed)
@@ -86,9 +98,12 @@ def replace(plan: Plan, proposed: Sequence[Airing]) -> tuple[Airing, ...]:
     return tuple(with_changes(airing, order=order) for airing in proposed)
 
 
-def play_after(plan: Plan, proposed: Sequence[Airing]) -> int | None:
-    """The first start of the first proposed airing, from its own on, at which nothing clashes; None within 7 days."""
-    return _free_start(plan, proposed, MINUTE_US)
+def play_after(plan: Plan, proposed: Sequence[Airing], effort: Effort | None = None) -> int | None:
+    """The first start of the first proposed airing, from its own on, at which nothing clashes; None within 7 days.
+
+    None also where `effort` is used up before one is found.
+    """
+    return _free_start(plan, proposed, MINUTE_US, effort)
 
 
 def another_time(plan: Plan, proposed: Sequence[Airing], not_before_us: int, count: int = 3) -> tuple[int, ...]:
@@ -178,9 +193,12 @@ def _whole(airing: Airing, languages: tuple[str, ...]) -> Segment:
     )
 
 
-def _free_start(plan: Plan, proposed: Sequence[Airing], step_us: int) -> int | None:
+def _free_start(plan: Plan, proposed: Sequence[Airing], step_us: int, effort: Effort | None = None) -> int | None:
     """The first start, from the first proposed one on, from which `proposed` plays whole and changes nothing."""
     if not proposed:
+        return None
+    airings = len(plan.existing) + len(proposed)
+    if effort is not None and not effort.spend(airings):
         return None
     before, first_us = plan.resolve(), _start(proposed)
     wishes = [_whole(airing, plan.languages) for airing in proposed]
@@ -190,7 +208,7 @@ def _free_start(plan: Plan, proposed: Sequence[Airing], step_us: int) -> int | N
     shift_us: int | None = 0
     for _ in range(MAX_TRIES):
         shift_us = _gap(busy, wishes, shift_us or 0, step_us)
-        if shift_us is None:
+        if shift_us is None or (effort is not None and not effort.spend(airings)):
             return None
         effects = _effects(plan, before, _moved(proposed, shift_us))
         if not effects:

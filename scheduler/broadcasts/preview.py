@@ -2,15 +2,18 @@
 
 Rules
 - Each zone with receivers in or below the targets is looked at, by the timeline that its receivers play by. Zones in
-  which the same is planned and the same rules hold are one place; at most MAX_PLACES of these are looked at.
+  which the same is planned and the same rules hold are one place; at most MAX_PLACES of these are looked at, and
+  no more once MAX_AIRINGS are planned in them together.
 - The first occurrences are tried, within 14 days of the first; what is not produced yet has a guessed length.
-- A time is proposed only if it is free in every place.
+- A time is proposed only if it is free in every place that is looked at, and found within SEARCH_EFFORT.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Literal
 
 from msgspec.structs import replace as with_changes
@@ -32,6 +35,8 @@ from scheduler.zones.rules import valid_on
 
 MAX_OCCURRENCES = 14
 MAX_PLACES = 100
+MAX_AIRINGS = 40_000
+SEARCH_EFFORT = 60_000  # airings gone through: about a second
 MAX_EFFECTS = 20
 MAX_CHOICES = 3
 MAX_ROUNDS = 30  # of looking for a time that is free everywhere
@@ -69,7 +74,7 @@ def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[T
     plans = planning.plans(db, by_id.values(), whole, without=broadcast.id)
     plans = drawing.with_relays(db, plans, by_id, whole, now).plans
     groups = _groups([by_id[zone.id] for zone in villages], plans)
-    looked_at = groups[:MAX_PLACES]
+    looked_at = _bounded(groups)
     found = [(group, clashes.clashes(group.plan, proposed)) for group in looked_at]
     titles = plans.titles | {broadcast.id: title}
     places = [told(group.plan, group.zones, effects, proposed, titles) for group, effects in found if effects]
@@ -114,6 +119,12 @@ def _groups(villages: Sequence[Place], plans: Plans) -> list[_Group]:
     ]
 
 
+def _bounded(groups: Sequence[_Group]) -> Sequence[_Group]:
+    """The first of them, and as many more as can be gone through in a moment."""
+    together = list(accumulate(len(group.plan.existing) for group in groups[:MAX_PLACES]))
+    return groups[: max(1, bisect_right(together, MAX_AIRINGS))]
+
+
 def told(
     plan: Plan, zones: Collection[Place], effects: Sequence[Effect], proposed: Sequence[Airing], titles: dict[str, str]
 ) -> PlaceEffects:
@@ -149,12 +160,13 @@ def _choices(plans: Sequence[Plan], proposed: tuple[Airing, ...], timezone: str,
     replacing = tuple(with_changes(airing, order=min(orders)) for airing in proposed)
     if all(not _own(clashes.clashes(plan, replacing)) for plan in plans):
         choices.append(Choice(kind="replace", order=min(orders)))
-    after_us = _free_everywhere(plans, proposed, proposed[0].start_us, clashes.MINUTE_US)
+    effort = clashes.Effort(SEARCH_EFFORT)
+    after_us = _free_everywhere(plans, proposed, (proposed[0].start_us, clashes.MINUTE_US), effort)
     if after_us is not None:
         choices.append(_at("play_after", after_us, timezone))
     earliest_us = max(proposed[0].start_us, to_us(now)) + 60 * clashes.MINUTE_US
     for _ in range(MAX_CHOICES):
-        at_us = _free_everywhere(plans, proposed, earliest_us, 5 * clashes.MINUTE_US)
+        at_us = _free_everywhere(plans, proposed, (earliest_us, 5 * clashes.MINUTE_US), effort)
         if at_us is None:
             break
         choices.append(_at("another_time", at_us, timezone))
@@ -166,15 +178,18 @@ def _own(effects: Sequence[Effect]) -> list[Effect]:
     return [effect for effect in effects if effect.proposed]
 
 
-def _free_everywhere(plans: Sequence[Plan], proposed: tuple[Airing, ...], from_us_: int, step_us: int) -> int | None:
-    """The first start from `from_us_` on that is free in every one of `plans`."""
+def _free_everywhere(
+    plans: Sequence[Plan], proposed: tuple[Airing, ...], earliest: tuple[int, int], effort: clashes.Effort
+) -> int | None:
+    """The first start from `earliest` on, which is an instant and a step, that is free in every one of `plans`."""
+    from_us_, step_us = earliest
     at_us = -(-from_us_ // step_us) * step_us
     for _ in range(MAX_ROUNDS):
         latest_us = at_us
         for plan in plans:
             shift_us = latest_us - proposed[0].start_us
             moved = tuple(with_changes(airing, start_us=airing.start_us + shift_us) for airing in proposed)
-            found_us = clashes.play_after(plan, moved)
+            found_us = clashes.play_after(plan, moved, effort)
             if found_us is None:
                 return None
             latest_us = -(-found_us // step_us) * step_us

@@ -9,7 +9,7 @@ from msgspec.structs import replace as with_changes
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Media, QuietHours, Quota, Rules
-from scheduler.clashes import Effect, Plan, another_time, clashes, play_after, replace
+from scheduler.clashes import Effect, Effort, Plan, another_time, clashes, play_after, replace
 
 MINUTE = 60_000_000
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -197,3 +197,11 @@ def test_no_effect_means_the_same_timeline_with_the_new_in_it(
             (new.start_us, new.media[0].duration_us)
         ]
         assert whole == (new.id not in touched)
+
+
+def test_a_search_ends_where_its_effort_is_used_up() -> None:
+    plan = Plan(tuple(airing(f"old{number}", 300 + 20 * number, 19) for number in range(30)), NIGHT)
+    wished = [airing("new", 300, 10)]
+    assert minute(play_after(plan, wished)) == minute(play_after(plan, wished, Effort(1000))) == 899
+    shared = Effort(70)
+    assert [play_after(plan, wished, shared), play_after(plan, wished, shared)][1] is None
