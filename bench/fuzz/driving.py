@@ -7,10 +7,12 @@ Rules
 - Ids are drawn from both communes, and a body is as often one that was once taken, with some of its fields drawn anew.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -100,16 +102,19 @@ class Driver:
         try:
             tried()
         except (Exception, BaseExceptionGroup) as wrong:  # noqa: BLE001 - anything that goes wrong is a finding
-            return Finding(who or "nobody", operation.label, f"{type(wrong).__name__}: {wrong}")
+            return Finding(
+                who or "nobody", operation.label, "; ".join(f"{type(e).__name__}: {e}" for e in _leaves(wrong))
+            )
         return None
 
     def _look_at(self, case: Case[Any], answer: Response, who: str | None) -> None:
         case.validate_response(answer, checks=self._checks)
         for commune in self._foreign_to(who):
             seen = answer.content.decode(errors="replace")
-            asked = f"{answer.request.url} {answer.request.body!r}"
+            asked = f"{unquote(answer.request.url or '')} {json.dumps(case.body, ensure_ascii=False, default=str)}"
             leaked = {one for one in _ID.findall(seen) if one in commune.ids and one not in asked}
-            if commune.mark in seen or commune.mark.encode("unicode_escape").decode() in seen or leaked:
+            told = commune.mark in seen or commune.mark.encode("unicode_escape").decode() in seen
+            if leaked or (told and commune.mark not in asked):  # what one typed oneself may come back
                 raise Leak(f"{case.method} {case.formatted_path} gives of {commune.mark}: {leaked} {seen[:600]}")
 
     def _foreign_to(self, who: str | None) -> Sequence[Commune]:
@@ -167,6 +172,13 @@ class Driver:
 
     def _pool(self, name: str) -> list[str]:
         return PLAIN.get(name) or self._pools.get(TABLES.get(name.removesuffix("s").removesuffix("_id"), ""), [])
+
+
+def _leaves(wrong: BaseException) -> list[BaseException]:
+    """What went wrong, one by one."""
+    if isinstance(wrong, BaseExceptionGroup):
+        return [leaf for part in wrong.exceptions for leaf in _leaves(part)]
+    return [wrong]
 
 
 def _pools(town: Town) -> dict[str, list[str]]:
