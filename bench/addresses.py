@@ -59,6 +59,7 @@ _BY_OTHERS = {
         "/api/v1/users",
         "/api/v1/grants",
         "/api/v1/invitations",
+        "/zones/{zone_id}/end",
         "/zones/{zone_id}/new",
         "/receivers/new",
     ),

@@ -51,6 +51,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/zones": ("/zones",),
     "/zones/{zone_id}": ("/zones/{commune}",),
     "/zones/{zone_id}/new": ("/zones/{commune}/new",),
+    "/zones/{zone_id}/end": ("/zones/{commune}/end",),
     "/zones/{zone_id}/day": ("/zones/{village-id}/day",),
     "/groups/new": ("/groups/new",),
     "/groups/{group_id}": ("/groups/{group}",),
