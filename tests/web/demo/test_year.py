@@ -14,6 +14,7 @@ from sqlmodel import select
 from bench import addresses
 from broadcast.clock import ManualClock
 from scheduler.broadcasts.models import Broadcast
+from scheduler.fleet import views
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.people import trail
 from scheduler.reports.models import ReportLine
@@ -53,10 +54,12 @@ def test_a_filled_year_is_whole(years: tuple[Year, Year]) -> None:
         reports = db.exec(select(func.count()).select_from(StoredReport)).one()
         asked = db.exec(select(func.sum(ReportLine.receivers))).one()
         receivers = db.exec(select(func.count()).select_from(Receiver)).one()
+        said = sum(views.said(receiver) is not None for receiver in db.exec(select(Receiver)).all())
     assert verdict.found is None
     assert verdict.entries > 100
     assert states >= {"draft", "submitted", "returned", "approved", "done", "cancelled"}
     assert receivers == few.made.receivers == 40
+    assert said == 39  # one is not installed yet
     assert reports == few.made.reports >= 200
     assert asked >= reports
 
@@ -94,3 +97,10 @@ async def _queries(year: Year) -> dict[str, int]:
                 found[one.route] = len(seen)
         event.remove(Engine, "before_cursor_execute", note)
     return found
+
+
+def test_what_is_made_up_could_have_been_typed(years: tuple[Year, Year]) -> None:
+    few, _many = years
+    with few.store.reading() as db:
+        orders = set(db.exec(select(Broadcast.order)).all())
+    assert orders == {0}  # so that what is on the board can be moved and edited as what people made

@@ -126,7 +126,7 @@ def feedback(year: Year, commune: Commune) -> None:
         answered = number > 2
         year.lots.add(
             Feedback, id=new_id(at), zone_id=commune.villages[number % len(commune.villages)].id, about=Subject(about),
-            text=text, name=f"{words.FAMILY[number % 9]} {words.GIVEN[number]}" if number % 2 else None,
+            text=text, name=words.PEOPLE[number] if number % 2 else None,
             phone=f"0905 55{number} 21{commune.number}" if number % 3 else None, created_at=at,
             state=FeedbackState.ANSWERED if answered else FeedbackState.NEW,
             note="Đã gọi lại, hẹn thợ đến xem." if answered else None,
@@ -140,7 +140,7 @@ def show_twice(db: Session, row: Broadcast, targets: Sequence[Target]) -> None:
     if row.submitted_at is None or row.starts_local is None:
         return
     wanted = row.starts_local
-    if row.order % 3 == 0:
+    if int(row.submitted_at.timestamp()) % 3 == 0:
         row.starts_local = f"{wanted[:11]}08:00:00"
         editions.keep(db, row, targets, row.author_id, row.submitted_at - timedelta(hours=2))
         db.flush()
