@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ class Town:
     theirs: Commune
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     @property
     def centre(self) -> Centre:
@@ -99,7 +101,7 @@ class Town:
 
     @contextmanager
     def example(self) -> Iterator[None]:
-        path = self.folder / "example.sqlite3"
+        path = self.folder / f"example-{next(self._numbers)}.sqlite3"  # whoever is late with the last one has that one
         shutil.copyfile(self.folder / "furnished.sqlite3", path)
         furnished, store = self.centre, Store(f"sqlite:///{path}")
         self.app.state.centre = replace(furnished, store=store)
@@ -108,8 +110,8 @@ class Town:
         finally:
             self.app.state.centre = furnished
             store.close()
-            for beside in self.folder.glob("example.sqlite3-*"):
-                beside.unlink()
+            for one in self.folder.glob(f"{path.name}*"):
+                one.unlink()
 
     def headers(self, who: str | None) -> dict[str, str]:
         """What a browser of theirs sends; of nobody, nothing."""
