@@ -68,14 +68,14 @@ def english(served: Served) -> Iterator[Seen]:
 def alarm(served: Served) -> Iterator[Seen]:
     """With an emergency and a drill in force and another emergency that waits, each in a commune of its own."""
     with _in_force(served):
-        for look in DAY_AND_NIGHT:
-            for login in (DUTY, OFFICIAL, HELPER, ""):
+        for look, who in zip(DAY_AND_NIGHT, ((OFFICIAL, HELPER, ""), (DUTY, "")), strict=True):
+            for login in who:
                 yield from _every(served, look, (login,))
 
 
 def wrong(served: Served) -> Iterator[Seen]:
     """What is sent empty says what is to be put right; what may not be seen says so."""
-    for look in LOOKS:
+    for look in DAY_AND_NIGHT:
         browsers = _browsers(served, look, WHO)
         for address, form in pages.SPOILED:
             yield _spoilt(served.office, browsers, look, address, form)

@@ -188,13 +188,16 @@ def _part(around: _Around, actor: Actor, part: Mapping[str, Any], sound: OrderSo
 
 def _banked(around: _Around, actor: Actor, bank_id: str) -> PartOut:
     held = around.banked.get(bank_id)
-    if held is None or not held.sounds:
+    if held is None:
         return PartOut(kind="bank", title=bank_id, bank_id=bank_id, state="failed", error="no_such_message")
-    first = held.sounds[0]
     titles = held.entry.titles
+    title = titles.get(actor.language) or next(iter(titles.values()), bank_id)
+    if not held.sounds:
+        return PartOut(kind="bank", title=title, bank_id=bank_id, state="making")
+    first = held.sounds[0]
     return PartOut(
         kind="bank",
-        title=titles.get(actor.language) or next(iter(titles.values()), bank_id),
+        title=title,
         bank_id=bank_id,
         text=first.text,
         language=first.language,

@@ -143,8 +143,8 @@ def asked_line(show: Present, order: OrderOut) -> str:
     text = show.translations.gettext(N_("asked for by %(name)s at %(time)s; void at %(until)s"))
     return text % {
         "name": order.author_name or "–",
-        "time": show.time(order.asked_at),
-        "until": show.time(order.lapses_at),
+        "time": show.near(order.asked_at),
+        "until": show.near(order.lapses_at),
     }
 
 
@@ -156,7 +156,7 @@ def issued_line(show: Present, order: OrderOut) -> str:
     text = t.gettext(N_("by %(names)s since %(time)s (%(from_now)s), %(rhythm)s"))
     return text % {
         "names": ", ".join(dict.fromkeys(names)) or "–",
-        "time": show.time(since),
+        "time": show.near(since),
         "from_now": show.from_now(since),
         "rhythm": said.rhythm(show, order),
     }

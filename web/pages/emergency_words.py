@@ -166,7 +166,7 @@ def rhythm(show: Present, order: OrderOut) -> str:
         return t.gettext(N_("once"))
     every = {"every": show.span(timedelta(seconds=order.every_s))}
     if order.until is not None:
-        return t.gettext(N_("again every %(every)s until %(until)s")) % {**every, "until": show.time(order.until)}
+        return t.gettext(N_("again every %(every)s until %(until)s")) % {**every, "until": show.near(order.until)}
     length = show.span(timedelta(minutes=order.minutes or 0))
     return t.gettext(N_("again every %(every)s for %(length)s")) % {**every, "length": length}
 

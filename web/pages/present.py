@@ -11,7 +11,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, get_timezone_name
+from babel.dates import format_date, get_timezone_name
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
@@ -94,19 +94,21 @@ class Present:
         return format_date(shown, "d/M/y", locale=self.locale)
 
     def last_day(self, until: datetime) -> str:
-        """`30/6/2027`: the last day on which something holds that ends at `until`, exclusive."""
-        return self.date(until - timedelta(microseconds=1))
+        """`Thứ Tư 30/6/2027`: the last day on which something holds that ends at `until`, exclusive."""
+        return self.day(until - timedelta(microseconds=1))
 
     def moment(self, moment: datetime | None) -> str:
         """`Thứ Hai 23/11, 17:00`."""
         return DASH if moment is None else f"{self.day(moment)}, {self.time(moment)}"
 
     def stamp(self, moment: datetime | None) -> str:
-        """A short record of an instant for tables: `23/11 17:00:05`."""
-        if moment is None:
-            return DASH
-        pattern = "d/M HH:mm:ss" if self.local(moment).year == self.today.year else "d/M/y HH:mm:ss"
-        return format_datetime(self.local(moment), pattern, locale=self.locale)
+        """An instant to the second: `Thứ Hai 23/11, 17:00:05`."""
+        return DASH if moment is None else f"{self.day(moment)}, {self.local(moment):%H:%M:%S}"
+
+    def near(self, moment: datetime | None) -> str:
+        """`17:00` for today, `Thứ Hai 23/11, 17:00` for any other day."""
+        today = moment is not None and self.local(moment).date() == self.today
+        return self.time(moment) if today else self.moment(moment)
 
     def iso(self, moment: datetime | None) -> str:
         """For the `datetime` attribute of a `time` element."""
@@ -120,7 +122,8 @@ class Present:
         days = (self.local(moment).date() - self.today).days
         if abs(seconds) < 45:  # noqa: PLR2004  under this people say "now"
             return self.translations.gettext("now")
-        span = self.span(timedelta(seconds=abs(seconds)))
+        far = abs(days) > 1 and abs(seconds) >= _DAY_S
+        span = self._units(((abs(days), "day"),)) if far else self.span(timedelta(seconds=abs(seconds)))
         said = self.translations.gettext(_AHEAD if seconds > 0 else _AGO) % {"span": span}
         if abs(seconds) >= _NAMED_AFTER_S and abs(days) <= 1:
             named = self.translations.gettext(_DAYS[days])

@@ -40,7 +40,7 @@ STATE = {
     FeedbackState.NEW: Look(N_("new"), "busy", "hourglass"),
     FeedbackState.ANSWERED: Look(N_("seen to"), "good", "check"),
 }
-FILTERS = (("new", N_("New")), ("answered", N_("Seen to")), ("all", N_("All")))
+FILTERS = (("new", N_("Not seen to")), ("answered", N_("Seen to")), ("all", N_("All")))
 _FIELDS = ("about", "text", "name", "phone")
 
 public = APIRouter(prefix=PREFIX, include_in_schema=False)

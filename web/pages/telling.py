@@ -11,6 +11,8 @@ from web.i18n import N_
 from web.pages.present import Present
 from web.pages.repeating import dates_in_words, days_in_words, local_day_of
 
+_ENDS = N_("%(days)s at %(time)s, from %(first)s to %(last)s")
+_GOES_ON = N_("%(days)s at %(time)s, from %(first)s on")
 _NOW = N_("As soon as it is approved and on the loudspeakers")
 _SAID_ONE_BY_ONE = 3
 
@@ -41,12 +43,12 @@ def when(show: Present, asked: Now | At | Repeat, next_start: datetime | None = 
         moment = wall.replace(tzinfo=show.tz)
         return Said(show.moment(moment), show.from_now(moment))
     parts = [
-        t.gettext(N_("%(days)s at %(time)s, from %(first)s to %(last)s"))
+        t.gettext(_ENDS if asked.until else _GOES_ON)
         % {
             "days": days_in_words(show, asked.rrule),
             "time": show.time(wall.time()),
-            "first": show.date(wall.date()),
-            "last": show.date(asked.until) if asked.until else "…",
+            "first": show.day(wall.date()),
+            "last": show.day(asked.until),
         }
     ]
     left_out = sorted({local_day_of(day, show.tz) for day in asked.exdates})

@@ -86,10 +86,7 @@ def as_text(db: ReadDb, page: ThePage, zone_id: str, day: Day = None) -> Respons
 def lines(page: Page, show: Present, told: VillageDay) -> list[str]:
     """The day in sentences, as somebody would write it on a board."""
     said = [page.say(N_("%(place)s hears on %(day)s:"), place=told.name, day=show.day(told.day))]
-    said += [
-        f"{show.time(heard.start)}–{show.time(heard.end)}  {heard.title} ({show.duration(heard.sound_us)})"
-        for heard in told.heard
-    ]
+    said += [f"{_span(show, heard)}  {heard.title} ({show.duration(heard.sound_us)})" for heard in told.heard]
     if not told.heard:
         said.append(page.say(N_("Nothing is planned.")))
     said += [
@@ -154,5 +151,13 @@ def _heard(segments: Sequence[SegmentOut]) -> list[Heard]:
     ]
 
 
+def _span(show: Present, heard: Heard) -> str:
+    """`17:00–17:15`, or only the beginning of what is over within the minute."""
+    start, end = show.time(heard.start), show.time(heard.end)
+    return start if start == end else f"{start}–{end}"
+
+
 def _hours(show: Present, start_us: int, end_us: int) -> str:
-    return f"{show.time(from_us(start_us))}–{show.time(from_us(end_us))}"
+    """The day's end is `24:00`, not the beginning of the next."""
+    end = show.time(from_us(end_us))
+    return f"{show.time(from_us(start_us))}–{'24:00' if end == '00:00' else end}"

@@ -36,6 +36,7 @@ def test_a_time_has_its_day_s_name(moment: datetime, said: str) -> None:
         (timedelta(hours=2, minutes=10), "sau 2 giờ 10 phút nữa", "in 2 hours 10 minutes"),
         (timedelta(hours=9), "hôm nay, sau 9 giờ nữa", "today, in 9 hours"),
         (timedelta(hours=21), "ngày mai, sau 21 giờ nữa", "tomorrow, in 21 hours"),
+        (timedelta(hours=46), "sau 2 ngày nữa", "in 2 days"),
         (timedelta(days=3), "sau 3 ngày nữa", "in 3 days"),
         (-timedelta(minutes=3), "3 phút trước", "3 minutes ago"),
         (-timedelta(hours=20), "hôm qua", "yesterday"),

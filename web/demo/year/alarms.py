@@ -32,7 +32,8 @@ _DRILL = ("drill-flash-flood.1", "Diễn tập phòng chống lũ quét theo k�
 _SIREN, _FALSE = "siren-rise-fall.1", "false-alarm.1"
 _TALKS = ("Chủ tịch xã nói chuyện với bà con về mùa mưa", "Thông báo tìm trẻ lạc", "Trực tiếp khai giảng năm học mới")
 _RELAYED_S = 900
-_URL = "https://stream.vov.example/vov1.mp3"
+RELAY_HOST = "stream.vov.example"
+_URL = f"https://{RELAY_HOST}/vov1.mp3"
 
 
 def orders(year: Year, days: int) -> None:
@@ -116,7 +117,11 @@ def rehearsals(year: Year, weeks: int) -> None:
 
 
 def _run(year: Year, commune: Commune, at: datetime) -> None:
-    homes = {key: village.id for village in commune.villages for key in village.receivers}
+    homes = {
+        key: (village.id, f"Cụm loa {commune.name} - {village.name} - {number}")
+        for village in commune.villages
+        for number, key in enumerate(village.receivers, 1)
+    }
     results: list[dict[str, Any]] = []
     for place, receiver_id in enumerate(commune.receivers):
         missed = year.dice.random() < 0.06
@@ -129,8 +134,8 @@ def _run(year: Year, commune: Commune, at: datetime) -> None:
         )
         results.append(
             {
-                "receiver_id": receiver_id, "name": f"Cụm loa {place + 1}", "zone_id": homes[receiver_id],
-                "verdict": verdict.value, "level_dbfs": None if missed else -33.5,
+                "receiver_id": receiver_id, "zone_id": homes[receiver_id][0], "name": homes[receiver_id][1],
+                "verdict": verdict.value, "level_dbfs": None if missed else round(year.dice.gauss(-33, 1), 1),
                 "at": None if missed else at.isoformat(), "troubles": [],
             }
         )  # fmt: skip

@@ -91,7 +91,7 @@ class _Office:
 
     def person(self, login: str, role: Role, path: str, where: str, *, told: bool = False) -> str:
         user_id, zone_id = new_id(self.began), path.rstrip("/").rsplit("/", 1)[-1]
-        name = f"{self._dice.choice(words.FAMILY)} {self._dice.choice(words.GIVEN)}"
+        name = self._dice.choice(words.PEOPLE)
         self._lots.add(
             User,
             id=user_id,

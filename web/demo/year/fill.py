@@ -82,6 +82,7 @@ def fill(store: Store, now: datetime, size: Size, *, producer: Producer | None, 
         natures = {key: listeners.nature(key) for key in place.receivers}
         looks = fleet.look(year, natures)
         fleet.sample(year, natures, size.days)
+        fleet.sum_days(year, natures, size.days)
         _publish(db, year)
         lots.write(db, lambda done: say("rows", done))
         fleet.write(db, year, natures, looks, now)

@@ -1,5 +1,6 @@
 """How the loudspeakers are now, their faults, what they measured, and what the villages say (rows only)."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,14 +22,20 @@ from broadcast.wire.documents import (
     SignalState,
 )
 from scheduler.fleet.models import Receiver
-from scheduler.fleet.upkeep.models import FaultRecord, HeardConfirmation, ReceiverSample, VillageReport
+from scheduler.fleet.upkeep.models import (
+    FaultRecord,
+    HeardConfirmation,
+    ReceiverSample,
+    ReceiverSampleDay,
+    VillageReport,
+)
 from scheduler.fleet.upkeep.records import SAMPLE_US, UNREACHABLE, sampled_at
 from scheduler.store.types import new_id
 from web.demo.year import words
 from web.demo.year.heard import Nature
-from web.demo.year.programme import Aired, Year
+from web.demo.year.programme import ZONE, Aired, Year
 
-_SAMPLED_DAYS, _MOST_SAMPLES = 8, 400_000
+_SAMPLED_DAYS, _MOST_SAMPLES, _MOST_DAYS = 8, 400_000, 15_000
 _TEST_MINUTE = 11 * 60 + 30
 _FAULTS_A_YEAR = 7
 _OFFLINE, _FAULTY = 0.06, 0.09
@@ -117,6 +124,28 @@ def sample(year: Year, natures: Mapping[str, Nature], days: int) -> None:
             )
 
 
+def sum_days(year: Year, natures: Mapping[str, Nature], days: int) -> None:
+    """What a year's samples came to, of the first receivers: warm in summer, little sun for the battery in winter."""
+    today, dice = year.now.astimezone(ZONE).date(), year.dice
+    for receiver_id, nature in list(natures.items())[: max(1, _MOST_DAYS // days)]:
+        signal = dice.uniform(35, 90)
+        for day in (today - timedelta(days=number) for number in range(1, days + 1)):
+            summer = math.sin((day.timetuple().tm_yday - 100) / 58)
+            warmth, volts, level = 30 + 6 * summer + dice.gauss(0, 1), 12.7 + 0.2 * summer, nature.level_dbfs
+            year.lots.add(
+                ReceiverSampleDay, receiver_id=receiver_id, day=day, samples=96,
+                signal_percent_min=round(signal - dice.uniform(8, 20)), signal_percent_mean=round(signal),
+                signal_percent_max=round(signal + dice.uniform(3, 10)),
+                battery_percent_min=round(84 + 4 * summer), battery_percent_mean=round(92 + 3 * summer),
+                battery_percent_max=99, battery_v_min=round(volts - 0.5, 2), battery_v_mean=round(volts, 2),
+                battery_v_max=round(volts + 0.6, 2), temperature_c_min=round(warmth - 6, 1),
+                temperature_c_mean=round(warmth, 1), temperature_c_max=round(warmth + dice.uniform(7, 11), 1),
+                level_dbfs_min=round(level - dice.uniform(1, 4), 1), level_dbfs_mean=round(level, 1),
+                level_dbfs_max=round(level + dice.uniform(1, 3), 1),
+                month_bytes=round(day.day * 4.2e6 + dice.uniform(0, 9e5)),
+            )  # fmt: skip
+
+
 def say(year: Year, recent: list[Aired]) -> None:
     """What helpers confirm and report; `recent` is what aired lately in the communes with helpers."""
     dice = year.dice
@@ -163,7 +192,7 @@ def _state(year: Year, nature: Nature, faults: tuple[Fault, ...], at: datetime) 
     heard = (
         Heard(verdict=Hearing.HEARD, correlation=0.88, delay_us=2_300, level_dbfs=-33.0) if nature.microphone else None
     )
-    coming = [sound.sha256[:16] for sound in list(year.sounds.values())[:14]]
+    coming = [sound.sha256[:12] for sound in list(year.sounds.values())[:14]]
     return ReceiverState(
         online=True,
         at_us=at_us,

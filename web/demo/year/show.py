@@ -19,6 +19,7 @@ from scheduler.broadcasts.onair import tick
 from scheduler.fleet.models import Receiver
 from web.app import create_app
 from web.centre import Centre
+from web.demo.year.alarms import RELAY_HOST
 from web.pages.errors import problem_page
 from web.pages.router import router
 from web.parts import build_centre
@@ -30,6 +31,7 @@ _TICK_S = 1.0
 
 async def show(settings: Settings, clock: Clock) -> None:
     """Serve until SIGINT or SIGTERM. Raises CannotStart."""
+    settings = settings.model_copy(update={"live_relay_hosts": RELAY_HOST})
     centre = await asyncio.to_thread(build_centre, settings, clock)
     app = create_app(centre, problem_page)
     app.include_router(router)

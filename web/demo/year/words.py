@@ -129,11 +129,17 @@ RAIN = (9, 10, 11, 12)
 MORNING, EVENING = "Bản tin sáng", "Bản tin chiều"
 RELAY = "Tiếp sóng Thời sự VOV1"
 
-GIVEN = (
-    "Lan", "Minh", "Bảo", "Hoa", "Nhiên", "Thuỷ", "Dũng", "Hạnh", "Sơn", "Liên", "Tâm", "Phúc", "Yến", "Quang",
-    "Hiền", "Đức", "Ngân", "Tuấn", "Loan", "Khánh", "Vân", "Huy", "Mai", "Lộc",
-)  # fmt: skip
-FAMILY = ("Hồ Văn", "Hồ Thị", "Nguyễn Văn", "Nguyễn Thị", "Trần Thị", "Lê Quang", "Phạm Thị", "Đinh Văn", "Alăng Thị")
+WOMEN = tuple(
+    f"{family} {given}"
+    for family in ("Hồ Thị", "Nguyễn Thị", "Trần Thị", "Phạm Thị", "Alăng Thị")
+    for given in ("Lan", "Hoa", "Thuỷ", "Hạnh", "Liên", "Yến", "Hiền", "Ngân", "Loan", "Vân", "Mai")
+)
+MEN = tuple(
+    f"{family} {given}"
+    for family in ("Hồ Văn", "Nguyễn Văn", "Lê Quang", "Đinh Văn", "Zơ Râm")
+    for given in ("Minh", "Bảo", "Dũng", "Sơn", "Tâm", "Phúc", "Đức", "Tuấn", "Khánh", "Huy", "Lộc")
+)
+PEOPLE = tuple(name for pair in zip(WOMEN, MEN, strict=True) for name in pair)
 FIRST = ("Trà", "Đại", "Quế", "Bình", "Tam", "Duy", "Tiên", "Phước", "Điện", "Hoà", "Nam", "Thăng", "Núi", "Sông")
 SECOND = (
     "An", "Bình", "Cang", "Dương", "Đông", "Giang", "Hiệp", "Khê", "Lâm", "Mỹ", "Nghĩa", "Ninh", "Phú", "Quang",
