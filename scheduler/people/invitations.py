@@ -89,10 +89,12 @@ def invite(db: Session, actor: Actor, now: datetime, new: InvitationNew, code: C
     return _views(db, now, [(row, db.get_one(Zone, row.zone_id))])[0]
 
 
-def listed(db: Session, actor: Actor, now: datetime) -> list[InvitationView]:
+def listed(
+    db: Session, actor: Actor, now: datetime, *, before: str | None = None, limit: int | None = None
+) -> list[InvitationView]:
     """The open invitations of the zones in which the actor may see people, and those that ran out lately."""
     paths = repository.zone_paths(db, actor.zones_for(Action.USER_READ, now))
-    return _views(db, now, repository.invitations_below(db, paths, now - KEPT_FOR))
+    return _views(db, now, repository.invitations_below(db, paths, now - KEPT_FOR, before=before, limit=limit))
 
 
 def renew(db: Session, actor: Actor, now: datetime, invitation_id: str, code: Code) -> InvitationView:

@@ -122,11 +122,15 @@ def invitation_by_selector(db: Session, selector: str) -> Invitation | None:
     return db.exec(query.execution_options(populate_existing=True)).one_or_none()
 
 
-def invitations_below(db: Session, zone_paths: Collection[str], since: datetime) -> Sequence[tuple[Invitation, Zone]]:
+def invitations_below(
+    db: Session, zone_paths: Collection[str], since: datetime, *, before: str | None, limit: int | None
+) -> Sequence[tuple[Invitation, Zone]]:
     """Those that are open, or ran out after `since`, newest first."""
     query = select(Invitation, Zone).join(Zone, col(Zone.id) == Invitation.zone_id).where(_below(zone_paths))
     query = query.where(col(Invitation.used_at).is_(None), col(Invitation.withdrawn_at).is_(None))
-    return db.exec(query.where(Invitation.expires_at > since).order_by(col(Invitation.id).desc())).all()
+    if before is not None:
+        query = query.where(col(Invitation.id) < before)
+    return db.exec(query.where(Invitation.expires_at > since).order_by(col(Invitation.id).desc()).limit(limit)).all()
 
 
 def drop_old_sessions(db: Session, now: datetime) -> None:

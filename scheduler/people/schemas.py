@@ -217,6 +217,7 @@ class InvitationView(BaseModel):
 
 class InvitationList(BaseModel):
     items: list[InvitationView]
+    next: str | None = Field(None, description="`before` of the next page; null on the last one.")
 
 
 class InvitationCode(InvitationView):

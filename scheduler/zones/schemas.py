@@ -202,6 +202,7 @@ class GroupView(BaseModel):
 
 class GroupList(BaseModel):
     items: list[GroupView]
+    next: str | None = Field(None, description="`after` of the next page; null on the last one.")
 
 
 class HolidayNew(Input):

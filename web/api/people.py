@@ -190,9 +190,17 @@ def _file(lines: Iterator[bytes], kind: str, name: str) -> StreamingResponse:
 
 
 @people_routes.get("/invitations")
-def list_invitations(db: ReadDb, actor: CurrentActor, now: Now) -> InvitationList:
-    """The open invitations of your zones."""
-    return InvitationList(items=invitations.listed(db, actor, now))
+def list_invitations(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    before: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> InvitationList:
+    """The open invitations of your zones, newest first."""
+    found = invitations.listed(db, actor, now, before=before, limit=limit + 1)
+    return InvitationList(items=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
 
 @people_routes.post("/invitations", status_code=HTTPStatus.CREATED)

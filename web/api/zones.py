@@ -128,9 +128,20 @@ def delete_zone(zone_id: str, db: WriteDb, actor: CurrentActor, now: Now, versio
 @groups_routes.get(
     "/groups",
 )
-def list_groups(db: ReadDb, actor: CurrentActor, now: Now) -> GroupList:
-    """Free sets of zones, such as a flood basin."""
-    return GroupList(items=views.group_views(db, groups.list_groups(db, actor, now)))
+def list_groups(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    after: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> GroupList:
+    """Free sets of zones, such as a flood basin, by name."""
+    found = groups.list_groups(db, actor, now)
+    start = next((place for place, one in enumerate(found, 1) if one.id == after), 0)
+    shown = found[start : start + limit]
+    more = start + limit < len(found)
+    return GroupList(items=views.group_views(db, shown), next=shown[-1].id if more else None)
 
 
 @groups_routes.post("/groups", status_code=HTTPStatus.CREATED)
