@@ -13,6 +13,7 @@ from scheduler.errors import Invalid
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from web.auth import ReadDb, WriteDb
+from web.pages.compose_form import NO_LAST_DAY
 from web.pages.frame import Errors, Page, ThePage
 
 router = APIRouter(prefix="/deputies", include_in_schema=False)
@@ -50,11 +51,11 @@ def end(db: WriteDb, page: ThePage, deputy_id: str) -> Response:
 
 
 def _end_of(page: Page, day: str) -> str:
-    """The last day counts whole, where the reader is."""
+    """The last day counts whole, where the reader is; Invalid for what is none."""
     try:
         last = checked(datetime.fromisoformat(day))
     except (ValueError, Invalid):
-        return day
+        raise Invalid("no_day", NO_LAST_DAY, field="until") from None
     return (last + timedelta(days=1)).replace(tzinfo=page.show.tz).isoformat()
 
 

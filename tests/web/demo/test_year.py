@@ -102,5 +102,6 @@ async def _queries(year: Year) -> dict[str, int]:
 def test_what_is_made_up_could_have_been_typed(years: tuple[Year, Year]) -> None:
     few, _many = years
     with few.store.reading() as db:
-        orders = set(db.exec(select(Broadcast.order)).all())
-    assert orders == {0}  # so that what is on the board can be moved and edited as what people made
+        made = db.exec(select(Broadcast.order, Broadcast.rrule, Broadcast.until_local)).all()
+    assert {order for order, _rrule, _until in made} == {0}  # so that it can be moved and edited as what people made
+    assert {until is not None for _order, rrule, until in made if rrule} == {True}  # and approved

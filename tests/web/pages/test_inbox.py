@@ -159,7 +159,10 @@ def test_the_number_of_queries_is_that_of_one(commune: Commune, minh: TestClient
 def test_a_deputy_is_named_sees_what_waits_and_is_ended(commune: Commune, minh: TestClient, browser: Any) -> None:
     commune.waiting("Một")
     typed = {"deputy_id": commune.lan.user_id, "zone_id": commune.places.leng, "until": "2026-11-30"}
-    assert minh.post("/deputies", data=typed | {"until": ""}).status_code == 422
+    for no_day in ("", "abc", "9999-12-31"):
+        refused = minh.post("/deputies", data=typed | {"until": no_day})
+        assert refused.status_code == 422
+        assert "Hãy chọn ngày cuối" in refused.text
     assert minh.post("/deputies", data=typed, follow_redirects=False).status_code == 303
     page = minh.get("/deputies").text
     lan = browser("lan")

@@ -31,6 +31,7 @@ from web.demo.year.words import Item
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 HOURS = (time(5, 0), time(17, 0))
+_REPEATED_FOR = timedelta(days=60)
 _RETURNED_ONCE, _NUMBERED = 0.04, 0.15
 _REASONS = ("Ghi rõ ngày giờ, bà con dễ nhầm.", "Đọc lại số điện thoại chậm hơn.", "Thiếu tên người liên hệ.")
 
@@ -165,6 +166,7 @@ def broadcast(year: Year, where: Placed, announcement_id: str, start: datetime, 
         starts_local=local_text(start, ZONE.key),
         timezone=ZONE.key,
         rrule=rrule,
+        until_local=local_text(start + _REPEATED_FOR, ZONE.key)[:10] if rrule else None,
         public=True,
         author_id=where.staff.editor_id,
         editor_ids=[where.staff.editor_id],
