@@ -1,7 +1,7 @@
 # make run    the main job: centre, web page and three receivers on virtual horns, on http://127.0.0.1:8000
 # make demo-data   a year of a district in var/demo-data; ARGS=--show serves its pages
 # make test   everything that must hold before a change lands
-# make tasks  the commonest tasks of each role in a browser, axe over every page; writes docs/tasks.md
+# make tasks [ARGS=axe]  the commonest tasks of each role in a browser, every page in every look; writes docs/tasks.md
 # make fuzz [EXAMPLES=40] [ARGS=broadcasts]   every operation of the API as each role
 # make bench NAME=prepare [QUICK=1]   one benchmark; it exits 0 only when its goal holds
 # make lock   the lock files anew from pyproject.toml
@@ -29,7 +29,7 @@ lint:
 	@.venv/bin/mypy
 
 tasks: setup-test
-	@.venv/bin/python -m bench.tasks
+	@.venv/bin/python -m bench.tasks $(ARGS)
 
 fuzz: setup-test
 	@exec .venv/bin/python -m bench.fuzz $(ARGS)

@@ -90,7 +90,7 @@ def spoil(page: Page, form: str) -> bool:
     page.evaluate(_UNFOLD)
     page.locator(form).first.evaluate(_SEND_EMPTY)
     try:
-        page.locator("#errors").wait_for(timeout=8_000)
+        page.locator("#errors, main .wrong").first.wait_for(timeout=8_000)
     except TooLate:
         return False
     return True

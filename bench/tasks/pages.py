@@ -93,6 +93,8 @@ PAGES: dict[str, tuple[str, ...]] = {
 NOT_PAGES = frozenset(
     {
         "/events",
+        "/places",
+        "/places/options",
         "/announcements/{announcement_id}/recordings",
         "/broadcasts/{broadcast_id}/move/preview",
         "/receivers/{receiver_id}/photo",
@@ -134,8 +136,6 @@ SPOILED = (
     ("/retention/new", "form[action='/retention/new']"),
     ("/retention/{rule}", "form[action='/retention/{rule}']"),
     ("/people/{bientap}", "form[action='/people/{bientap}']"),
-    ("/people/{nghiviec}/handover", "form[action$='/handover']"),
-    ("/receivers/{receiver}/edit", "form[action$='/edit']"),
     ("/receivers/{receiver}", "form[action$='/photo']"),
     ("/zones/{commune}", "form[action='/zones/{commune}']"),
     ("/zones/{commune}", "form[action$='/holidays']"),
