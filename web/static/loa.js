@@ -25,6 +25,14 @@ function touched(root) {
     : isText(field) ? field.value !== field.defaultValue : field.checked !== field.defaultChecked || field.files?.length > 0);
 }
 
+const keyOf = (part) => part.id || [part.getAttribute("href") || (part.querySelector("summary") || part).textContent.trim(), part.name, part.value,
+  part.form?.getAttribute("action"), part.parentElement.closest("[id]")?.id].join(" ");
+// What `part` of `old` is in `fresh`; nothing where it cannot be told from others, as Enter might then do another's act.
+function sameIn(fresh, old, part) {
+  const [was, now] = [old, fresh].map((root) => [...root.querySelectorAll(part.tagName)].filter((one) => keyOf(one) === keyOf(part)));
+  return now[was.length === now.length ? was.indexOf(part) : part.id || part.href ? 0 : -1];
+}
+
 // Replaces the part of the page with the id of `fresh`, leaving what someone is using alone; not what they asked for.
 export function swap(old, fresh, asked = false) {
   if (old.innerHTML === fresh.innerHTML) return;
@@ -32,12 +40,12 @@ export function swap(old, fresh, asked = false) {
   const active = document.activeElement;
   const typing = old.contains(active) && active.matches("input, textarea, select");
   if (audio || (!asked && (typing || touched(old)))) return;
-  const focus = old.contains(active) ? active.id || active.getAttribute("href") : "";
-  const open = [...old.querySelectorAll("details[open][id]")].map((d) => d.id);
+  const focus = old !== active && old.contains(active) && sameIn(fresh, old, active);
+  const open = [...old.querySelectorAll("details[open]")].map((details) => sameIn(fresh, old, details));
   if (fresh.dataset.say && fresh.dataset.say !== old.dataset.say) say(fresh.dataset.say);
   old.replaceWith(fresh);
-  open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-  if (focus) (document.getElementById(focus) || fresh.querySelector(`[href="${CSS.escape(focus)}"]`))?.focus();
+  open.forEach((details) => details?.setAttribute("open", ""));
+  if (focus) focus.focus({ preventScroll: true });
 }
 
 const live = () => [...document.querySelectorAll("[data-live]")];
@@ -122,6 +130,11 @@ document.addEventListener("submit", (event) => {
   delete form.dataset.reached;
   form.dataset.sent = "1";
   setTimeout(() => { delete form.dataset.sent; }, 8000);
+});
+
+// What sets sound going is done by its button alone: Enter in a field or on a tick sends no such form.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches("input") && event.target.form?.dataset.deliberate) event.preventDefault();
 });
 
 // What was typed is handed over only while the centre answers: on a dead line it stays on the page.

@@ -7,12 +7,13 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from bench.tasks import looking, pages
+from bench.tasks import focusing, looking, pages
 from bench.tasks.hands import Keys
 from bench.tasks.jobs import Desk, Task
-from bench.tasks.office import HELPER, LEADER, OFFICIAL
+from bench.tasks.office import DUTY, HELPER, LEADER, OFFICIAL, SECOND
 from bench.tasks.rounds import WHO, first_of_each_role, sees
 from bench.tasks.served import Served, opened, strict
+from bench.tasks.survey import DAY_AND_NIGHT
 from broadcast.clock import SystemClock
 
 TYPED = "Mời bà con họp thôn tối thứ Sáu."
@@ -46,14 +47,18 @@ def test_the_first_task_of_each_role_by_keys_alone_on_a_telephone(served: Served
     page.context.close()
 
 
-def test_axe_finds_nothing_on_every_third_page(served: Served) -> None:
-    """`make tasks` looks at all of them, in every look."""
-    browsers = {login: served.open(login) for login in WHO}
-    found = []
-    for address in list(pages.addresses(served.office))[::3]:
-        page = next((page for page in browsers.values() if sees(page, address)), None)
-        assert page is not None, f"nobody sees {address}"
-        found += [f"{address}: {line}" for line in looking.findings(page, 1280)]
+def test_nothing_is_found_on_every_third_page(served: Served) -> None:
+    """`make tasks` looks at all of them, in every look, as everybody."""
+    found, sample = [], list(pages.addresses(served.office))[::3]
+    for look, addresses in zip(DAY_AND_NIGHT, (sample[::2], sample[1::2]), strict=True):
+        browsers = {login: served.open(login, look.width, dark=look.dark) for login in WHO}
+        for place, address in enumerate(addresses):
+            page = next((page for page in browsers.values() if sees(page, address)), None)
+            assert page is not None, f"nobody sees {address}"
+            found += [f"{address} {look}: {line}" for line in looking.findings(page, look.width)]
+            found += [f"{address} {look}: {line}" for line in (focusing.walked(page) if place % 5 == 0 else ())]
+        for page in browsers.values():
+            page.context.close()
     assert found == []
 
 
@@ -131,6 +136,26 @@ def test_what_another_changes_meanwhile_takes_away_nothing_that_is_being_typed(s
     page.context.close()
 
 
+def test_what_changes_meanwhile_leaves_the_focus_and_enter_in_a_field_approves_nothing(
+    served: Served, desk: Desk
+) -> None:
+    made = desk.broadcast()
+    page = served.open(LEADER)
+    with page.expect_response(lambda answer: answer.url.endswith("/events")):
+        page.goto("/inbox")
+    unfolds = f"#b-{made['id']} > details.more > summary"
+    page.press(unfolds, "Enter")
+    another = desk.broadcast()
+    expect(page.locator(f"#b-{another['id']}")).to_be_visible()
+    expect(page.locator(unfolds)).to_be_focused()
+    page.press(f"input[name=which][value^='{made['id']}:']", "Enter")
+    page.press(f"form[action='/inbox/{made['id']}/approve'] summary", "Enter")
+    page.press(f"#document_no-{made['id']}", "Enter")
+    expect(page.locator(f"#reason-{made['id']}")).to_be_visible()
+    page.context.close()
+    assert desk.api(LEADER).get(f"/broadcasts/{made['id']}").json()["state"] == "submitted"
+
+
 def test_two_tabs_on_one_broadcast(served: Served, desk: Desk) -> None:
     """The second is told what happened, keeps what it had typed, and the back button does nothing twice."""
     made = desk.broadcast()
@@ -168,4 +193,39 @@ def test_going_back_and_reloading_sends_nothing_twice(served: Served, desk: Desk
     page.go_back()
     page.reload()
     assert mine() == before + 1
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("login", "path", "form", "field"),
+    [
+        (OFFICIAL, "/bulletins/new", "form[action='/bulletins/new']", "#name"),
+        (OFFICIAL, "/relays/new", "form[action='/relays/new']", "#title"),
+        (OFFICIAL, "/playlists/new", "form[action='/playlists/new']", "#title"),
+        (DUTY, "/emergency", "#order", "#reason"),
+        (SECOND, "/emergency/bank/new", "form[action='/emergency/bank/new']", "#text_vi"),
+    ],
+    ids=lambda each: each if each.startswith("/") else "",
+)
+def test_long_forms_lose_nothing_on_a_dead_line_by_the_back_button_or_beside_a_second_tab(
+    served: Served, login: str, path: str, form: str, field: str
+) -> None:
+    page = served.open(login, 360)
+    page.goto(path)
+    page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+    page.fill(field, TYPED)
+    page.context.set_offline(True)
+    page.evaluate("form => document.querySelector(form).requestSubmit()", form)
+    expect(page.locator("#lost")).to_be_visible()
+    page.context.set_offline(False)
+    second = page.context.new_page()
+    second.goto(page.url)
+    expect(second.locator(field)).not_to_have_value(TYPED)
+    expect(page.locator(field)).to_have_value(TYPED)
+    page.goto("/account")
+    page.go_back()
+    expect(page.locator(field)).to_have_value(TYPED)
+    page.evaluate("form => document.querySelector(form).requestSubmit()", form)
+    expect(page.locator("#errors")).to_be_visible()
+    expect(page.locator(field)).to_have_value(TYPED)
     page.context.close()
