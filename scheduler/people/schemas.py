@@ -69,7 +69,8 @@ class GrantView(BaseModel):
     id: str
     user_id: str
     zone_id: str
-    zone_name: str = Field(examples=["Trà Leng"])
+    zone_name: str = Field(examples=["Thôn 1"])
+    zone_above: str = Field("", examples=["Trà Leng"], description="The place in which it lies.")
     role: Role
     until: datetime | None
 

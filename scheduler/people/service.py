@@ -22,6 +22,7 @@ from scheduler.rights import Action, Role
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import names
+from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
 _NO_SUCH_PERSON = "There is no such person, or they are not in your area."
@@ -177,7 +178,7 @@ def ending_soon(db: Session, actor: Actor, now: datetime, within: timedelta) -> 
     paths = repository.zone_paths(db, actor.zones_for(Action.USER_READ, now))
     rows = repository.grants_ending(db, paths, now, now + within)
     names = repository.names_of(db, {row.user_id for row, _zone in rows})
-    return [(names.get(view.user_id, ""), view) for view in _grant_views(rows)]
+    return [(names.get(view.user_id, ""), view) for view in _grant_views(db, rows)]
 
 
 def roles_of(db: Session, actor: Actor, now: datetime, user_id: str) -> list[GrantView]:
@@ -185,17 +186,19 @@ def roles_of(db: Session, actor: Actor, now: datetime, user_id: str) -> list[Gra
 
 
 def grant_views(db: Session, user_ids: Sequence[str]) -> list[GrantView]:
-    return _grant_views(repository.grants_of(db, user_ids))
+    return _grant_views(db, repository.grants_of(db, user_ids))
 
 
-def _grant_views(rows: Sequence[tuple[RoleGrant, Zone]]) -> list[GrantView]:
+def _grant_views(db: Session, rows: Sequence[tuple[RoleGrant, Zone]]) -> list[GrantView]:
     known = {role.value for role in Role}
+    above = zone_sql.zones(db, {zone.parent_id for _row, zone in rows if zone.parent_id})
     return [
         GrantView(
             id=row.id,
             user_id=row.user_id,
             zone_id=zone.id,
             zone_name=zone.name,
+            zone_above=above[zone.parent_id].name if zone.parent_id in above else "",
             role=Role(row.role),
             until=row.until,
         )
@@ -225,9 +228,9 @@ def user_views(db: Session, users: Sequence[User]) -> list[UserView]:
     ]
 
 
-def managed(db: Session, actor: Actor, now: datetime, user_id: str) -> User:
-    """The person, locked, if the actor may manage the account; else NotFound or Forbidden."""
-    user = repository.user(db, user_id, lock=True)
+def managed(db: Session, actor: Actor, now: datetime, user_id: str, *, lock: bool = True) -> User:
+    """The person, locked to be changed, if the actor may manage the account; else NotFound or Forbidden."""
+    user = repository.user(db, user_id, lock=lock)
     if user is None or not _sees(db, actor, now, user):
         raise NotFound("not_found", _NO_SUCH_PERSON)
     paths = [zone.path for _row, zone in repository.grants_of(db, [user.id])]

@@ -213,7 +213,7 @@ def grant_line(page: Page, grant: GrantView) -> dict[str, Any]:
         "soon": soon,
         "id": grant.id,
         "role": page.say(words.ROLE[grant.role.value][0]),
-        "zone": grant.zone_name,
+        "zone": f"{grant.zone_name} ({grant.zone_above})" if grant.zone_above else grant.zone_name,
         "until": last.date() if last else None,
     }
 

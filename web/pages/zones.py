@@ -296,7 +296,7 @@ def _effective(page: Page, rules: RulesView) -> dict[str, str]:
         else page.say(N_("no limit")),
         "approval": ", ".join(classes) or page.say(N_("Nothing needs approval")),
         "timezone": rules.timezone,
-        "languages": ", ".join(rules.languages),
+        "languages": ", ".join(f"{code} ({page.say(words.LANGUAGE.get(code, code))})" for code in rules.languages),
         "second_person": page.say(words.SECOND_PERSON[rules.second_person.value]),
         "public_page": page.say(N_("there is one") if rules.public_page else N_("there is none")),
     }
