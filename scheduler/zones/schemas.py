@@ -63,6 +63,12 @@ class ZoneMove(Input):
     parent_id: Id = Field(examples=[_EXAMPLE_ID])
 
 
+class ZoneEnd(Input):
+    """`into_id` is the place that it is merged into; without one it only ends."""
+
+    into_id: Id | None = Field(None, examples=[None])
+
+
 class QuietTimes(Input):
     """Local times of day; past midnight when `end` is not after `start`."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlmodel import Session
 
-from scheduler.zones import calendar, groups, repository, service, views
+from scheduler.zones import calendar, ending, groups, repository, service, views
 from scheduler.zones.models import Group, Holiday, Zone
 from scheduler.zones.schemas import (
     GroupChange,
@@ -21,6 +21,7 @@ from scheduler.zones.schemas import (
     HolidayView,
     ZoneChange,
     ZoneDetail,
+    ZoneEnd,
     ZoneList,
     ZoneMove,
     ZoneNew,
@@ -116,6 +117,15 @@ def move_zone(
 ) -> ZoneDetail:
     """Put a zone and all below it under another one; both must be yours to administer."""
     zone = service.move_zone(db, actor, now, zone_id, version=version, parent_id=body.parent_id)
+    return _shown(db, response, zone)
+
+
+@zones_routes.post("/zones/{zone_id}/end", responses=EDIT_PROBLEMS)
+def end_zone(
+    zone_id: str, body: ZoneEnd, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch
+) -> ZoneDetail:
+    """From today on it is no more; merged into another place of its kind, what is in it goes on there."""
+    zone = ending.end_zone(db, actor, now, zone_id, version=version, into_id=body.into_id)
     return _shown(db, response, zone)
 
 

@@ -178,3 +178,13 @@ def test_holidays_over_http(admin: TestClient, places: Any) -> None:
     assert admin.delete(f"/api/v1/holidays/{places.leng}/2027-03-08").status_code == 204
     assert admin.delete(f"/api/v1/holidays/{places.leng}/2027-03-08").status_code == 404
     assert admin.delete(f"/api/v1/holidays/{places.leng}/yesterday").status_code == 422
+
+
+def test_a_zone_is_merged_over_http(admin: TestClient, places: Any) -> None:
+    def end(version: str) -> Any:
+        body = {"into_id": places.leng_2}
+        return admin.post(f"/api/v1/zones/{places.leng_1}/end", json=body, headers={"if-match": version})
+
+    assert end('"9"').status_code == 412
+    ended = end('"1"')
+    assert (ended.status_code, ended.json()["valid_until"]) == (200, "2026-11-23")

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from scheduler.rights import Role
 from scheduler.store.engine import Store
-from scheduler.zones.models import Group
+from scheduler.zones.models import Group, Zone
 
 
 def test_a_group_is_made_a_commune_from_a_day_on_and_keeps_it(
@@ -33,3 +33,19 @@ def test_a_group_is_made_a_commune_from_a_day_on_and_keeps_it(
     client.post(f"/groups/{group.id}", data=form | {"version": "1", "valid_from": "", "name": "Chỉ là nhóm"})
     with store.reading() as db:
         assert db.exec(select(Group)).one().valid_from is None
+
+
+def test_a_place_ends_only_once_that_was_looked_at_and_confirmed(
+    browser: Callable[[str], TestClient], add_person: Callable[..., Any], places: Any, store: Store
+) -> None:
+    add_person("quantri", places.province, Role.ADMINISTRATOR)
+    client, path = browser("quantri"), f"/zones/{places.leng_2}/end"
+    form = {"csrf_token": client.headers["x-csrf-token"], "version": "1", "into": places.leng_1}
+    assert f'href="{path}"' in client.get(f"/zones/{places.leng_2}").text
+    assert "Kết thúc hoặc sáp nhập Thôn 2" in client.get(path).text
+    assert "Từ hôm nay Thôn 2 thuộc Thôn 1." in client.post(path, data=form).text
+    with store.reading() as db:
+        assert db.get_one(Zone, places.leng_2).valid_until is None
+    assert client.post(path, data=form | {"confirmed": "1"}).url.path == "/zones"
+    with store.reading() as db:
+        assert db.get_one(Zone, places.leng_2).valid_until is not None
