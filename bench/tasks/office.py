@@ -161,7 +161,7 @@ def _fleet(db: Session, now: datetime) -> None:
 def _said(number: int, hours: int, at: datetime) -> ReceiverState:
     faults = {
         0: Fault(code="horn_not_heard", since_us=to_us(at)),
-        1: Fault(code="mains_lost", since_us=to_us(at)),
+        1: Fault(code="contact_stuck", since_us=to_us(at)),
         2: Fault(code="data_budget_over", since_us=to_us(at)),
     }
     ill = number >= SAID_WELL and hours < 12

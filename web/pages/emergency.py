@@ -20,7 +20,7 @@ from web.pages import emergency_words as said
 from web.pages.alarms import alarms, corrections
 from web.pages.emergency_acts import go, page_of, told, tried, zones_of
 from web.pages.emergency_desk import TheDesk, held_where
-from web.pages.emergency_form import typed
+from web.pages.emergency_form import NO_REASON, typed
 from web.pages.emergency_words import DESKS, Desk
 from web.pages.frame import Errors, Page, ThePage
 from web.urgent import Done, Lane, TheLane
@@ -147,7 +147,7 @@ async def stop(acting: TheAct, order_id: str) -> Response:
 @router.post("/{order_id}/correct")
 async def correct(acting: TheAct, order_id: str, message: Annotated[str, Form(max_length=48)] = "") -> Response:
     """Silence it and say so, in one act; the page of the correction is shown."""
-    asked = CorrectIn(bank_id=message, reason=message)
+    asked = CorrectIn(bank_id=message, reason=NO_REASON)
 
     def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
         made = service.correct(db, actor, now, order_id, asked, purpose=acting.desk.purpose)
