@@ -146,7 +146,7 @@ def _fleet(db: Session, now: datetime) -> None:
     for number, row in enumerate(rows):
         row.enrolled_at, row.horns, row.watts = now - timedelta(days=200), 3, 100
         row.seen_at = now - (timedelta(minutes=1) if number < SAID_ILL else timedelta(hours=5 * number))
-        row.heard_at, row.heard_dbfs = now - timedelta(hours=3), -19.4
+        row.heard_at, row.heard_dbfs = min(now - timedelta(hours=3), row.seen_at), -19.4
     db.flush()
     for hours in range(24, -1, -3):
         at = now - timedelta(hours=hours)
