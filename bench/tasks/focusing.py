@@ -24,7 +24,9 @@ _MARK = """what => { let number = 0; const names = new Map();
     }
     e.dataset.stop = number++;
   }
-  document.activeElement?.blur();
+  document.body.tabIndex = -1;  // from the top, whatever had the focus
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
   return { stops: number, forced: [...document.querySelectorAll("[tabindex]")].filter(e => e.tabIndex > 0).length };
 }"""
 _STOP = """() => {
