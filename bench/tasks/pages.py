@@ -147,7 +147,6 @@ SPOILED = (
     ("/drills", "#order"),
     ("/emergency/bank/new", "form[action='/emergency/bank/new']"),
     ("/emergency/bank/flash-flood", "form[action$='/retire']"),
-    ("/rehearsals/{commune}", "form[action='/rehearsals/{commune}']"),
     ("/people/invite", "form[action='/people/invite']"),
     ("/people/new", "form[action='/people/new']"),
     ("/receivers/new", "form[action='/receivers/new']"),

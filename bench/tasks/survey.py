@@ -197,7 +197,7 @@ def _in_force(served: Served) -> Iterator[None]:
         ("emergencies", FLOOD, communes["20944"], None),
     )
     for kind, message, zone_id, purpose in orders:
-        body = {"zone_ids": [zone_id], "parts": [{"kind": "bank", "id": message}], "reason": "Mưa lớn", "minutes": 120}
+        body = {"zone_ids": [zone_id], "parts": [{"kind": "bank", "id": message}], "reason": "Mưa lớn", "minutes": 60}
         asked = desk.post(DUTY, f"/{kind}", body)
         if purpose:
             word = {"word": WORDS[purpose]}
