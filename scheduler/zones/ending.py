@@ -50,18 +50,24 @@ def outlook(db: Session, actor: Actor, now: datetime, zone_id: str) -> Ending:
     return Ending(zone, children, here, sum(total.values()) - here, tuple(into))
 
 
+def check(found: Ending, into_id: str | None) -> None:
+    """Return if it can end so; else Conflict or Invalid."""
+    if found.zone.parent_id is None:
+        raise Conflict("root_zone", "A zone without a parent does not end.")
+    if into_id is None and found.here + found.below:
+        message = "Loudspeakers stand there. Merge it into another place, or move them first."
+        raise Invalid("receivers_here", message, field="into")
+    if into_id is not None and into_id not in {one.id for one in found.into}:
+        raise Invalid("bad_merger", "Choose one of the places that are listed.", field="into")
+
+
 def end_zone(
     db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, into_id: str | None = None
 ) -> Zone:
     """The place is no more from today on. Raises Conflict, Forbidden, Invalid, NotFound, Stale."""
     found = outlook(db, actor, now, zone_id)
     zone = found.zone
-    if zone.parent_id is None:
-        raise Conflict("root_zone", "A zone without a parent does not end.")
-    if into_id is None and found.here + found.below:
-        raise Conflict("receivers_here", "Loudspeakers stand there. Merge it into another place, or move them first.")
-    if into_id is not None and into_id not in {one.id for one in found.into}:
-        raise Invalid("bad_merger", "Choose one of the places that are listed.", field="into")
+    check(found, into_id)
     day = local_day(effective(db, zone.path).rules.timezone, to_us(now))
     ended = service.change_zone(db, actor, now, zone.id, version=version, change=ZoneChange(valid_until=day))
     if into_id is not None:

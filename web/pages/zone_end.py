@@ -23,9 +23,10 @@ def end(
     db: WriteDb, page: ThePage, zone_id: str, *, version: Annotated[int, Form()], into: Text = "", confirmed: Text = ""
 ) -> Response:
     """What would happen is shown first; nothing is done before that is confirmed."""
-    if not confirmed:
-        return _shown(db, page, zone_id, into=into, asked=True)
     with page.attempt(db) as errors:
+        if not confirmed:
+            ending.check(ending.outlook(db, page.actor, page.now, zone_id), into or None)
+            return _shown(db, page, zone_id, into=into, asked=True)
         ending.end_zone(db, page.actor, page.now, zone_id, version=version, into_id=into or None)
     return _shown(db, page, zone_id, errors, into=into) if errors else page.go("/zones", "zone-ended")
 
@@ -43,6 +44,6 @@ def _shown(
         receivers=found.here + found.below,
         choices=[{"id": one.id, "name": f"{one.name} ({one.code})" if one.code else one.name} for one in found.into],
         into=chosen,
-        asked=asked and (chosen is not None or not found.here + found.below),
+        asked=asked,
         errors=errors or {},
     )

@@ -43,6 +43,7 @@ def test_a_place_ends_only_once_that_was_looked_at_and_confirmed(
     form = {"csrf_token": client.headers["x-csrf-token"], "version": "1", "into": places.leng_1}
     assert f'href="{path}"' in client.get(f"/zones/{places.leng_2}").text
     assert "Kết thúc hoặc sáp nhập Thôn 2" in client.get(path).text
+    assert client.post(path, data=form | {"into": places.van_1}).status_code == 422
     assert "Từ hôm nay Thôn 2 thuộc Thôn 1." in client.post(path, data=form).text
     with store.reading() as db:
         assert db.get_one(Zone, places.leng_2).valid_until is None
