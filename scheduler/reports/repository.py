@@ -63,6 +63,21 @@ def known(db: Session, airing_ids: Iterable[str]) -> set[str]:
     return found
 
 
+def sizes(db: Session, airing_ids: Iterable[str]) -> dict[str, int]:
+    """How many receivers were to play each of those that are in the book."""
+    found: dict[str, int] = {}
+    receivers = func.coalesce(func.sum(col(ReportLine.receivers)), 0)
+    for some in _chunks(sorted(airing_ids)):
+        query = (
+            select(col(ReportAiring.id), receivers)
+            .outerjoin(ReportLine, col(ReportLine.airing_id) == col(ReportAiring.id))
+            .where(col(ReportAiring.id).in_(some))
+            .group_by(col(ReportAiring.id))
+        )
+        found |= {airing_id: int(count) for airing_id, count in db.execute(query)}
+    return found
+
+
 def due(db: Session, now: datetime) -> set[str]:
     """What is not settled and should be."""
     query = select(col(ReportAiring.id)).where(col(ReportAiring.settled).is_(False), col(ReportAiring.due_at) <= now)
