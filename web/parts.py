@@ -168,7 +168,7 @@ def assemble(centre: Centre) -> Parts:
         live=live,
         studio=_studio(centre),
         courier=_courier(centre),
-        book=BookKeeper(centre.store, clock, centre.changes),
+        book=BookKeeper(centre.store, clock, centre.changes, lambda: urgent.is_fresh),
         retention=Keeper(
             centre.store,
             clock,

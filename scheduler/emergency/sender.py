@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session
 
 from broadcast.bus import Bus, BusDown, Message
-from broadcast.clock import Clock, to_us
+from broadcast.clock import US_PER_S, Clock, to_us
 from broadcast.wire import topics
 from scheduler.fleet import outbox
 from scheduler.fleet.documents import Draft, renewed
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 TOGETHER = 8
 """So many documents are built in one transaction."""
 RESERVE_EVERY_S = 60.0
+FRESH_US = 10 * US_PER_S
+"""After so long whoever was there to hear of it has said what became of it."""
 
 T = TypeVar("T")
 
@@ -70,6 +72,12 @@ class Urgent:
         self._build = build
         self._clock = clock
         self._threads = threads
+        self._made_us: int | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether documents were made just now: what computes for long stands aside meanwhile. From any thread."""
+        return self._made_us is not None and self._clock.monotonic_us() - self._made_us < FRESH_US
 
     async def run(self) -> None:
         """For ever: the connection, and room on the disk."""
@@ -99,6 +107,8 @@ class Urgent:
 
     def make(self, db: Session, zone_ids: Collection[str]) -> list[Document]:
         """The documents of these zones that the broker does not have, stored in this transaction."""
+        if zone_ids:
+            self._made_us = self._clock.monotonic_us()
         names = {topics.now(zone_id): zone_id for zone_id in zone_ids}
         alone(db, *names)
         made = (self._tried(db, topic, zone_id) for topic, zone_id in names.items())

@@ -8,39 +8,46 @@ Rules
   the others wait until it has not for LEASE.
 - A round done twice changes nothing, and one that was broken off is done again.
 - What a rule of retention has let go of is not taken down again: its sums stand.
+- It stands aside while something urgent goes out, between shares that are short; what it did not come to is done in a
+  later round. Urgent or not, a round begins after ASIDE_US.
 """
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec.structs import asdict
 from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
 from sqlmodel import Session, col
 
-from broadcast.clock import Clock, to_us
+from broadcast.clock import US_PER_S, Clock, to_us
 from scheduler.changes import Changes
 from scheduler.policy import local_day
 from scheduler.reports import repository, sources, summing
+from scheduler.reports.begun import Begun
 from scheduler.reports.boundaries import Atlas
-from scheduler.reports.figures import Figures, figures
+from scheduler.reports.figures import NO_REPORT, Figures, figures
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
-from scheduler.reports.sources import Begun, Standing
+from scheduler.reports.sources import Standing
 from scheduler.store.engine import Store
 from scheduler.store.patience import outlast
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 ROUND_S = 10.0
 BEHIND_S = 0.2
+ASIDE_S, ASIDE_US = 1.0, 60 * US_PER_S
+"""How often it looks again whether it is still in the way, and for how long at most."""
 LEASE = timedelta(minutes=2)
 LOOK_BACK = timedelta(minutes=2)
 """What was committed late is looked for so long: times are taken before a transaction ends."""
 MOST_STARTS = 200
-MOST_AIRINGS = 25
+MOST_AIRINGS, MOST_RECEIVERS = 25, 2_500
+"""So many are worked out together, and not more who were to play them: a twentieth of a second."""
 MOST_LINES = 500
 _LINES = cast("Table", ReportLine.__table__)  # type: ignore[attr-defined]
 _FIGURES = ("receivers", "fetched", "started", "heard", "microphones", "missed", "reason", "missed_by", "error_us")
@@ -48,11 +55,12 @@ _VALUES = (*_FIGURES, "level_dbfs", "microphone_dbfs", "requested_us", "played_u
 
 
 class Round(msgspec.Struct, frozen=True):
-    """What one round did; `behind` says that there is more to do at once."""
+    """What one round did; `behind` says that there is more to do at once, `aside` that it made way before its end."""
 
     airings: int = 0
     lines: int = 0
     behind: bool = False
+    aside: bool = False
 
 
 class Entry(msgspec.Struct):
@@ -65,26 +73,45 @@ class Entry(msgspec.Struct):
 
 
 class BookKeeper:
-    """`run` for ever; `keep` is one round."""
+    """`run` for ever; `keep` is one round. `urgent` says whether others have it urgent just now, from any thread."""
 
-    def __init__(self, store: Store, clock: Clock, changes: Changes) -> None:
+    def __init__(self, store: Store, clock: Clock, changes: Changes, urgent: Callable[[], bool]) -> None:
         self._store = store
         self._clock = clock
         self._changes = changes
+        self._urgent = urgent
+        self._aside_us: int | None = None
         self._failing = False
 
     async def run(self) -> None:
         while True:
-            behind = False
-            try:
-                done = await outlast(self._clock, "book of reports", keep, self._store, self._clock.now())
-                if done.lines:
-                    self._changes.tell(["report:"])
-                behind, self._failing = done.behind, False
-            except Exception:
-                log.log(logging.DEBUG if self._failing else logging.ERROR, "the book is not kept", exc_info=True)
-                self._failing = True
-            await self._clock.sleep(BEHIND_S if behind else ROUND_S)
+            await self._clock.sleep(await self._round())
+
+    async def _round(self) -> float:
+        """One, unless it is in the way; seconds until the next."""
+        if self._is_aside():
+            return ASIDE_S
+        try:
+            now = self._clock.now()
+            done = await outlast(self._clock, "book of reports", keep, self._store, now, self._is_aside)
+        except Exception:
+            log.log(logging.DEBUG if self._failing else logging.ERROR, "the book is not kept", exc_info=True)
+            self._failing = True
+            return ROUND_S
+        self._failing = False
+        if done.lines:
+            self._changes.tell(["report:"])
+        if done.aside:
+            return ASIDE_S
+        return BEHIND_S if done.behind else ROUND_S
+
+    def _is_aside(self) -> bool:
+        now_us = self._clock.monotonic_us()
+        if not self._urgent():
+            self._aside_us = None
+        elif self._aside_us is None:
+            self._aside_us = now_us
+        return self._aside_us is not None and now_us - self._aside_us < ASIDE_US
 
 
 def keep_all(store: Store, now: datetime) -> int:
@@ -97,8 +124,8 @@ def keep_all(store: Store, now: datetime) -> int:
             return lines
 
 
-def keep(store: Store, now: datetime) -> Round:
-    """One round: what began, what was reported, what is due."""
+def keep(store: Store, now: datetime, aside: Callable[[], bool] = lambda: False) -> Round:
+    """One round: what began, what was reported, what is due. It ends early where it shall stand `aside`."""
     with store.writing() as db:
         book = _claimed(db, now)
         if book is None:
@@ -110,21 +137,31 @@ def keep(store: Store, now: datetime) -> Round:
         begun = {one.id: one for one in sources.begun(db, since - LOOK_BACK, until)}
         known = repository.known(db, begun.keys())
         again = sources.reported(db, reported_since - LOOK_BACK, now) | repository.due(db, now)
-        again = repository.known(db, again)
-    new = [one for key, one in begun.items() if key not in known]
-    lines = 0
-    for some in _chunks(new, MOST_AIRINGS):
-        entries = [_fresh(one, standing, atlas) for one in some]
-        lines += _work_out(store, entries, standing, atlas, now)
-    for some_ids in _chunks(sorted(again), MOST_AIRINGS):
-        with store.reading() as db:
-            entries = _known(db, some_ids)
+        sizes = repository.sizes(db, again)
+    new = [_fresh(one, standing, atlas) for key, one in begun.items() if key not in known]
+    airings = lines = 0
+    made_way = False
+    for entries in _shares(store, new, sizes):
+        made_way = aside()
+        if made_way:
+            break
+        airings += len(entries)
         lines += _work_out(store, entries, standing, atlas, now)
     with store.writing() as db:
         book = db.get_one(ReportBook, 1)
-        book.opened_until, book.reported_until, book.claimed_until = until, now, now
+        book.claimed_until = now
+        if not made_way:
+            book.opened_until, book.reported_until = until, now
         db.add(book)
-    return Round(airings=len(new) + len(again), lines=lines, behind=until < now)
+    return Round(airings=airings, lines=lines, behind=made_way or until < now, aside=made_way)
+
+
+def _shares(store: Store, new: Sequence[Entry], sizes: Mapping[str, int]) -> Iterator[list[Entry]]:
+    """What is new and then what is in the book, as much at a time as is worked out together."""
+    yield from _together(new, lambda entry: sum(map(len, entry.receivers.values())))
+    for some_ids in _together(sorted(sizes), sizes.__getitem__):
+        with store.reading() as db:
+            yield _known(db, some_ids)
 
 
 def _claimed(db: Session, now: datetime) -> ReportBook | None:
@@ -191,7 +228,8 @@ def _work_out(store: Store, entries: Sequence[Entry], standing: Sequence[Standin
         airing.settled = now >= airing.due_at
         _add_unexpected(entry, told, homes)
         for zone_id, receiver_ids in entry.receivers.items():
-            made = figures(receiver_ids, airing.duration_us, told, settled=airing.settled)
+            why = airing.silent.get(zone_id) or airing.reason or NO_REPORT
+            made = figures(receiver_ids, airing.duration_us, told, settled=airing.settled, unsaid=why)
             row = _row(airing, zone_id, receiver_ids, made, atlas)
             if zone_id in entry.lines:  # where it stood then
                 row["unit_id"] = entry.lines[zone_id]["unit_id"]
@@ -254,3 +292,16 @@ def _write(store: Store, new: Sequence[dict[str, Any]], changed: Sequence[dict[s
 
 def _chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _together(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Up to MOST_AIRINGS of them, of MOST_RECEIVERS together where they are more than one."""
+    some, receivers = list[T](), 0
+    for item in items:
+        if some and (len(some) == MOST_AIRINGS or receivers + size(item) > MOST_RECEIVERS):
+            yield some
+            some, receivers = [], 0
+        some.append(item)
+        receivers += size(item)
+    if some:
+        yield some

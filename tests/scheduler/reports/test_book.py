@@ -1,12 +1,16 @@
 """What was planned and reported is in the book once, on both databases."""
 
+import asyncio
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlmodel import select
 
+from broadcast.clock import ManualClock
 from broadcast.wire.documents import Hearing, Outcome
 from scheduler.broadcasts.models import Broadcast
+from scheduler.changes import Changes
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep import village
 from scheduler.fleet.upkeep.schemas import Confirmed, HeardIn
@@ -17,6 +21,7 @@ from scheduler.reports.spans import Length, span_of
 
 EVENING = datetime(2026, 11, 30, 16, 59, 30, tzinfo=UTC)  # 23:59:30 on the last day of November in Vietnam
 DAY = date(2026, 11, 30)
+LIMIT_S = 60
 
 
 def lines(ledger: Any, day: date = DAY) -> dict[str, LineOut]:
@@ -139,6 +144,71 @@ def test_one_process_keeps_the_book_and_another_takes_over_from_a_dead_one(ledge
         db.get_one(ReportBook, 1).claimed_until = late + timedelta(minutes=1)
     assert book.keep(ledger.commune.store, late).lines == 0
     assert book.keep(ledger.commune.store, late + timedelta(minutes=1)).lines == 2
+
+
+def test_the_book_makes_way_for_what_is_urgent_and_loses_nothing(ledger: Any) -> None:
+    store, late = ledger.commune.store, EVENING + timedelta(minutes=3)
+    ledger.keep(EVENING - timedelta(days=9))
+    for number in range(60):
+        airing_id = ledger.plan(EVENING - timedelta(hours=number))
+        for receiver_id in ledger.receivers.values():
+            ledger.report(airing_id, receiver_id, at=late)
+    urgent = iter([True, False, True, False, False, False])
+    made = [book.keep(store, late, lambda: next(urgent)) for _round in range(3)]
+    assert [(one.airings, one.lines, one.aside) for one in made] == [(0, 0, True), (25, 50, True), (60, 70, False)]
+    assert book.keep(store, late).lines == 0
+    total = ledger.month(DAY).total
+    assert (total.bulletins, total.plays_heard) == (60, 120)
+
+
+def test_receivers_are_worked_out_a_few_at_a_time(ledger: Any) -> None:
+    asked = 0
+
+    def looked() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    leng_1, commune = ledger.commune.places.leng_1, ledger.commune
+    with commune.store.writing() as db:
+        for number in range(book.MOST_RECEIVERS):
+            at = commune.now - timedelta(days=400)
+            db.add(Receiver(id=f"R-{number}", zone_id=leng_1, name=f"Loa {number}", enrolled_at=at))
+    ledger.keep(EVENING - timedelta(days=9))
+    for number in range(3):
+        ledger.plan(EVENING - timedelta(hours=number), leng_1)
+    assert (book.keep(commune.store, EVENING + timedelta(minutes=3), looked).lines, asked) == (3, 3)
+
+
+class Told(Changes):
+    """It says when something was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event = asyncio.Event()
+
+    def tell(self, words: Iterable[str]) -> None:
+        super().tell(words)
+        self.event.set()
+
+
+async def test_the_book_is_kept_although_one_emergency_follows_the_other(ledger: Any) -> None:
+    clock, told = ManualClock(EVENING), Told()
+    ledger.keep(EVENING - timedelta(days=9))
+    ledger.plan(EVENING - timedelta(minutes=30))
+    kept = asyncio.create_task(book.BookKeeper(ledger.commune.store, clock, told, lambda: True).run())
+    await clock.advance(timedelta(microseconds=book.ASIDE_US - 1))
+    assert _airings(ledger) == 0
+    await clock.advance(timedelta(seconds=1))
+    async with asyncio.timeout(LIMIT_S):
+        await told.event.wait()
+    kept.cancel()
+    assert _airings(ledger) == 1
+
+
+def _airings(ledger: Any) -> int:
+    with ledger.commune.store.reading() as db:
+        return len(db.exec(select(ReportAiring)).all())
 
 
 def test_the_signed_paper_and_what_people_say_stand_beside_what_was_measured(ledger: Any) -> None:
