@@ -14,6 +14,8 @@ from bench.tasks.served import Served
 from broadcast.clock import Clock
 
 WIDTHS = (360, 1280)
+PATIENCE_MS = 300_000
+"""A picture is no part of a task: that a machine is slow to take it fails none."""
 ROLES = {
     OFFICIAL: "commune official",
     LEADER: "commune leader",
@@ -106,7 +108,7 @@ def taken(page: Page, picture: Path) -> None:
     """The page as on a screen that is tall enough, so that what stays at the foot of the screen covers nothing."""
     tall = int(page.evaluate("document.documentElement.scrollHeight"))
     page.set_viewport_size({"width": int(page.evaluate("innerWidth")), "height": tall})
-    page.screenshot(path=picture)
+    page.screenshot(path=picture, timeout=PATIENCE_MS)
 
 
 def sees(page: Page, address: str) -> bool:
