@@ -1,7 +1,9 @@
 """The fleet's pages: list, map, faults, trends, photo, restart, and the village helper's page."""
 
 import re
+import struct
 import subprocess
+import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -171,6 +173,17 @@ def test_trends_are_drawn_and_told_in_numbers(fleet: Centre, browser: Browser) -
     assert "<h3>Ắc quy</h3>" not in page
 
 
+def unfolding(side: int) -> bytes:
+    """A PNG of some kilobytes whose picture would take gigabytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    data = zlib.compress(bytes(1 + side * 3) * 20)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
 def test_a_photo_is_drawn_anew_without_what_it_says(fleet: Centre, browser: Browser) -> None:
     operator = browser("truc")
     made = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=2000x1000", "-frames:v", "1"]
@@ -185,7 +198,8 @@ def test_a_photo_is_drawn_anew_without_what_it_says(fleet: Centre, browser: Brow
     assert subprocess.run(probe, input=shown.content, capture_output=True, check=True).stdout.split() == [b"1280,640"]
     assert browser("xa").get("/receivers/R0/photo").status_code == 404
     assert operator.get("/receivers/R1/photo").status_code == 404
-    for bad in (b"", b"\xff\xd8\xff no picture", b"#EXTM3U\nfile:///etc/passwd", b"\x89PNG\r\n\x1a\n" + b"x" * 99):
+    unreadable = (b"", b"\xff\xd8\xff no picture", b"#EXTM3U\nfile:///etc/passwd", b"\x89PNG\r\n\x1a\n" + b"x" * 99)
+    for bad in (*unreadable, unfolding(60_000)):
         answer = operator.post("/receivers/R0/photo", data=csrf(operator), files={"photo": ("x.jpg", bad)})
         assert (answer.status_code, 'id="photo-error"' in answer.text) == (422, True)
     too_much = operator.put("/api/v1/receivers/R0/photo", content=b"\xff\xd8\xff" + bytes(photos.MAX_BYTES))
