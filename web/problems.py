@@ -243,5 +243,6 @@ def field_error(language: str, error: Mapping[str, Any]) -> FieldError:
     kind = str(error["type"])
     context: Mapping[str, object] = error.get("ctx") or {}
     own = kind not in _PYDANTIC_KINDS  # raised by our schemas, whose sentences are made for people
-    message = translate(language, error["msg"] if own else _FIELD_MESSAGES.get(kind, _OTHER_MESSAGE), context)
+    lacking = "missing" if error.get("input") in ("", []) else kind  # not how to write it
+    message = translate(language, error["msg"] if own else _FIELD_MESSAGES.get(lacking, _OTHER_MESSAGE), context)
     return FieldError(field=".".join(place), message=message, code=kind)
