@@ -37,6 +37,7 @@ def retime(hand: Hand, desk: Desk) -> None:
     made = desk.broadcast()
     hand.start("/inbox")
     hand.press(f"form[action='/inbox/{made['id']}/approve'] summary")
+    hand.fill(f"#day-{made['id']}", made["when"]["starts_local"][:10])
     hand.fill(f"#time-{made['id']}", "18:20")
     hand.press(f"form[action='/inbox/{made['id']}/approve'] button.main", to="said=approved")
     hand.sees("Đã duyệt")
