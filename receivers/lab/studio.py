@@ -86,7 +86,7 @@ class FeedHost:
             self.asked.append(number)
             manner = self.manners.pop(0) if self.manners else self.usual
             answering = asyncio.ensure_future(manner(writer, self.studio, number))
-            leaving = asyncio.ensure_future(reader.read(1))
+            leaving = asyncio.ensure_future(reader.read())  # empty lines are nothing
             closing = asyncio.ensure_future(self._closing.wait())
             await asyncio.wait({answering, leaving, closing}, return_when=asyncio.FIRST_COMPLETED)
             for task in (answering, leaving, closing):

@@ -54,7 +54,7 @@ class Fetcher:
         self._slow = False
         self._came = False
         self._useless = 0
-        self._fruitful_us = 0
+        self._barren_us: int | None = None
 
     async def run(self) -> None:
         """Until all that is of use has come."""
@@ -92,7 +92,7 @@ class Fetcher:
         try:
             await self._open(line, f"{url}?from={number}")
             reader = ChunkReader(feed.id, order_key(feed.key))
-            self._useless, self._fruitful_us = 0, self._clock.monotonic_us()
+            self._useless, self._barren_us = 0, None
             while block := await self._next_block(line, number):
                 self._take(reader, block)
                 left = self._buffer.ask_from(self._clock.now_us())
@@ -142,11 +142,13 @@ class Fetcher:
     def _take(self, reader: ChunkReader, block: bytes) -> None:
         """Take in bytes; NoAnswer for what the feed's key has not signed, and for too much that is of no use."""
         now_us = self._clock.monotonic_us()
+        if self._barren_us is None:
+            self._barren_us = now_us
         try:
             for chunk in reader.feed(block):
                 became = self._buffer.put(chunk, self._clock.now_us())
                 if became is Taken.TAKEN:
-                    self._came, self._fruitful_us, self._useless = True, now_us, 0
+                    self._came, self._barren_us, self._useless = True, None, 0
                     self._buffer.moved_us, self._buffer.turned_away = now_us, False
                     continue
                 self._refused[became] += 1
@@ -156,5 +158,5 @@ class Fetcher:
         except BadChunk as error:
             self._refused[BAD] += 1
             raise NoAnswer(str(error)) from None
-        if now_us - self._fruitful_us > decide.BARREN_US:
+        if self._barren_us is not None and now_us - self._barren_us > decide.BARREN_US:
             raise NoAnswer("what comes becomes no sound")

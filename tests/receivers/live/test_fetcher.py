@@ -14,7 +14,7 @@ from broadcast.clock import SystemClock
 from broadcast.wire.chunks import CHUNK_US, PACKETS
 from receivers.fetch import open_client
 from receivers.lab.saying import packet_saying, saying
-from receivers.lab.studio import FeedHost, first, spoken, then
+from receivers.lab.studio import FeedHost, begin, first, spoken, then
 from receivers.live import decide
 from receivers.live.buffer import Buffers, ChunkBuffer
 from receivers.live.decide import Growing, Taken
@@ -109,6 +109,25 @@ async def test_what_the_feeds_key_has_not_signed_is_counted_and_the_connection_l
     assert _is_whole(buffer)
     assert host.asked == [0, 0]
     assert refused == {reason: 1}
+
+
+async def test_a_line_that_stood_still_is_kept_when_a_part_of_a_chunk_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a cut TCP brings what it held back in pieces; a new connection would take another second."""
+    monkeypatch.setattr(decide, "BARREN_US", 500_000)
+
+    async def cut(writer: asyncio.StreamWriter, studio: Studio, _number: int) -> None:
+        begin(writer)
+        for piece, then_s in ((studio.sealed[0], 0.7), (studio.sealed[1][:100], 0.02), (studio.sealed[1][100:], 0)):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(then_s)
+        writer.write(b"".join(studio.sealed[2:]))
+        await writer.drain()
+
+    async with FeedHost(STUDIO, [cut]) as host:
+        buffer, refused = await _fetch(_made(host.feed))
+    assert _is_whole(buffer)
+    assert (host.asked, refused) == ([0], {})
 
 
 async def test_addresses_are_asked_in_turn() -> None:
