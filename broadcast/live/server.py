@@ -144,7 +144,11 @@ class FeedServer:
                 loop.remove_reader(self._socket)
                 loop.call_later(NO_FILES_S, self._open_again)
                 return
-            self._greet(connection, address)
+            try:
+                self._greet(connection, address)
+            except OSError as error:
+                log.debug("live sound: %s left before it was greeted: %s", address, error)
+                connection.close()
 
     def _open_again(self) -> None:
         if self._socket.fileno() >= 0:

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from broadcast.wire.enrolment import order_key
 
 HOST = "127.0.0.1"
 SOON_S = 10
+ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: gone without a word
 
 Serve = Callable[..., contextlib.AbstractAsyncContextManager[FeedServer]]
 
@@ -323,3 +325,19 @@ async def test_with_tls_it_is_the_same(
         with contextlib.suppress(ConnectionResetError):
             assert not (await asyncio.to_thread(plain.recv, 100)).startswith(b"HTTP")
         plain.close()
+
+
+async def test_who_left_before_he_was_greeted_is_nobody_s_trouble(
+    desk: LiveDesk, serve: Serve, tls_ends: tuple[ssl.SSLContext, ssl.SSLContext]
+) -> None:
+    centre, receiver = tls_ends
+    desk.open("talk")
+    troubles: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: troubles.append(context))
+    async with serve(tls=centre) as server:
+        for word in (b"", b"GET"):
+            with socket.create_connection((HOST, server.port)) as hasty:  # the server is not asked before it has left
+                hasty.sendall(word)
+                hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPT)
+        assert (await ask(server, "/live/talk", tls=receiver)).head.startswith(b"HTTP/1.1 200")
+    assert not troubles
