@@ -5,7 +5,8 @@ with fades and with cuts: Loa's own server, fetcher and source over TLS (`bench.
 with BBR and with CUBIC; beside it in the same run, each on a link of its own with the same seed, plain aiortc to a
 peer, and Icecast, with the machine's congestion control, heard by ffmpeg. Missing is what was silent or made up; after
 a cut sound is back when nothing is missing for BACK_US. Wire bytes are those of IP packets both ways, in the window in
-which sound is judged; what is sent again counts again.
+which sound is judged; what is sent again counts again. A short cut is a matter of luck, of where in a chunk and in
+TCP's timer it begins: Loa 3 s behind meets it AGAIN times more, each on a link with a seed of its own.
 """
 
 import subprocess
@@ -15,8 +16,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +33,9 @@ from broadcast.clock import US_PER_S, SystemClock
 
 GOAL_BACK_S, GOAL_WIRE = 1.5, 1.4
 LINK = {"delay_us": 80_000, "jitter_us": 40_000, "rate_bps": 64_000}
-RUN_S, QUICK_RUN_S = 90, 40
+RUN_S, QUICK_RUN_S = 60, 40
+AGAIN, AGAIN_RUN_S = 20, 24
+AT_ONCE = 10  # carriers, which take a twentieth of a core each
 SETTLE_S = 8  # everything has begun
 BACK_US = US_PER_S
 END_S = 5
@@ -126,37 +130,44 @@ class End:
 def main() -> int:
     print(report.machine())
     cases, run_s = (QUICK_CASES, QUICK_RUN_S) if report.is_quick() else (CASES, RUN_S)
-    outcomes: list[Outcome] = []
     try:
         with Link(Way()):
             pass
     except NoLink as why:
         sys.exit(str(why))
-    for case in cases:
-        print(f"{case.name} …", flush=True)
-        with ThreadPoolExecutor(len(CARRIERS)) as pool:
-            outcomes += pool.map(partial(_run, case, run_s), CARRIERS)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        outcomes = list(pool.map(partial(_run, run_s), *zip(*product(cases, CARRIERS), strict=True)))
+        cuts_again = [replace(CUT_2, name=f"{CUT_2.name}, {number}") for number in range(AGAIN)]
+        again = list(pool.map(partial(_run, AGAIN_RUN_S, carrier=LOA_3), cuts_again))
     _show("missing at the horn in ms a minute", outcomes, lambda one: one.missing_ms_per_minute)
     cuts = [one for one in outcomes if one.case.cut_s]
     _show("a cut: missing in all, in s", cuts, lambda one: one.missing_ms / 1_000)
     _show("a cut: from link up to sound without a gap, in s", cuts, lambda one: one.back_s)
     _show("bytes on the wire for each byte of Opus, both ways", outcomes, lambda one: one.wire_per_payload)
-    goals = _goals({(one.case, one.carrier): one for one in outcomes})
+    again_ms = sorted(one.missing_ms for one in again)
+    print(f"\n{CUT_2.name} again, {LOA_3.name}: missing in ms {again_ms}")
+    goals = _goals({(one.case, one.carrier): one for one in outcomes}, again_ms)
     for goal, reached in goals.items():
         print(f"goal: {goal}: {'reached' if reached else 'MISSED'}")
     congestion = CONGESTION.read_text().strip()
     report.write(
         "loss",
-        {"goals": goals, "seconds": run_s, "congestion": congestion, "outcomes": [_plain(one) for one in outcomes]},
+        {
+            "goals": goals,
+            "seconds": run_s,
+            "congestion": congestion,
+            "outcomes": [_plain(one) for one in outcomes],
+            "cut_again_missing_ms": again_ms,
+        },
     )
     return 0 if all(goals.values()) else 1
 
 
-def _goals(outcomes: dict[tuple[Case, Carrier], Outcome]) -> dict[str, bool]:
+def _goals(outcomes: dict[tuple[Case, Carrier], Outcome], again_ms: Sequence[float]) -> dict[str, bool]:
     back_s = outcomes[CUT_10, LOA_2].back_s
     return {
         "0 ms missing at 10 % loss, 2 s behind": outcomes[WORST, LOA_2].missing_ms == 0,
-        "0 ms missing through a cut of 2 s, 3 s behind": outcomes[CUT_2, LOA_3].missing_ms == 0,
+        "0 ms missing through a cut of 2 s, 3 s behind": not any((outcomes[CUT_2, LOA_3].missing_ms, *again_ms)),
         f"sound back {GOAL_BACK_S} s after a cut of 10 s": back_s is not None and back_s <= GOAL_BACK_S,
         f"<= {GOAL_WIRE} bytes on the wire for each of sound": outcomes[CLEAN, LOA_2].wire_per_payload <= GOAL_WIRE,
     }
@@ -181,8 +192,9 @@ def _plain(one: Outcome) -> dict[str, object]:
     }
 
 
-def _run(case: Case, run_s: int, carrier: Carrier) -> Outcome:
+def _run(run_s: int, case: Case, carrier: Carrier) -> Outcome:
     """One carrier on a link of its own."""
+    report.progress(f"{case.name}: {carrier.name}")
     way = Way(**LINK, loss=case.loss)  # type: ignore[arg-type]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="loa-bench-"))

@@ -1,12 +1,12 @@
 """From mouth to horn, and how far horns are apart while somebody speaks: `python -m bench.speech`.
 
-Three virtual horns with crystals of 0, +100 and -100 ppm, and Loa's players as in `bench.unison`. First a file with a
-chirp every three seconds; then the same sound is written into the centre's own live feed, 20 ms at a time as a
-microphone brings it, and comes by its server to the players' fetchers, at the default delay. A chirp's delay is from
-when its first sample was spoken to when it was heard, by the recording. The spread is the time between the first and
-the last of the three horns. The goal is reached when every chirp was heard, half of them within NEAR_MS of the delay
-that was set, and the live spread's median and p95 are no larger than the file's by more than what two recordings of
-one horn differ.
+Three virtual horns with crystals of 0, +100 and -100 ppm, and Loa's players as in `bench.unison`. A sound with a chirp
+every three seconds is written into the centre's own live feed, 20 ms at a time as a microphone brings it, and comes by
+its server to the players' fetchers, at the default delay. A file holds the same sound. The horns play the two in turns
+of TURN_S on one timeline, so that both meet what the machine does meanwhile. A chirp's delay is from when its first
+sample was spoken to when it was heard, by the recording. The spread is the time between the first and the last of the
+three horns. The goal is reached when every chirp was heard, half of them within NEAR_MS of the delay that was set, and
+the live spread's median and p95 are no larger than the file's by more than what two recordings of one horn differ.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,37 +35,24 @@ from receivers.sound.cue import RATE_HZ, US_PER_S, Cue
 from receivers.tasks import end
 
 NEAR_MS = 5.0
-RUN_S, QUICK_RUN_S = 600, 30
+RUN_S, QUICK_RUN_S, TURN_S = 300, 120, 15
 SETTLE_S = 25
-BETWEEN_S = 5
 HOST = "127.0.0.1"
 PACKET_US = PACKET_FRAMES * US_PER_S // RATE_HZ
-
-
-@dataclass(frozen=True)
-class Times:
-    """When the file's first sample was due, and when the talk's was spoken and due, UTC in us."""
-
-    file_us: int
-    spoken_us: int
-
-    @property
-    def live_us(self) -> int:
-        return self.spoken_us + DELAY_US
 
 
 def main() -> int:
     print(report.machine())
     run_s = QUICK_RUN_S if report.is_quick() else RUN_S
     with tempfile.TemporaryDirectory(prefix="loa-bench-") as folder:
-        report.progress(f"a file for {run_s} s, then a talk as long, after {SETTLE_S} s")
-        recordings, times = _run(Path(folder), run_s, SystemClock())
+        report.progress(f"file and talk in turns, {run_s} s in all, after {SETTLE_S} s")
+        recordings, heard_us = _run(Path(folder), run_s, SystemClock())
         report.progress("recorded; what is heard is looked for")
-    file = {name: _onsets(recording, times.file_us, run_s) for name, recording in recordings.items()}
-    live = {name: _onsets(recording, times.live_us, run_s) for name, recording in recordings.items()}
+    onsets = {name: _onsets(recording, heard_us, run_s) for name, recording in recordings.items()}
+    file, live = ({name: _of(onsets[name], kind) for name in onsets} for kind in (0, 1))
     spreads = {"file": apart_ms([file[name] for name in SKEW_PPM]), "live": apart_ms([live[name] for name in SKEW_PPM])}
     same = apart_ms([live["true"], live["again"]])
-    delays = {name: _delays_ms(live[name], times.spoken_us) for name in SKEW_PPM}
+    delays = {name: _of(_delays_ms(onsets[name], heard_us - DELAY_US), 1) for name in SKEW_PPM}
     each = [delay for some in delays.values() for delay in some]
     delay_rows = [_delay_row(name, some) for name, some in {**delays, "all": each}.items()]
     report.table(f"mouth to horn in ms at a delay of {DELAY_US / 1_000:.0f} ms", delay_rows)
@@ -94,8 +80,8 @@ def _goals(each_ms: Sequence[float], spreads: dict[str, Onsets], same: Onsets) -
     }
 
 
-def _run(folder: Path, run_s: int, clock: Clock) -> tuple[dict[str, Recording], Times]:
-    """Play the file, then the talk; what was recorded of each horn, and of the first once more."""
+def _run(folder: Path, run_s: int, clock: Clock) -> tuple[dict[str, Recording], int]:
+    """Play file and talk in turns; what was recorded of each horn, of the first once more, and since when."""
     sound = every(UP, run_s) + np.tile(murmur(EVERY_S, seed=1, level=MURMUR), run_s // EVERY_S)
     file = write_opus(folder / "chirps.opus", sound)
     with ExitStack() as stack:
@@ -105,17 +91,22 @@ def _run(folder: Path, run_s: int, clock: Clock) -> tuple[dict[str, Recording], 
             for name, horn in (*((name, name) for name in SKEW_PPM), ("again", "true"))
         }
         players = [stack.enter_context(PlayerProcess(name, horns.environment)) for name in SKEW_PPM]
-        file_us = clock.now_us() + SETTLE_S * US_PER_S
-        times = Times(file_us, file_us + (run_s + BETWEEN_S) * US_PER_S)
-        session = stack.enter_context(_spoken(sound, times.spoken_us, run_s, clock))
-        live_cue = Cue(
-            "live", Path(session.feed.id), times.live_us, 0, times.live_us + run_s * US_PER_S, feed_id=session.feed.id
-        )
+        heard_us = clock.now_us() + SETTLE_S * US_PER_S
+        session = stack.enter_context(_spoken(sound, heard_us - DELAY_US, run_s, clock))
         for player in players:
             player.follow([of_session(session)])
-            player.set_plan([Cue("file", file, file_us, 0, file_us + run_s * US_PER_S), live_cue])
-        sleep_until(live_cue.end_us + 2 * US_PER_S, clock)
-        return {name: listener.stop() for name, listener in listeners.items()}, times
+            player.set_plan([_turn(number, heard_us, file, session.feed.id) for number in range(run_s // TURN_S)])
+        sleep_until(heard_us + (run_s + 2) * US_PER_S, clock)
+        return {name: listener.stop() for name, listener in listeners.items()}, heard_us
+
+
+def _turn(number: int, heard_us: int, file: Path, feed_id: str) -> Cue:
+    """The file's, or the talk's."""
+    into_us, live = number * TURN_S * US_PER_S, number % 2
+    start_us, end_us = heard_us + into_us, heard_us + into_us + TURN_S * US_PER_S
+    if live:
+        return Cue(f"live {number}", Path(feed_id), start_us, into_us, end_us, feed_id=feed_id)
+    return Cue(f"file {number}", file, start_us, into_us, end_us)
 
 
 @contextmanager
@@ -141,12 +132,17 @@ def _spoken(sound: Sound, start_us: int, run_s: int, clock: Clock) -> Iterator[L
     over = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve(over)), name="centre", daemon=True)
     thread.start()
-    until_us = start_us + DELAY_US + (run_s + BETWEEN_S) * US_PER_S
+    until_us = start_us + DELAY_US + (run_s + 5) * US_PER_S
     try:
         yield LiveSession(feed=desk.announced(feed), start_us=start_us, until_us=until_us, delay_us=DELAY_US)
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join()
+
+
+def _of(chirps: Onsets, kind: int) -> Onsets:
+    """Of all chirps those in turns of the file (0), or of the talk (1)."""
+    return [chirp for number, chirp in enumerate(chirps) if number * EVERY_S // TURN_S % 2 == kind]
 
 
 def _onsets(recording: Recording, start_us: int, run_s: int) -> Onsets:
