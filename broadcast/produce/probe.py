@@ -2,6 +2,7 @@
 
 ffmpeg sees it only through GUARD: local files and pipes, formats that hold their own sound. A playlist, a concat
 script or an image is not among them, so no file can name another file or host that would be opened in its place.
+Nor are AMR frames without a header: nearly any file, an archive say, passes for some minutes of them.
 """
 
 import json
@@ -16,7 +17,7 @@ from broadcast import child
 from broadcast.produce.request import MAX_DURATION_US, MAX_SOURCE_BYTES, US_PER_S, ProduceError, Refusal
 
 FORMATS = (
-    "aac,ac3,adts,aea,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,dtshd,dsf,eac3,flac,flv,gsm,loas,"
+    "aac,ac3,adts,aea,aiff,amr,ape,asf,au,avi,caf,dts,dtshd,dsf,eac3,flac,flv,gsm,loas,"
     "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,nut,ogg,oma,rm,shn,tak,tta,voc,w64,wav,wv,xwma"
 )
 GUARD = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}

@@ -1,6 +1,8 @@
+import gzip
 import random
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -43,6 +45,18 @@ def test_a_text_file_named_mp3(lines: int, producer: Producer, tmp_path: Path) -
 def test_random_bytes(name: str, producer: Producer, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(random.Random(7).randbytes(300_000))  # noqa: S311 the same each time
     assert refused(producer, tmp_path / name).code == Refusal.NOT_AUDIO
+
+
+@pytest.mark.parametrize("packed", ["zip", "gzip"])
+def test_an_archive_is_not_unfolded(packed: str, producer: Producer, tmp_path: Path) -> None:
+    """A few kilobytes that say fifty megabytes of sound, under the name of a sound."""
+    path, sound = tmp_path / "a.wav", bytes(50_000_000)
+    if packed == "zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.wav", sound)
+    else:
+        path.write_bytes(gzip.compress(sound, 1))
+    assert refused(producer, path).code == Refusal.NOT_AUDIO
 
 
 def test_an_mp4_cut_before_its_index(make: Make, producer: Producer, tmp_path: Path) -> None:
