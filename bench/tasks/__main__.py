@@ -41,27 +41,28 @@ class Results(msgspec.Struct):
 def main(words: Sequence[str]) -> int:
     PICTURES.mkdir(parents=True, exist_ok=True)
     tasks = [each for each in TASKS if not words or named(each).startswith(tuple(words))]
-    fresh = Results()
+    kept = msgspec.json.decode(KEPT.read_bytes(), type=Results) if words and KEPT.exists() else Results()
     with tempfile.TemporaryDirectory() as folder, opened(Path(folder)) as served:
         for one in rounds(served, tasks, SystemClock(), PICTURES, all_ways()):
-            fresh.rounds[f"{one.task} {one.width} {one.way}"] = one
+            kept.rounds[f"{one.task} {one.width} {one.way}"] = one
+            _keep(kept)
             print(one.task, one.width, one.way, one.actions, one.wrong, flush=True)
         for name in SURVEYS:
             if not words or f"{AXE}/{name}".startswith(tuple(words)):
-                fresh.surveys[name] = _surveyed(served, name)
-                print(name, fresh.surveys[name].looked_at, len(fresh.surveys[name].against), flush=True)
-    kept = _joined(fresh, msgspec.json.decode(KEPT.read_bytes(), type=Results)) if words and KEPT.exists() else fresh
-    KEPT.write_bytes(msgspec.json.encode(kept))
-    said = "\n".join(_said(kept))
-    print(said)
-    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{said}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+                kept.surveys[name] = _surveyed(served, name)
+                _keep(kept)
+                print(name, kept.surveys[name].looked_at, len(kept.surveys[name].against), flush=True)
+    print(*_said(kept), sep="\n")
     against = any(found.against for found in kept.surveys.values())
     return 1 if against or any(one.wrong for one in kept.rounds.values()) else 0
 
 
-def _joined(fresh: Results, before: Results) -> Results:
-    return Results(before.rounds | fresh.rounds, before.surveys | fresh.surveys)
+def _keep(kept: Results) -> None:
+    """After each step, so that what breaks off loses nothing."""
+    KEPT.write_bytes(msgspec.json.encode(kept))
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    said = "\n".join(_said(kept))
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{said}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
 
 
 def _said(kept: Results) -> Iterator[str]:
