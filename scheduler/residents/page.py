@@ -50,12 +50,16 @@ class Alarm(Struct, frozen=True, kw_only=True):
 
 
 class Outlook(Struct, frozen=True, kw_only=True):
-    """`coming` holds one airing each, by time; `past` each notice once, what was on last first."""
+    """`coming` holds one airing each, by time; `past` each notice once, what was on last first.
+
+    Without `loudspeakers` there is none at or below the place: what is told was or will be read, and heard by nobody.
+    """
 
     alarms: tuple[Alarm, ...]
     on_air: tuple[Notice, ...]
     coming: tuple[Notice, ...]
     past: tuple[Notice, ...]
+    loudspeakers: bool
 
 
 def outlook(db: Session, here: Here, now: datetime) -> Outlook:
@@ -69,7 +73,7 @@ def outlook(db: Session, here: Here, now: datetime) -> Outlook:
     coming = [row for row in rows if row.airing.id in sounding and sounding[row.airing.id] > now]
     past = [row for row in rows if row.airing.end_at <= now]
     heard = repository.heard(db, [row.airing.id for row in past], here.zone.path) if past else set()
-    measured = bool(past) and repository.receivers_at(db, here.zone.path)
+    loudspeakers = repository.receivers_at(db, here.zone.path)
     return Outlook(
         alarms=alarms(db, here, now),
         on_air=(*(_notice(said, row, (_time(row),)) for row in on_air), *relays_now),
@@ -79,7 +83,8 @@ def outlook(db: Session, here: Here, now: datetime) -> Outlook:
                 key=lambda notice: (notice.times[0].start, notice.id, notice.title),
             )
         ),
-        past=_grouped(said, [(row, _fate(row, heard, now, measured=measured)) for row in past]),
+        past=_grouped(said, [(row, _fate(row, heard, now, measured=loudspeakers)) for row in past]),
+        loudspeakers=loudspeakers,
     )
 
 

@@ -68,6 +68,7 @@ def place(at: ThePlace, p: Annotated[int, Query(ge=1, le=100)] = 1) -> Response:
             alarms=view.alarms(show, seen.alarms),
             on_air=[view.item(show, path, notice) for notice in seen.on_air] if p == 1 else [],
             coming=view.days(show, seen.coming, path) if p == 1 else [],
+            loudspeakers=seen.loudspeakers,
             left_out=max(0, len(seen.coming) - view.MAX_COMING),
             past=[view.item(show, path, notice) for notice in past],
             number=p,

@@ -24,6 +24,8 @@ from web.pages.present import Present
 
 router = APIRouter(prefix="/zones", include_in_schema=False)
 
+NO_LOUDSPEAKER = N_("There is no loudspeaker here yet: nobody hears it.")
+
 Day = Annotated[date | None, Query(alias="date")]
 
 
@@ -56,6 +58,7 @@ class VillageDay(Struct, frozen=True, kw_only=True):
     quiet: str
     holidays: list[str]
     sound_us: int
+    loudspeakers: bool
 
 
 @router.get("/{zone_id}/day")
@@ -93,6 +96,8 @@ def lines(page: Page, show: Present, told: VillageDay) -> list[str]:
         page.say(N_("%(time)s  does not play: %(title)s (%(why)s)"), time=show.time(s.at), title=s.title, why=s.why)
         for s in told.silent
     ]
+    if not told.loudspeakers:
+        said.append(page.say(NO_LOUDSPEAKER))
     if told.quiet:
         said.append(page.say(N_("Quiet hours: %(hours)s"), hours=told.quiet))
     return said
@@ -126,6 +131,7 @@ def _told(db: Session, page: Page, zone_id: str, day: date | None) -> tuple[Pres
         quiet=", ".join(_hours(show, *part) for part in quiet_intervals(rules, *window)),
         holidays=list(dict.fromkeys(row.name for row in off)),
         sound_us=sum(item.sound_us for item in heard),
+        loudspeakers=bool(zone_sql.receiver_counts(db, [zone.path])[0]),
     )
 
 

@@ -25,6 +25,7 @@ from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.broadcasts.schemas import BroadcastIn
 from scheduler.emergency.life import State as OrderState
 from scheduler.emergency.models import EmergencyOrder, OrderTarget
+from scheduler.fleet.models import Receiver
 from scheduler.live.asking import Terms
 from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.actor import Actor
@@ -195,6 +196,16 @@ def test_what_is_above_is_told_below_and_not_the_other_way_round(village: Villag
     assert "Tin của thôn" not in village.outputs(places.leng_2)
     assert "Tin của thôn" not in village.outputs(places.leng)
     assert "Tin của xã" not in village.outputs(places.van_1)
+
+
+def test_a_place_without_loudspeakers_says_so(village: Village, places: Any) -> None:
+    said = "Ở đây chưa có cụm loa"
+    assert said in village.get().text
+    with village.centre.store.writing() as db:
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+    assert said not in village.get().text
+    assert said not in village.get(zone_id=places.leng).text
+    assert said in village.get(zone_id=places.leng_2).text
 
 
 @pytest.mark.parametrize("hidden", ["village", "commune", "ended", "not_yet"])

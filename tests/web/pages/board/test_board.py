@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, delete, event
 
+from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.zones.models import Holiday
@@ -55,7 +56,7 @@ def test_a_free_hour_leads_to_a_new_broadcast_with_place_and_time(office: Any, o
     assert free["17"] == ["2026-11-23T17:05"]
     assert free["21–24"] == []
     page = official.get(f"/broadcasts/new?zone={office.places.leng_1}&at=2026-11-23T09:00").text
-    assert re.search(rf'name="zone" value="{office.places.leng_1}" checked', page)
+    assert re.search(rf'name="zone"[^>]* value="{office.places.leng_1}" checked', page)
     assert 'name="date" value="2026-11-23"' in page
     assert 'name="time" value="09:00"' in page
     assert re.search(r'id="said-when">Thứ Hai 23/11, 09:00<', page)
@@ -145,6 +146,15 @@ def test_what_a_village_hears_tomorrow_as_page_and_text(office: Any, official: T
     assert official.get(path, headers={"accept": "text/plain"}).text == text.text
     assert "Hằng ngày" not in official.get(f"{path}.txt?date=2026-11-22").text
     assert official.get(f"/zones/{office.places.van_1}/day").status_code == 404
+
+
+def test_a_place_without_a_loudspeaker_hears_nothing(office: Any, official: TestClient) -> None:
+    path, said = f"/zones/{office.places.leng_1}/day", "không ai nghe được"
+    assert said not in official.get(f"{path}.txt").text
+    with office.store.writing() as db:
+        db.execute(delete(Receiver))
+    assert said in official.get(f"{path}.txt").text
+    assert official.get(path).text.count(said) == 2
 
 
 def test_a_repeating_broadcast_is_rehearsed_before_it_is_sent(office: Any, official: TestClient) -> None:
