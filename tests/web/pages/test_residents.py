@@ -418,12 +418,12 @@ def test_ones_village_is_found_without_accents_and_names_are_never_mixed_up(vill
 
 def test_a_public_relay_is_told_before_it_comes_and_while_it_is_heard(village: Village) -> None:
     terms, now = Terms(frozenset({"stream.example"})), village.clock.now()
-    when = {"starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
     values = {"zone_id": village.places.leng, "source_url": "https://stream.example/a.mp3", "limit_min": 15,
-              "when": when, "zone_ids": [village.places.leng]}  # fmt: skip
+              "zone_ids": [village.places.leng]}  # fmt: skip
     with village.centre.store.writing() as db:
-        for title, public in (("VOV1 Thời sự", True), ("Kênh nội bộ", False)):
-            asked = RelayIn.model_validate(values | {"title": title, "public": public})
+        for title, public, at in (("VOV1 Thời sự", True, "17:00"), ("Kênh nội bộ", False, "19:00")):
+            when = {"starts_local": f"2026-11-23T{at}", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
+            asked = RelayIn.model_validate(values | {"title": title, "public": public, "when": when})
             made = relays.create(db, village.official, now, asked, terms)
             made = relays.submit(db, village.official, now, made.id, terms=terms, version=made.version)
             if public:
