@@ -17,7 +17,7 @@ from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
 from scheduler.broadcasts import airings, drafts
 from scheduler.broadcasts.repository import chosen
-from scheduler.broadcasts.rights import WRITE, require_step
+from scheduler.broadcasts.rights import WRITE, may_see, require_step
 from scheduler.clashes import EffectKind
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.live.asking import Terms, allowed_address
@@ -228,11 +228,15 @@ def _next(db: Session, row: Relay, now: datetime) -> datetime | None:
 
 
 def _readable(db: Session, actor: Actor, now: datetime, relay_id: str) -> Relay:
+    """The relay if the actor sees it: as with a broadcast, who sees a place that hears it may see it."""
     row = repository.get(db, relay_id)
     zone = zones.zone(db, row.zone_id) if row is not None else None
     if row is None or zone is None:
         raise NotFound("not_found", _NO_SUCH)
-    require(actor, Action.BROADCAST_READ, zone.path, now)
+    seen = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
+    aimed = [found.path for target in repository.targets(db, row.id) for found in target.zones]
+    if not may_see(actor, State(row.state), now, sender=zone.path, targets=aimed, seen=seen):
+        raise NotFound("not_found", _NO_SUCH)
     return row
 
 

@@ -122,7 +122,7 @@ def _choices(db: Session, page: Page, zone_id: str) -> dict[str, Any]:
 
 def _line(page: Page, view: AuditView, zones: dict[str, str]) -> dict[str, Any]:
     kind, _, subject_id = view.subject.partition(":")
-    path = _PAGES.get(kind)
+    path = _PAGES.get(kind) if kind != "user" or page.can(Action.USER_READ) else None
     return {
         "view": view,
         "who": view.user_name or "Loa" if view.user_id is None else view.user_name or view.user_id,

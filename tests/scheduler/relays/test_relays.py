@@ -11,7 +11,9 @@ from scheduler.live import licence
 from scheduler.live.asking import Terms
 from scheduler.live.models import LiveEnd, LiveState, LiveTalk
 from scheduler.live.repository import zones_of
+from scheduler.people.actor import Actor
 from scheduler.relays import passing, service
+from scheduler.rights import Grant, Role
 from scheduler.workflow import NotPossible, State
 from scheduler.zones.models import Zone
 from tests.scheduler.relays.conftest import Asked, Planned
@@ -142,3 +144,16 @@ def test_the_list_goes_on_where_a_page_ended(commune: Any, planned: Planned, ask
         last = service.index(db, commune.leader, commune.now, terms, limit=2, before=first.next)
     assert [one.id for one in (*first.items, *last.items)] == sorted(made, reverse=True)
     assert last.next is None
+
+
+def test_who_sees_a_place_that_hears_it_sees_it_once_it_is_approved(
+    commune: Any, submitted: Planned, planned: Planned, terms: Terms
+) -> None:
+    grant = Grant(Role.VIEWER, commune.places.leng_1)
+    helper = Actor(user_id="h", login="h", name="H", language="vi", grants=(grant,))
+    waiting, coming = submitted(), planned()
+    with commune.store.reading() as db:
+        assert service.view(db, helper, commune.now, coming.id, terms).possible == []
+        for actor, relay_id in ((helper, waiting.id), (commune.stranger, coming.id)):
+            with pytest.raises(NotFound):
+                service.view(db, actor, commune.now, relay_id, terms)
