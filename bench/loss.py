@@ -33,9 +33,9 @@ from broadcast.clock import US_PER_S, SystemClock
 
 GOAL_BACK_S, GOAL_WIRE = 1.5, 1.4
 LINK = {"delay_us": 80_000, "jitter_us": 40_000, "rate_bps": 64_000}
-RUN_S, QUICK_RUN_S = 60, 40
+RUN_S, QUICK_RUN_S = 90, 40
 AGAIN, AGAIN_RUN_S = 20, 24
-AT_ONCE = 10  # carriers, which take a twentieth of a core each
+AT_ONCE = 10  # carriers, which take a tenth of a core each
 SETTLE_S = 8  # everything has begun
 BACK_US = US_PER_S
 END_S = 5
