@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
 from scheduler.days import checked
-from scheduler.errors import Invalid
+from scheduler.errors import Forbidden, Invalid
 from scheduler.people import invitations, service, sessions
 from scheduler.people.schemas import GrantNew, GrantView, InvitationNew, InvitationView, UserChange, UserNew, UserView
 from scheduler.rights import Action
@@ -29,6 +29,7 @@ Text = Annotated[str, Form(max_length=300)]
 
 @router.get("")
 def listing(db: ReadDb, page: ThePage, after: str | None = None) -> Response:
+    _may(page, Action.USER_READ)
     users = service.list_users(db, page.actor, page.now, after=after, limit=PER_PAGE)
     views = service.user_views(db, users)
     older = f"/people?after={users[-1].login}" if len(users) == PER_PAGE else None
@@ -42,6 +43,7 @@ def listing(db: ReadDb, page: ThePage, after: str | None = None) -> Response:
 
 @router.get("/invite")
 def invitation(db: ReadDb, page: ThePage) -> Response:
+    _may(page, Action.USER_EDIT)
     return _invite(db, page, {})
 
 
@@ -92,6 +94,7 @@ def withdraw_invitation(db: WriteDb, page: ThePage, invitation_id: str) -> Respo
 
 @router.get("/new")
 def new(db: ReadDb, page: ThePage) -> Response:
+    _may(page, Action.USER_EDIT)
     return _new(db, page, {})
 
 
@@ -221,6 +224,12 @@ def grant_line(page: Page, grant: GrantView) -> dict[str, Any]:
 def _grant(page: Page, user_id: str, form: dict[str, str]) -> GrantNew:
     asked = {"user_id": user_id, "zone_id": form["zone_id"], "role": form["role"]}
     return GrantNew.model_validate(asked | {"until": _until(page, form["until"])})
+
+
+def _may(page: Page, action: Action) -> None:
+    """Whoever may not is told before they fill in a form."""
+    if not page.can(action):
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
 
 
 def _until(page: Page, typed: str) -> datetime | None:

@@ -236,3 +236,8 @@ def test_an_anchor_is_dropped_when_the_record_has_grown(
         file.write(b'{"number": 1, "sha')
     assert anchors.read(centre.audit_anchors) == [made]
     assert f"Đã ký xác nhận đến mục số {made.number}" in administrator.get("/audit").text
+
+
+@pytest.mark.parametrize("path", ["/people", "/people/invite", "/people/new"])
+def test_who_may_not_is_told_before_a_form_is_filled_in(official: TestClient, path: str) -> None:
+    assert official.get(path).status_code == 403
