@@ -85,11 +85,11 @@ def index(
             total += 1
             lacks = known.lacking(topic, one.number, one.faults)
             if lacks != 0:
-                incomplete.append(BankAtReceiver.model_construct(receiver_id=one.id, name=one.name, missing=lacks))
-    listed = [one for one in incomplete if one.receiver_id > after]
-    following = listed[limit - 1].receiver_id if len(listed) > limit else None
-    complete = total - len(incomplete)
-    return BankCompleteness(complete=complete, total=total, incomplete=listed[:limit], next=following)
+                incomplete.append((one.id, one.name, lacks))
+    listed = [one for one in incomplete if one[0] > after]
+    following = listed[limit - 1][0] if len(listed) > limit else None
+    shown = [BankAtReceiver(receiver_id=key, name=name, missing=lacks) for key, name, lacks in listed[:limit]]
+    return BankCompleteness(complete=total - len(incomplete), total=total, incomplete=shown, next=following)
 
 
 def holding(db: Session, paths: Collection[str]) -> Holding:

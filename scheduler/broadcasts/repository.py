@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col
 
 from broadcast.wire.documents import BroadcastClass
@@ -17,6 +17,7 @@ from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.results import Result, result
 from scheduler.people.models import User
 from scheduler.workflow import State
+from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Group, GroupMember, Zone
 from scheduler.zones.repository import below as within
 
@@ -129,15 +130,11 @@ def placed(
     db: Session, zone_ids: Collection[str], since: datetime, states: Collection[State] = PLAYING
 ) -> list[Placed]:
     """What is to sound in these zones, and what is done but ended after `since`, by id."""
-    done = and_(
-        col(Broadcast.state) == State.DONE,
-        exists().where(
-            col(PlannedAiring.broadcast_id) == col(Broadcast.id),
-            col(PlannedAiring.end_at) > since,
-            col(PlannedAiring.withdrawn_at).is_(None),
-        ),
+    lately = select(col(PlannedAiring.broadcast_id)).where(
+        col(PlannedAiring.end_at) > since, col(PlannedAiring.withdrawn_at).is_(None)
     )
-    wanted = or_(col(Broadcast.state).in_(states), done)
+    state = func.coalesce(col(Broadcast.state), col(Broadcast.state))  # no index by it: most of a year are done
+    wanted = or_(state.in_(states), and_(state == State.DONE, col(Broadcast.id).in_(lately)))
     where: dict[str, set[str]] = defaultdict(set)
     for broadcast_id, zone_id in db.execute(_placements(zone_ids, wanted)):
         where[broadcast_id].add(zone_id)
@@ -219,20 +216,20 @@ def page(
 ) -> list[Broadcast]:
     """The newest broadcasts of the subtrees of `own`, or that reach into them, also from the zones `above`."""
     own_paths = tuple(own)
+
+    def reaches(zone_id: Mapped[str] | Mapped[str | None]) -> ColumnElement[bool]:
+        return or_(at_or_below(db, own_paths, zone_id), zone_id.in_(above))
+
     aimed = exists().where(
         col(BroadcastTarget.broadcast_id) == col(Broadcast.id),
         or_(
-            col(BroadcastTarget.zone_id).in_(
-                select(col(Zone.id)).where(or_(within(own_paths), col(Zone.id).in_(above)))
-            ),
+            reaches(col(BroadcastTarget.zone_id)),
             col(BroadcastTarget.group_id).in_(
-                select(col(GroupMember.group_id))
-                .join(Zone, col(Zone.id) == col(GroupMember.zone_id))
-                .where(or_(within(own_paths), col(Zone.id).in_(above)))
+                select(col(GroupMember.group_id)).where(reaches(col(GroupMember.zone_id)))
             ),
         ),
     )
-    theirs = col(Broadcast.zone_id).in_(select(col(Zone.id)).where(within(own_paths)))
+    theirs = at_or_below(db, own_paths, col(Broadcast.zone_id))
     public = col(Broadcast.state).not_in((State.DRAFT, State.SUBMITTED, State.RETURNED))
     query = select(Broadcast).where(or_(theirs, and_(aimed, public))).order_by(col(Broadcast.id).desc()).limit(limit)
     if states:

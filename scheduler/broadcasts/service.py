@@ -249,8 +249,8 @@ def _preview(db: Session, held: Held, now: datetime) -> PreviewOut:
     title = repository.titles(db, [row.announcement_id])[row.announcement_id]
     found = previews.preview(db, row, title, held.targets, now)
     recordings = repository.recordings_of(db, {row.announcement_id})[row.announcement_id]
-    with_receivers = {zone.path for zone in held.zones if zone.path not in found.silent_paths}
-    notices = views.notices(row, held.targets, recordings, with_receivers, now)
+    served = {zone.id for zone in held.zones if zone.path not in found.silent_paths}
+    notices = views.notices(row, held.targets, recordings, served, now)
     if found.left_out:
         message = "%(count)s more places were not looked at."
         notices.append(Notice(code="places_left_out", message=message, params={"count": found.left_out}))

@@ -15,7 +15,7 @@ from scheduler.broadcasts.schemas import BroadcastOut, Notice, TargetOut
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
 from scheduler.workflow import Event, State
-from scheduler.zones import repository as zone_sql
+from scheduler.zones.views import zones_served
 
 HEARD = (State.APPROVED, State.ON_AIR, State.DONE)
 _COMING = (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED, State.ON_AIR)
@@ -27,8 +27,7 @@ def shown(db: Session, actor: Actor, now: datetime, broadcasts: Sequence[Broadca
     recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in broadcasts})
     titles, people, places = repository.names(db, broadcasts)
     paths = {zone.path for found in targets.values() for target in found for zone in target.live(now.date())}
-    counts = zone_sql.receiver_counts(db, _roots(paths))[0] if paths else {}
-    with_receivers = set(zone_sql.paths_of(db, counts.keys()))
+    served = zones_served(db, paths)
     return [
         _shown(b, actor, now, targets[b.id], recordings[b.announcement_id]).model_copy(
             update={
@@ -37,7 +36,7 @@ def shown(db: Session, actor: Actor, now: datetime, broadcasts: Sequence[Broadca
                 "approver_name": people.get(b.approver_id or ""),
                 "on_behalf_of": [people[user_id] for user_id in b.approved_for or () if user_id in people],
                 "zone_name": places[b.zone_id],
-                "notices": notices(b, targets[b.id], recordings[b.announcement_id], with_receivers, now),
+                "notices": notices(b, targets[b.id], recordings[b.announcement_id], served, now),
             }
         )
         for b in broadcasts
@@ -48,15 +47,15 @@ def notices(
     broadcast: Broadcast,
     targets: Collection[Target],
     recordings: Collection[Recording],
-    with_receivers: Collection[str],
+    served: Collection[str],
     now: datetime,
 ) -> list[Notice]:
-    """What the author should know although nothing forbids it; `with_receivers` are paths of zones that have any."""
+    """What the author should know although nothing forbids it; `served` are ids of zones with receivers in them."""
     if broadcast.state not in _COMING:
         return []
     ended = [zone.name for target in targets for zone in target.zones if zone not in target.live(now.date())]
     live = [zone for target in targets for zone in target.live(now.date())]
-    silent = [zone.name for zone in live if not any(path.startswith(zone.path) for path in with_receivers)]
+    silent = [zone.name for zone in live if zone.id not in served]
     found: list[Notice] = []
     if silent:
         message = "There is no receiver in %(zones)s."
@@ -119,15 +118,6 @@ def _target(target: Target, now: datetime) -> TargetOut:
         return TargetOut(group_id=target.group.id, name=target.group.name, zone_ids=zone_ids, ended=not live)
     zone = target.zones[0]
     return TargetOut(zone_id=zone.id, name=zone.name, zone_ids=[zone.id], ended=not live)
-
-
-def _roots(paths: Collection[str]) -> list[str]:
-    """The paths that lie below none of the others."""
-    roots: list[str] = []
-    for path in sorted(paths):
-        if not roots or not path.startswith(roots[-1]):
-            roots.append(path)
-    return roots
 
 
 _SAME = {

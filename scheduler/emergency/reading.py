@@ -43,8 +43,10 @@ def index(
     rows = repository.page(
         db, own, above, actor.user_id, purpose=purpose, states=states, before=before, limit=limit + 1
     )
-    placed = repository.targets(db, [row.id for row in rows])
+    placed = repository.targets(db, [row.id for row in rows]) if rows else {}
     seen = [row for row in rows[:limit] if may_see(actor, row, Held(row, placed[row.id]).paths, own, now)]
+    if states:  # nobody may have noted yet what time did to it
+        seen = [row for row in seen if views.state_now(row, now) in states]
     following = rows[limit - 1].id if len(rows) > limit else None
     return OrderPage(items=views.shown(db, actor, now, seen), next=following)
 

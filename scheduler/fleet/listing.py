@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, case, func
 from sqlmodel import Session, col, select
 
 from scheduler.errors import NotFound
-from scheduler.fleet import repository, views
+from scheduler.fleet import views
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.schemas import Condition, ReceiverView
 from scheduler.fleet.upkeep.models import FaultRecord
@@ -26,7 +26,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
 from scheduler.zones import names
 from scheduler.zones import repository as zones
-from scheduler.zones.forest import at_or_below, forest
+from scheduler.zones.forest import at_or_below, forest, zone_names
 from scheduler.zones.models import Zone
 
 _MARKS = dict.fromkeys(range(0x300, 0x370))
@@ -89,7 +89,7 @@ def fleet(db: Session, actor: Actor, now: datetime, asked: Asked, part: slice | 
     counts, wanted = _counts(db, here, now), [here, *_conditions(asked, now)]
     if asked.typed.strip():
         found = _read(db, now, *wanted)
-        known = _names(db, {one.path for one in found})
+        known = zone_names(db, {one.path for one in found})
         fits = _typed(asked.typed, known)
         found = _in_order([one for one in found if fits(one)], known)
         return Fleet(counts, len(found), found[part] if part else found, known)
@@ -98,7 +98,7 @@ def fleet(db: Session, actor: Actor, now: datetime, asked: Asked, part: slice | 
         return Fleet(counts, len(found), found, {})
     homes = _homes(db, wanted)
     paths_of = _paths(db, homes)
-    known = _names(db, set(paths_of.values()))
+    known = zone_names(db, set(paths_of.values()))
     order = sorted(homes, key=lambda zone_id: (_place(paths_of[zone_id], known), zone_id))
     begin, chosen = _window(order, homes, part)
     found = _in_order(_read(db, now, col(Receiver.zone_id).in_(chosen), *wanted), known)
@@ -170,11 +170,6 @@ def _window(order: Sequence[str], counts: Mapping[str, int], part: slice) -> tup
             chosen.append(zone_id)
         passed = following
     return begin, chosen
-
-
-def _names(db: Session, paths: Collection[str]) -> Mapping[str, str]:
-    held = forest(db)
-    return held.names if held is not None else repository.zone_names(db, paths)
 
 
 def _place(path: str, known: Mapping[str, str]) -> list[str]:

@@ -97,12 +97,13 @@ class StoredReport(SQLModel, table=True):
     """
 
     __tablename__ = "play_report"
+    __table_args__ = (Index("ix_play_report_latest", "planned_start_at", "receiver_id", "number"),)
     receiver_id: str = Field(foreign_key="receiver.id", primary_key=True)
     number: int = Field(sa_type=BigInteger, primary_key=True)
     airing_id: str = Field(max_length=96, index=True)
     broadcast_id: str = Field(max_length=64, index=True)
     outcome: str = Field(max_length=20)
-    planned_start_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    planned_start_at: datetime = Field(sa_type=UtcDateTime)
     planned_duration_us: int = Field(sa_type=BigInteger)
     start_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     start_error_us: int | None = Field(default=None, sa_type=BigInteger)

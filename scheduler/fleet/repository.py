@@ -14,6 +14,7 @@ from scheduler.emergency.models import OrderSound
 from scheduler.fleet.models import EnrolmentSecret, PreparedMessage, Receiver, RevokedCertificate, StoredReport
 from scheduler.workflow import State
 from scheduler.zones import repository as zones
+from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Zone
 
 
@@ -46,7 +47,7 @@ class SaidBelow(NamedTuple):
 def said_below(db: Session, paths: Collection[str], topic: str) -> list[SaidBelow]:
     """Of the receivers of these zones and all below them that were enrolled and are in use, by id."""
     columns: Any = (Receiver.id, Receiver.name, *_said_of(topic))
-    query = _below(select(*columns).select_from(Receiver), paths)
+    query = _below(db, select(*columns).select_from(Receiver), paths)
     return [SaidBelow(*row) for row in db.execute(query.order_by(col(Receiver.id)))]
 
 
@@ -54,7 +55,7 @@ def counted_below(db: Session, paths: Collection[str], topic: str) -> list[tuple
     """How many of the same receivers said the same: number, faults and how many."""
     said = _said_of(topic)
     columns: Any = (*said, func.count())
-    query = _below(select(*columns).select_from(Receiver), paths).group_by("number", "faults")
+    query = _below(db, select(*columns).select_from(Receiver), paths).group_by("number", "faults")
     return [(number, faults, count) for number, faults, count in db.execute(query)]
 
 
@@ -65,15 +66,9 @@ def _said_of(topic: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     return number.label("number"), state["faults"].label("faults")
 
 
-def _below(query: Any, paths: Collection[str]) -> Any:
-    query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths))
+def _below(db: Session, query: Any, paths: Collection[str]) -> Any:
+    query = query.where(at_or_below(db, paths, col(Receiver.zone_id)))
     return query.where(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
-
-
-def zone_names(db: Session, paths: Collection[str]) -> dict[str, str]:
-    """The name of every zone that occurs in `paths`."""
-    ids = {zone_id for path in paths for zone_id in zones.ids_of(path)}
-    return {zone_id: zone.name for zone_id, zone in zones.zones(db, ids).items()}
 
 
 def receiver_by_code(db: Session, zone_id: str, code: str) -> Receiver | None:
@@ -96,17 +91,16 @@ def reports_below(
     after: tuple[datetime, str, int] | None = None,
     limit: int,
 ) -> Sequence[StoredReport]:
-    """Reports of the receivers of these zones and below, latest planned start first, then by receiver and number.
+    """Reports of the receivers of these zones and below, the latest first: by planned start, receiver and number.
 
     `after` has these three of the last one that was had already.
     """
     query = select(StoredReport).join(Receiver, col(Receiver.id) == StoredReport.receiver_id)
-    query = query.join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below(paths), *conditions)
+    query = query.where(at_or_below(db, paths, col(Receiver.zone_id)), *conditions)
+    place = (col(StoredReport.planned_start_at), col(StoredReport.receiver_id), col(StoredReport.number))
     if after is not None:
-        start, rest = col(StoredReport.planned_start_at), tuple_(StoredReport.receiver_id, StoredReport.number)
-        query = query.where(or_(start < after[0], and_(start == after[0], rest > after[1:])))
-    latest = (col(StoredReport.planned_start_at).desc(), col(StoredReport.receiver_id), col(StoredReport.number))
-    return db.exec(query.order_by(*latest).limit(limit)).all()
+        query = query.where(tuple_(*place) < after)
+    return db.exec(query.order_by(*(one.desc() for one in place)).limit(limit)).all()
 
 
 def messages(db: Session, receiver_id: str) -> Sequence[tuple[PreparedMessage, Recording, str]]:
@@ -150,7 +144,7 @@ def approved(
     if recording_ids is not None:
         query = query.where(col(Recording.id).in_(recording_ids))
     else:
-        query = query.join(Zone, col(Zone.id) == Announcement.zone_id).where(zones.below(paths)).limit(limit)
+        query = query.where(at_or_below(db, paths, col(Announcement.zone_id))).limit(limit)
     newest = (col(Announcement.id).desc(), col(Recording.id), col(Broadcast.cls))
     found = db.exec(query.distinct().order_by(*newest))
     return [(recording, announcement, BroadcastClass(cls)) for recording, announcement, cls in found]

@@ -36,6 +36,7 @@ from scheduler.rights import Action
 from scheduler.store.types import new_id
 from scheduler.zones import names
 from scheduler.zones import repository as zones
+from scheduler.zones.forest import zone_names
 from scheduler.zones.models import Zone
 
 SECRET_BYTES = 7
@@ -79,7 +80,7 @@ def index(
         paths = [zone.path]
     rows = repository.receivers_below(db, paths, after=after, limit=limit + 1 if limit is not None else None)
     shown = rows[:limit]
-    known = repository.zone_names(db, {zone.path for _receiver, zone in shown})
+    known = zone_names(db, {zone.path for _receiver, zone in shown})
     items = [views.view(receiver, zone, known, now) for receiver, zone in shown]
     return ReceiverList(items=items, next=items[-1].id if len(rows) > len(shown) else None)
 
@@ -296,5 +297,5 @@ def _note(
 
 
 def _shown(db: Session, receiver: Receiver, zone: Zone, now: datetime) -> ReceiverDetail:
-    names = repository.zone_names(db, [zone.path])
+    names = zone_names(db, [zone.path])
     return views.detail(receiver, zone, names, prepared.shown(db, receiver.id), now)

@@ -10,6 +10,7 @@ Rules
 - The last administrator of all does not go.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -34,6 +35,7 @@ from scheduler.relays import places as relay_places
 from scheduler.reports.models import ReportSubscription
 from scheduler.rights import Action
 from scheduler.workflow import Event
+from scheduler.zones.repository import ids_of
 
 Can = Callable[[Planned, Collection[str]], bool]
 """Whether somebody could approve this in these zones."""
@@ -41,7 +43,7 @@ Can = Callable[[Planned, Collection[str]], bool]
 
 def view(db: Session, actor: Actor, now: datetime, user_id: str) -> HandoverView:
     """All that goes or ends when this person leaves."""
-    user = service.managed(db, actor, now, user_id)
+    user = service.managed(db, actor, now, user_id, lock=False)
     items, elsewhere = _items(db, actor, now, user)
     signed_in, tokens = sessions.of(db, actor, now, user_id)
     return HandoverView(
@@ -180,24 +182,36 @@ def _approvals(db: Session, user: User, now: datetime) -> list[ApprovalView]:
     ]
     waiting += [(Kind.RELAY, row, row.title, zone, relay_places.paths_of(aimed[row.id])) for row, zone in relays]
     may, mine = _approvers(db, now), _can(me, now)
+
+    def others(row: Planned, paths: list[str]) -> list[str]:
+        """Whoever approves at or above the first place, and so perhaps everywhere."""
+        near = {one.user_id: one for zone_id in ids_of(paths[0]) for one in may[zone_id]} if paths else {}
+        can = sorted((one for one in near.values() if _can(one, now)(row, paths)), key=lambda one: one.name)
+        return [one.name for one in can if one.user_id != user.id]
+
     return [
         ApprovalView(
             kind=kind,
             id=row.id,
             title=title,
             zone_name=zone_name,
-            others=[name for person_id, name, can in may if can(row, paths) and person_id != user.id],
+            others=others(row, paths),
         )
         for kind, row, title, zone_name, paths in waiting
         if mine(row, paths)
     ]
 
 
-def _approvers(db: Session, now: datetime) -> list[tuple[str, str, Can]]:
+def _approvers(db: Session, now: datetime) -> Mapping[str, list[Actor]]:
+    """By the zones for which they may approve."""
     users = repository.holders(db, Action.BROADCAST_APPROVE)
     grants = signin.grants_of(db, [user.id for user in users])
-    actors = [Actor(user_id=user.id, login=user.login, name=user.name, grants=grants[user.id]) for user in users]
-    return [(one.user_id, one.name, _can(one, now)) for one in actors]
+    found: dict[str, list[Actor]] = defaultdict(list)
+    for user in users:
+        actor = Actor(user_id=user.id, login=user.login, name=user.name, grants=grants[user.id])
+        for zone_id in actor.zones_for(Action.BROADCAST_APPROVE, now):
+            found[zone_id].append(actor)
+    return found
 
 
 def _can(actor: Actor, now: datetime) -> Can:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column
+from sqlalchemy import BigInteger, Column, Index
 from sqlmodel import Field, SQLModel
 
 from scheduler.store.types import Json, UtcDateTime
@@ -118,8 +118,11 @@ class AuditEntry(SQLModel, table=True):
     """Who did what to what, when. Rows are only ever added.
 
     `number` and `sha256` are its place in the chain (`scheduler.people.chain`), given when its transaction ends.
-    `words` are what it is found by, all of them from the row itself.
+    `words` are what it is found by, all of them from the row itself. What has been done, and by whom, is read from an
+    index.
     """
+
+    __table_args__ = (Index("ix_auditentry_said", "action", "user_id", "zone_path", "number"),)
 
     id: int | None = Field(default=None, primary_key=True)
     at: datetime = Field(sa_type=UtcDateTime, index=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select, tuple_
 from sqlmodel import Session, col
 
 from scheduler.fleet.models import Receiver
@@ -13,6 +14,7 @@ from scheduler.reports.models import ReportAiring, ReportLine, ReportSubscriptio
 from scheduler.reports.spans import Span
 from scheduler.reports.summing import SMALL
 from scheduler.zones import repository as zone_sql
+from scheduler.zones.forest import forest
 from scheduler.zones.models import Group, GroupMember, Zone, ZonePast
 from scheduler.zones.repository import below
 
@@ -27,15 +29,16 @@ def atlas(db: Session, *, paths: Collection[str] | None = None, zone_ids: Collec
 
     With `paths`, of villages and what is below them only those at or below one; `zone_ids` and what is above them too.
     """
-    names = ("id", "parent_id", "path", "kind", "code", "name", "valid_from", "valid_until")
-    query = select(*(getattr(Zone, name) for name in (*names, "latitude", "longitude", "timezone")))
-    if paths is not None:
-        lineage = {key for path in zone_sql.paths_of(db, zone_ids) for key in zone_sql.ids_of(path)}
-        once_above = select(col(ZonePast.parent_id)).where(col(ZonePast.parent_id).is_not(None))
-        one = col(Zone.id)
-        query = query.where(or_(col(Zone.kind).not_in(SMALL), below(paths), one.in_(lineage), one.in_(once_above)))
-    places = [Place(*row) for row in db.execute(query)]
     pasts = [Past(*row) for row in db.execute(select(*(getattr(ZonePast, name) for name in Past.__struct_fields__)))]
+    fields = Place.__struct_fields__
+    held = forest(db)
+    zones: Sequence[Any] = held.zones if held else db.execute(select(*(getattr(Zone, name) for name in fields))).all()
+    if paths is not None:
+        wanted = {*zone_ids, *(past.parent_id for past in pasts)}
+        lineage = {key for zone in zones if zone.id in wanted for key in zone_sql.ids_of(zone.path)}
+        tops = tuple(paths)
+        zones = [z for z in zones if z.kind not in SMALL or z.id in lineage or (tops and z.path.startswith(tops))]
+    places = [Place(*(getattr(zone, name) for name in fields)) for zone in zones]
     groups = {row.id: row for row in db.scalars(select(Group).where(col(Group.valid_from).is_not(None)))}
     members: dict[str, set[str]] = {key: set() for key in groups}
     for row in db.scalars(select(GroupMember).where(col(GroupMember.group_id).in_(groups))):

@@ -23,7 +23,7 @@ from scheduler.policy import zone as zone_info
 from scheduler.reports import repository, sources, summing, views
 from scheduler.reports.begun import LIVE
 from scheduler.reports.beside import beside
-from scheduler.reports.boundaries import Atlas
+from scheduler.reports.boundaries import DEFAULT_TIMEZONE, Atlas
 from scheduler.reports.digest import Digest, digest
 from scheduler.reports.models import ReportSubscription
 from scheduler.reports.schemas import (
@@ -159,7 +159,8 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
 
 def today(db: Session, now: datetime, zone: Zone) -> date:
     """The local day in a zone."""
-    return local_day(repository.atlas(db, paths=[], zone_ids=[zone.id]).timezone(zone.id), to_us(now))
+    own = (one.timezone for one in reversed(zone_sql.lineage(db, zone.path)) if one.timezone)
+    return local_day(next(own, DEFAULT_TIMEZONE), to_us(now))
 
 
 def subscription(db: Session, actor: Actor, now: datetime, zone_id: str) -> SubscriptionOut:

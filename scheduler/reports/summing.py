@@ -68,18 +68,21 @@ def sum_anew(db: Session, days: Iterable[tuple[date, str]]) -> None:
         db.connection().execute(insert(ReportDay).from_select(names, lines))
 
 
-def reached_units(db: Session, span: Span) -> list[Sequence[str]]:
-    """The units of every bulletin of a span."""
-    query = select(col(ReportAiring.unit_ids)).where(
+Reached = list[tuple[Sequence[str], int]]
+
+
+def reached_units(db: Session, span: Span) -> Reached:
+    """The units of the bulletins of a span, and how many reached just these."""
+    query = select(col(ReportAiring.unit_ids), func.count()).where(
         col(ReportAiring.day) >= span.first,
         col(ReportAiring.day) < span.end,
         col(ReportAiring.settled).is_(True),
         col(ReportAiring.kind).in_(PROGRAMME),
     )
-    return list(db.scalars(query))
+    return [(unit_ids, count) for unit_ids, count in db.execute(query.group_by(col(ReportAiring.unit_ids)))]
 
 
-def reached_villages(db: Session, span: Span, paths: Collection[str]) -> list[Sequence[str]]:
+def reached_villages(db: Session, span: Span, paths: Collection[str]) -> Reached:
     """The villages of every bulletin of a span."""
     here = select(col(Zone.id)).where(below(paths))
     query = select(col(ReportLine.airing_id), col(ReportLine.zone_id)).where(
@@ -92,7 +95,7 @@ def reached_villages(db: Session, span: Span, paths: Collection[str]) -> list[Se
     found: dict[str, list[str]] = defaultdict(list)
     for airing_id, zone_id in db.execute(query):
         found[airing_id].append(zone_id)
-    return list(found.values())
+    return [(zone_ids, 1) for zone_ids in found.values()]
 
 
 def clusters_by_village(db: Session, paths: Collection[str]) -> dict[str, tuple[int, set[str]]]:

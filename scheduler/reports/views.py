@@ -20,13 +20,13 @@ from scheduler.zones.names import fold
 class Summed:
     """What a report is made of, all by the same places: villages, or the communes that they stood in.
 
-    `clusters` has each place's receivers and villages, `reached` the places of every different bulletin.
+    `clusters` has each place's receivers and villages, `reached` the places of every different bulletin, or of so many.
     """
 
     units: Mapping[str, Unit]
     sums: Mapping[str, Sums]
     clusters: Mapping[str, tuple[int, set[str]]]
-    reached: Sequence[Sequence[str]]
+    reached: Sequence[tuple[Sequence[str], int]]
 
 
 def stations(summed: Summed) -> tuple[list[StationOut], int]:
@@ -36,11 +36,11 @@ def stations(summed: Summed) -> tuple[list[StationOut], int]:
     """
     bulletins: dict[str, int] = defaultdict(int)
     different = 0
-    for places in summed.reached:
+    for places, count in summed.reached:
         reached = {summed.units[key].id for key in places if key in summed.sums}
-        different += bool(reached)
+        different += count if reached else 0
         for unit_id in reached:
-            bulletins[unit_id] += 1
+            bulletins[unit_id] += count
     members: dict[str, list[str]] = defaultdict(list)
     for key in summed.sums.keys() | summed.clusters.keys():
         members[summed.units[key].id].append(key)

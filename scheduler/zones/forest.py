@@ -27,20 +27,29 @@ _State = tuple[int, int | None, str | None]
 class Forest(Struct, frozen=True):
     """`zones` parents before children, siblings by name; by id, `above` the ids from the root to the zone itself.
 
-    `drawn` is for `views`: each zone as it is shown.
+    `drawn` is for `views`: each zone as it is shown; `parts` are what `below` found last.
     """
 
     zones: tuple[Zone, ...]
     above: Mapping[str, tuple[str, ...]]
     names: Mapping[str, str]
     drawn: dict[str, ZoneView] = field(default_factory=dict)
+    parts: dict[frozenset[str], tuple[Zone, ...]] = field(default_factory=dict)
 
-    def below(self, zone_ids: Collection[str]) -> list[Zone]:
+    def below(self, zone_ids: Collection[str]) -> tuple[Zone, ...]:
         """These zones and all below them."""
         wanted = frozenset(zone_ids)
-        return [zone for zone in self.zones if not wanted.isdisjoint(self.above[zone.id])]
+        found = self.parts.get(wanted)
+        if found is None:
+            found = tuple(zone for zone in self.zones if not wanted.isdisjoint(self.above[zone.id]))
+            if len(self.parts) >= _PARTS:
+                self.parts.clear()
+            self.parts[wanted] = found
+        return found
 
 
+_PARTS = 64
+"""So many are kept: what people have rights in is asked for several times on each page."""
 _NAMED = 500
 """So many zones are named one by one in a query."""
 _HERE = "loa_forest"
@@ -74,7 +83,7 @@ def _state(db: Session) -> _State:
     return count, versions, newest
 
 
-def at_or_below(db: Session, paths: Collection[str], zone_id: Mapped[str]) -> ColumnElement[bool]:
+def at_or_below(db: Session, paths: Collection[str], zone_id: Mapped[str] | Mapped[str | None]) -> ColumnElement[bool]:
     """The condition that the zone in this column is at one of `paths` or below it, without joining all zones."""
     held = forest(db)
     if held is None:

@@ -24,17 +24,49 @@ from scheduler.zones.schemas import (
 )
 
 
-def zone_views(db: Session, zones: Sequence[Zone]) -> list[ZoneView]:
-    """The zones with the names above them and the receivers in and below them, in the order given."""
+def zone_views(db: Session, zones: Sequence[Zone], *, counted: bool = True) -> list[ZoneView]:
+    """The zones with the names above them and the receivers in and below them, in the order given.
+
+    Where nobody reads the receivers, not `counted`, they may be 0.
+    """
     held = forest(db)
-    total, online = _counts_below(db, zones, held)
     if held is not None:
         drawn = _drawn(held)
-        counts = ({"receivers": total[zone.id], "receivers_online": online[zone.id]} for zone in zones)
-        return [drawn[zone.id].model_copy(update=count) for zone, count in zip(zones, counts, strict=True)]
+        uncounted = [drawn[zone.id] for zone in zones]
+        return with_counts(db, uncounted) if counted else uncounted
+    total, online = _counts_below(db, {zone.id: zone.path for zone in zones}, held)
     above = {zone_id for zone in zones for zone_id in repository.ids_of(zone.path)}
     names = {zone_id: zone.name for zone_id, zone in repository.zones(db, above).items()}
     return [_view(zone, names, total[zone.id], online[zone.id]) for zone in zones]
+
+
+def with_counts(db: Session, views: Sequence[ZoneView]) -> list[ZoneView]:
+    """What `zone_views` gave uncounted, with the receivers in and below each."""
+    held = forest(db)
+    if held is None:
+        return list(views)
+    above = {view.id: held.above.get(view.id, (view.id,)) for view in views}
+    total, online = _counts_below(db, {zone_id: f"/{'/'.join(way)}/" for zone_id, way in above.items()}, held)
+    counts = ({"receivers": total[view.id], "receivers_online": online[view.id]} for view in views)
+    return [view.model_copy(update=count) for view, count in zip(views, counts, strict=True)]
+
+
+def zones_served(db: Session, paths: Collection[str]) -> set[str]:
+    """Of the zones with these paths and those below them, the ones with receivers in them or below; and those above."""
+    homes = repository.with_receivers(db, at_or_below(db, _topmost(paths), col(Receiver.zone_id))) if paths else set()
+    held = forest(db)
+    ways = held.above if held is not None else _ways(db, homes)
+    return {zone_id for home in homes for zone_id in ways[home]}
+
+
+def receivers_in(db: Session, aimed: Sequence[Collection[str]]) -> list[int]:
+    """How many receivers each of these sets of zones reaches, one that lies in several of its zones once."""
+    paths = [zone.path for zone in repository.zones(db, {zone_id for one in aimed for zone_id in one}).values()]
+    tops = _topmost(paths)
+    counts, _online = repository.receiver_counts(db, tops, at_or_below(db, tops, col(Receiver.zone_id)))
+    held = forest(db)
+    ways = held.above if held is not None else _ways(db, counts)
+    return [sum(count for home, count in counts.items() if not one.isdisjoint(ways[home])) for one in map(set, aimed)]
 
 
 def zone_detail(db: Session, zone: Zone) -> ZoneDetail:
@@ -116,10 +148,10 @@ def _columns(zone: Zone) -> dict[str, Any]:
     return {name: getattr(zone, name) for name in kept}
 
 
-def _counts_below(db: Session, zones: Sequence[Zone], held: Forest | None) -> tuple[dict[str, int], dict[str, int]]:
-    """Receivers in each zone and all below it, summed along the paths in one pass."""
-    total, online = dict.fromkeys((z.id for z in zones), 0), dict.fromkeys((z.id for z in zones), 0)
-    tops = _topmost(zone.path for zone in zones)
+def _counts_below(db: Session, paths: Mapping[str, str], held: Forest | None) -> tuple[dict[str, int], dict[str, int]]:
+    """Receivers in each zone of these paths, by id, and all below it, summed along the paths in one pass."""
+    total, online = dict.fromkeys(paths, 0), dict.fromkeys(paths, 0)
+    tops = _topmost(paths.values())
     own_total, own_online = repository.receiver_counts(db, tops, at_or_below(db, tops, col(Receiver.zone_id)))
     ways = held.above if held is not None else _ways(db, own_total)
     for zone_id, count in own_total.items():

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from scheduler.handover import service
 from scheduler.handover.schemas import HandoverIn, HandoverView
-from web.auth import CurrentActor, Now, WriteDb
+from web.auth import CurrentActor, Now, ReadDb, WriteDb
 from web.problems import responses
 
 router = APIRouter(
@@ -17,7 +17,7 @@ router = APIRouter(
 
 
 @router.get("")
-def get_handover(user_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> HandoverView:
+def get_handover(user_id: str, db: ReadDb, actor: CurrentActor, now: Now) -> HandoverView:
     """Their drafts, what waits and is planned, live talks, approvals they could give, sign-ins and tokens."""
     return service.view(db, actor, now, user_id)
 

@@ -198,7 +198,7 @@ def list_reports(
     since: Annotated[Moment | None, Query(description="Planned to start then or later.")] = None,
     until: Annotated[Moment | None, Query(description="Planned to start before.")] = None,
     after: Annotated[str | None, Query(max_length=80, description="`next` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 250,
 ) -> ReportPage:
     """What the receivers of your zones measured, latest planned start first."""
     asked = service.ReportFilter(airing_id=airing_id, broadcast_id=broadcast_id, since=since, until=until)

@@ -1,16 +1,18 @@
 """Which place the views of what is planned show: one that is chosen, out of those right above the villages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from typing import Annotated
 
 from fastapi import Query
 from msgspec import Struct
-from sqlmodel import Session
+from sqlmodel import Session, col
 
+from scheduler.fleet.models import Receiver
 from scheduler.rights import Action
+from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
-from scheduler.zones.schemas import ZoneView
-from scheduler.zones.views import zone_views
+from scheduler.zones.forest import at_or_below, zone_names
+from scheduler.zones.models import Zone
 from web.pages.frame import Page
 from web.pages.places import Option
 
@@ -27,23 +29,26 @@ class Area(Struct, frozen=True):
 
 def area_of(db: Session, page: Page, zone_id: str) -> Area:
     """The place that is asked for, else the first of those that the reader sees."""
-    seen = zone_views(db, zone_service.tree(db, page.actor, page.now, Action.BROADCAST_READ))
-    names = {zone.id: zone for zone in seen}
-    above = list(dict.fromkeys(_above(zone, names) for zone in _villages(seen)))
-    options = [
-        Option(zone.id, ", ".join([zone.name, *reversed(zone.place[-1:])])) for zone in map(names.get, above) if zone
-    ]
-    known = zone_id if zone_id in names else above[0] if above else ""
-    return Area(options, known, names[known].name if known else "")
+    tree = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_READ)
+    seen = {zone.id: zone for zone in tree}
+    homes = villages_of(db, page)
+    above = list(dict.fromkeys(_above(zone, seen) for zone in tree if zone.id in homes))
+    names = zone_names(db, {seen[key].path for key in above})
+    options = [Option(key, ", ".join(_named(seen[key], names))) for key in above]
+    known = zone_id if zone_id in seen else above[0] if above else ""
+    return Area(options, known, seen[known].name if known else "")
 
 
-def _villages(seen: Sequence[ZoneView]) -> list[ZoneView]:
-    """The zones with receivers of their own: more than those below them have."""
-    below: dict[str | None, int] = {}
-    for zone in seen:
-        below[zone.parent_id] = below.get(zone.parent_id, 0) + zone.receivers
-    return [zone for zone in seen if zone.receivers > below.get(zone.id, 0)]
+def villages_of(db: Session, page: Page) -> set[str]:
+    """The zones that the reader sees with receivers of their own."""
+    paths = zone_sql.paths_of(db, page.actor.zones_for(Action.BROADCAST_READ, page.now))
+    return zone_sql.with_receivers(db, at_or_below(db, paths, col(Receiver.zone_id)))
 
 
-def _above(zone: ZoneView, seen: dict[str, ZoneView]) -> str:
+def _above(zone: Zone, seen: Collection[str]) -> str:
     return zone.parent_id if zone.parent_id in seen and zone.parent_id else zone.id
+
+
+def _named(zone: Zone, names: Mapping[str, str]) -> list[str]:
+    """Its name and that of the zone above it."""
+    return [names[key] for key in reversed(zone_sql.ids_of(zone.path)[-2:]) if key in names]

@@ -19,15 +19,16 @@ from scheduler.fleet import service as fleet
 from scheduler.fleet.schemas import ReportView
 from scheduler.fleet.service import ReportFilter
 from scheduler.people import trail
+from scheduler.reports.repository import named
 from scheduler.rights import Action
 from scheduler.workflow import State, approval_needed
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
 from scheduler.zones.rules import effective
-from scheduler.zones.views import zone_views
+from scheduler.zones.views import receivers_in
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import clashing, places, telling, words
+from web.pages import clashing, telling, words
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.sounds import sound
 from web.pages.today import airing_cards
@@ -219,8 +220,7 @@ def _shown(db: Session, page: Page, item: BroadcastOut) -> dict[str, Any]:
     show = page.show.within(item.timezone)
     row = _row(page, item)
     aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
-    seen = zone_views(db, zone_service.tree(db, page.actor, page.now))
-    receivers = sum(zone.receivers for zone in places.outermost(seen, aimed))
+    receivers = _receivers_in(db, page, [aimed])[0]
     preview = service.preview_saved(db, page.actor, page.now, item.id) if item.state in _OPEN else None
     sentence = telling.sentence(
         show,
@@ -284,13 +284,22 @@ def _results(db: Session, page: Page, item: BroadcastOut) -> list[Done]:
         return []
     asked = ReportFilter(broadcast_id=item.id)
     reports = fleet.all_reports(db, page.actor, page.now, asked, limit=REPORTS_SHOWN).items
-    known = {receiver.id: receiver.name for receiver in fleet.index(db, page.actor, page.now).items} if reports else {}
-    seen = zone_views(db, zone_service.tree(db, page.actor, page.now))
-    shown = []
-    for airing in reversed(begun[-AIRINGS_SHOWN:]):
-        aimed = sum(zone.receivers for zone in places.outermost(seen, airing.zone_ids))
-        shown.append(_done(page, airing, reports, known, max(aimed, airing.reported)))
-    return shown
+    known = named(db, {report.receiver_id for report in reports})
+    last = begun[: -AIRINGS_SHOWN - 1 : -1]
+    aimed = _receivers_in(db, page, [airing.zone_ids for airing in last])
+    return [
+        _done(page, airing, reports, known, max(total, airing.reported))
+        for airing, total in zip(last, aimed, strict=True)
+    ]
+
+
+def _receivers_in(db: Session, page: Page, aimed: Sequence[Collection[str]]) -> list[int]:
+    """How many receivers each of these sets of zones has, as far as the reader sees: also of one above what is seen."""
+    rows = zone_service.tree(db, page.actor, page.now)
+    seen = {zone.id for zone in rows}
+    topmost = [zone for zone in rows if zone.parent_id not in seen]
+    below = [{zone.id for zone in topmost if not set(one).isdisjoint(zone_sql.ids_of(zone.path))} for one in aimed]
+    return receivers_in(db, [seen.intersection(one) | own for one, own in zip(aimed, below, strict=True)])
 
 
 def _done(page: Page, airing: AiringOut, reports: Sequence[ReportView], names: dict[str, str], total: int) -> Done:

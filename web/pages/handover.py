@@ -11,7 +11,7 @@ from scheduler.handover import service
 from scheduler.handover.schemas import HandoverIn, ItemView, Kind
 from scheduler.people import service as people
 from scheduler.people.models import User
-from web.auth import WriteDb
+from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import words
 from web.pages.devices import device
@@ -59,7 +59,7 @@ class Chosen:
 
 
 @router.get("")
-def overview(db: WriteDb, page: ThePage, user_id: str) -> Response:
+def overview(db: ReadDb, page: ThePage, user_id: str) -> Response:
     return _page(db, page, user_id, Chosen())
 
 

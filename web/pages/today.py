@@ -7,22 +7,18 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 from msgspec import Struct
-from sqlmodel import Session, col
 
 from scheduler.broadcasts import board, service
 from scheduler.broadcasts.schemas import BoardAiring, BoardVillage
 from scheduler.fleet import outbox
-from scheduler.fleet.models import Receiver
 from scheduler.relays import service as relays
 from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
 from scheduler.workflow import State
-from scheduler.zones import repository as zone_sql
-from scheduler.zones.forest import at_or_below
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import telling, words
-from web.pages.board_area import ZoneId, area_of
+from web.pages.board_area import ZoneId, area_of, villages_of
 from web.pages.frame import Page, ThePage
 
 WAITING_SHOWN = 50
@@ -75,7 +71,7 @@ class Group(Struct, frozen=True):
 @router.get("/")
 def today(db: ReadDb, page: ThePage, day: date | None = None, zone: ZoneId = "") -> Response:
     """All that the reader sees, or one place where that would be too much."""
-    area = area_of(db, page, zone) if zone or _many(db, page) else None
+    area = area_of(db, page, zone) if zone or len(villages_of(db, page)) > VILLAGES_SHOWN else None
     shown = board.board(db, page.actor, page.now, day, zone_id=area.zone_id or None if area else None)
     cards = airing_cards(page, shown.villages)
     waiting = 0
@@ -95,12 +91,6 @@ def today(db: ReadDb, page: ThePage, day: date | None = None, zone: ZoneId = "")
         may_approve=page.can(Action.BROADCAST_APPROVE),
         may_compose=page.can(Action.BROADCAST_EDIT),
     )
-
-
-def _many(db: Session, page: Page) -> bool:
-    paths = zone_sql.paths_of(db, page.actor.zones_for(Action.BROADCAST_READ, page.now))
-    here = at_or_below(db, paths, col(Receiver.zone_id))
-    return len(zone_sql.receiver_counts(db, paths, here)[0]) > VILLAGES_SHOWN
 
 
 def airing_cards(page: Page, villages: Sequence[BoardVillage], broadcast_id: str | None = None) -> list[AiringCard]:

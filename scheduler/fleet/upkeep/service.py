@@ -29,6 +29,7 @@ from scheduler.people import repository as people
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
 from scheduler.zones import repository as zones
+from scheduler.zones.forest import zone_names
 
 TREND = timedelta(days=7)
 YEAR = timedelta(days=365)
@@ -124,7 +125,7 @@ def _readable(db: Session, actor: Actor, now: datetime, receiver_id: str) -> Non
 
 
 def _shown(db: Session, actor: Actor, now: datetime, rows: Sequence[repository.FaultRow]) -> list[FaultOut]:
-    known = fleet.zone_names(db, {zone.path for _fault, _receiver, zone in rows})
+    known = zone_names(db, {zone.path for _fault, _receiver, zone in rows})
     who = {by for fault, *_ in rows for by in (fault.acknowledged_by, fault.silenced_by, fault.reset_by) if by}
     names = people.names_of(db, who)
     return [

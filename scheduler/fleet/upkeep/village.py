@@ -35,6 +35,7 @@ from scheduler.reports.models import ReportAiring, ReportLine
 from scheduler.rights import Action
 from scheduler.store.types import new_id
 from scheduler.zones import repository as zones
+from scheduler.zones.forest import zone_names
 from scheduler.zones.models import Zone
 
 PER_DAY = 20
@@ -156,7 +157,7 @@ def _zone(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
 
 
 def _shown(db: Session, actor: Actor, now: datetime, rows: Sequence[repository.ReportRow]) -> list[VillageReportOut]:
-    known = fleet.zone_names(db, {zone.path for _row, zone, _name in rows})
+    known = zone_names(db, {zone.path for _row, zone, _name in rows})
     names = people.names_of(db, {by for row, *_ in rows for by in (row.reported_by, row.closed_by) if by})
     return [
         VillageReportOut(

@@ -340,7 +340,8 @@ def test_reports_of_many_receivers_come_in_pages_each_once(
             after = page.next
         with pytest.raises(Invalid):
             service.all_reports(db, OPERATOR, now, service.ReportFilter(), limit=2, after="1.x")
-    assert got == [(key, n) for key in sorted(ids) for n in (1, 2)] + [(key, 3) for key in sorted(ids)]
+    latest = sorted(ids, reverse=True)
+    assert got == [(key, n) for key in latest for n in (2, 1)] + [(key, 3) for key in latest]
 
 
 def test_a_report_says_what_it_is_of_and_what_the_microphone_adds(
