@@ -45,6 +45,7 @@ LEFT_OUT = frozenset(
         "/nghe/{key}/{notice_id}/{language}.mp3",
         "/nghe/{key}/{notice_id}/{language}.ogg",
         "/account/first-password",  # sends away whoever has chosen one
+        "/relays/listen",  # some seconds of another station
         "/tests",  # there is no desk for tests: each is asked for with a rehearsal
         "/tests/held",
         "/tests/{order_id}",
@@ -130,6 +131,8 @@ def _asked(ids: Mapping[str, str]) -> dict[str, str]:
         "/live/advice": f"?zone_ids={zone}",
         "/zones/{zone_id}/day": f"?date={day}",
         "/zones/{zone_id}/day.txt": f"?date={day}",
+        "/places": f"?of=zone.read&zone={zone}",
+        "/places/options": "?of=zone.read",
         "/broadcasts/{broadcast_id}/move/preview": f"?date={ids['later']}&time=10:00",
     }
 
