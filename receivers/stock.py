@@ -14,6 +14,7 @@ Rules
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from errno import ENOSPC
 from secrets import SystemRandom
@@ -30,11 +31,15 @@ log = logging.getLogger(__name__)
 IDLE_S = 5.0
 NEAR_S = 0.2  # between two looks whether a feed has the link
 LOOKS = 5  # so many of them, and it is looked whether a download still is right
+NOT_SIGNED = "media_not_signed"
 SHOWN_AFTER = 3  # failures in a row before a recording that does not come is a fault
 
 
 class Stock:
-    """The store kept as `wants` says; `changed` is called when a recording became ready or was lost."""
+    """The store kept as `wants` says; `changed` is called when a recording became ready or was lost.
+
+    `refusals` counts what came and was not what was signed.
+    """
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class Stock:
         self._unwritable: str | None = None
         self._low: str | None = None
         self.suspects: set[str] = set()
+        self.refusals: Counter[str] = Counter()
 
     @property
     def corrupt(self) -> tuple[str, ...]:
@@ -242,6 +248,8 @@ class Stock:
         log.log(level, "recording %s did not come: %s", need.sha256, error)
         self._failures[need.sha256] = failures
         self._errors[need.sha256] = error
+        if isinstance(error, fetch.FetchRefused):
+            self.refusals[NOT_SIGNED] += 1
         self._not_before_us[need.sha256] = self._clock.monotonic_us() + backoff_us(failures, self._random.random())
 
     def _disk_errors(self) -> list[OSError]:

@@ -106,7 +106,7 @@ class Teller:
             needs=needs,
             ready=ready,
             done_bytes={need.sha256: parts.store.done_bytes(need.sha256) for need in needs if need.sha256 not in ready},
-            refused={**node.vault.refused, **parts.feeds.refused},
+            refused={**node.vault.refused, **parts.feeds.refused, **parts.stock.refusals},
             pending_reports=len(node.outbox.pending),
             acknowledged=node.outbox.acknowledged,
             cache_bytes=cache_bytes,

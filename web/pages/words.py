@@ -124,6 +124,7 @@ ORDER_REFUSED = MappingProxyType(
         "chunk_twice": N_("live sound that came twice"),
         "chunk_ahead": N_("live sound ahead of its time"),
         "chunk_web_page": N_("a web page instead of live sound"),
+        "media_not_signed": N_("sound files other than what was signed"),
     }
 )
 RECORDING = MappingProxyType(

@@ -123,7 +123,9 @@ def office(desk: Any, threads: ThreadPoolExecutor, own: Bus, main: Bus) -> Offic
 async def test_the_broker_has_it_when_sending_returns_and_nothing_is_left_to_do(office: Office) -> None:
     desk, zone_id = office.desk, office.desk.places.leng
     order = desk.issued()
+    assert not office.urgent.is_fresh
     assert await office.urgent.send([zone_id])
+    assert office.urgent.is_fresh
     assert [said.id for said in (await office.at_broker(zone_id)).orders] == [order.id]
     assert office.kept(zone_id).published_number == office.kept(zone_id).number
     assert desk.shown(order.id).delivered

@@ -14,7 +14,7 @@ from receivers.fetch import FetchFailed, FetchRefused, fetch, open_client
 from receivers.media import INDEX, MediaStore
 from receivers.needs import Need
 from receivers.odometer import Odometer
-from receivers.stock import Stock
+from receivers.stock import NOT_SIGNED, Stock
 from receivers.tasks import end
 
 if TYPE_CHECKING:
@@ -312,6 +312,25 @@ async def test_when_the_link_is_back_nothing_waits_on(http: HttpServer, store: M
             shelf.stock.nudge()
         await shelf.until(frozenset((media.sha256,)))
     await end((task,))
+
+
+async def test_a_poisoned_cache_is_counted_and_nothing_of_it_kept(
+    http: HttpServer, store: MediaStore, media: Media
+) -> None:
+    http.faults = ["altered", "longer", "html"]
+    shelf = Shelf(store, http)
+    shelf.wanted = (_need(media),)
+    task = asyncio.create_task(shelf.stock.run())
+    async with asyncio.timeout(60):
+        for tries in range(1, 4):
+            while shelf.stock.refusals.total() < tries:  # noqa: ASYNC110 - comes without a bell
+                await asyncio.sleep(0.01)
+            assert not store.ready
+            shelf.stock.nudge()
+        await shelf.until(frozenset((media.sha256,)))
+    await end((task,))
+    assert (shelf.stock.refusals, shelf.stock.refused) == ({NOT_SIGNED: 3}, None)
+    assert store.path(media.sha256).read_bytes() == http.bodies[media.sha256]
 
 
 async def test_what_one_place_does_not_have_another_is_asked_for(
