@@ -149,9 +149,8 @@ class Desk:
         react_s = [(piece.told_us - piece.came_us) / US_PER_S for piece in begun.values()]
         rows = [Row(what, self._count, heard_s, came_s, self._count - len(begun), react_s)]
         if self._audiences:
-            told = (piece for audience in self._audiences for piece in audience.pieces())
-            came = [piece for piece in told if piece.airing_id == asked["id"]]
-            came_s = [(piece.came_us - at_us) / US_PER_S for piece in came]
+            came = self._collect(lambda piece: piece.airing_id == asked["id"], self._others, self._audiences)
+            came_s = [(piece.came_us - at_us) / US_PER_S for piece in came.values()]
             rows.append(Row(f"{what}, connections", self._others, [], came_s, self._others - len(came)))
         return rows, asked["id"]
 
@@ -173,13 +172,13 @@ class Desk:
     def cancel(self, order_id: str) -> None:
         self._author.post(f"/emergencies/{order_id}/cancel")
 
-    def _collect(self, wanted: Callable[[Piece], bool], count: int) -> dict[str, Piece]:
+    def _collect(self, wanted: Callable[[Piece], bool], count: int, crowds: Sequence[Crowd] = ()) -> dict[str, Piece]:
         """The first piece of each receiver that is `wanted`; returns when `count` have one, or after HEARD_S."""
         found: dict[str, Piece] = {}
         deadline_us = CLOCK.monotonic_us() + round(HEARD_S * US_PER_S)
         while len(found) < count and CLOCK.monotonic_us() < deadline_us:
             time.sleep(REST_S / 2)  # asking takes the receivers' time: not while they hear of it
-            for piece in (piece for crowd in self._crowds for piece in crowd.pieces()):
+            for piece in (piece for crowd in crowds or self._crowds for piece in crowd.pieces()):
                 if wanted(piece):
                     found.setdefault(piece.receiver_id, piece)
         return found
