@@ -57,6 +57,15 @@ def handover(hand: Hand, desk: Desk) -> None:
     hand.choose("#to", desk.office.ids[OFFICIAL])
     hand.press("form[action$='/handover'] button.main", to="said=")
     hand.sees("Đã bàn giao")
+    _come_back(desk)
+
+
+def _come_back(desk: Desk) -> None:
+    """So that somebody can leave once more."""
+    who, api = desk.office.ids[LEAVING], desk.api(KEEPER)
+    tag = api.get(f"/users/{who}").headers["etag"]
+    api.patch(f"/users/{who}", json={"disabled": False}, headers={"If-Match": tag}).raise_for_status()
+    desk.post(KEEPER, "/grants", {"user_id": who, "zone_id": desk.office.commune, "role": "editor"})
 
 
 @task(KEEPER, "Add a loudspeaker and make its code")
