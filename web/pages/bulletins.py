@@ -216,7 +216,7 @@ def _form(
         slots=slots,
         choices=choosing.choices(db, page, [slot["stand_in"] for slot in form["slots"]]),
         weekdays=repeating.weekdays(page.show),
-        **picker.tree(page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
+        **picker.tree(db, page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=[],
         errors={("zones" if name == "zone_ids" else name): message for name, message in (errors or {}).items()},

@@ -19,7 +19,7 @@ from scheduler.zones import groups as group_service
 from scheduler.zones import service as zone_service
 from scheduler.zones.rules import effective, valid_on
 from scheduler.zones.schemas import GroupView, ZoneView
-from scheduler.zones.views import group_views, zone_views
+from scheduler.zones.views import group_views, with_counts, zone_views
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import clashing, picker, places, rehearsed, repeating, sent_once, telling
@@ -54,7 +54,7 @@ router = APIRouter(prefix="/broadcasts", include_in_schema=False)
 
 
 class Area(Struct, frozen=True):
-    """Where the reader may broadcast, and in whose name."""
+    """Where the reader may broadcast, and in whose name; `zones` uncounted."""
 
     zones: list[ZoneView]
     groups: list[GroupView]
@@ -132,7 +132,7 @@ def _preview(db: Session, page: Page, form: ComposeForm, step: str, broadcast_id
     zones, groups = area.chosen(form)
     if step in ("where", "when", "check"):
         if zones or groups:
-            said["where"] = _where(page, area, zones, groups)
+            said["where"] = _where(db, page, area, zones, groups)
         else:
             errors["zones"] = page.say(NO_PLACE)
     show = page.show.within(area.timezone)
@@ -217,7 +217,7 @@ def area_for(db: Session, page: Page) -> Area:
     there = [zone for zone in rows if valid_on(zone, page.show.today)]
     if not there:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
-    views = zone_views(db, there)
+    views = zone_views(db, there, counted=False)
     known = {zone.id for zone in views}
     found = group_views(db, group_service.list_groups(db, page.actor, page.now))
     home = next((zone for zone in views if zone.id in own), views[0])
@@ -237,6 +237,7 @@ def _page(
 ) -> Response:
     show = page.show.within(area.timezone)
     slots, sets = _slots(db, page, area), _sets(db, page)
+    ticked = {one.removeprefix("zone:") for each in sets for one in each["targets"].split()}  # by a press of one
     form.when = form.when or (slots[0]["value"] if slots else "at")
     if form.when != "repeat":  # of a rule that was made elsewhere and says more, the days are chosen anew
         form.weekdays = form.weekdays or list(repeating.WEEKDAYS[:5])
@@ -247,14 +248,14 @@ def _page(
         422 if errors else 200,
         form=form,
         edited=edited,
-        told={} if errors else _told(page, area, form),
+        told={} if errors else _told(db, page, area, form),
         action=f"/broadcasts/{edited.id}/edit" if edited else "/broadcasts/new",
         preview_at=f"/broadcasts/{edited.id}/preview" if edited else "/broadcasts/new/preview",
         voices=voice_choices(page),
         existing=_existing(db, page, made),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=sets,
-        **picker.tree(page, Action.BROADCAST_EDIT, area.zones, {*form.zones, *_zones_of(sets)}),
+        **picker.tree(db, page, Action.BROADCAST_EDIT, area.zones, {*form.zones, *ticked}),
         slots=slots,
         weekdays=repeating.weekdays(show),
         made=_made(page, made) if made else None,
@@ -263,12 +264,12 @@ def _page(
     )
 
 
-def _told(page: Page, area: Area, form: ComposeForm) -> dict[str, str]:
+def _told(db: Session, page: Page, area: Area, form: ComposeForm) -> dict[str, str]:
     """What is chosen as the page opens, in sentences; without another choice it is heard at the next usual time."""
     show = page.show.within(area.timezone)
     zones, groups = area.chosen(form)
     asked, _missing_fields = asked_when(form, show.today)
-    said = {"where": _where(page, area, zones, groups)} if zones or groups else {}
+    said = {"where": _where(db, page, area, zones, groups)} if zones or groups else {}
     return said | ({"when": telling.when(show, asked).text} if asked is not None else {})
 
 
@@ -307,11 +308,6 @@ def _sets(db: Session, page: Page) -> list[dict[str, str]]:
     return [{"targets": targets, "label": label} for targets, label in list(found.items())[:SETS_SHOWN]]
 
 
-def _zones_of(sets: Sequence[dict[str, str]]) -> list[str]:
-    """What a press of one of the sets ticks, so that it must be there."""
-    return [one.removeprefix("zone:") for each in sets for one in each["targets"].split() if one.startswith("zone:")]
-
-
 def _made(page: Page, made: AnnouncementOut) -> dict[str, Any]:
     names = voice_names(page)
     return {"announcement_id": made.id, "recordings": [sound(recording, names) for recording in made.recordings]}
@@ -322,8 +318,8 @@ def _what(page: Page, made: AnnouncementOut) -> str:
     return f"“{made.title}” ({page.show.duration(length)})" if length else f"“{made.title}”"
 
 
-def _where(page: Page, area: Area, zones: Sequence[ZoneView], groups: Sequence[GroupView]) -> str:
-    found = places.summed(page.show, zones, groups, area.zones)
+def _where(db: Session, page: Page, area: Area, zones: Sequence[ZoneView], groups: Sequence[GroupView]) -> str:
+    found = places.summed(page.show, zones, groups, with_counts(db, places.reached(zones, groups, area.zones)))
     horns = page.count("%(num)s loudspeaker", "%(num)s loudspeakers", found.receivers)
     return f"{found.places}, {horns}"
 
@@ -343,7 +339,7 @@ def _plan(
     changed = draft != before
     shown = service.preview(db, actor, now, draft, broadcast_id=broadcast_id) if changed else found
     zones, groups = area.chosen(form)
-    aimed = places.summed(show, zones, groups, area.zones)
+    aimed = places.summed(show, zones, groups, with_counts(db, places.reached(zones, groups, area.zones)))
     made = announcements.view(db, actor, now, form.announcement_id)
     approval = needs_approval(db, [*form.zones, *(m for g in groups for m in g.member_ids)], BroadcastClass(form.cls))
     tried = rehearsed.rehearsed(db, page, show, draft, receivers=aimed.receivers, broadcast_id=broadcast_id)

@@ -72,7 +72,7 @@ router = APIRouter(include_in_schema=False)  # under each desk's path
 
 
 class Area(Struct, frozen=True):
-    """Where the reader may let something sound."""
+    """Where the reader may let something sound; `zones` uncounted."""
 
     zones: list[ZoneView]
     groups: list[GroupView]
@@ -126,8 +126,8 @@ def who_holds(
 ) -> Response:
     """How many loudspeakers of what is chosen hold each message, by itself, for the desk that is open already."""
     form = OrderForm(zones=zone or [], groups=group or [])
-    messages = _choices(db, page, desk, _area(db, page, desk), form)["messages"]
-    return page.render("emergency/held.html", messages=messages)
+    area = _area(db, page, desk)
+    return page.render("emergency/held.html", messages=_bank(db, page, desk, area, form)["messages"])
 
 
 @router.post("")
@@ -246,7 +246,7 @@ def _own_fields(errors: Errors) -> Errors:
 def _area(db: Session, page: Page, desk: Desk) -> Area:
     """Raises Forbidden for those who may issue nothing at this desk."""
     rows = zone_service.tree(db, page.actor, page.now, _action(desk))
-    views = zone_views(db, [zone for zone in rows if valid_on(zone, page.show.today)])
+    views = zone_views(db, [zone for zone in rows if valid_on(zone, page.show.today)], counted=False)
     if not views:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     known = {zone.id for zone in views}
@@ -294,24 +294,31 @@ def _page(
 
 
 def _choices(db: Session, page: Page, desk: Desk, area: Area, form: OrderForm) -> dict[str, Any]:
-    entries = bank.index(db, page.actor, page.now, purpose=desk.purpose).items
-    ready = [entry for entry in entries if entry.state is BankState.READY]
-    sirens = [entry for entry in ready if entry.name.startswith(SIREN)]
     drawn = emergency_map.drawn(area.zones)
     there = {*form.zones, *(dot.id for dot in (drawn.dots if drawn else ()))}
     return {
         "area": area,
-        **picker.tree(page, _action(desk), area.zones, there),
+        **picker.tree(db, page, _action(desk), area.zones, there),
+        **_bank(db, page, desk, area, form),
         "groups": [{"id": g.id, "name": g.name, "places": len(g.member_ids)} for g in area.groups],
         "map": drawn,
-        "messages": _messages(page, ready, sirens, completeness.holding(db, area.paths_of(form))),
-        "producing": sum(entry.state is BankState.PRODUCING for entry in entries),
-        "sirens": [{"id": entry.id, "title": entry.title(page.language)} for entry in sirens],
         "voices": voice_choices(page),
         "may_speak": desk.real and page.can(Action.LIVE_SPEAK),
         "max_text": MAX_TEXT,
         "every_choices": EVERY_S,
         "minute_choices": MINUTES if desk.real else DRILL_MINUTES,
+    }
+
+
+def _bank(db: Session, page: Page, desk: Desk, area: Area, form: OrderForm) -> dict[str, Any]:
+    """What can be sent by itself, with how many of the chosen places hold it."""
+    entries = bank.index(db, page.actor, page.now, purpose=desk.purpose).items
+    ready = [entry for entry in entries if entry.state is BankState.READY]
+    sirens = [entry for entry in ready if entry.name.startswith(SIREN)]
+    return {
+        "messages": _messages(page, ready, sirens, completeness.holding(db, area.paths_of(form))),
+        "producing": sum(entry.state is BankState.PRODUCING for entry in entries),
+        "sirens": [{"id": entry.id, "title": entry.title(page.language)} for entry in sirens],
     }
 
 
@@ -343,6 +350,6 @@ def _stops(db: Session, page: Page, stopped: Collection[str]) -> tuple[list[Zone
     if not own:
         return [], []
     rows = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_STOP)
-    top = places.outermost(zone_views(db, rows), set(own))
+    top = places.outermost(zone_views(db, rows, counted=False), set(own))
     looked_at = set(stopped) or {zone.id for zone in top}
     return top, from_above(db, page.actor, page.now, [zone.path for zone in rows if zone.id in looked_at])

@@ -25,7 +25,7 @@ from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
 from scheduler.zones.rules import effective, valid_on
 from scheduler.zones.schemas import GroupView, ZoneView
-from scheduler.zones.views import group_views, zone_views
+from scheduler.zones.views import group_views, with_counts, zone_views
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import live_words as said
@@ -48,7 +48,7 @@ router = APIRouter(prefix="/live", include_in_schema=False)
 
 
 class Area(Struct, frozen=True):
-    """Where the reader may speak, and in whose name."""
+    """Where the reader may speak, and in whose name; `zones` uncounted."""
 
     zones: list[ZoneView]
     groups: list[GroupView]
@@ -150,7 +150,7 @@ def area_of(db: Session, page: Page) -> Area:
     there = [zone for zone in rows if valid_on(zone, page.show.today)]
     if not there:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
-    views = zone_views(db, there)
+    views = zone_views(db, there, counted=False)
     known = {zone.id for zone in views}
     found = group_views(db, group_service.list_groups(db, page.actor, page.now))
     usable = [group for group in found if group.member_ids and known >= set(group.member_ids)]
@@ -204,7 +204,7 @@ def _choices(db: Session, page: Page, form: LiveForm) -> dict[str, Any]:
     show = page.show.within(area.timezone)
     form.date = form.date or show.today.isoformat()
     return {
-        **picker.tree(page, Action.LIVE_SPEAK, area.zones, form.zones),
+        **picker.tree(db, page, Action.LIVE_SPEAK, area.zones, form.zones),
         "groups": [{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         "sets": [],
         "classes": [cls.value for cls in CLASSES],
@@ -269,7 +269,7 @@ def _play(db: Session, page: Page, form: LiveForm, errors: Errors) -> Response:
     area = area_of(db, page)
     made = announcements.view(db, page.actor, page.now, form.announcement)
     zones, groups = area.chosen(form)
-    aimed = places.summed(page.show, zones, groups, area.zones)
+    aimed = places.summed(page.show, zones, groups, with_counts(db, places.reached(zones, groups, area.zones)))
     recording = made.recordings[0]
     form.title = form.title or made.title
     return page.render(

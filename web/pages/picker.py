@@ -9,6 +9,7 @@ Rules
 """
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -24,15 +25,17 @@ from scheduler.zones.forest import zone_names
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 from scheduler.zones.schemas import ZoneView
-from scheduler.zones.views import zone_views
+from scheduler.zones.views import with_counts, zone_views
 from web.auth import ReadDb
+from web.i18n import N_
 from web.pages import places
 from web.pages.emergency_words import DESKS, mark
 from web.pages.frame import Page, ThePage
-from web.pages.places import FOUND, WHOLE, Option
+from web.pages.places import FOUND, WHOLE, Option, ZoneNode
 
 OPEN_UP_TO = 16
 """A tree of at most so many places is shown open."""
+UNDER = N_("Villages of %(name)s")
 FIELD = "zone-find"
 """Of the tree: what a name is typed into."""
 _SOUNDS = frozenset({Action.BROADCAST_EDIT, Action.LIVE_SPEAK, Action.EMERGENCY_ISSUE, Action.DRILL_ISSUE})
@@ -56,8 +59,8 @@ def unfolding(data: FormData) -> bool:
     return "unfold" in data
 
 
-def tree(page: Page, action: Action, zones: Sequence[ZoneView], chosen: Collection[str]) -> dict[str, Any]:
-    """What `places/tree.html` shows: the zones in which the reader may do `action`, `chosen` among them."""
+def tree(db: Session, page: Page, action: Action, zones: Sequence[ZoneView], chosen: Collection[str]) -> dict[str, Any]:
+    """What `places/tree.html` shows: the zones, uncounted, in which the reader may do `action`, `chosen` among them."""
     sent = _sent(page)
     unfold, typed = str(sent.get("unfold") or ""), str(sent.get(FIELD) or "").strip()
     opened = {one for one in (*sent.getlist("open"), unfold) if isinstance(one, str)}
@@ -66,7 +69,7 @@ def tree(page: Page, action: Action, zones: Sequence[ZoneView], chosen: Collecti
         found = places.named(zones, typed)
         shown = places.with_above(zones, [*chosen, *found[:FOUND]])
     return {
-        "zones": places.tree(zones, shown),
+        "zones": places.tree(_counted(db, zones, shown), shown),
         "zone_count": len(zones),
         "open_depth": 1 if len(zones) > OPEN_UP_TO else 9,
         "rest": "" if shown is None else _at("/places", action),
@@ -75,6 +78,8 @@ def tree(page: Page, action: Action, zones: Sequence[ZoneView], chosen: Collecti
         "typed": typed if found is not None else "",
         "found": None if found is None else len(found),
         "found_at_most": FOUND,
+        "place_said": partial(_said, page, many=shown is not None),
+        "place_under": partial(page.say, UNDER),
     }
 
 
@@ -89,12 +94,12 @@ def one_of(db: Session, page: Page, action: Action, element: str, chosen: str) -
 def fetched(db: ReadDb, page: ThePage, of: Action, zone: Annotated[str, Query(max_length=26)] = "",
             typed: Typed = "") -> Response:  # fmt: skip
     """A part of a tree: all right below one place, or what has a name; each with those above it."""
-    zones = zone_views(db, _zones(db, page, of))
+    zones = zone_views(db, _zones(db, page, of), counted=False)
     found = places.named(zones, typed.strip()) if typed else [one.id for one in zones if one.parent_id == zone]
     shown = places.with_above(zones, found[:FOUND] if typed else found)
     return page.render(
         "places/part.html",
-        zones=places.tree(zones, shown),
+        zones=places.tree(_counted(db, zones, shown), shown),
         open_depth=0,
         rest=_at("/places", of),
         opened=(),
@@ -102,6 +107,8 @@ def fetched(db: ReadDb, page: ThePage, of: Action, zone: Annotated[str, Query(ma
         many=bool(typed) and len(found) > FOUND,
         mark=mark(page.translations, DESKS[Purpose.DRILL]) if of is Action.DRILL_ISSUE else "",
         form={"zones": ()},
+        place_said=partial(_said, page, many=True),
+        place_under=partial(page.say, UNDER),
     )
 
 
@@ -123,6 +130,23 @@ def _choices(db: Session, page: Page, action: Action, chosen: str, typed: str) -
     named_by = zone_names(db, [zone.path for zone in offered])
     rest = "" if shown is None else _at("/places/options", action)
     return Choices(places.options(offered, named_by), rest, typed, len(found) if typed else None)
+
+
+def _counted(db: Session, zones: Sequence[ZoneView], shown: Collection[str] | None) -> list[ZoneView]:
+    """With the receivers of those that are shown."""
+    counted = {one.id: one for one in with_counts(db, [one for one in zones if shown is None or one.id in shown])}
+    return [counted.get(zone.id, zone) for zone in zones]
+
+
+def _said(page: Page, zone: ZoneNode, *, many: bool) -> str:
+    """What there is in a place; in words here, since a template takes ten times as long for each."""
+    found = page.say(N_("no loudspeaker yet"))
+    if zone.receivers:
+        online = N_("%(online)s/%(total)s loudspeakers online")
+        found = page.say(online, online=zone.online, total=zone.receivers)
+    if not many or not zone.lowest:
+        return found
+    return f"{page.count('%(num)s place', '%(num)s places', zone.lowest)} · {found}"
 
 
 def _zones(db: Session, page: Page, action: Action) -> Sequence[Zone]:

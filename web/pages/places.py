@@ -152,12 +152,16 @@ def said(show: Present, zones: Sequence[ZoneView], groups: Sequence[GroupView]) 
     return ", ".join([*first, *names]) or t.gettext(N_("no place"))
 
 
-def summed(
-    show: Present, zones: Sequence[ZoneView], groups: Sequence[GroupView], all_zones: Sequence[ZoneView]
-) -> Chosen:
-    """All that is aimed at; a zone that is in a group as well counts once."""
+def reached(zones: Sequence[ZoneView], groups: Sequence[GroupView], all_zones: Sequence[ZoneView]) -> list[ZoneView]:
+    """All that is aimed at; a zone that is in a group as well is there once."""
     members = {member for group in groups for member in group.member_ids}
-    reached = outermost(all_zones, {zone.id for zone in zones} | members)
+    return outermost(all_zones, {zone.id for zone in zones} | members)
+
+
+def summed(
+    show: Present, zones: Sequence[ZoneView], groups: Sequence[GroupView], reached: Sequence[ZoneView]
+) -> Chosen:
+    """The places that were chosen, and the receivers of all that they reach."""
     return Chosen(
         said(show, zones, groups),
         sum(zone.receivers for zone in reached),

@@ -38,7 +38,7 @@ def values_of(item: RelayOut) -> Fields:
         "title": item.title, "source_url": item.source_url, "fallback_id": item.fallback_id or "",
         "limit_min": str(item.limit_s // 60), "cls": item.cls.value, "first": first, "time": clock[:5],
         "until": item.when.until.isoformat() if item.when.until else "",
-        "weekdays": list(days_of(item.when.rrule) or WEEKDAYS), "skip_holidays": item.when.skip_holidays,
+        "weekdays": list(days_of(item.when.rrule) or ()), "skip_holidays": item.when.skip_holidays,
         "public": item.public,
         "zones": item.zone_ids, "groups": item.group_ids, "version": str(item.version), "relay": item.id, "trial": None,
     }  # fmt: skip
@@ -52,8 +52,8 @@ def read(data: FormData) -> Fields:
     return form | ticks | {"trial": None}
 
 
-def asked(form: Fields, zone_id: str, zone_ids: Sequence[str]) -> RelayIn:
-    """Raises ValidationError."""
+def asked(form: Fields, zone_id: str, zone_ids: Sequence[str], edited: RelayOut | None = None) -> RelayIn:
+    """What the form asks for; single days that `edited` leaves out stay so. Raises ValidationError."""
     return RelayIn.model_validate(
         {
             "zone_id": zone_id,
@@ -66,6 +66,7 @@ def asked(form: Fields, zone_id: str, zone_ids: Sequence[str]) -> RelayIn:
                 "starts_local": f"{form['first']}T{form['time']}",
                 "rrule": rule(form["weekdays"]) if form["weekdays"] else "",
                 "until": form["until"] or None,
+                "exdates": edited.when.exdates if edited else [],
                 "skip_holidays": form["skip_holidays"],
             },
             "cls": form["cls"] or "normal",

@@ -103,7 +103,9 @@ def edit(db: WriteDb, page: ThePage, relay_id: str, data: TheForm) -> Response:
         return _form(db, page, form, item=item)
     with page.attempt(db) as errors:
         version = int(form["version"]) if form["version"].isdigit() else 0
-        service.edit(db, page.actor, page.now, relay_id, _asked(db, page, form), terms=terms(page), version=version)
+        service.edit(
+            db, page.actor, page.now, relay_id, _asked(db, page, form, item), terms=terms(page), version=version
+        )
         tell_after(db, page.centre.changes, f"relay:{relay_id}")
     return _form(db, page, form, item=item, errors=errors) if errors else page.go(f"/relays/{relay_id}", "saved")
 
@@ -205,9 +207,10 @@ def _detail(db: Session, page: Page, relay_id: str, errors: Errors | None = None
     )
 
 
-def _asked(db: Session, page: Page, form: Fields) -> RelayIn:
+def _asked(db: Session, page: Page, form: Fields, edited: RelayOut | None = None) -> RelayIn:
     area = area_for(db, page)
-    return asked(form, area.home.id, [zone.id for zone in places.outermost(area.zones, set(form["zones"]))])
+    zone_ids = [zone.id for zone in places.outermost(area.zones, set(form["zones"]))]
+    return asked(form, area.home.id, zone_ids, edited)
 
 
 def _form(
@@ -226,7 +229,7 @@ def _form(
         choices=choosing.choices(db, page, [form["fallback_id"]]),
         silence=(relay_words.silence(page.show, None), relay_words.silence(page.show, page.say(N_("the stand-in")))),
         weekdays=repeating.weekdays(page.show),
-        **picker.tree(page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
+        **picker.tree(db, page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=[],
         latest=(page.show.today + timedelta(days=400)).isoformat(),

@@ -41,8 +41,8 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/zones")
 def listing(db: ReadDb, page: ThePage) -> Response:
-    shown = zone_views(db, service.tree(db, page.actor, page.now))
-    tree = picker.tree(page, Action.ZONE_READ, shown, ())
+    shown = zone_views(db, service.tree(db, page.actor, page.now), counted=False)
+    tree = picker.tree(db, page, Action.ZONE_READ, shown, ())
     found = group_views(db, groups.list_groups(db, page.actor, page.now))
     listed = [{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in found]
     return page.render("zones/list.html", **tree, groups=listed, may_edit=page.can(Action.ZONE_EDIT))
@@ -184,7 +184,7 @@ def _new(
 def _group(
     db: Session, page: Page, group_id: str | None, errors: Errors | None = None, form: FormData | None = None
 ) -> Response:
-    shown = zone_views(db, service.tree(db, page.actor, page.now))
+    shown = zone_views(db, service.tree(db, page.actor, page.now), counted=False)
     found = group_views(db, [groups.group_for(db, page.actor, page.now, group_id)])[0] if group_id else None
     filled = {
         "name": form.get("name", "") if form is not None else found.name if found else "",
@@ -198,7 +198,7 @@ def _group(
         422 if errors else 200,
         group=found or {"id": "", "name": "", "version": 0},
         form=filled,
-        **picker.tree(page, Action.ZONE_READ, shown, filled["zones"]),
+        **picker.tree(db, page, Action.ZONE_READ, shown, filled["zones"]),
         kept_by=picker.one_of(db, page, Action.ZONE_READ, "zone_id", filled["zone_id"]),
         groups=[],
         sets=[],

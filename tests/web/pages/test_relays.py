@@ -79,6 +79,29 @@ def test_what_was_typed_stays_and_the_field_says_what_is_wrong(people: dict[str,
     assert people["leader"].get("/relays/new").status_code == 403
 
 
+def test_days_left_out_stay_and_a_rule_that_says_more_has_its_days_chosen_anew(
+    people: dict[str, TestClient], places: Any
+) -> None:
+    official = people["official"]
+    when = {
+        "kind": "repeat", "starts_local": "2026-11-25T05:00", "rrule": "FREQ=MONTHLY;BYMONTHDAY=25",
+        "until": "2026-12-31", "exdates": ["2026-12-25"],
+    }  # fmt: skip
+    body = {
+        "title": "VOV1", "source_url": "https://stream.example/vov1.mp3", "when": when, "zone_ids": [places.leng],
+        "zone_id": places.leng,
+    }  # fmt: skip
+    made = official.post("/api/v1/relays", json=body)
+    assert made.status_code == 201, made.text
+    path = f"/relays/{made.json()['id']}"
+    assert ' checked><label for="day-' not in official.get(f"{path}/edit").text
+    edited = form(places, version="1", weekday=[])
+    assert post(official, f"{path}/edit", edited).status_code == 422
+    assert post(official, f"{path}/edit", edited | {"weekday": ["MO", "FR"]}).status_code == 303
+    kept = official.get(f"/api/v1{path}").json()["when"]
+    assert (kept["rrule"], kept["exdates"]) == ("FREQ=WEEKLY;BYDAY=MO,FR", ["2026-12-25"])
+
+
 @pytest.fixture
 def station(tmp_path: Path) -> Iterator[str]:
     """A station that sends a second of a tone."""
