@@ -113,6 +113,7 @@ def group(hand: Hand, desk: Desk) -> None:
     hand.start("/zones")
     hand.press("main a[href='/groups/new']", to="/groups/new")
     hand.fill("#name", f"Dọc suối Leng {number()}")
+    hand.press(f"button.fold[aria-controls='under-{desk.office.commune}']")
     hand.tick(f"input[name=zone][value='{desk.office.village()}']")
     hand.press("main form button.main", to="said=saved")
     hand.sees("Đã lưu")
