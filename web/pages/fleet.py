@@ -97,10 +97,12 @@ def _filters(page: Page, found: Fleet, given: Mapping[str, str]) -> list[dict[st
 def _zones(db: Session, page: Page) -> list[Option]:
     """Places above the villages, to choose one: a village of many is found by typing."""
     tree = zone_service.tree(db, page.actor, page.now, Action.RECEIVER_READ)
-    parents = {zone_sql.ids_of(zone.path)[-2] for zone in tree if len(zone_sql.ids_of(zone.path)) > 1}
-    names = {zone.id: zone.name for zone in tree}
-    above = {zone.id: [names[id_] for id_ in zone_sql.ids_of(zone.path)[:-1] if id_ in names] for zone in tree}
-    return [Option(z.id, ", ".join([z.name, *reversed(above[z.id][-2:])])) for z in tree if z.id in parents]
+    parents, names = {zone.parent_id for zone in tree}, {zone.id: zone.name for zone in tree}
+    found = []
+    for zone in (zone for zone in tree if zone.id in parents):
+        above = [names[id_] for id_ in zone_sql.ids_of(zone.path)[:-1] if id_ in names]
+        found.append(Option(zone.id, ", ".join([zone.name, *reversed(above[-2:])])))
+    return found
 
 
 def _kinds(db: Session, page: Page) -> list[tuple[str, str, int]]:

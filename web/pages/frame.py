@@ -1,9 +1,10 @@
 """What every page is made with: the templates, who is looking, and how they read times and words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from functools import cache, partial
+from gettext import NullTranslations
 from http import HTTPStatus
 from pathlib import Path
 from secrets import token_hex
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from msgspec import Struct
 from pydantic import ValidationError
 from sqlmodel import Session
@@ -123,7 +125,23 @@ def environment(language: str) -> Environment:
     translations = i18n.translations(language)
     made.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(words=words, languages=i18n.LANGUAGES, form_key=partial(token_hex, 8))
+    made.globals["_"] = _quick(translations)
     return made
+
+
+def _quick(translations: NullTranslations) -> Callable[..., Markup]:
+    """`_` as Jinja has it, but that what it says of a bare sentence is kept: lists say the same in each row."""
+    kept: dict[str, Markup] = {}
+
+    def say(message: str, /, **params: object) -> Markup:
+        if params:
+            return Markup(translations.gettext(message)) % params  # noqa: S704 -- our sentences, as Jinja has them
+        said = kept.get(message)
+        if said is None:
+            said = kept[message] = Markup(translations.gettext(message)) % {}  # noqa: S704 -- the same
+        return said
+
+    return say
 
 
 class Page:

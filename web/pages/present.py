@@ -6,13 +6,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import cache, lru_cache
 from gettext import NullTranslations
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, get_timezone_name
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import get_decimal_symbol, get_group_symbol
 from babel.units import format_unit
 
 from web.i18n import N_
@@ -26,7 +27,33 @@ _NAMED_AFTER_S = 6 * _HOUR_S
 _DAYS = {0: N_("today"), 1: N_("tomorrow"), -1: N_("yesterday")}
 _AHEAD = N_("in %(span)s")
 _AGO = N_("%(span)s ago")
+_KEPT = 1_000
+"""So many dates and lengths of time are kept as they were said: a list says the same few in its rows."""
 _BABEL = {"vi": "vi", "en": "en_GB"}
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(_BABEL[language])
+
+
+@cache
+def _marks(language: str) -> dict[int, str]:
+    """What stands for a comma and a point in a number as Python writes it; a report has thousands of numbers."""
+    locale = _locale(language)
+    return {ord(","): get_group_symbol(locale), ord("."): get_decimal_symbol(locale)}
+
+
+@lru_cache(_KEPT)
+def _dated(language: str, day: date, pattern: str) -> str:
+    return format_date(day, pattern, locale=_locale(language))
+
+
+@lru_cache(_KEPT)
+def _counted(language: str, number: int, unit: str) -> str:
+    # The long Vietnamese names are the short ones, and are kept only there.
+    length: Literal["short", "long"] = "short" if language == "vi" else "long"
+    return format_unit(number, f"duration-{unit}", length, locale=_locale(language))
 
 
 def shortened(text: str, limit: int = 60) -> str:
@@ -48,7 +75,7 @@ class Present:
 
     @property
     def locale(self) -> Locale:
-        return Locale.parse(_BABEL[self.language])
+        return _locale(self.language)
 
     @property
     def tz(self) -> ZoneInfo:
@@ -84,14 +111,14 @@ class Present:
             return DASH
         shown = self.local(moment).date() if isinstance(moment, datetime) else moment
         pattern = "EEEE d/M" if shown.year == self.today.year else "EEEE d/M/y"
-        return format_date(shown, pattern, locale=self.locale)
+        return _dated(self.language, shown, pattern)
 
     def date(self, moment: datetime | date | None) -> str:
         """`23/11/2026`."""
         if moment is None:
             return DASH
         shown = self.local(moment).date() if isinstance(moment, datetime) else moment
-        return format_date(shown, "d/M/y", locale=self.locale)
+        return _dated(self.language, shown, "d/M/y")
 
     def last_day(self, until: datetime) -> str:
         """`Thứ Tư 30/6/2027`: the last day on which something holds that ends at `until`, exclusive."""
@@ -158,9 +185,7 @@ class Present:
         return " ".join(said) or self._unit(0, parts[-1][1])
 
     def _unit(self, number: int, unit: str) -> str:
-        # The long Vietnamese names are the short ones, and are kept only there.
-        length: Literal["short", "long"] = "short" if self.language == "vi" else "long"
-        return format_unit(number, f"duration-{unit}", length, locale=self.locale)
+        return _counted(self.language, number, unit)
 
     def clock(self, us: int | None) -> str:
         """`2:10`, for tables."""
@@ -183,13 +208,12 @@ class Present:
     def number(self, value: float | None, digits: int = 0, *, signed: bool = False) -> str:
         if value is None:
             return DASH
-        places = f".{'0' * digits}" if digits else ""
-        body = format_decimal(abs(round(value, digits)), f"#,##0{places}", locale=self.locale)
+        body = f"{abs(round(value, digits)):,.{digits}f}".translate(_marks(self.language))
         negative = round(value, digits) < 0
         return f"−{body}" if negative else f"+{body}" if signed and round(value, digits) > 0 else body
 
     def percent(self, share: float | None) -> str:
-        return DASH if share is None else format_percent(share, locale=self.locale)
+        return DASH if share is None else f"{self.number(share * 100)}%"
 
     def dbfs(self, level: float | None) -> str:
         return DASH if level is None else f"{self.number(level, 1)} dBFS"
