@@ -121,7 +121,8 @@ def _again(page: Page, rule_id: str, errors: Errors, *, ends: bool = False) -> R
 
 
 def _new(db: Session, page: Page, typed: dict[str, Any], errors: Errors | None = None) -> Response:
-    form = {"subject": "", "zone_id": "", "category": "", "tag": "", "days": "365", "always": False} | typed
+    blank: dict[str, Any] = {"subject": "", "zone_id": "", "category": "", "tag": "", "days": "365", "always": False}
+    form = blank | typed
     return page.render(
         "retention/new.html",
         422 if errors else 200,

@@ -186,7 +186,7 @@ def _group(
 ) -> Response:
     shown = zone_views(db, service.tree(db, page.actor, page.now), counted=False)
     found = group_views(db, [groups.group_for(db, page.actor, page.now, group_id)])[0] if group_id else None
-    filled = {
+    filled: dict[str, Any] = {
         "name": form.get("name", "") if form is not None else found.name if found else "",
         "zone_id": form.get("zone_id", "") if form is not None else found.zone_id if found else "",
         "zones": form.getlist("zone") if form is not None else found.member_ids if found else [],
