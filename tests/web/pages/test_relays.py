@@ -89,7 +89,7 @@ def test_days_left_out_stay_and_a_rule_that_says_more_has_its_days_chosen_anew(
     }  # fmt: skip
     body = {
         "title": "VOV1", "source_url": "https://stream.example/vov1.mp3", "when": when, "zone_ids": [places.leng],
-        "zone_id": places.leng,
+        "zone_id": places.leng, "limit_min": 15,
     }  # fmt: skip
     made = official.post("/api/v1/relays", json=body)
     assert made.status_code == 201, made.text
