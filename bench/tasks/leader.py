@@ -37,8 +37,9 @@ def retime(hand: Hand, desk: Desk) -> None:
     made = desk.broadcast()
     hand.start("/inbox")
     hand.press(f"form[action='/inbox/{made['id']}/approve'] summary")
-    hand.fill(f"#day-{made['id']}", made["when"]["starts_local"][:10])
-    hand.fill(f"#time-{made['id']}", "18:20")
+    day, _, clock = made["when"]["starts_local"].partition("T")
+    hand.fill(f"#day-{made['id']}", day)
+    hand.fill(f"#time-{made['id']}", f"{clock[:3]}{int(clock[3:5]) + 2:02d}")
     hand.press(f"form[action='/inbox/{made['id']}/approve'] button.main", to="said=approved")
     hand.sees("Đã duyệt")
 
