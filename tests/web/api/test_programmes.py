@@ -48,7 +48,7 @@ def test_a_playlist_and_a_bulletin(official: TestClient, places: Any) -> None:
     sent = official.post(f"{path}/send", headers={"If-Match": filled.headers["etag"]})
     assert sent.json()["state"] == "submitted"
     assert official.post(f"{path}/send", headers={"If-Match": '"0"'}).status_code == 412
-    assert official.get(f"{API}/bulletins").json()[0]["next"]["filled"] == 1
+    assert official.get(f"{API}/bulletins").json()["items"][0]["next"]["filled"] == 1
     assert official.get(f"{API}/bulletins/{bulletin['id']}/editions/2026-11-23/25:00").status_code == 422
 
 
@@ -79,4 +79,4 @@ def test_a_relay_is_planned_and_sent(official: TestClient, places: Any) -> None:
     assert official.post(f"{path}/approve", headers={"If-Match": '"2"'}).status_code == 403
     refused = official.post(f"{API}/relays", json=body | {"source_url": "https://elsewhere.example/a"})
     assert (refused.status_code, refused.json()["code"]) == (422, "host_not_allowed")
-    assert official.get(f"{API}/relays").json()[0]["coming"][0] == "2026-11-23T22:00:00Z"
+    assert official.get(f"{API}/relays").json()["items"][0]["coming"][0] == "2026-11-23T22:00:00Z"
