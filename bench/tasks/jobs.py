@@ -35,7 +35,7 @@ class Desk:
 
     def sign_in_anew(self, login: str) -> httpx.Client:
         client = self._people[login] = httpx.Client(base_url=f"{self.url}/api/v1", timeout=60)
-        answer = client.post("/session", json={"login": login, "password": PASSWORD})
+        answer = client.post("/session", json={"login": login, "password": PASSWORD, "code": self.office.code(login)})
         client.headers["X-CSRF-Token"] = answer.raise_for_status().json()["csrf_token"]
         return client
 

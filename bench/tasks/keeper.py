@@ -19,13 +19,16 @@ def invite(hand: Hand, desk: Desk) -> None:
     hand.fill("#name", "Briu Thị Nem")
     hand.tick("#role-editor")
     hand.choose("#zone_id", desk.office.commune)
+    hand.fill("#code", desk.office.code(KEEPER))
     hand.press("form[action='/people/invite'] button.main", to="/people/invite")
     hand.sees("Mã mời cho Briu Thị Nem")
 
 
 @task(KEEPER, "Make a new code for an invitation")
-def code(hand: Hand, _desk: Desk) -> None:
+def code(hand: Hand, desk: Desk) -> None:
     hand.start("/people")
+    hand.press("[aria-labelledby=h-invited] summary")
+    hand.fill("form[action^='/people/invite/'][action$='/code'] input.code", desk.office.code(KEEPER))
     hand.press("form[action^='/people/invite/'][action$='/code'] button", to="/code")
     hand.sees("Mã mời cho")
 
@@ -36,6 +39,7 @@ def end(hand: Hand, desk: Desk) -> None:
     hand.press(f"main a[href='/people/{desk.office.ids[OFFICIAL]}']", to="/people/")
     hand.press("[aria-labelledby=h-roles] ul summary")
     hand.fill("[aria-labelledby=h-roles] ul input[type=date]", _day(90))
+    hand.fill("[aria-labelledby=h-roles] ul input.code", desk.office.code(KEEPER))
     hand.press("[aria-labelledby=h-roles] ul form[action$='/until'] button", to="said=saved")
     hand.sees("Đã lưu")
 
@@ -65,7 +69,8 @@ def _come_back(desk: Desk) -> None:
     who, api = desk.office.ids[LEAVING], desk.api(KEEPER)
     tag = api.get(f"/users/{who}").headers["etag"]
     api.patch(f"/users/{who}", json={"disabled": False}, headers={"If-Match": tag}).raise_for_status()
-    desk.post(KEEPER, "/grants", {"user_id": who, "zone_id": desk.office.commune, "role": "editor"})
+    role = {"user_id": who, "zone_id": desk.office.commune, "role": "editor"}
+    desk.post(KEEPER, "/grants", role | {"code": desk.office.code(KEEPER)})
 
 
 @task(KEEPER, "Add a loudspeaker and make its code")

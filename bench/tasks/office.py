@@ -34,9 +34,9 @@ from scheduler.broadcasts.schemas import BroadcastIn
 from scheduler.fleet import intake as states
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.upkeep import intake as upkeep
-from scheduler.people import passwords, signin
+from scheduler.people import passwords, signin, totp
 from scheduler.people.actor import Actor
-from scheduler.people.models import RoleGrant, User
+from scheduler.people.models import RecoveryCode, RoleGrant, User
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
@@ -57,6 +57,8 @@ TITLES = (
 )
 TEXT = "Ủy ban nhân dân xã thông báo: {title}. Đề nghị bà con chú ý theo dõi và thực hiện đúng thời gian."
 TONE_S = 4
+CODES = 500
+"""That the keeper has instead of a telephone."""
 SAID_WELL, SAID_ILL = 30, 36
 """Of forty receivers the first thirty are well, the next six have a fault, the others were lost."""
 
@@ -68,6 +70,11 @@ class Office:
     district: District
     people: dict[str, Actor] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    codes: list[str] = field(default_factory=list)
+
+    def code(self, login: str) -> str:
+        """What proves the second factor of somebody who has one, another each time; else nothing."""
+        return self.codes.pop() if login == KEEPER else ""
 
     @property
     def commune(self) -> str:
@@ -128,8 +135,16 @@ def _people(db: Session, office: Office, now: datetime) -> dict[str, Actor]:
         db.flush()
         db.add(RoleGrant(id=new_id(now), user_id=user.id, zone_id=zone_id, role=role.value))
         office.ids[login] = user.id
+    _second_factor(db, office)
     db.flush()
     return {login: signin.actor_of(db, db.get_one(User, office.ids[login])) for login in people}
+
+
+def _second_factor(db: Session, office: Office) -> None:
+    keeper = db.get_one(User, office.ids[KEEPER])
+    keeper.totp_secret, keeper.totp_confirmed = totp.new_secret(), True
+    office.codes = [passwords.one_time() for _ in range(CODES)]
+    db.add_all(RecoveryCode(user_id=keeper.id, sha256=signin.recovery_digest(code)) for code in office.codes)
 
 
 def _bank(db: Session, now: datetime) -> None:

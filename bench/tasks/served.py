@@ -55,7 +55,7 @@ class Served:
         if login in self._cookies:
             context.add_cookies(self._cookies[login])  # type: ignore[arg-type]
         elif login:
-            sign_in(page, login)
+            sign_in(page, login, self.office.code(login))
             self._cookies[login] = context.cookies()  # type: ignore[assignment]
         return page
 
@@ -96,11 +96,14 @@ def strict(policy: str) -> bool:
     return rules.get("default-src") == ["'none'"] and not any(lax & set(some) for some in sources)
 
 
-def sign_in(page: Page, login: str) -> None:
+def sign_in(page: Page, login: str, code: str) -> None:
     page.goto("/sign-in")
     page.fill("#login", login)
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
+    if code:
+        page.fill("#code", code)
+        page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "sign-in" not in url)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from scheduler.days import Moment
+from scheduler.people.schemas import Code
 from scheduler.zones.schemas import Id, Input
 
 _EXAMPLE_ID = "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"
@@ -17,6 +18,7 @@ class DeputyIn(Input):
     zone_id: Id = Field(examples=[_EXAMPLE_ID], description="There and in all zones below.")
     until: Moment = Field(examples=["2026-12-05T17:00:00+07:00"], description="At most 400 days from now.")
     principal_id: Id | None = Field(default=None, examples=[_EXAMPLE_ID])
+    code: Code = Field(default="", description="Of your own second factor, typed anew, where it is for another.")
 
 
 class DeputyOut(BaseModel):

@@ -80,6 +80,11 @@ def name(db: Session, actor: Actor, now: datetime, asked: DeputyIn) -> DeputyOut
     return _one(db, actor, now, row.id)
 
 
+def for_another(actor: Actor, asked: DeputyIn) -> bool:
+    """Whether it lends what somebody else holds."""
+    return asked.principal_id not in (None, actor.user_id)
+
+
 def end(db: Session, actor: Actor, now: datetime, deputy_id: str) -> DeputyOut:
     """End it at once."""
     row = repository.get(db, deputy_id)

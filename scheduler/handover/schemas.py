@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from scheduler.people.schemas import SessionView, TokenView
+from scheduler.people.schemas import Code, SessionView, TokenView
 from scheduler.zones.schemas import Id, Input
 
 MAX_ITEMS = 2000
@@ -70,5 +70,6 @@ class HandoverIn(Input):
     )
     items: list[ItemName] = Field(default_factory=list, max_length=MAX_ITEMS)
     give_roles: bool = Field(default=False, description="Give their roles, with the same ends, to that person too.")
+    code: Code = Field(default="", description="Of your own second factor, typed anew, where roles are given.")
     end_access: bool = Field(default=False, description="End roles, sign-ins and tokens; the account is closed.")
     leave_rest: bool = Field(default=False, description="End the access though items are left that nobody took.")

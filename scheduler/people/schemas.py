@@ -35,6 +35,19 @@ class SignInInput(Input):
     )
 
 
+Code = Annotated[
+    str,
+    StringConstraints(max_length=24),
+    Field(examples=["492039"], description="Of your own second factor, typed anew, or a recovery code."),
+]
+
+
+class CodeProof(Input):
+    """What proves anew that it is still the person, before an act that gives rights or takes over an account."""
+
+    code: Code = ""
+
+
 class PasswordChange(Input):
     old_password: Password
     new_password: Password
@@ -58,7 +71,7 @@ class TotpEnrolment(BaseModel):
     qr_svg: str = Field(examples=["<svg …>"])
 
 
-class GrantNew(Input):
+class GrantNew(CodeProof):
     user_id: Id = Field(examples=[_EXAMPLE_ID])
     zone_id: Id = Field(examples=[_EXAMPLE_ID], description="The role holds there and in all zones below.")
     role: Role = Field(examples=[Role.EDITOR])
@@ -79,7 +92,7 @@ class GrantList(BaseModel):
     items: list[GrantView]
 
 
-class UserNew(Input):
+class UserNew(CodeProof):
     login: Login = Field(examples=["lan.traleng"])
     name: Name = Field(examples=["Nguyễn Thị Lan"])
     zone_id: Id = Field(examples=[_EXAMPLE_ID], description="Where the account belongs.")
@@ -193,7 +206,7 @@ class InvitedRole(Input):
     zone_name: str = Field("", exclude=True, max_length=120, examples=["Trà Leng"], description="Not looked at.")
 
 
-class InvitationNew(Input):
+class InvitationNew(CodeProof):
     name: Name = Field(examples=["Nguyễn Thị Lan"])
     phone: Phone = ""
     zone_id: Id = Field(examples=[_EXAMPLE_ID], description="Where the account belongs.")

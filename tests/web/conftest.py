@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyotp
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -16,8 +17,9 @@ from sqlmodel import select
 from broadcast.clock import ManualClock, SystemClock
 from broadcast.media import MediaStore
 from scheduler.changes import Changes
+from scheduler.people import recovery
 from scheduler.people.actor import Actor
-from scheduler.people.models import AuditEntry
+from scheduler.people.models import AuditEntry, User
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from web.app import create_app
@@ -79,6 +81,19 @@ def sign_in(app: FastAPI) -> Iterator[Callable[[str], TestClient]]:
             return client
 
         yield browser
+
+
+@pytest.fixture
+def typed_code(store: Store) -> Callable[[str], str]:
+    """`typed_code(login)`: a code of somebody's second factor, another each time; set up when first asked for."""
+
+    def code_of(login: str) -> str:
+        with store.writing() as db:
+            user = db.exec(select(User).where(User.login == login)).one()
+            user.totp_secret, user.totp_confirmed = user.totp_secret or pyotp.random_base32(), True
+            return recovery.make(db, user.id)[0]
+
+    return code_of
 
 
 @dataclass

@@ -4,10 +4,12 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlmodel import Session
 
 from scheduler.deputies import service
 from scheduler.deputies.schemas import CandidateList, DeputyIn, DeputyOut, DeputyPage
-from web.auth import CurrentActor, Now, ReadDb, WriteDb
+from scheduler.people import proof
+from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.once import CreateOnce
 from web.problems import responses
 
@@ -38,10 +40,14 @@ def list_candidates(db: ReadDb, actor: CurrentActor, now: Now) -> CandidateList:
     return CandidateList(people=people, principals=principals)
 
 
-@router.post("", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
-def name_deputy(body: DeputyIn, *, db: WriteDb, actor: CurrentActor, now: Now, once: CreateOnce) -> DeputyOut:
-    """Have somebody approve in your place, or of an approver whom you administer, until an end."""
-    return once(db, now, lambda: service.name(db, actor, now, body))
+@router.post("", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
+def name_deputy(body: DeputyIn, *, centre: TheCentre, actor: CurrentActor, now: Now, once: CreateOnce) -> DeputyOut:
+    """Have somebody approve in your place, or with a `code` of an approver whom you administer, until an end."""
+
+    def act(db: Session) -> DeputyOut:
+        return once(db, now, lambda: service.name(db, actor, now, body))
+
+    return proof.anew(centre.store, actor, now, body.code, act, needed=service.for_another(actor, body))
 
 
 @router.delete("/{deputy_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))

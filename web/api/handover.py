@@ -3,10 +3,12 @@
 from http import HTTPStatus
 
 from fastapi import APIRouter
+from sqlmodel import Session
 
 from scheduler.handover import service
 from scheduler.handover.schemas import HandoverIn, HandoverView
-from web.auth import CurrentActor, Now, ReadDb, WriteDb
+from scheduler.people import proof
+from web.auth import CurrentActor, Now, ReadDb, TheCentre
 from web.problems import responses
 
 router = APIRouter(
@@ -15,6 +17,8 @@ router = APIRouter(
     responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
 )
 
+CONFLICTS = responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
+
 
 @router.get("")
 def get_handover(user_id: str, db: ReadDb, actor: CurrentActor, now: Now) -> HandoverView:
@@ -22,9 +26,13 @@ def get_handover(user_id: str, db: ReadDb, actor: CurrentActor, now: Now) -> Han
     return service.view(db, actor, now, user_id)
 
 
-@router.post("", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
-def hand_over(user_id: str, body: HandoverIn, db: WriteDb, actor: CurrentActor, now: Now) -> HandoverView:
-    """Give items to another person, and end the access, all or nothing; what is left then."""
-    service.hand_over(db, actor, now, user_id, body)
-    db.flush()
-    return service.view(db, actor, now, user_id)
+@router.post("", status_code=HTTPStatus.CREATED, responses=CONFLICTS)
+def hand_over(user_id: str, body: HandoverIn, centre: TheCentre, actor: CurrentActor, now: Now) -> HandoverView:
+    """Give items to another person, and end the access, all or nothing; what is left then. Roles take a `code`."""
+
+    def act(db: Session) -> HandoverView:
+        service.hand_over(db, actor, now, user_id, body)
+        db.flush()
+        return service.view(db, actor, now, user_id)
+
+    return proof.anew(centre.store, actor, now, body.code, act, needed=body.give_roles)

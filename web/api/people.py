@@ -1,4 +1,7 @@
-"""People and their roles: /api/v1/users, /api/v1/grants, /api/v1/invitations, /api/v1/audit."""
+"""People and their roles: /api/v1/users, /api/v1/grants, /api/v1/invitations, /api/v1/audit.
+
+What gives rights or takes over an account takes `code`, of the second factor of whoever asks.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -6,13 +9,15 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
+from sqlmodel import Session
 from starlette.responses import StreamingResponse
 
 from scheduler.days import Moment
-from scheduler.people import exporting, invitations, service, sessions, trail
+from scheduler.people import exporting, invitations, proof, service, sessions, trail
 from scheduler.people.actor import Actor
 from scheduler.people.schemas import (
     AuditList,
+    CodeProof,
     GrantList,
     GrantNew,
     GrantView,
@@ -39,6 +44,8 @@ router = APIRouter(
 )
 people_routes = APIRouter(tags=["people"])
 audit_routes = APIRouter(tags=["audit"])
+GIVES = responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
+NO_CODE = CodeProof()
 Limit = Annotated[int, Query(ge=1, le=500)]
 After = Annotated[str | None, Query(max_length=80, description="`next` of the page before.")]
 
@@ -51,16 +58,18 @@ def list_users(db: ReadDb, actor: CurrentActor, now: Now, after: After = None, l
     return UserList(items=service.user_views(db, shown), next=shown[-1].login if len(users) > limit else None)
 
 
-@people_routes.post("/users", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
+@people_routes.post("/users", status_code=HTTPStatus.CREATED, responses=GIVES)
 def create_user(body: UserNew, response: Response, centre: TheCentre, actor: CurrentActor, now: Now) -> UserCreated:
     """An account without roles yet, and its one-time password.
 
     Not repeatable by Idempotency-Key, since the password is kept nowhere; a second account with this login is refused.
     """
     password, password_hash = service.one_time()
-    with centre.store.writing() as db:
-        user = service.create_user(db, actor, now, body, password_hash)
-        view = service.user_views(db, [user])[0]
+
+    def act(db: Session) -> UserView:
+        return service.user_views(db, [service.create_user(db, actor, now, body, password_hash)])[0]
+
+    view = proof.anew(centre.store, actor, now, body.code, act)
     give_etag(response, view.version)
     return UserCreated(**view.model_dump(), one_time_password=password)
 
@@ -90,12 +99,21 @@ def change_user(
     return service.user_views(db, [user])[0]
 
 
-@people_routes.post("/users/{user_id}/one-time-password", status_code=HTTPStatus.CREATED)
-def reset_password(user_id: str, centre: TheCentre, actor: CurrentActor, now: Now) -> OneTimePassword:
+@people_routes.post(
+    "/users/{user_id}/one-time-password",
+    status_code=HTTPStatus.CREATED,
+    responses=responses(HTTPStatus.TOO_MANY_REQUESTS),
+)
+def reset_password(
+    user_id: str, centre: TheCentre, actor: CurrentActor, now: Now, body: CodeProof = NO_CODE
+) -> OneTimePassword:
     """A new one-time password for someone who lost theirs; takes off the second factor and ends sessions and tokens."""
     password, password_hash = service.one_time()
-    with centre.store.writing() as db:
+
+    def act(db: Session) -> None:
         service.reset_password(db, actor, now, user_id, password_hash)
+
+    proof.anew(centre.store, actor, now, body.code, act)
     return OneTimePassword(one_time_password=password)
 
 
@@ -105,10 +123,14 @@ def list_grants(db: ReadDb, actor: CurrentActor, now: Now, user_id: Annotated[st
     return GrantList(items=service.roles_of(db, actor, now, user_id))
 
 
-@people_routes.post("/grants", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
-def give_role(body: GrantNew, db: WriteDb, actor: CurrentActor, now: Now, once: CreateOnce) -> GrantView:
+@people_routes.post("/grants", status_code=HTTPStatus.CREATED, responses=GIVES)
+def give_role(body: GrantNew, centre: TheCentre, actor: CurrentActor, now: Now, once: CreateOnce) -> GrantView:
     """Give a person a role in a zone that you administer and all zones below it."""
-    return once(db, now, lambda: service.give_role(db, actor, now, body))
+
+    def act(db: Session) -> GrantView:
+        return once(db, now, lambda: service.give_role(db, actor, now, body))
+
+    return proof.anew(centre.store, actor, now, body.code, act)
 
 
 @people_routes.delete("/grants/{grant_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))
@@ -203,26 +225,26 @@ def list_invitations(
     return InvitationList(items=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
 
-@people_routes.post("/invitations", status_code=HTTPStatus.CREATED)
+@people_routes.post("/invitations", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.TOO_MANY_REQUESTS))
 def invite(body: InvitationNew, centre: TheCentre, actor: CurrentActor, now: Now) -> InvitationCode:
     """Keep a place for somebody, who makes their account at /join with the code.
 
     Not repeatable by Idempotency-Key, since the code is kept nowhere.
     """
     code = invitations.new_code()
-    with centre.store.writing() as db:
-        view = invitations.invite(db, actor, now, body, code)
+    view = proof.anew(centre.store, actor, now, body.code, lambda db: invitations.invite(db, actor, now, body, code))
     return InvitationCode(**dict(view), code=code.typed)
 
 
-@people_routes.post(
-    "/invitations/{invitation_id}/code", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT)
-)
-def renew_invitation(invitation_id: str, centre: TheCentre, actor: CurrentActor, now: Now) -> InvitationCode:
+@people_routes.post("/invitations/{invitation_id}/code", status_code=HTTPStatus.CREATED, responses=GIVES)
+def renew_invitation(
+    invitation_id: str, centre: TheCentre, actor: CurrentActor, now: Now, body: CodeProof = NO_CODE
+) -> InvitationCode:
     """Another code in place of the old one, for another week."""
     code = invitations.new_code()
-    with centre.store.writing() as db:
-        view = invitations.renew(db, actor, now, invitation_id, code)
+    view = proof.anew(
+        centre.store, actor, now, body.code, lambda db: invitations.renew(db, actor, now, invitation_id, code)
+    )
     return InvitationCode(**dict(view), code=code.typed)
 
 

@@ -10,9 +10,10 @@ from scheduler.days import checked
 from scheduler.deputies import service
 from scheduler.deputies.schemas import DeputyIn
 from scheduler.errors import Invalid
+from scheduler.people import proof
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
-from web.auth import ReadDb, WriteDb
+from web.auth import ReadDb, TheCentre, WriteDb
 from web.pages.compose_form import NO_LAST_DAY
 from web.pages.frame import Errors, Page, ThePage
 
@@ -28,19 +29,26 @@ def listing(db: ReadDb, page: ThePage) -> Response:
 
 @router.post("")
 def name(
-    db: WriteDb,
+    centre: TheCentre,
     page: ThePage,
     *,
     deputy_id: Chosen = "",
     zone_id: Chosen = "",
     principal_id: Chosen = "",
     until: Annotated[str, Form(max_length=10)] = "",
+    code: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
     typed = {"deputy_id": deputy_id, "zone_id": zone_id, "principal_id": principal_id, "until": until}
-    with page.attempt(db) as errors:
-        asked = typed | {"until": _end_of(page, until), "principal_id": principal_id or None}
-        service.name(db, page.actor, page.now, DeputyIn.model_validate(asked))
-    return _listing(db, page, errors, typed) if errors else page.go("/deputies", "deputy-named")
+    with page.attempt() as errors:
+        fields = typed | {"until": _end_of(page, until), "principal_id": principal_id or None}
+        asked = DeputyIn.model_validate(fields)
+        proof.anew(
+            centre.store, page.actor, page.now, code, needed=service.for_another(page.actor, asked),
+            act=lambda db: service.name(db, page.actor, page.now, asked),
+        )  # fmt: skip
+        return page.go("/deputies", "deputy-named")
+    with centre.store.reading() as db:
+        return _listing(db, page, errors, typed)
 
 
 @router.post("/{deputy_id}/end")
@@ -68,6 +76,7 @@ def _listing(db: Session, page: Page, errors: Errors | None = None, typed: dict[
         rows=service.index(db, page.actor, page.now),
         people=people,
         principals=principals,
+        coded=proof.has_one(db, page.actor),
         own=page.can(Action.BROADCAST_APPROVE),
         zones=zones,
         form=typed or {"deputy_id": "", "zone_id": "", "principal_id": "", "until": ""},

@@ -9,9 +9,10 @@ from sqlmodel import Session
 
 from scheduler.handover import service
 from scheduler.handover.schemas import HandoverIn, ItemView, Kind
+from scheduler.people import proof
 from scheduler.people import service as people
 from scheduler.people.models import User
-from web.auth import ReadDb, WriteDb
+from web.auth import ReadDb, TheCentre
 from web.i18n import N_
 from web.pages import words
 from web.pages.devices import device
@@ -65,7 +66,7 @@ def overview(db: ReadDb, page: ThePage, user_id: str) -> Response:
 
 @router.post("")
 def hand_over(
-    db: WriteDb,
+    centre: TheCentre,
     page: ThePage,
     user_id: str,
     *,
@@ -74,10 +75,11 @@ def hand_over(
     give_roles: Annotated[str, Form(max_length=5)] = "",
     end_access: Annotated[str, Form(max_length=5)] = "",
     leave_rest: Annotated[str, Form(max_length=5)] = "",
+    code: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
     form = Chosen(to, frozenset(item), bool(give_roles), bool(end_access), bool(leave_rest))
     refused: dict[str, str] = {}
-    with page.attempt(db) as errors:
+    with page.attempt() as errors:
         asked = HandoverIn.model_validate(
             {
                 "to": to,
@@ -88,12 +90,16 @@ def hand_over(
             }
         )
         try:
-            service.hand_over(db, page.actor, page.now, user_id, asked)
+            proof.anew(
+                centre.store, page.actor, page.now, code, needed=form.give_roles,
+                act=lambda db: service.hand_over(db, page.actor, page.now, user_id, asked),
+            )  # fmt: skip
         except service.NotTheirs as why:
             refused = {key: page.say(REFUSED[word], name=why.params["name"]) for key, word in why.reasons.items()}
             raise
     if errors:
-        return _page(db, page, user_id, form, errors=errors, refused=refused)
+        with centre.store.reading() as db:
+            return _page(db, page, user_id, form, errors=errors, refused=refused)
     return page.go(f"/people/{user_id}", "access-ended" if form.end_access else "handed-over")
 
 
@@ -121,6 +127,7 @@ def _page(
         grants=[grant_line(page, grant) for grant in people.grant_views(db, [user.id])],
         takers=_takers(db, page, service.takers(db, page.actor, page.now, user_id)),
         form=form,
+        coded=proof.has_one(db, page.actor),
         device=device,
         refused=refused or {},
         errors=errors or {},

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from scheduler.days import checked
 from scheduler.errors import Forbidden, Invalid
-from scheduler.people import invitations, service, sessions
+from scheduler.people import invitations, proof, service, sessions
 from scheduler.people.schemas import GrantNew, GrantView, InvitationNew, InvitationView, UserChange, UserNew, UserView
 from scheduler.rights import Action
 from web.auth import ReadDb, TheCentre, WriteDb
@@ -30,15 +30,7 @@ Text = Annotated[str, Form(max_length=300)]
 @router.get("")
 def listing(db: ReadDb, page: ThePage, after: str | None = None) -> Response:
     _may(page, Action.USER_READ)
-    users = service.list_users(db, page.actor, page.now, after=after, limit=PER_PAGE)
-    views = service.user_views(db, users)
-    older = f"/people?after={users[-1].login}" if len(users) == PER_PAGE else None
-    ending = [
-        {"name": name, "user_id": view.user_id} | grant_line(page, view)
-        for name, view in service.ending_soon(db, page.actor, page.now, SOON)
-    ]
-    shown: dict[str, Any] = {"people": [_line(page, view) for view in views], "older": older, "ending": ending}
-    return page.render("people/list.html", **shown, invitations=invitations.listed(db, page.actor, page.now))
+    return _listing(db, page, after)
 
 
 @router.get("/invite")
@@ -58,32 +50,46 @@ def invite(
     role: Text = "",
     zone_id: Text = "",
     until: Text = "",
+    code: Text = "",
 ) -> Response:
     """Makes the code, shown once: who sends the same form again comes to the list, where a new one can be made."""
-    code = invitations.new_code()
+    invited = invitations.new_code()
     form = {"name": name, "phone": phone, "role": role, "zone_id": zone_id, "until": until}
-    made = None
+    made: InvitationView | None = None
     if picker.unfolding(data):
         with centre.store.reading() as db:
             return _invite(db, page, form)
-    with centre.store.writing() as db:
-        with page.attempt(db) as errors:
-            roles = [{"zone_id": zone_id, "role": role, "until": _until(page, until)}] if role else []
-            asked = {"name": name, "phone": phone, "zone_id": zone_id, "roles": roles}
-            if (before := sent_once.repeated(db, page, data)) is not None:
-                return before
-            made = invitations.invite(db, page.actor, page.now, InvitationNew.model_validate(asked), code)
+    with page.attempt() as errors:
+        roles = [{"zone_id": zone_id, "role": role, "until": _until(page, until)}] if role else []
+        asked = InvitationNew.model_validate({"name": name, "phone": phone, "zone_id": zone_id, "roles": roles})
+
+        def act(db: Session) -> InvitationView:
+            sent_once.first(db, page, data)
+            made = invitations.invite(db, page.actor, page.now, asked, invited)
             sent_once.remember(db, page, data, "/people")
-        errors = {key.rpartition(".")[2]: message for key, message in errors.items()}
-        return _invited(page, made, code.typed) if made else _invite(db, page, form, errors)
+            return made
+
+        try:
+            made = proof.anew(centre.store, page.actor, page.now, code, act)
+        except sent_once.Repeated as before:
+            return before.answer
+    if made is not None:
+        return _invited(page, made, invited.typed)
+    with centre.store.reading() as db:
+        return _invite(db, page, form, {key.rpartition(".")[2]: message for key, message in errors.items()})
 
 
 @router.post("/invite/{invitation_id}/code")
-def renew_invitation(centre: TheCentre, page: ThePage, invitation_id: str) -> Response:
-    code = invitations.new_code()
-    with centre.store.writing() as db:
-        made = invitations.renew(db, page.actor, page.now, invitation_id, code)
-        return _invited(page, made, code.typed)
+def renew_invitation(centre: TheCentre, page: ThePage, invitation_id: str, code: Text = "") -> Response:
+    invited = invitations.new_code()
+
+    def act(db: Session) -> InvitationView:
+        return invitations.renew(db, page.actor, page.now, invitation_id, invited)
+
+    with page.attempt() as errors:
+        return _invited(page, proof.anew(centre.store, page.actor, page.now, code, act), invited.typed)
+    with centre.store.reading() as db:
+        return _listing(db, page, errors=_renamed(errors, invitation_id))
 
 
 @router.post("/invite/{invitation_id}/withdraw")
@@ -110,6 +116,7 @@ def add(
     role: Text = "",
     zone_id: Text = "",
     until: Text = "",
+    code: Text = "",
 ) -> Response:
     """The person and their first role; the password is made before the transaction, since hashing takes a while."""
     form = {"name": name, "login": login, "phone": phone, "role": role, "zone_id": zone_id, "until": until}
@@ -117,15 +124,19 @@ def add(
         with centre.store.reading() as db:
             return _new(db, page, form)
     password, password_hash = service.one_time()
-    with centre.store.writing() as db:
-        with page.attempt(db) as errors:
-            asked = UserNew.model_validate({"name": name, "login": login, "phone": phone, "zone_id": zone_id})
+    user_id = ""
+    with page.attempt() as errors:
+        asked = UserNew.model_validate({"name": name, "login": login, "phone": phone, "zone_id": zone_id})
+
+        def act(db: Session) -> str:
             user = service.create_user(db, page.actor, page.now, asked, password_hash)
             if role:
                 service.give_role(db, page.actor, page.now, _grant(page, user.id, form))
-        if errors:
-            return _new(db, page, form, errors)
-        return _person(db, page, user.id, password=password)
+            return user.id
+
+        user_id = proof.anew(centre.store, page.actor, page.now, code, act)
+    with centre.store.reading() as db:
+        return _new(db, page, form, errors) if errors else _person(db, page, user_id, password=password)
 
 
 @router.get("/{user_id}")
@@ -152,14 +163,28 @@ def change(
 
 @router.post("/{user_id}/roles")
 def give_role(
-    db: WriteDb, page: ThePage, user_id: str, data: TheForm, *, role: Text = "", zone_id: Text = "", until: Text = ""
+    centre: TheCentre,
+    page: ThePage,
+    user_id: str,
+    data: TheForm,
+    *,
+    role: Text = "",
+    zone_id: Text = "",
+    until: Text = "",
+    code: Text = "",
 ) -> Response:
     form = {"role": role, "zone_id": zone_id, "until": until}
-    if picker.unfolding(data):
-        return _person(db, page, user_id, form=form)
-    with page.attempt(db) as errors:
-        service.give_role(db, page.actor, page.now, _grant(page, user_id, form))
-    return _person(db, page, user_id, errors, form=form) if errors else page.go(f"/people/{user_id}", "saved")
+    if not picker.unfolding(data):
+        with page.attempt() as errors:
+            new = _grant(page, user_id, form)
+            proof.anew(
+                centre.store, page.actor, page.now, code, lambda db: service.give_role(db, page.actor, page.now, new)
+            )
+            return page.go(f"/people/{user_id}", "saved")
+    else:
+        errors = {}
+    with centre.store.reading() as db:
+        return _person(db, page, user_id, _renamed(errors, "role"), form=form)
 
 
 @router.post("/{user_id}/roles/{grant_id}/delete")
@@ -170,11 +195,18 @@ def take_role(db: WriteDb, page: ThePage, user_id: str, grant_id: str) -> Respon
 
 
 @router.post("/{user_id}/roles/{grant_id}/until")
-def change_end(db: WriteDb, page: ThePage, user_id: str, grant_id: str, until: Text = "") -> Response:
-    with page.attempt(db) as errors:
+def change_end(
+    centre: TheCentre, page: ThePage, user_id: str, grant_id: str, *, until: Text = "", code: Text = ""
+) -> Response:
+    def act(db: Session) -> None:
         service.change_role_end(db, page.actor, page.now, grant_id, _until(page, until))
-    errors = {f"until-{grant_id}": message for message in errors.values()}
-    return _person(db, page, user_id, errors) if errors else page.go(f"/people/{user_id}", "saved")
+
+    with page.attempt() as errors:
+        proof.anew(centre.store, page.actor, page.now, code, act)
+        return page.go(f"/people/{user_id}", "saved")
+    told = {f"{'code' if field == 'code' else 'until'}-{grant_id}": message for field, message in errors.items()}
+    with centre.store.reading() as db:
+        return _person(db, page, user_id, told, ends={grant_id: until})
 
 
 @router.post("/{user_id}/sessions/end")
@@ -196,12 +228,16 @@ def end_token(db: WriteDb, page: ThePage, user_id: str, token_id: str) -> Respon
 
 
 @router.post("/{user_id}/password")
-def reset_password(centre: TheCentre, page: ThePage, user_id: str) -> Response:
+def reset_password(centre: TheCentre, page: ThePage, user_id: str, code: Text = "") -> Response:
     password, password_hash = service.one_time()
-    with centre.store.writing() as db:
+
+    def act(db: Session) -> None:
         service.reset_password(db, page.actor, page.now, user_id, password_hash)
-        db.flush()
-        return _person(db, page, user_id, password=password)
+
+    with page.attempt() as errors:
+        proof.anew(centre.store, page.actor, page.now, code, act)
+    with centre.store.reading() as db:
+        return _person(db, page, user_id, _renamed(errors, "password"), password=None if errors else password)
 
 
 def grant_line(page: Page, grant: GrantView) -> dict[str, Any]:
@@ -226,6 +262,11 @@ def _grant(page: Page, user_id: str, form: dict[str, str]) -> GrantNew:
     return GrantNew.model_validate(asked | {"until": _until(page, form["until"])})
 
 
+def _renamed(errors: Errors, form: str) -> Errors:
+    """With the code's field named for the form, of several on the page, in which it stands."""
+    return {f"code-{form}" if field == "code" else field: message for field, message in errors.items()}
+
+
 def _may(page: Page, action: Action) -> None:
     """Whoever may not is told before they fill in a form."""
     if not page.can(action):
@@ -246,7 +287,14 @@ def _until(page: Page, typed: str) -> datetime | None:
 def _invite(db: Session, page: Page, form: dict[str, str], errors: Errors | None = None) -> Response:
     shown = {"name": "", "phone": "", "role": "editor", "zone_id": "", "until": ""} | form
     zones = picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"])
-    return page.render("people/invite.html", 422 if errors else 200, form=shown, zones=zones, errors=errors or {})
+    return page.render(
+        "people/invite.html",
+        422 if errors else 200,
+        form=shown,
+        zones=zones,
+        coded=proof.has_one(db, page.actor),
+        errors=errors or {},
+    )
 
 
 def _invited(page: Page, made: InvitationView, code: str) -> Response:
@@ -255,6 +303,26 @@ def _invited(page: Page, made: InvitationView, code: str) -> Response:
     shown = page.render("people/invited.html", made=made, code=code, address=address)
     shown.headers["cache-control"] = "no-store"
     return shown
+
+
+def _listing(db: Session, page: Page, after: str | None = None, errors: Errors | None = None) -> Response:
+    users = service.list_users(db, page.actor, page.now, after=after, limit=PER_PAGE)
+    views = service.user_views(db, users)
+    older = f"/people?after={users[-1].login}" if len(users) == PER_PAGE else None
+    ending = [
+        {"name": name, "user_id": view.user_id} | grant_line(page, view)
+        for name, view in service.ending_soon(db, page.actor, page.now, SOON)
+    ]
+    return page.render(
+        "people/list.html",
+        422 if errors else 200,
+        people=[_line(page, view) for view in views],
+        older=older,
+        ending=ending,
+        invitations=invitations.listed(db, page.actor, page.now),
+        coded=proof.has_one(db, page.actor),
+        errors=errors or {},
+    )
 
 
 def _line(page: Page, view: UserView) -> dict[str, Any]:
@@ -278,6 +346,8 @@ def _new(db: Session, page: Page, form: dict[str, str], errors: Errors | None = 
         role_open=False,
         zones=picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"]),
         action="/people/new",
+        coded=proof.has_one(db, page.actor),
+        ends={},
         password=None,
         managed=False,
         sessions=[],
@@ -295,7 +365,9 @@ def _person(
     *,
     form: dict[str, str] | None = None,
     password: str | None = None,
+    ends: dict[str, str] | None = None,
 ) -> Response:
+    """`ends` is what was typed as the end of a role that did not change."""
     view = service.user_views(db, [service.user_for(db, page.actor, page.now, user_id)])[0]
     person = view.model_dump() | {"grants": [grant_line(page, grant) for grant in view.grants]}
     shown = form or {"role": "editor", "zone_id": view.zone_id or "", "until": ""}
@@ -309,6 +381,8 @@ def _person(
         role_open=form is not None,
         zones=picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"]),
         action=f"/people/{user_id}",
+        coded=proof.has_one(db, page.actor),
+        ends=ends or {},
         managed=managed,
         sessions=signed_in,
         tokens=tokens,

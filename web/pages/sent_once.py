@@ -16,7 +16,7 @@ from web.auth import CSRF_FIELD
 from web.pages.frame import Page
 
 FIELD = "once"
-_ASIDE = frozenset({CSRF_FIELD})
+_ASIDE = frozenset({CSRF_FIELD, "code"})
 _LETTERS = 32
 
 
@@ -25,6 +25,20 @@ def repeated(db: Session, page: Page, data: FormData) -> RedirectResponse | None
     key = _key(data)
     kept = idempotency.claim(db, page.now, page.actor.user_id, key, key) if key else None
     return page.go(kept.body["to"], kept.body["said"]) if kept else None
+
+
+class Repeated(Exception):
+    """The form was sent before; it ends the transaction, which has done nothing."""
+
+    def __init__(self, answer: RedirectResponse) -> None:
+        super().__init__(answer.headers["location"])
+        self.answer = answer
+
+
+def first(db: Session, page: Page, data: FormData) -> None:
+    """Return if it is the first sending; else Repeated."""
+    if (answer := repeated(db, page, data)) is not None:
+        raise Repeated(answer)
 
 
 def remember(db: Session, page: Page, data: FormData, to: str, said: str | None = None) -> None:

@@ -9,6 +9,7 @@ from scheduler.rights import Role
 
 AddPerson = Callable[..., Actor]
 SignIn = Callable[[str], TestClient]
+Code = Callable[[str], str]
 
 
 @pytest.fixture
@@ -18,9 +19,10 @@ def admin(add_person: AddPerson, places: Any, sign_in: SignIn) -> TestClient:
     return sign_in("admin")
 
 
-def test_html_in_a_name_is_kept_as_text(admin: TestClient, places: Any) -> None:
+def test_html_in_a_name_is_kept_as_text(admin: TestClient, typed_code: Code, places: Any) -> None:
     name = "<script>alert('loa')</script> Lan & Hoa"
-    made = admin.post("/api/v1/users", json={"login": "lan", "name": name, "zone_id": places.leng})
+    new = {"login": "lan", "name": name, "zone_id": places.leng, "code": typed_code("admin")}
+    made = admin.post("/api/v1/users", json=new)
     assert made.status_code == 201
     assert made.json()["name"] == name
     answer = admin.get(f"/api/v1/users/{made.json()['id']}")
@@ -67,10 +69,10 @@ def test_an_administrator_of_one_commune_does_not_reach_into_another(
 
 
 def test_a_role_is_given_once_however_often_the_request_is_repeated(
-    admin: TestClient, add_person: AddPerson, places: Any
+    admin: TestClient, add_person: AddPerson, typed_code: Code, places: Any
 ) -> None:
     hoa = add_person("hoa", places.leng)
-    body = {"user_id": hoa.user_id, "zone_id": places.leng_1, "role": "editor"}
+    body = {"user_id": hoa.user_id, "zone_id": places.leng_1, "role": "editor", "code": typed_code("admin")}
     first = admin.post("/api/v1/grants", json=body, headers={"Idempotency-Key": "once"})
     again = admin.post("/api/v1/grants", json=body, headers={"Idempotency-Key": "once"})
     assert (first.status_code, again.status_code) == (201, 201)
@@ -125,8 +127,9 @@ def test_lists_come_in_pages(admin: TestClient, add_person: AddPerson, places: A
     assert after is None
 
 
-def test_what_was_done_can_be_read(admin: TestClient, places: Any) -> None:
-    made = admin.post("/api/v1/users", json={"login": "lan", "name": "Lan", "zone_id": places.leng}).json()
+def test_what_was_done_can_be_read(admin: TestClient, typed_code: Code, places: Any) -> None:
+    new = {"login": "lan", "name": "Lan", "zone_id": places.leng, "code": typed_code("admin")}
+    made = admin.post("/api/v1/users", json=new).json()
     page = admin.get("/api/v1/audit", params={"subject": f"user:{made['id']}"}).json()
     assert [(entry["action"], entry["user_name"]) for entry in page["items"]] == [("user.create", "Admin")]
     assert made["one_time_password"] not in admin.get("/api/v1/audit").text

@@ -124,12 +124,14 @@ def test_another_sites_page_signs_nobody_in(client: TestClient, lan: Actor) -> N
 
 
 def test_a_first_password_is_good_for_changing_it_and_nothing_else(
-    sign_in: SignIn, client: TestClient, add_person: AddPerson, places: Any
+    sign_in: SignIn, client: TestClient, add_person: AddPerson, typed_code: Callable[[str], str], places: Any
 ) -> None:
     add_person("admin", places.leng, Role.ADMINISTRATOR)
     admin = sign_in("admin")
-    made = admin.post("/api/v1/users", json={"login": "lan", "name": "Lan", "zone_id": places.leng}).json()
-    admin.post("/api/v1/grants", json={"user_id": made["id"], "zone_id": places.leng, "role": "editor"})
+    new = {"login": "lan", "name": "Lan", "zone_id": places.leng, "code": typed_code("admin")}
+    made = admin.post("/api/v1/users", json=new).json()
+    role = {"user_id": made["id"], "zone_id": places.leng, "role": "editor", "code": typed_code("admin")}
+    assert admin.post("/api/v1/grants", json=role).status_code == 201
     first = made["one_time_password"]
     client.headers["X-CSRF-Token"] = enter(client, first).json()["csrf_token"]
     assert client.get("/api/v1/me").json()["must_change_password"]

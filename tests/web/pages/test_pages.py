@@ -217,11 +217,11 @@ def test_a_year_that_is_being_typed_is_no_fault(official: TestClient, places: An
 
 
 def test_a_one_time_password_must_be_changed_before_anything_else(
-    administrator: TestClient, client: TestClient, places: Any
+    administrator: TestClient, client: TestClient, typed_code: Callable[[str], str], places: Any
 ) -> None:
     csrf = administrator.headers["x-csrf-token"]
     new = {"name": "Đinh Thị Thu", "login": "thu.dinh", "zone_id": places.leng, "role": "editor", "csrf_token": csrf}
-    shown = administrator.post("/people/new", data=new).text
+    shown = administrator.post("/people/new", data=new | {"code": typed_code("quan")}).text
     password = re.search(r'id="password-once">([^<]+)<', shown)
     assert password is not None
     client.headers["accept"] = "text/html"

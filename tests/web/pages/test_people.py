@@ -10,12 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection, Engine, event
+from sqlmodel import select
 
 from scheduler.people import anchors, chain, exporting
+from scheduler.people.models import RoleGrant, User
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 
 Browser = Callable[[str], TestClient]
+Code = Callable[[str], str]
 PASSWORD = "bốn từ thường nối nhau"
 
 
@@ -35,8 +38,8 @@ def send(client: TestClient, path: str, **fields: Any) -> Any:
     return client.post(path, data={"csrf_token": client.headers["x-csrf-token"]} | fields)
 
 
-def code_of(administrator: TestClient, places: Any) -> str:
-    fields = {"name": "Hồ Thị Lan", "role": "editor", "zone_id": places.leng, "until": "2027-06-30"}
+def code_of(administrator: TestClient, places: Any, code: str) -> str:
+    fields = {"name": "Hồ Thị Lan", "role": "editor", "zone_id": places.leng, "until": "2027-06-30", "code": code}
     page = send(administrator, "/people/invite", **fields)
     assert page.status_code == 200, page.text
     assert page.headers["cache-control"] == "no-store"
@@ -46,9 +49,9 @@ def code_of(administrator: TestClient, places: Any) -> str:
 
 
 def test_a_newcomer_joins_with_a_code_and_is_signed_in(
-    administrator: TestClient, client: TestClient, places: Any
+    administrator: TestClient, client: TestClient, typed_code: Code, places: Any
 ) -> None:
-    code = code_of(administrator, places)
+    code = code_of(administrator, places, typed_code("quan"))
     assert "Hồ Thị Lan" in administrator.get("/people").text
     assert code not in administrator.get("/people").text
     client.headers["accept"] = "text/html"
@@ -71,17 +74,18 @@ def test_a_newcomer_joins_with_a_code_and_is_signed_in(
 
 
 def test_a_role_that_ends_soon_is_said_ahead(
-    administrator: TestClient, official: TestClient, places: Any, clock: Any
+    administrator: TestClient, official: TestClient, typed_code: Code, places: Any
 ) -> None:
     user_id = re.search(r'href="/people/(\w{26})">Lan<', administrator.get("/people").text)[1]  # type: ignore[index]
-    send(administrator, f"/people/{user_id}/roles", role="viewer", zone_id=places.leng_1, until="2026-11-28")
+    role = {"role": "viewer", "zone_id": places.leng_1, "until": "2026-11-28"}
+    send(administrator, f"/people/{user_id}/roles", **role, code=typed_code("quan"))
     for page in (administrator.get("/people"), administrator.get(f"/people/{user_id}"), official.get("/account")):
         assert "hết hạn sau" in page.text
     page_text = administrator.get(f"/people/{user_id}").text
     grant_id = re.findall(r'id="until-(\w{26})" name="until" value="2026-11-28"', page_text)[0]
     past = send(administrator, f"/people/{user_id}/roles/{grant_id}/until", until="2026-11-01")
     assert past.status_code == 422
-    send(administrator, f"/people/{user_id}/roles/{grant_id}/until", until="2027-12-31")
+    send(administrator, f"/people/{user_id}/roles/{grant_id}/until", until="2027-12-31", code=typed_code("quan"))
     assert "hết hạn sau" not in administrator.get("/people").text
 
 
@@ -111,7 +115,7 @@ def test_a_sign_in_is_ended_from_the_account(official: TestClient, browser: Brow
 
 
 def test_handing_over_keeps_what_was_ticked_and_says_why_not(
-    administrator: TestClient, official: TestClient, add_person: Callable[..., Any], places: Any
+    administrator: TestClient, official: TestClient, add_person: Callable[..., Any], typed_code: Code, places: Any
 ) -> None:
     other = add_person("khac", places.van, Role.EDITOR)
     fields = {
@@ -127,17 +131,18 @@ def test_handing_over_keeps_what_was_ticked_and_says_why_not(
     assert refused.status_code == 422
     assert "không có quyền" in refused.text
     assert f'value="{other.user_id}" selected' in refused.text
-    done = send(
-        administrator, f"/people/{user_id}/handover", item=items, to=other.user_id, give_roles="1", end_access="1"
-    )
+    all_of_it = {"item": items, "to": other.user_id, "give_roles": "1", "end_access": "1"}
+    uncoded = send(administrator, f"/people/{user_id}/handover", **all_of_it)
+    assert (uncoded.status_code, "chưa có. Hãy bật" in uncoded.text) == (422, True)
+    done = send(administrator, f"/people/{user_id}/handover", **all_of_it, code=typed_code("quan"))
     assert done.url.path == f"/people/{user_id}"
     assert official.get("/").url.path == "/sign-in"
 
 
 @pytest.fixture
-def entries(administrator: TestClient, places: Any) -> None:
+def entries(administrator: TestClient, typed_code: Code, places: Any) -> None:
     for name in ("Trà Dơn", "Trà Don"):
-        fields = {"name": name, "role": "viewer", "zone_id": places.leng}
+        fields = {"name": name, "role": "viewer", "zone_id": places.leng, "code": typed_code("quan")}
         assert send(administrator, "/people/invite", **fields).status_code == 200
 
 
@@ -210,7 +215,7 @@ def statements() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("path", ["/people", "/audit"])
 def test_a_page_takes_the_same_queries_however_many_there_are(
-    administrator: TestClient, entries: None, places: Any, statements: list[str], path: str
+    administrator: TestClient, entries: None, *, typed_code: Code, places: Any, statements: list[str], path: str
 ) -> None:
     def queries() -> int:
         statements.clear()
@@ -221,7 +226,7 @@ def test_a_page_takes_the_same_queries_however_many_there_are(
     few = queries()
     for number in range(4):
         fields = {"name": f"Người {number}", "role": "viewer", "zone_id": places.leng, "until": "2026-11-30"}
-        send(administrator, "/people/invite", **fields)
+        send(administrator, "/people/invite", **fields, code=typed_code("quan"))
     assert queries() == few
 
 
@@ -241,3 +246,49 @@ def test_an_anchor_is_dropped_when_the_record_has_grown(
 @pytest.mark.parametrize("path", ["/people", "/people/invite", "/people/new"])
 def test_who_may_not_is_told_before_a_form_is_filled_in(official: TestClient, path: str) -> None:
     assert official.get(path).status_code == 403
+
+
+def test_a_stolen_cookie_does_on_no_page_what_gives_rights(
+    administrator: TestClient, official: TestClient, typed_code: Code, places: Any, store: Store
+) -> None:
+    unset = administrator.get("/people/new").text
+    assert 'href="/account#second"' in unset
+    assert 'autocomplete="one-time-code"' not in unset
+    typed_code("quan")
+    path = re.search(r'href="(/people/\w{26})">Lan<', administrator.get("/people").text)[1]  # type: ignore[index]
+    grant_id = re.search(r'roles/(\w{26})/until"', administrator.get(path).text)[1]  # type: ignore[index]
+    role = {"role": "operator", "zone_id": places.leng}
+    acts = {
+        "/people/new": {"name": "Kẻ gian", "login": "gian", **role},
+        "/people/invite": {"name": "Kẻ gian", **role},
+        f"{path}/roles": role,
+        f"{path}/roles/{grant_id}/until": {"until": "2027-12-31"},
+        f"{path}/password": {},
+    }
+    for act, fields in acts.items():
+        for code in ("", "987654"):
+            refused = send(administrator, act, **fields, code=code)
+            assert refused.status_code == 422, act
+            name = re.search(r'<li><a href="#(code[\w-]*)">', refused.text)[1]  # type: ignore[index]
+            assert re.search(rf'<input id="{name}" name="code"[^>]*{name}-error" aria-invalid="true"', refused.text), (
+                act
+            )
+            assert "987654" not in refused.text
+            assert all(f'value="{typed}"' in refused.text for typed in fields.values()), act
+    assert official.get("/").url.path == "/"
+    assert (
+        "Hãy thử lại sau" in send(administrator, f"{path}/password", code=typed_code("quan")).text
+    )  # guessed too often
+    with store.reading() as db:
+        assert {user.login for user in db.exec(select(User)).all()} == {"quan", "lan"}
+        assert {grant.role for grant in db.exec(select(RoleGrant)).all()} == {"administrator", "editor"}
+
+
+def test_an_invitation_gets_another_code_for_a_code_of_ones_own(
+    administrator: TestClient, entries: None, typed_code: Code
+) -> None:
+    path = re.search(r'action="(/people/invite/\w+/code)"', administrator.get("/people").text)[1]  # type: ignore[index]
+    refused = send(administrator, path)
+    assert (refused.status_code, "Mã mời cho" in refused.text) == (422, False)
+    assert 'id="more-' in refused.text
+    assert "Mã mời cho" in send(administrator, path, code=typed_code("quan")).text

@@ -16,6 +16,7 @@ from scheduler.store.engine import Store
 from web.auth import CSRF_HEADER
 
 Browser = Callable[[str], TestClient]
+Code = Callable[[str], str]
 
 
 def form(client: TestClient, path: str, **fields: Any) -> dict[str, Any]:
@@ -31,19 +32,20 @@ def keeper(browser: Browser, places: Any, add_person: Any) -> TestClient:
     return browser("quan")
 
 
-def test_an_invitation_is_made_once(keeper: TestClient, store: Store, places: Any) -> None:
+def test_an_invitation_is_made_once(keeper: TestClient, typed_code: Code, store: Store, places: Any) -> None:
     person = form(keeper, "/people/invite", name="Lê Thị Mai", role="viewer", zone_id=places.leng)
-    assert keeper.post("/people/invite", data=person).status_code == 200
-    again = keeper.post("/people/invite", data=person, follow_redirects=False)
+    assert keeper.post("/people/invite", data=person | {"code": typed_code("quan")}).status_code == 200
+    again = keeper.post("/people/invite", data=person | {"code": typed_code("quan")}, follow_redirects=False)
     assert (again.status_code, again.headers["location"]) == (303, "/people")
     with store.reading() as db:
         assert len(db.exec(select(Invitation)).all()) == 1
 
 
-def test_what_was_refused_can_be_sent_again(keeper: TestClient, places: Any) -> None:
+def test_what_was_refused_can_be_sent_again(keeper: TestClient, typed_code: Code, places: Any) -> None:
     wrong = form(keeper, "/people/invite", name="", role="viewer", zone_id=places.leng)
     assert [keeper.post("/people/invite", data=wrong).status_code for _ in range(2)] == [422, 422]
-    assert keeper.post("/people/invite", data=wrong | {"name": "Lê Thị Mai"}).status_code == 200
+    wrong |= {"name": "Lê Thị Mai", "code": typed_code("quan")}
+    assert keeper.post("/people/invite", data=wrong).status_code == 200
 
 
 def test_a_broadcast_is_sent_once(browser: Browser, store: Store, places: Any, add_person: Any) -> None:
