@@ -99,6 +99,7 @@ class Daemon:
         self._board = self._make_board(config)
         self._restarts = Restarts(own)
         self._node.lead_us = lambda: self._board.lead_us
+        self._node.whole_feeds = lambda: self._feeds.whole
         parts = Parts(self._node, self._horn, self._feeds, self._stock, self._store, self._link, self._senses)
         self._teller = Teller(folder, identity, clock, parts)
         self._acts: Mapping[Effect, Callable[[], None]] = {
@@ -231,7 +232,7 @@ class Daemon:
             plan = self._board.follow(cues, now_us, playing, held=held)
             self._horn.set_plan(plan)
             self._perhaps_end(quiet=ceilings.is_quiet(plan, playing, now_us))
-            self._stock.doubt(self._node.take_suspects())
+            self._stock.doubt(self._node.known.take_suspects())
             if self._node.outbox.number != number:
                 self._link.reports_changed()
             if self._node.jumps != jumps:

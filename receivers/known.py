@@ -7,7 +7,7 @@ Rules
   What fails after the last of these stays broken, so that a recording that no decoder takes is not tried for ever.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from receivers.needs import Stored
@@ -39,12 +39,31 @@ class Known:
     stood_in: set[str] = field(default_factory=set)
     suspects: set[str] = field(default_factory=set)
 
+    def learn(
+        self, airings: Mapping[str, object], missing: frozenset[str], able_us: Callable[[str], int], now_us: int
+    ) -> frozenset[str]:
+        """What cannot be played now; each other of `airings` can since `able_us`, or since it could before."""
+        silent = self.broken | missing
+        for airing_id in airings:
+            self.seen_us.setdefault(airing_id, now_us)
+            if airing_id in silent:
+                self.able_us.pop(airing_id, None)
+            elif airing_id not in self.able_us:
+                self.able_us[airing_id] = able_us(airing_id)
+        self.keep_only(airings)
+        return silent
+
     def would_not_play(self, airing_id: str, sha256: str, stored: Stored | None) -> None:
         """The airing is broken, and its recording should be read again."""
         before = self.failures.get(airing_id)
         self.failures[airing_id] = Failure(sha256, stored, before.times + 1 if before else 1)
         self.broken |= {airing_id}
         self.suspects.add(sha256)
+
+    def take_suspects(self) -> set[str]:
+        """The recordings that would not play since last asked: they should be read again."""
+        suspects, self.suspects = self.suspects, set()
+        return suspects
 
     def try_again(self, ready: Mapping[str, Stored], now_us: int) -> None:
         """Take out of `broken` what may be tried again; it is another piece, whatever the sound path has done with."""

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSettings, Rules
+from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSettings
 from broadcast.wire.trust import Refused
 from receivers import ledger, orders, past, plan, verdict
+from receivers.belated import Belated, WholeFeeds
 from receivers.hands import message
 from receivers.known import Known
 from receivers.ledger import Ending, Planned, piece_of
@@ -33,10 +34,9 @@ from receivers.needs import Need, needs
 from receivers.outbox import Began, Outbox, Reported, Sounded
 from receivers.progress import Progress
 from receivers.sound.cue import Cue, Played, PlayerStatus
-from receivers.standing import Standing
+from receivers.standing import Standing, with_known_timezone
 from receivers.vault import Vault
 from receivers.verdict import Story
-from scheduler.policy import is_zone
 from scheduler.timeline import Resolution
 
 Lead = Callable[[], int]
@@ -83,21 +83,20 @@ class Node:
         self._rest = _Rest(due_us=now_us)
         self.jumps = 0
         self.lead_us: Lead = lambda: 0  # what comes to be known now waits so long for the amplifier
+        self.whole_feeds: WholeFeeds = frozenset
+        self._belated = Belated()
         self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
 
     @property
     def settings(self) -> ReceiverSettings | None:
         """The settings in force; a time zone that is not known here counts as the default one."""
-        held = self.vault.settings
-        if held is None or self.settings_good:
-            return held
-        return replace(held, rules=replace(held.rules, timezone=Rules().timezone))
+        return with_known_timezone(self.vault.settings)
 
     @property
     def settings_good(self) -> bool:
         """Whether the settings' time zone is known here."""
-        return self.vault.settings is None or is_zone(self.vault.settings.rules.timezone)
+        return self.settings == self.vault.settings
 
     def on_document(self, topic: str, raw: bytes, now_us: int) -> bool:
         """A document came; whether it is news."""
@@ -129,16 +128,16 @@ class Node:
             sha256 = planned.media.sha256
             self.known.would_not_play(airing_id, sha256, self._store.ready.get(sha256))
 
-    def look(self, now_us: int) -> None:
-        """Take in what documents and recordings have become."""
+    def look(self, now_us: int, *, noted: bool = False) -> None:
+        """Take in what documents and recordings have become; `noted`: and so has been what sounds."""
         settings = self.settings
         if settings is not None:
-            self._resolve(settings, now_us)
-
-    def take_suspects(self) -> set[str]:
-        """The recordings that would not play since last asked: they should be read again."""
-        suspects, self.known.suspects = self.known.suspects, set()
-        return suspects
+            number = self.standing.look(settings, now_us)
+            fresh = self._belated.look(self.standing.read, self.outbox, now_us, noted=noted)
+            if fresh:  # no plan has had them on the air, and they can be played from now on
+                self.known.able_us = {key: us for key, us in self.known.able_us.items() if key not in fresh}
+                self.resolution = past.without(self.resolution, fresh)
+            self._resolve(settings, number, now_us)
 
     def set_hold(self, hold: Hold, now_us: int) -> None:
         """What must not sound from now on."""
@@ -175,7 +174,7 @@ class Node:
         backwards = now_us < self._last_tick_us
         self._notice_gap(now_us)
         self.known.try_again(self._store.ready, now_us)
-        self.look(now_us)
+        self.look(now_us, noted=True)
         self._follow_orders(playing, status, now_us)
         self.vault.flush()
         self.outbox.flush()
@@ -183,17 +182,16 @@ class Node:
         if not backwards and not rest.over and rest.playing == playing and now_us < rest.due_us:
             return rest.cues
         self._close(now_us, playing, device_faulty=status is None or bool(status.faults))
-        self.look(now_us)
-        cues: tuple[Cue, ...] = ()
-        if settings is not None:
-            over, places, ready = self.outbox.over.keys() | self._stopped, self.known.places, self._store.ready
-            feeds = {key: one.feed.id for key, one in self.standing.read.feeds.items() if key not in ready}
-            path_of = self.standing.path_of(self._store)
-            cues = plan.cues(
-                self.resolution, settings, path_of, now_us, over=over, hold=self._hold, places=places, feeds=feeds
-            )
+        self.look(now_us, noted=True)
+        cues = self._cues(settings, now_us) if settings is not None else ()
         self._rest = _Rest(self._next_due(now_us, playing), over=False, playing=playing, cues=cues)
         return cues
+
+    def _cues(self, settings: ReceiverSettings, now_us: int) -> tuple[Cue, ...]:
+        over, ready, places = self.outbox.over.keys() | self._stopped, self._store.ready, self.known.places
+        feeds = {key: one.feed.id for key, one in self.standing.read.feeds.items() if key not in ready}
+        told = self.resolution, settings, self.standing.path_of(self._store), now_us
+        return plan.cues(*told, over=over, hold=self._hold, places=places, feeds=feeds, begin_by=self._belated.begin_by)
 
     def needs(self, now_us: int) -> tuple[Need, ...]:
         """The recordings that must be here, next needed first."""
@@ -230,14 +228,16 @@ class Node:
         self.known.able_us = {key: us for key, us in self.known.able_us.items() if key in sounding}
         self._resolved_for = None
 
-    def _resolve(self, settings: ReceiverSettings, now_us: int) -> None:
+    def _resolve(self, settings: ReceiverSettings, number: int, now_us: int) -> None:
         live = tuple(programme for programme in self.vault.programmes() if programme.expires_us > now_us)
         inputs = (
             settings,
             tuple((programme.target, programme.number) for programme in live),
-            self.standing.look(settings, now_us),
+            number,
             self._store.ready.keys(),
             self.known.broken,
+            self._belated.mark,
+            self.whole_feeds(),
         )
         if inputs == self._resolved_for:
             return
@@ -247,13 +247,13 @@ class Node:
         self._left = {planned.airing.id: planned} if planned is not None else {}
         self._rest.over = True
         read, known = self.standing.read, self.known
-        self.airings = plan.by_id(live) | self._own | read.airings
+        self.airings = plan.by_id(live) | self._own | self._belated.airings(read)
         stopped = orders.stopped(read, live, self._own.values())
         if not stopped <= self._stopped:
             self._held_us = now_us
         self._stopped = stopped
         usable, gone = self._store.ready.keys() | read.feeds.keys(), past.gone(self.airings, self.outbox)
-        self._learn(settings, usable, now_us)
+        silent = self._learn(settings, usable, now_us)
         whole = [*self.airings.values(), *gone]
         lived = past.lived(whole, self.outbox, self.resolution, now_us, orders=read.airings, stopped=stopped)
         intended = plan.intend(
@@ -262,9 +262,10 @@ class Node:
             usable,
             known.able_us,
             broken=known.broken,
+            unheard=silent,
             lived=lived,
             gone=gone,
-            came_us=read.begins_us,
+            came_us=self._belated.begins_us(read, known.able_us),
         )
         before, self.resolution = self.resolution, past.going_on(self.resolution, intended, now_us)
         known.places = past.places(known.places, before, self.resolution, now_us)
@@ -283,18 +284,17 @@ class Node:
         )
         self._own = {key: own for key, own in self._own.items() if key in self._stories}
 
-    def _learn(self, settings: ReceiverSettings, usable: Collection[str], now_us: int) -> None:
-        known = self.known
-        for airing in self.airings.values():
-            known.seen_us.setdefault(airing.id, now_us)
-            media = airing.media_for(settings.languages)
-            if media.sha256 in usable and airing.id not in known.broken:
-                able_us = now_us + self.lead_us()
-                begun_us = 0 if airing.id in self.outbox.over else self.outbox.begun.get(airing.id, able_us)
-                known.able_us.setdefault(airing.id, begun_us)
-            else:
-                known.able_us.pop(airing.id, None)
-        known.keep_only(self.airings)
+    def _learn(self, settings: ReceiverSettings, usable: Collection[str], now_us: int) -> frozenset[str]:
+        """What of the airings cannot be played now."""
+        belated, languages = self._belated, settings.languages
+
+        def able_us(airing_id: str) -> int:
+            ready_us = belated.able_us(airing_id, now_us + self.lead_us(), self.standing.shift_us)
+            return 0 if airing_id in self.outbox.over else self.outbox.begun.get(airing_id, ready_us)
+
+        missing = frozenset(key for key, one in self.airings.items() if one.media_for(languages).sha256 not in usable)
+        lacking = belated.lack(self.standing.read, languages, self._store.ready, self.whole_feeds())
+        return self.known.learn(self.airings, lacking | missing, able_us, now_us)
 
     def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:
         if status is None or status.playing is None:
@@ -313,7 +313,7 @@ class Node:
         order_id, shift_us = planned.airing.broadcast_id if planned else None, self.standing.shift_us
         if order_id is not None and status is not None and status.started_us is not None:
             self.progress.sounds(order_id, status.started_us, status.level_dbfs, shift_us)
-        waits = self.standing.waits(self._hold)
+        waits = {**self._belated.reasons(self.standing.read), **self.standing.waits(self._hold)}
         self.progress.look(self.standing.read, now_us, shift_us, playing=order_id, waits=waits)
         if self.standing.fresh_refusals:
             self.last_refusal = now_us, self.standing.fresh_refusals[-1]

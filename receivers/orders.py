@@ -16,6 +16,9 @@ Rules
   or stands in a document that was issued before it, is over, whole. So the one document that says it silences all.
   A document that tells of the stop itself knew of it, whatever the clock it was issued by.
 - Of a rhythm only the repetitions near now are told: `Read.until_us` says when to read again.
+- A text made for an order may be heard whole after its place (`receivers.belated`), and so may the parts after it: as
+  long as it is over by `until_us`, or before that if it is too long anyway; before a later emergency begins; and so
+  that it ends before the next repetition, or that one is more than SOON_US away. Else that one is waited for.
 """
 
 import hashlib
@@ -38,6 +41,7 @@ SHORTEST_US = 10_000_000  # no order begins again sooner
 LOOK_BACK_US = 600_000_000  # repetitions that were missed longer ago are not told of
 LOOK_AHEAD_US = 1_500_000_000
 READ_AGAIN_US = 600_000_000
+SOON_US = 30_000_000
 PREPARE_US = 500_000  # for a late play: opening a recording takes less
 RATE_HZ = 48_000
 US_PER_S = 1_000_000
@@ -68,7 +72,8 @@ class Read(Struct, kw_only=True):
     """Airings by id, and of each: when it counts as having come, since when it is known, whether it was stopped.
 
     `order_of` names its order or session. `feeds` are by the recording they stand for, `stops_us` by zone, `ends_us`
-    says of each order when the last of it is over, `against` why one does not sound, or not all of it.
+    says of each order when the last of it is over, `against` why one does not sound, or not all of it. `latest_us` says
+    of texts, and of parts after them, until when they may begin that could not in their place.
     """
 
     airings: dict[str, Airing] = field(default_factory=dict)
@@ -78,6 +83,7 @@ class Read(Struct, kw_only=True):
     stops_us: dict[str, int] = field(default_factory=dict)
     order_of: dict[str, str] = field(default_factory=dict)
     feeds: dict[str, Growing] = field(default_factory=dict)
+    latest_us: dict[str, int] = field(default_factory=dict)
     ends_us: dict[str, int] = field(default_factory=dict)
     received_us: dict[str, int] = field(default_factory=dict)
     against: dict[str, Against] = field(default_factory=dict)
@@ -111,6 +117,7 @@ def read(documents: Documents, settings: ReceiverSettings, now_us: int, shift_us
         for session in now.sessions:
             reader.forget(session.feed.id)
             reader.take_session(session, now)
+    reader.supersede()
     return reader.found
 
 
@@ -158,7 +165,7 @@ class _Reader:
         """What an older document says of it."""
         found = self.found
         for airing_id in [key for key, owner in found.order_of.items() if owner == order_id]:
-            for table in (found.airings, found.begins_us, found.since_us, found.order_of):
+            for table in (found.airings, found.begins_us, found.since_us, found.order_of, found.latest_us):
                 table.pop(airing_id, None)
             found.stopped.discard(airing_id)
         found.feeds = {key: growing for key, growing in found.feeds.items() if growing.feed.id != order_id}
@@ -183,7 +190,8 @@ class _Reader:
             end_us = self._take_late(order, owner, parts, received_us)
         else:
             for number, start_us in self._repetitions(order, rhythm_us, length_us):
-                self._take_parts(order, owner, parts, f"{number}", start_us)
+                next_us = start_us + rhythm_us if rhythm_us and start_us + rhythm_us < order.until_us else None
+                self._take_parts(order, owner, parts, f"{number}", start_us, next_us=next_us)
         self.found.ends_us[order.id] = end_us - self._shift_us
 
     def take_session(self, session: LiveSession, now: Now) -> None:
@@ -253,9 +261,32 @@ class _Reader:
                 return
             yield index * rhythm_us // order.every_us, start_us
 
-    def _take_parts(self, order: Order, owner: _Owner, parts: Sequence[_Part], name: str, start_us: int) -> None:
+    def supersede(self) -> None:
+        """Nothing begins late once a later emergency has begun."""
+        found = self.found
+        begun = {
+            (found.begins_us[key], found.order_of[key])
+            for key, airing in found.airings.items()
+            if airing.cls is BroadcastClass.EMERGENCY and key not in found.stopped
+        }
+        for key, latest_us in found.latest_us.items():
+            mine_us, mine = found.begins_us[key], found.order_of[key]
+            later = (us - 1 for us, order_id in begun if us > mine_us and order_id != mine)
+            found.latest_us[key] = min([latest_us, *later])
+
+    def _take_parts(
+        self,
+        order: Order,
+        owner: _Owner,
+        parts: Sequence[_Part],
+        name: str,
+        start_us: int,
+        *,
+        next_us: int | None = None,
+    ) -> None:
         real = order.purpose is Purpose.REAL
         begins_us = order.start_us if real else start_us
+        left, after_text = list(parts), False
         for part in parts:
             end_us = start_us + part.duration_us
             if start_us >= order.until_us:
@@ -272,6 +303,10 @@ class _Reader:
                 window_us=order.until_us - 1 - start_us if late else 0,
             )
             self._add(airing, owner, begins_us, end_us)
+            after_text = after_text or part.made is not None
+            if after_text and airing.id in self.found.airings:
+                self.found.latest_us[airing.id] = _latest_us(order, left, start_us, next_us) - self._shift_us
+            left.pop(0)
             if part.made is not None and part.made.feed is not None:
                 self._follow(
                     of_made(part.made.feed, part.media[0], start_us - self._shift_us, end_us - self._shift_us), part
@@ -314,6 +349,16 @@ def _rhythm_us(order: Order, length_us: int) -> int:
         return 0
     times = max(1, -(-max(length_us, SHORTEST_US) // order.every_us))
     return times * order.every_us
+
+
+def _latest_us(order: Order, left: Sequence[_Part], start_us: int, next_us: int | None) -> int:
+    """Until when the first of the parts that are `left` may begin, the place of which is `start_us`."""
+    latest_us = order.until_us - left[0].duration_us
+    if latest_us <= start_us:
+        latest_us = order.until_us - 1
+    if next_us is not None:
+        latest_us = min(latest_us, next_us - max(SOON_US, sum(part.duration_us for part in left)))
+    return max(start_us, latest_us)
 
 
 def _end_us(order: Order, parts: Sequence[_Part]) -> int:

@@ -69,6 +69,12 @@ def going_on(before: Resolution, after: Resolution, now_us: int) -> Resolution:
     return Resolution(tuple(whole if segment is still else segment for segment in after.segments), after.dropped)
 
 
+def without(before: Resolution, airing_ids: Collection[str]) -> Resolution:
+    """`before`, in which these were never on the air."""
+    left = tuple(segment for segment in before.segments if segment.airing_id not in airing_ids)
+    return Resolution(left, before.dropped)
+
+
 def places(known: Mapping[str, int], before: Resolution, after: Resolution, now_us: int) -> dict[str, int]:
     """How many pieces each airing had before those in `after`, `known` being those before `before`."""
     found, still = dict(known), after.at(now_us)

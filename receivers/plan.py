@@ -51,13 +51,14 @@ def intend(
     broken: Collection[str] = (),
     lived: Mapping[str, Lived] | None = None,
     gone: Iterable[Airing] = (),
+    unheard: Iterable[str] = (),
     came_us: Mapping[str, int] | None = None,
 ) -> Resolution:
     """What sounds when, for ever.
 
     `usable` are the SHA-256 verified here, `broken` the airings that failed to play; `ready_us` says since when an
     airing could have played, `lived` what became of it so far; `gone` sounded and is in no programme any more;
-    `came_us` is as for `resolve`.
+    nothing stands in for what is `unheard` as yet; `came_us` is as for `resolve`.
     """
     missing = [
         airing
@@ -67,7 +68,7 @@ def intend(
 
     def resolved(stand_ins: Iterable[Airing]) -> Resolution:
         everything = [*airings.values(), *gone, *stand_ins]
-        without = frozenset(airing.id for airing in missing)
+        without = frozenset((*unheard, *(airing.id for airing in missing)))
         rules, languages = settings.rules, settings.languages
         return resolve(
             everything, rules, languages, unavailable=without, ready_us=ready_us, lived=lived, came_us=came_us
@@ -91,11 +92,13 @@ def cues(
     hold: Hold = Hold.NOTHING,
     places: Mapping[str, int] | None = None,
     feeds: Mapping[str, str] | None = None,
+    begin_by: Mapping[str, int] | None = None,
 ) -> tuple[Cue, ...]:
     """The sound path's plan for the coming minutes.
 
     `path_of` says where a recording is; `over` are the airings that have been reported or stopped; `places` says how
-    many pieces an airing had before `resolution`, `feeds` which recordings are taken from a feed, by its id.
+    many pieces an airing had before `resolution`, `feeds` which recordings are taken from a feed, by its id,
+    `begin_by` until when an airing may begin.
     """
     plan: list[Cue] = []
     heard: dict[str, int] = {}
@@ -117,6 +120,7 @@ def cues(
                 end_us=segment.end_us,
                 gain_db=gain_db(percent),
                 feed_id=(feeds or {}).get(segment.media.sha256),
+                begin_by_us=(begin_by or {}).get(segment.airing_id),
             )
         )
     return tuple(plan)

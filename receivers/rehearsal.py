@@ -2,7 +2,8 @@
 
 Rules
 - It keeps to the contract of `receivers.sound.player.Player`, and tells `on_played` from within `advance` and `close`.
-- A piece that should be sounding already is joined at its place. A path without a duration is an unreadable file.
+- A piece that should be sounding already is joined at its place. A path without a duration is an unreadable file, and a
+  feed of which nothing comes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +98,7 @@ class VirtualPlayer:
     def _begin(self) -> None:
         if self._sounding is not None or self.silent:
             return
-        due = (cue for cue in self._plan if cue.start_us <= self._now_us < cue.end_us)
+        due = (cue for cue in self._plan if cue.start_us <= self._now_us < cue.end_us and self._may_begin(cue))
         cue = next((cue for cue in due if (cue.key, cue.origin_us) not in self._done), None)
         if cue is None:
             return
@@ -107,6 +108,10 @@ class VirtualPlayer:
             return
         self._sounding, self._began_us = cue, self._now_us
         self.gains.append((cue.key, self._now_us, cue.gain_db))
+
+    def _may_begin(self, cue: Cue) -> bool:
+        in_time = cue.begin_by_us is None or self._now_us <= cue.begin_by_us
+        return in_time and (cue.feed_id is None or cue.path in self._durations_us)
 
     def _end(self, end_us: int) -> None:
         cue = self._sounding

@@ -6,7 +6,9 @@ It asks the vault and keeps no file; `receivers.orders` reads, `receivers.reckon
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
-from broadcast.wire.documents import Airing, Media, ReceiverSettings
+from msgspec.structs import replace
+
+from broadcast.wire.documents import Airing, Media, ReceiverSettings, Rules
 from receivers import ledger, orders
 from receivers.life import Hold
 from receivers.live.decide import Growing
@@ -16,6 +18,7 @@ from receivers.orders import Documents, Read
 from receivers.plan import is_held
 from receivers.reckoning import Reckoning
 from receivers.vault import Vault
+from scheduler.policy import is_zone
 from scheduler.timeline import Segment
 
 
@@ -112,3 +115,10 @@ class Standing:
         if airing.start_us < max(self.read.stops_us.values(), default=0):
             return ledger.STOPPED_BY_CENTRE
         return ledger.INTERRUPTED if airing.broadcast_id in self.read.received_us else ledger.CANCELLED
+
+
+def with_known_timezone(settings: ReceiverSettings | None) -> ReceiverSettings | None:
+    """`settings`, in which a time zone that is not known here is the default one."""
+    if settings is None or is_zone(settings.rules.timezone):
+        return settings
+    return replace(settings, rules=replace(settings.rules, timezone=Rules().timezone))

@@ -45,6 +45,12 @@ class Story(Struct, frozen=True, kw_only=True):
         """When the recording would end that begins as planned."""
         return self.airing.start_us + self.media.duration_us
 
+    @property
+    def gone_us(self) -> int:
+        """From when on whoever learns of it has nothing to play."""
+        window_us = self.airing.window_us if self.airing.late is Late.WHOLE else 0
+        return self.airing.start_us + max(self.media.duration_us, window_us)
+
 
 def stories(
     airings: Iterable[Airing],
@@ -70,7 +76,7 @@ def stories(
             seen_us=known.seen_us[airing.id],
             able_us=known.able_us.get(airing.id),
         )
-        if story.end_us > since_us(airing.id):
+        if story.gone_us > since_us(airing.id):
             found[airing.id] = story
     return found
 

@@ -108,7 +108,8 @@ class Sink:
         buffer = self._buffers.get(cue.feed_id)
         first_us = max(ready_us, now_us + LEAD_US)
         place = (first_us - cue.origin_us) * RATE_HZ // US_PER_S
-        return None if buffer is None or buffer.packet(packet_at(place)) is None else first_us
+        in_time = cue.begin_by_us is None or first_us <= cue.begin_by_us
+        return first_us if in_time and buffer is not None and buffer.packet(packet_at(place)) is not None else None
 
     def status(self) -> PlayerStatus:
         now_us = self._clock.now_us()

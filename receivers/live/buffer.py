@@ -50,6 +50,11 @@ class ChunkBuffer:
         return packets[place] if place < len(packets) else b""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every chunk of a recording that is kept whole is here."""
+        return self.growing.said_us is None and self._last is not None and len(self._chunks) == self._last + 1
+
+    @property
     def is_heard(self) -> bool:
         """Whether someone waits for its chunks."""
         return bool(self._bells)
@@ -110,6 +115,10 @@ class Buffers:
 
     def get(self, feed_id: str) -> ChunkBuffer | None:
         return self._buffers.get(feed_id)
+
+    def whole(self) -> frozenset[str]:
+        """The feeds of which everything is here."""
+        return frozenset(feed_id for feed_id, buffer in self._buffers.items() if buffer.is_whole)
 
     def all(self) -> tuple[ChunkBuffer, ...]:
         return tuple(self._buffers.values())

@@ -47,6 +47,11 @@ class Feeds:
         return {reason: count for reason, count in self._refused.items() if reason != Taken.PAST}
 
     @property
+    def whole(self) -> frozenset[str]:
+        """The feeds of which everything is here."""
+        return self._buffers.whole()
+
+    @property
     def hurry_us(self) -> int | None:
         """Recordings that are not needed before this shall leave the link to a feed; None: there is room for them."""
         return min((buffer.growing.plays_us for buffer in self._buffers.all() if self._hurries(buffer)), default=None)

@@ -27,7 +27,7 @@ FLOOR_DBFS = -120.0  # silence; a number, so that it can be sent, stored and dra
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One piece to sound. `key` names it in the plan and in the `Played` record."""
+    """One piece to sound. `key` names it in the plan and in the `Played` record. None begins after `begin_by_us`."""
 
     key: str
     path: Path
@@ -36,6 +36,7 @@ class Cue:
     end_us: int
     gain_db: float = 0.0
     feed_id: str | None = None
+    begin_by_us: int | None = None
 
     @property
     def origin_us(self) -> int:

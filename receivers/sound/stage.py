@@ -199,6 +199,8 @@ class Stage:
             return
         opened_at = entry[1].first_frame
         start = max(first, round(timebase.frame_at(cue.origin_us + opened_at * US_PER_S / RATE_HZ)))
+        if cue.begin_by_us is not None and timebase.us_at(start) > cue.begin_by_us:
+            return
         if start >= first + count or self._waiting.pop(cue.key, None) is None:
             return
         position = max(opened_at, round(due_position(cue, timebase.us_at(start))))

@@ -384,7 +384,7 @@ def test_a_file_that_cannot_be_played_fails_and_the_next_plays(rig: Rig, desk: D
     rig.run(60)
     assert rig.heard == [("good", 12 * S, 42 * S)]
     assert (rig.reports["bad"].outcome, rig.reports["bad"].reason) == (Outcome.FAILED, "unreadable")
-    assert rig.node.take_suspects() == {bad.sha256}
+    assert rig.node.known.take_suspects() == {bad.sha256}
     rig.give(desk.programme([]))
     rig.run(1)
     assert not rig.node.known.broken

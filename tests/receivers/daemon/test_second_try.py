@@ -20,7 +20,7 @@ NOON = 1_800_000_000 * S
 def _read_again(rig: Rig, seconds: int) -> None:
     """As the stock does with what is doubted."""
     for _ in range(seconds):
-        for sha256 in rig.node.take_suspects():
+        for sha256 in rig.node.known.take_suspects():
             assert rig.store.check(sha256, rig.now_us)
         rig.run(1)
 

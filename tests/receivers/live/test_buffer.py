@@ -75,3 +75,14 @@ def test_a_feed_keeps_its_chunks_while_it_is_in_force_and_another_key_is_another
     assert buffers.get("f1") is not kept
     assert buffers.follow({})
     assert buffers.get("f1") is None
+
+
+def test_a_recording_is_whole_when_its_last_chunk_and_all_before_have_come() -> None:
+    buffers = Buffers()
+    buffers.follow({WHOLE.feed.id: WHOLE})
+    (buffer,) = buffers.all()
+    for number in (*range(50, 100), *range(49)):
+        buffer.put(STUDIO.chunks[number], NOON)
+        assert not buffers.whole()
+    buffer.put(STUDIO.chunks[49], NOON)
+    assert buffers.whole() == {WHOLE.feed.id}

@@ -403,3 +403,16 @@ def test_a_piece_that_sounds_from_a_feed_goes_on_when_its_file_has_come_and_the_
     horn.run(60_000)
     assert [piece.key for piece in horn.played if piece.frames_played] == ["once", "again"]
     assert [cue.key for cue, _ in horn.opened] == ["once", "again"]
+
+
+@pytest.mark.parametrize(("ready_at", "begins"), [(14_400, True), (62_400, False)])
+def test_a_piece_that_is_to_be_heard_from_its_beginning_does_not_begin_later(ready_at: int, begins: bool) -> None:
+    horn = Horn()
+    cue = _cue("a", 24_000, 200_000)
+    horn.plan(replace(cue, begin_by_us=cue.start_us + 500_000))
+    horn.serve()
+    horn.opened[0][1].ready = False
+    horn.run(ready_at)
+    horn.opened[0][1].ready = True
+    horn.run(96_000)
+    assert bool(horn.sound().any()) is begins
