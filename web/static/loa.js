@@ -169,7 +169,7 @@ addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").
 const closeMenus = (except) => document.querySelectorAll("details.menu[open]").forEach((menu) => {
   if (!except || !menu.contains(except)) menu.removeAttribute("open");
 });
-document.addEventListener("click", (event) => closeMenus(event.target));
+for (const left of ["click", "focusin"]) document.addEventListener(left, (event) => closeMenus(event.target));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const menu = document.activeElement?.closest("details.menu[open]");
