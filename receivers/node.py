@@ -241,11 +241,7 @@ class Node:
         )
         if inputs == self._resolved_for:
             return
-        self._resolved_for = inputs
-        on_air = self.resolution.at(now_us)
-        planned = self._planned(on_air.airing_id) if on_air is not None else None
-        self._left = {planned.airing.id: planned} if planned is not None else {}
-        self._rest.over = True
+        self._resolved_for, self._left, self._rest.over = inputs, self._on_air(now_us), True
         read, known = self.standing.read, self.known
         self.airings = plan.by_id(live) | self._own | self._belated.airings(read)
         stopped = orders.stopped(read, live, self._own.values())
@@ -253,8 +249,7 @@ class Node:
             self._held_us = now_us
         self._stopped = stopped
         usable, gone = self._store.ready.keys() | read.feeds.keys(), past.gone(self.airings, self.outbox)
-        silent = self._learn(settings, usable, now_us)
-        whole = [*self.airings.values(), *gone]
+        silent, whole = self._learn(settings, usable, now_us), [*self.airings.values(), *gone]
         lived = past.lived(whole, self.outbox, self.resolution, now_us, orders=read.airings, stopped=stopped)
         intended = plan.intend(
             self.airings,
@@ -271,6 +266,11 @@ class Node:
         known.places = past.places(known.places, before, self.resolution, now_us)
         self._tell_stories(settings, now_us)
         self._needs = 0, ()
+
+    def _on_air(self, now_us: int) -> dict[str, Planned]:
+        segment = self.resolution.at(now_us)
+        planned = self._planned(segment.airing_id) if segment is not None else None
+        return {planned.airing.id: planned} if planned is not None else {}
 
     def _tell_stories(self, settings: ReceiverSettings, now_us: int) -> None:
         """What each airing has come to by the plan as it is now."""

@@ -96,9 +96,8 @@ def cues(
 ) -> tuple[Cue, ...]:
     """The sound path's plan for the coming minutes.
 
-    `path_of` says where a recording is; `over` are the airings that have been reported or stopped; `places` says how
-    many pieces an airing had before `resolution`, `feeds` which recordings are taken from a feed, by its id,
-    `begin_by` until when an airing may begin.
+    `path_of` says where a recording is; `over` are airings that were reported or stopped; `places`: how many pieces one
+    had before `resolution`; `feeds`: the id of the feed a recording comes by; `begin_by`: until when one may begin.
     """
     plan: list[Cue] = []
     heard: dict[str, int] = {}
@@ -110,7 +109,6 @@ def cues(
         path = path_of(segment.media.sha256)
         if path is None or segment.airing_id in over or is_held(segment.cls, hold):
             continue
-        percent = _percent_for(segment, settings, max(now_us, segment.start_us))
         plan.append(
             Cue(
                 key=KEY_SEPARATOR.join((segment.airing_id, str(segment.anchor_us), str(place))),
@@ -118,7 +116,7 @@ def cues(
                 start_us=segment.start_us,
                 offset_us=segment.offset_us,
                 end_us=segment.end_us,
-                gain_db=gain_db(percent),
+                gain_db=gain_db(_percent_for(segment, settings, max(now_us, segment.start_us))),
                 feed_id=(feeds or {}).get(segment.media.sha256),
                 begin_by_us=(begin_by or {}).get(segment.airing_id),
             )

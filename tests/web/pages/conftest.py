@@ -3,14 +3,18 @@
 import ast
 import gzip
 import re
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import uvicorn
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_file
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, sync_playwright
 from sqlmodel import select
 
 import web
@@ -49,6 +53,8 @@ KEYWORDS = {**DEFAULT_KEYWORDS, "count": (1, 2)}
 JINJA = {"extensions": "jinja2.ext.i18n", "silent": "false"}
 # The command line and the demo speak English only.
 NOT_PAGES = ("web/cli/", "web/demo/")
+
+CHROMIUM = "/usr/bin/chromium"
 
 
 @pytest.fixture(scope="session")
@@ -157,3 +163,25 @@ def _message_arguments(call: ast.Call, name: str) -> list[ast.expr]:
     named = [keyword.value for keyword in call.keywords if keyword.arg == "message" and name == "Notice"]
     place = PROBLEMS.get(name)
     return [*named, *(call.args[place : place + 1] if place is not None else ())]
+
+
+@pytest.fixture
+def address(app: FastAPI) -> Iterator[str]:
+    """Where the pages are served."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    serving.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    serving.join()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()

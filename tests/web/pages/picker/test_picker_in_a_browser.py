@@ -1,37 +1,10 @@
 """Places that are fetched when they are wanted, in a real browser: by keyboard, by name, in a draft, on a dead line."""
 
-import socket
-import threading
-from collections.abc import Iterator
-
 import pytest
-import uvicorn
-from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "một mật khẩu đủ dài"
 Communes = dict[str, dict[str, str]]
-
-
-@pytest.fixture
-def address(app: FastAPI) -> Iterator[str]:
-    """Where the pages are served."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
-    serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    serving.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    serving.join()
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def signed_in(browser: Browser, address: str) -> Page:
