@@ -14,15 +14,12 @@ Rules
 import asyncio
 import contextlib
 import errno
-import fcntl
 import math
 import os
 import select
 import socket
 import ssl
 import struct
-import sys
-import termios
 from collections.abc import Callable
 from concurrent.futures import Executor
 from http.client import HTTPException, HTTPResponse
@@ -35,7 +32,7 @@ from receivers.opener import NoAnswer, Opener, said
 BLOCK_BYTES = 65_536
 OPEN_STEPS = 4  # a name, a connection, a handshake, a head: each may take as long as a block
 HURRIES, HURRY_S = 10, 0.1
-NUDGE, NUDGE_S, NUDGES = b"\r\n", 0.3, 8  # HTTP has it that an empty line is nothing
+NUDGE, NUDGE_S, NUDGE_AGAIN_S, NUDGES = b"\r\n", 0.3, 0.15, 24  # HTTP has it that an empty line is nothing
 KNOCK_S, KNOCKS = 0.4, 2
 """So many wait for an answer beside the first, which is for links that take seconds."""
 ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: whatever else comes is refused, not taken in
@@ -51,11 +48,6 @@ Find = Callable[[tuple[str, int]], list[Any]]
 def look_up(address: tuple[str, int]) -> list[Any]:
     """The places of a host by the resolver."""
     return list(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
-
-
-def _unconfirmed_bytes(near: socket.socket) -> int:
-    """How much of what was sent the other end has not confirmed."""
-    return int.from_bytes(fcntl.ioctl(near.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 class Line:
@@ -170,7 +162,9 @@ class Line:
     def _nudge(self, answer: HTTPResponse) -> None:
         """Wait until something comes, and meanwhile say an empty line now and then.
 
-        With it the kernel tells again what has come, so that the other end does not wait for what was lost of that.
+        With it the kernel tells again what has come, so that the other end does not wait for what was lost of that: a
+        kernel that hears of a packet late takes all packets to be as slow, and waits as long before it sends another
+        again (RFC 8985, 6.2: RACK.rtt).
         """
         first, self._at_head = self._at_head, False
         if first or answer.chunked:  # what came with the head, or with a length, http.client may hold
@@ -180,11 +174,10 @@ class Line:
             return
         poll = select.poll()
         poll.register(near, select.POLLIN)
-        for _ in range(NUDGES):
-            if poll.poll(NUDGE_S * 1000) or self._left:
+        for number in range(NUDGES):
+            if poll.poll(1000 * (NUDGE_AGAIN_S if number else NUDGE_S)) or self._left:
                 return
-            if not _unconfirmed_bytes(near):  # of one packet on the way the kernel takes more care than of several
-                near.send(NUDGE)
+            near.send(NUDGE)
 
     def _write_block(self, file: IO[bytes], room_bytes: int) -> int:
         block = self._read_block()

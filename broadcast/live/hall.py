@@ -4,8 +4,10 @@ Rules
 - A listener that keeps up costs one `send` for each two chunks, of bytes that are made once. The send is most of what a
   listener costs; where the delay is no longer than it must be on a bad link, each chunk has one.
 - What the network has not yet taken would be stale by the time it comes: with more sound on the way than the delay,
-  within QUEUE_S, a listener is sent nothing until there is less, and then what it wants, or the oldest that can still
-  be heard in time. Who had room for several chunks when last looked at needs no look before each.
+  within QUEUE_S, a listener is sent only drops of the next chunk until there is less, and then what it wants, or the
+  oldest that can still be heard in time. Who had room for several chunks when last looked at needs no look before each.
+- The drops are for a link that was cut: the first that arrives tells the kernel what was lost before it, and each puts
+  off the kernel's own timer, which tries again a second after it tried in vain (RFC 8985 and 6298).
 - Who is behind gets each chunk by itself: what is sent as one is one record of TLS, of no use before its end has come.
 - Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
@@ -21,9 +23,8 @@ from broadcast.live.feed import LiveFeed
 from broadcast.wire.chunks import CHUNK_US, Chunk
 
 QUEUE_S, MIN_QUEUE_BYTES = (1.2, 2.0), 4096
-"""What a link with a bad moment needs on the way to keep its pace, and the most: a chunk that arrives tells the kernel
-what was lost before it, sooner than the kernel's own timer does."""
-LOOK_AGAIN_S = 0.06
+"""What a link with a bad moment needs on the way to keep its pace, and the most."""
+LOOK_AGAIN_S, DROP_BYTES = 0.1, 80
 LATE_US, LATE_FIRST_US = 300_000, 500_000
 """What will have been heard so soon is not sent, it would come too late; nor so soon to who comes: it is behind the
 head of the answer, and on a slow link what is late makes the next late."""
@@ -47,6 +48,10 @@ class Listener(Protocol):
 
     def queued_bytes(self) -> int:
         """How much the kernel holds that the other end has not confirmed."""
+        ...
+
+    def stands_still(self, *, still: bool) -> None:
+        """Whether what is on the way has been too much for a while: see `_drip`."""
         ...
 
     def send_later(self, rest: bytes) -> None:
@@ -73,6 +78,7 @@ class Hall:
         self._full: set[Listener] = set()  # too much is on the way to them
         self._stuck: dict[Listener, int] = {}  # who takes nothing, since which chunk
         self._looking = False
+        self._begun: dict[Listener, bytes] = {}  # what is left of a chunk that goes out in drops
         self._early: set[Listener] = set()  # what they want has not been said yet
         self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
         self._unseen_bytes = 0  # sent to all of them since they were looked at
@@ -99,6 +105,7 @@ class Hall:
         self._tight.discard(listener)
         self._behind.discard(listener)
         self._full.discard(listener)
+        self._begun.pop(listener, None)
         self._early.discard(listener)
         self._stuck.pop(listener, None)
 
@@ -201,7 +208,31 @@ class Hall:
         full, self._full = self._full, set()
         self._behind |= full
         for listener in full:
-            self.go_on(listener)
+            if self._room_bytes(listener) < 0:
+                self._drip(listener)
+                continue
+            rest = self._begun.pop(listener, None)
+            if rest is not None:
+                listener.stands_still(still=False)
+            if not rest or _sent(listener, rest):
+                self.go_on(listener)
+
+    def _drip(self, listener: Listener) -> None:
+        """Send the next drop, of what was begun or of the chunk to go on with."""
+        if listener not in self._begun:
+            listener.stands_still(still=True)
+        rest, number = self._begun.get(listener, b""), max(listener.wanted, self._oldest())
+        if not rest and number < self._feed.next_number:
+            rest, number = self._feed.sealed(number), number + 1
+        try:
+            sent = listener.send(rest[:DROP_BYTES]) if rest else 0
+        except NO_ROOM:
+            sent = 0
+        except OSError:
+            listener.abort()
+            return
+        self._begun[listener] = rest[sent:]
+        self._wait(listener, number)
 
     def _put_off(self, listener: Listener, wanted: int, rest: bytes) -> None:
         del self._ready[listener]

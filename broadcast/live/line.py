@@ -20,6 +20,9 @@ from broadcast.live.request import MAX_HEAD_BYTES, Refused
 
 _queued = array.array("i", [0])
 
+STILL_CONGESTION = b"reno"
+"""BBR would look for the shortest way just when a link is back, with four packets under way at most: so with more lost
+than that nothing could be sent for a second. Every kernel has Reno."""
 END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -50,6 +53,7 @@ class Line:
         self.wanted = 0
         self._host = host
         self._loop = asyncio.get_running_loop()
+        self._congestion = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
         self._shaking = tls is not None
         if tls is not None:
             self.socket = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
@@ -66,6 +70,13 @@ class Line:
         if self._is_open:
             fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, _queued)
         return _queued[0]
+
+    def stands_still(self, *, still: bool) -> None:
+        """Change the congestion control of a line that stands still, and back."""
+        if self._is_open:
+            with suppress(OSError):
+                congestion = STILL_CONGESTION if still else self._congestion
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, congestion)
 
     def send_later(self, rest: bytes) -> None:
         """Send `rest` as soon as there is room, then tell the host to go on."""
