@@ -11,8 +11,16 @@ from web.pages.present import Present
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _WORKING = WEEKDAYS[:5]
+_ENDS = ("COUNT=", "UNTIL=")
 _EVERY_DAY = N_("every day")
 _WORKING_DAYS = N_("Monday to Friday")
+
+
+class End(Struct, frozen=True):
+    """Where a rule says itself that it ends: after so many times, or with this day; never both."""
+
+    times: int | None = None
+    day: date | None = None
 
 
 class Weekday(Struct, frozen=True):
@@ -45,8 +53,8 @@ def days_of(rrule: str) -> tuple[str, ...] | None:
 
 
 def days_in_words(show: Present, rrule: str) -> str:
-    """`every day`, `Monday to Friday`, or the days by name."""
-    days = days_of(rrule)
+    """`every day`, `Monday to Friday`, or the days by name; `end_of` says when it ends."""
+    days = days_of(";".join(part for part in rrule.upper().split(";") if not part.startswith(_ENDS)))
     if days is None:
         return show.translations.gettext(N_("repeatedly"))
     if days == WEEKDAYS:
@@ -55,6 +63,15 @@ def days_in_words(show: Present, rrule: str) -> str:
         return show.translations.gettext(_WORKING_DAYS)
     names = {day.value: day.name for day in weekdays(show)}
     return ", ".join(names[day] for day in WEEKDAYS if day in days)
+
+
+def end_of(rrule: str, tz: tzinfo) -> End:
+    parts = dict(part.split("=", 1) for part in rrule.upper().split(";") if part.startswith(_ENDS))
+    times, until = parts.get("COUNT"), parts.get("UNTIL")
+    last = datetime.fromisoformat(until) if until else None
+    if last is not None and last.tzinfo is not None:
+        last = last.astimezone(tz)
+    return End(int(times) if times else None, last.date() if last else None)
 
 
 def dates_in_words(show: Present, days: Sequence[date]) -> str:

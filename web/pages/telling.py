@@ -9,10 +9,10 @@ from scheduler.broadcasts.schemas import At, Now, Repeat, TargetOut
 from scheduler.relays.timing import PREFIX
 from web.i18n import N_
 from web.pages.present import Present
-from web.pages.repeating import dates_in_words, days_in_words, local_day_of
+from web.pages.repeating import dates_in_words, days_in_words, end_of, local_day_of
 
 _ENDS = N_("%(days)s at %(time)s, from %(first)s to %(last)s")
-_GOES_ON = N_("%(days)s at %(time)s, from %(first)s on")
+_FROM = N_("%(days)s at %(time)s, from %(first)s")
 _NOW = N_("As soon as it is approved and on the loudspeakers")
 _SAID_ONE_BY_ONE = 3
 
@@ -42,15 +42,19 @@ def when(show: Present, asked: Now | At | Repeat, next_start: datetime | None = 
     if isinstance(asked, At):
         moment = wall.replace(tzinfo=show.tz)
         return Said(show.moment(moment), show.from_now(moment))
+    end = end_of(asked.rrule, show.tz)
+    last = min(filter(None, (asked.until, end.day)), default=None)
     parts = [
-        t.gettext(_ENDS if asked.until else _GOES_ON)
+        t.gettext(_ENDS if last else _FROM)
         % {
             "days": days_in_words(show, asked.rrule),
             "time": show.time(wall.time()),
             "first": show.day(wall.date()),
-            "last": show.day(asked.until),
+            "last": show.day(last),
         }
     ]
+    if end.times:
+        parts.append(t.ngettext("%(num)s time", "%(num)s times", end.times) % {"num": end.times})
     left_out = sorted({local_day_of(day, show.tz) for day in asked.exdates})
     if left_out:
         parts.append(t.gettext(N_("except %(days)s")) % {"days": dates_in_words(show, left_out)})

@@ -148,6 +148,21 @@ def test_an_occurrence_that_was_cancelled_by_itself_is_left_out_on_its_own_local
     assert again.exdates == [date(2026, 11, 26), date(2026, 12, 24)]
 
 
+@pytest.mark.parametrize(
+    ("rrule", "language", "said"),
+    [
+        ("FREQ=DAILY;COUNT=5", "vi", "Hằng ngày lúc 05:00, từ Thứ Ba 1/12, 5 lần"),
+        ("FREQ=WEEKLY;COUNT=1;BYDAY=TU", "en", "Tuesday at 05:00, from Tuesday 1/12, 1 time"),
+        ("FREQ=DAILY;UNTIL=20261203T180000Z", "en", "Every day at 05:00, from Tuesday 1/12 to Friday 4/12"),
+    ],
+)
+def test_a_rule_that_says_itself_when_it_ends_is_told_so(rrule: str, language: str, said: str) -> None:
+    item = _daily(when={"kind": "repeat", "starts_local": "2026-12-01T05:00", "rrule": rrule})
+    show = Present(language, item.timezone, NOW, translations(language))
+    assert telling.when(show, item.when).text == said
+    assert from_broadcast(item).weekdays == []
+
+
 def test_what_the_page_has_no_field_for_stays_when_something_else_is_edited() -> None:
     item = _daily()
     form = from_broadcast(item)
