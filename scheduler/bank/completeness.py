@@ -9,23 +9,22 @@ Rules
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlmodel import Session
 
 from broadcast.clock import US_PER_S, to_us
 from broadcast.wire import topics
-from broadcast.wire.documents import MAX_FAULT_DETAIL, Fault
-from broadcast.wire.fault_codes import FaultCode
+from broadcast.wire.documents import MAX_FAULT_DETAIL
 from broadcast.wire.jws import unverified
 from scheduler.bank import repository as bank
 from scheduler.bank.schemas import BankAtReceiver, BankCompleteness
 from scheduler.errors import NotFound
-from scheduler.fleet import outbox
+from scheduler.fleet import bank_said, outbox
 from scheduler.fleet import repository as fleet
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
@@ -46,13 +45,6 @@ class Holding(NamedTuple):
     def of(self, bank_ids: Collection[str]) -> int:
         """The receivers that hold all of these."""
         return sum(count for held, count in self.sets.items() if held.issuperset(bank_ids))
-
-
-class _Said(msgspec.Struct, frozen=True):
-    """What concerns the bank in a `ReceiverState`; topics in its numbers have no prefix."""
-
-    numbers: dict[str, int] = {}
-    faults: tuple[Fault, ...] = ()
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -79,16 +71,16 @@ def index(
         require(actor, Action.RECEIVER_READ, zone.path, now)
         paths = [zone.path]
     known = Known(db)
-    total, incomplete = 0, []
+    total, incomplete = 0, list[tuple[str, int | None]]()
     for topic, here in _by_topic(paths):
-        for one in fleet.said_below(db, here, topic.removeprefix(f"{topics.PREFIX}/")):
-            total += 1
-            lacks = known.lacking(topic, one.number, one.faults)
-            if lacks != 0:
-                incomplete.append((one.id, one.name, lacks))
+        said = fleet.said_below(db, here)
+        lacks = {one: known.lacking(topic, one) for one in {one for _key, one in said}}
+        total += len(said)
+        incomplete += sorted((key, lacks[one]) for key, one in said if lacks[one] != 0)
     listed = [one for one in incomplete if one[0] > after]
     following = listed[limit - 1][0] if len(listed) > limit else None
-    shown = [BankAtReceiver(receiver_id=key, name=name, missing=lacks) for key, name, lacks in listed[:limit]]
+    named = fleet.receiver_names(db, [key for key, _lacks in listed[:limit]])
+    shown = [BankAtReceiver(receiver_id=key, name=named[key], missing=lacks) for key, lacks in listed[:limit]]
     return BankCompleteness(complete=total - len(incomplete), total=total, incomplete=shown, next=following)
 
 
@@ -97,8 +89,8 @@ def holding(db: Session, paths: Collection[str]) -> Holding:
     known = Known(db)
     sets: Counter[frozenset[str]] = Counter()
     for topic, here in _by_topic(paths):
-        for number, faults, count in fleet.counted_below(db, here, topic.removeprefix(f"{topics.PREFIX}/")):
-            sets[known.named(topic, number, _missing(faults)) or NOTHING] += count
+        for said, count in fleet.counted_below(db, here):
+            sets[known.holds(topic, said) or NOTHING] += count
     return Holding(sets.total(), sets)
 
 
@@ -108,11 +100,6 @@ def _by_topic(paths: Collection[str]) -> list[tuple[str, list[str]]]:
     for path in paths:
         found.setdefault(topics.bank(zones.ids_of(path)[0]), []).append(path)
     return list(found.items())
-
-
-def _missing(faults: Iterable[Mapping[str, Any]] | None) -> str:
-    """What a receiver says that it lacks of the bank."""
-    return next((one.get("detail", "") for one in faults or () if one.get("code") == FaultCode.BANK_MISSING), "")
 
 
 class Known:
@@ -131,30 +118,23 @@ class Known:
             self._newest[topic] = document.number, frozenset(message.id for message in document.messages)
         self._named: dict[tuple[str, int], frozenset[str]] = {}
 
-    def lacks(self, state: Mapping[str, Any] | None, path: str) -> int | None:
-        """How many of the bank's messages a receiver is not known to hold; None if it said nothing."""
-        held = self.held(state, path)
+    def lacks(self, said: str | None, path: str) -> int | None:
+        """How many of the bank's messages a receiver in the zone with this path lacks; None if it said nothing."""
+        return self.lacking(topics.bank(zones.ids_of(path)[0]), said)
+
+    def lacking(self, topic: str, said: str | None) -> int | None:
+        """The same of the bank with this topic."""
+        held = self.holds(topic, said)
         return len(self.ready - held) if held is not None else None
 
-    def held(self, state: Mapping[str, Any] | None, path: str) -> frozenset[str] | None:
-        """What a receiver in the zone with this path holds; None if it said nothing, as in a last will."""
-        try:
-            said = msgspec.convert(state or {}, _Said)
-        except msgspec.ValidationError:
+    def holds(self, topic: str, said: str | None) -> frozenset[str] | None:
+        """What a receiver holds by its `bank_said`."""
+        if said is None:
             return None
-        topic = topics.bank(zones.ids_of(path)[0])
-        number = said.numbers.get(topic.removeprefix(f"{topics.PREFIX}/"), 0) if said.numbers else None
-        return self.named(topic, number, _missing(msgspec.to_builtins(said.faults)))
+        return self._named_by(topic, bank_said.read(said, topic.removeprefix(f"{topics.PREFIX}/")))
 
-    def lacking(self, topic: str, number: int | None, faults: Iterable[Mapping[str, Any]] | None) -> int | None:
-        """As `lacks`, of the number of the document that it has and its faults."""
-        held = self.named(topic, number, _missing(faults))
-        return len(self.ready - held) if held is not None else None
-
-    def named(self, topic: str, number: int | None, lacks: str) -> frozenset[str] | None:
-        """What a receiver holds that has this number of the document and says that it `lacks` some messages."""
-        if number is None:
-            return None
+    def _named_by(self, topic: str, said: bank_said.Said) -> frozenset[str]:
+        number, lacks = said
         if (topic, number) not in self._named:
             self._named[topic, number] = self._names(topic, number)
         named = self._named[topic, number]

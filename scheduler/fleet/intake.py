@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from broadcast.clock import from_us
 from broadcast.wire.documents import Hearing, Outcome, PlayReport, ReceiverState
+from scheduler.fleet.bank_said import in_short
 from scheduler.fleet.models import Receiver, StoredReport
 
 Key = TypeVar("Key", str, int)
@@ -56,6 +57,7 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
             "new_state": msgspec.to_builtins(state),
             "is_faulty": bool(state.faults),
             "is_playing": state.airing_id is not None,
+            "of_bank": in_short(state),
         }
         for key, state in states.items()
         if state.online
@@ -63,7 +65,10 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
     if said:
         change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
         change = change.values(
-            state=bindparam("new_state"), faulty=bindparam("is_faulty"), playing=bindparam("is_playing")
+            state=bindparam("new_state"),
+            faulty=bindparam("is_faulty"),
+            playing=bindparam("is_playing"),
+            bank_said=bindparam("of_bank"),
         )
         db.connection().execute(change, said)
 

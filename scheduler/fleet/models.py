@@ -15,7 +15,7 @@ class Receiver(SQLModel, table=True):
 
     `self_test_minute` is of the local day, None for no test by itself; `self_test_asked_at` asks for one more.
     `faulty` and `playing` are what its state says of that, so that thousands are counted without reading their states:
-    all that their condition is made of stands in one index.
+    all that their condition is made of stands in one index, and so does `bank_said`, which `fleet.bank_said` reads.
     """
 
     __table_args__ = (
@@ -23,6 +23,7 @@ class Receiver(SQLModel, table=True):
             "ix_receiver_condition",
             *("zone_id", "revoked_at", "enrolled_at", "online", "seen_at", "faulty", "playing", "id"),
         ),
+        Index("ix_receiver_bank", "zone_id", "revoked_at", "enrolled_at", "bank_said", "id"),
     )
     id: str = Field(primary_key=True, max_length=26)
     zone_id: str = Field(foreign_key="zone.id", index=True)
@@ -51,6 +52,7 @@ class Receiver(SQLModel, table=True):
     online: bool = False
     faulty: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     playing: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    bank_said: str | None = None
     seen_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     state: dict[str, Any] | None = Field(default=None, sa_column=Column(Json))
     ack_number: int = Field(default=0, sa_type=BigInteger)

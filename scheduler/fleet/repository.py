@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, or_, tuple_
 from sqlmodel import Session, col, delete, select
 
 from broadcast.wire.documents import BroadcastClass
@@ -35,35 +35,22 @@ def receivers_below(
     return db.exec(query.order_by(Receiver.id).limit(limit)).all()
 
 
-class SaidBelow(NamedTuple):
-    """What a receiver said last of one document (0: nothing) and of its faults; `number` None: of no document."""
-
-    id: str
-    name: str
-    number: int | None
-    faults: list[dict[str, Any]] | None
+def said_below(db: Session, paths: Collection[str]) -> list[tuple[str, str | None]]:
+    """What each receiver of these zones and all below them, enrolled and in use, said of the bank; in any order."""
+    columns: Any = (Receiver.id, Receiver.bank_said)
+    return [(key, said) for key, said in db.connection().execute(_below(db, select(*columns), paths))]
 
 
-def said_below(db: Session, paths: Collection[str], topic: str) -> list[SaidBelow]:
-    """Of the receivers of these zones and all below them that were enrolled and are in use, by id."""
-    columns: Any = (Receiver.id, Receiver.name, *_said_of(topic))
-    query = _below(db, select(*columns).select_from(Receiver), paths)
-    return [SaidBelow(*row) for row in db.execute(query.order_by(col(Receiver.id)))]
+def counted_below(db: Session, paths: Collection[str]) -> list[tuple[str | None, int]]:
+    """How many of the same receivers said the same."""
+    columns: Any = (Receiver.bank_said, func.count())
+    query = _below(db, select(*columns), paths).group_by(col(Receiver.bank_said))
+    return [(said, count) for said, count in db.connection().execute(query)]
 
 
-def counted_below(db: Session, paths: Collection[str], topic: str) -> list[tuple[int | None, Any, int]]:
-    """How many of the same receivers said the same: number, faults and how many."""
-    said = _said_of(topic)
-    columns: Any = (*said, func.count())
-    query = _below(db, select(*columns).select_from(Receiver), paths).group_by("number", "faults")
-    return [(number, faults, count) for number, faults, count in db.execute(query)]
-
-
-def _said_of(topic: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    state: Any = col(Receiver.state)
-    named = func.coalesce(state[("numbers", topic)].as_integer(), 0)
-    number = case((state["numbers"].as_string().is_(None), None), else_=named)
-    return number.label("number"), state["faults"].label("faults")
+def receiver_names(db: Session, receiver_ids: Collection[str]) -> dict[str, str]:
+    query = select(Receiver.id, Receiver.name).where(col(Receiver.id).in_(receiver_ids))
+    return dict(db.exec(query).all())
 
 
 def _below(db: Session, query: Any, paths: Collection[str]) -> Any:

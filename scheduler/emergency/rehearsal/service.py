@@ -224,7 +224,7 @@ def _results(db: Session, run: RehearsalRun) -> list[ReceiverResult]:
     found, known = [], Known(db)
     for receiver, zone in repository.receivers(db, run.receiver_ids):
         state = said(receiver)
-        lacks = known.lacks(receiver.state, zone.path)
+        lacks = known.lacks(receiver.bank_said, zone.path)
         if run.silent:
             found.append(report.silent(receiver, state, run.began_at, lacks))
         else:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import event
@@ -15,7 +14,7 @@ from scheduler.bank import completeness, document, service
 from scheduler.bank.completeness import Holding
 from scheduler.bank.schemas import BankChange, BankCompleteness
 from scheduler.errors import NotFound
-from scheduler.fleet import outbox
+from scheduler.fleet import intake, outbox
 from scheduler.fleet.documents import renewed
 from scheduler.fleet.models import Receiver
 from scheduler.zones import repository as zones
@@ -40,14 +39,13 @@ def says(bank: Any, receiver_id: str, number: int | None, missing: Sequence[str]
     """A receiver tells of the bank's document that it has, and which of its sounds it lacks."""
     numbers = {"receivers/x/settings": 1} | ({f"zones/{bank.places.province}/bank": number} if number else {})
     faults = (Fault(code=FaultCode.BANK_MISSING, detail=", ".join(missing)[:200]),) if missing else ()
-    state = msgspec.to_builtins(ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults))
+    state = ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults)
     with bank.store.writing() as db:
-        row = db.get(Receiver, receiver_id)
-        if row is None:
+        if db.get(Receiver, receiver_id) is None:
             zone_id, now = getattr(bank.places, village), bank.clock.now()
-            row = Receiver(id=receiver_id, zone_id=zone_id, name="Loa", enrolled_at=now)
-        row.state = state
-        db.add(row)
+            db.add(Receiver(id=receiver_id, zone_id=zone_id, name="Loa", enrolled_at=now))
+            db.flush()
+        intake.write_states(db, {receiver_id: state})
 
 
 def complete(bank: Any) -> BankCompleteness:

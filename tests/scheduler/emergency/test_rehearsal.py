@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 from sqlmodel import select
 
@@ -21,6 +20,7 @@ from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
 from scheduler.emergency.rehearsal import service
 from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunDetail, RunIn, RunState, Verdict
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from scheduler.fleet import intake
 from scheduler.fleet.models import DirtyTopic, Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
@@ -66,7 +66,7 @@ class Office:
     def says(self, receiver_id: str, **said: Any) -> None:
         state = ReceiverState(online=True, at_us=self.clock.now_us(), **said)
         with self.store.writing() as db:
-            db.get_one(Receiver, receiver_id).state = msgspec.to_builtins(state)
+            intake.write_states(db, {receiver_id: state})
 
     def tested(self, receiver_id: str, heard: Hearing | None, **said: Any) -> None:
         verdict = Heard(verdict=heard, correlation=0.5, level_dbfs=-50.0) if heard is not None else None

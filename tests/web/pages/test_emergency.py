@@ -14,9 +14,11 @@ from sqlmodel import col, select
 
 from broadcast.clock import ManualClock
 from broadcast.wire import topics
+from broadcast.wire.documents import Fault, ReceiverState
 from scheduler.bank import document as bank_document
 from scheduler.emergency.models import EmergencyOrder
 from scheduler.fleet import outbox
+from scheduler.fleet.bank_said import in_short
 from scheduler.fleet.documents import renewed
 from scheduler.fleet.models import Receiver
 from scheduler.people import recovery
@@ -152,11 +154,12 @@ def test_each_message_says_how_many_loudspeakers_of_the_chosen_places_hold_it(
         made = renewed(draft, None, Ed25519PrivateKey.generate(), now)
         assert made is not None
         outbox.issue(db, topic, made)
-        lacks = [{"code": "bank_missing", "detail": "flash-flood.1"}]
-        for receiver_id, faults in (("R1", []), ("R2", lacks)):
-            said = {"numbers": {f"zones/{places.province}/bank": made.number}, "faults": faults}
+        lacks = Fault(code="bank_missing", detail="flash-flood.1")
+        for receiver_id, faults in (("R1", ()), ("R2", (lacks,))):
+            numbers = {f"zones/{places.province}/bank": made.number}
+            said = in_short(ReceiverState(online=True, at_us=1, numbers=numbers, faults=faults))
             zone_id = places.leng_1 if receiver_id == "R1" else places.leng_2
-            db.merge(Receiver(id=receiver_id, zone_id=zone_id, name="Loa", enrolled_at=now, state=said))
+            db.merge(Receiver(id=receiver_id, zone_id=zone_id, name="Loa", enrolled_at=now, bank_said=said))
     held = 'data-held="siren-rise-fall.1 flash-flood.1" class="{}">{}/{} cụm loa đã có sẵn<'
     assert held.format("state warn", 1, 2) in operator.get("/emergency").text
     fragment = operator.get(f"/emergency/held?zone={places.leng_1}").text

@@ -21,6 +21,7 @@ from broadcast.wire.documents import (
     SelfTestResult,
     SignalState,
 )
+from scheduler.fleet.bank_said import in_short
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep.models import (
     FaultRecord,
@@ -83,6 +84,7 @@ def write(db: Session, year: Year, natures: Mapping[str, Nature], now: Mapping[s
             "new_seen": one.cut_off_at or year.now,
             "new_state": msgspec.to_builtins(one.state),
             "new_faulty": bool(one.state.faults),
+            "new_said": in_short(one.state),
             "new_ack": natures[receiver_id].number,
             "new_heard": min(last, one.cut_off_at or last),
             "new_dbfs": round(natures[receiver_id].level_dbfs, 1),
@@ -94,6 +96,7 @@ def write(db: Session, year: Year, natures: Mapping[str, Nature], now: Mapping[s
         "online": bindparam("new_online"), "seen_at": bindparam("new_seen"), "state": bindparam("new_state"),
         "faulty": bindparam("new_faulty"), "ack_number": bindparam("new_ack"), "heard_at": bindparam("new_heard"),
         "heard_dbfs": bindparam("new_dbfs"), "certificate_expires_at": bindparam("expires"),
+        "bank_said": bindparam("new_said"),
     }  # fmt: skip
     change = update(_RECEIVER).where(_RECEIVER.c.id == bindparam("which"))
     db.connection().execute(change.values(self_test_minute=_TEST_MINUTE, **columns), rows)
