@@ -1,8 +1,8 @@
 """What residents write to the people of their place, and what becomes of it.
 
 Rules
-- Whoever writes needs no account. One address may send PER_HOUR in an hour and PER_DAY in a day, one place takes at
-  most PLACE_PER_DAY: many telephones share an address, and a flood of messages shall not bury those that matter.
+- Whoever writes needs no account. One address may send PER_HOUR in an hour and PER_DAY in a day, to whatever places;
+  one place takes at most PLACE_PER_DAY from all addresses, so that a flood does not bury the messages that matter.
 - The address is kept only as a hash and forgotten after a day. A name and a number are seen by staff alone.
 """
 
@@ -38,7 +38,7 @@ def leave(db: Session, here: Here, now: datetime, asked: FeedbackIn, address: st
     text = _visible(asked.text)
     if len(text) < MIN_TEXT:
         raise Invalid("text_too_short", "Write a few words.", field="text")
-    sender = hashlib.sha256(f"{here.zone.id} {place_of(address)}".encode()).hexdigest()[:_SENDER_LETTERS]
+    sender = hashlib.sha256(place_of(address).encode()).hexdigest()[:_SENDER_LETTERS]
     repository.forget_senders(db, now - DAY)
     _check(db, here, now, sender)
     row = Feedback(

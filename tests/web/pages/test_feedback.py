@@ -12,10 +12,11 @@ from sqlmodel import select
 
 from broadcast.clock import ManualClock
 from scheduler.people.models import AuditEntry
-from scheduler.residents.feedback import PER_DAY, PER_HOUR
-from scheduler.residents.models import Feedback
+from scheduler.residents.feedback import PER_DAY, PER_HOUR, PLACE_PER_DAY
+from scheduler.residents.models import Feedback, Subject
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.store.types import new_id
 from scheduler.zones.models import Zone
 from web.pages.residents_feedback import HONEYPOT
 
@@ -127,7 +128,7 @@ def test_what_is_too_large_or_sent_by_another_site_is_refused(
     assert kept() == []
 
 
-def test_one_address_sends_so_much_and_is_forgotten_after_a_day(
+def test_one_address_sends_so_much_to_all_places_and_is_forgotten_after_a_day(
     write: Write, kept: Callable[[], list[Feedback]], clock: ManualClock, places: Any
 ) -> None:
     for _hour in range(PER_DAY // PER_HOUR):
@@ -136,13 +137,30 @@ def test_one_address_sends_so_much_and_is_forgotten_after_a_day(
         assert refused.status_code == 429
         assert "Một ý kiến nữa" in refused.text
         assert 0 < int(refused.headers["retry-after"]) <= 3600
-        assert write(places.leng_2).status_code in (303, 429)
+        assert write(places.leng_2).status_code == 429
         clock.step_wall(timedelta(hours=1, seconds=1))
     assert write().status_code == 429
     clock.step_wall(timedelta(days=1))
     assert write().status_code == 303
     assert {row.sender is None for row in kept()[:-1]} == {True}
     assert "testclient" not in str(kept()[-1])
+
+
+def test_one_place_takes_so_much_from_all_addresses(
+    write: Write, store: Store, clock: ManualClock, places: Any
+) -> None:
+    now = clock.now()
+    with store.writing() as db:
+        db.add_all(
+            Feedback(
+                id=new_id(now), zone_id=places.leng_1, about=Subject.OTHER, text=TEXT, created_at=now, sender=str(n)
+            )
+            for n in range(PLACE_PER_DAY)
+        )
+    refused = write(text="Một ý kiến nữa")
+    assert refused.status_code == 429
+    assert "Một ý kiến nữa" in refused.text
+    assert write(places.leng_2).status_code == 303
 
 
 def test_a_place_that_is_off_takes_nothing(write: Write, store: Store, places: Any) -> None:
