@@ -95,7 +95,7 @@ def fleet(db: Session, actor: Actor, now: datetime, asked: Asked, part: slice | 
         return Fleet(counts, len(found), found[part] if part else found, known)
     if part is None:
         found = _read(db, now, *wanted)
-        return Fleet(counts, len(found), found, {})
+        return Fleet(counts, len(found), found, zone_names(db, {one.path for one in found}))
     homes = _homes(db, wanted)
     paths_of = _paths(db, homes)
     known = zone_names(db, set(paths_of.values()))
@@ -204,11 +204,16 @@ def _typed(typed: str, known: Mapping[str, str]) -> Callable[[Light], bool]:
 
     places = {zone_id for zone_id, name in known.items() if fits(name)}
 
-    by_path: dict[str, bool] = {}
+    together, by_path = names.together(typed), dict[str, bool]()
+
+    def lies_in(path: str) -> bool:
+        line = _place(path, known)
+        named = any(together(name, line[:depth]) for depth, name in enumerate(line) if depth)
+        return named or not places.isdisjoint(zones.ids_of(path))
 
     def fits_one(one: Light) -> bool:
         if one.path not in by_path:
-            by_path[one.path] = not places.isdisjoint(zones.ids_of(one.path))
+            by_path[one.path] = lies_in(one.path)
         return by_path[one.path] or fits(one.name) or fits(one.code or "")
 
     return fits_one

@@ -97,6 +97,9 @@ def find(places: Sequence[PublicPlace], typed: str) -> tuple[list[PublicPlace], 
     folded = names.fold(wanted)
     near = [place for place in places if folded and names.matches(folded, place.folded)]
     exact = [place for place in near if names.matches(wanted, place.name)]
+    if not exact:
+        fits = names.together(wanted)
+        exact = [place for place in places if fits(place.name, place.place)]
     found = exact or near
     return sorted(found, key=lambda p: (*names.closeness(wanted, p.name), p.name, p.place))[:FOUND_AT_MOST], bool(exact)
 

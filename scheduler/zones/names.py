@@ -3,14 +3,22 @@
 Rules
 - What is typed with a diacritic must have it: `Trà Dơn` never finds Trà Don.
 - What is typed without one may have any: `tra don` finds both, and whoever asked chooses.
+- A place may be typed with those it lies in, in any order: `thôn 1 xã trà leng`. Then all words but the last one are
+  whole, so that this is not Thôn 10.
 - A name is never an identity; two places may have the same one.
 """
 
+import re
 import unicodedata
+from collections.abc import Callable, Iterable
 
 from scheduler.errors import Invalid
 
 MAX_LETTERS = 120
+MAX_WORDS = 16
+_KINDS = ("xã", "phường", "huyện", "tỉnh")
+"""Said before the names of larger places, which are kept without it."""
+_WORDS = re.compile(r"\w+")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -39,10 +47,54 @@ def matches(typed: str, name: str) -> bool:
     return any(all(map(_fits, wanted, letters[i:])) for i in starts)
 
 
+def together(typed: str) -> Callable[[str, Iterable[str]], bool]:
+    """Whether a name and names above it make up what was typed, as a function of these; each word is of one of them."""
+    words = _WORDS.findall(_lower(typed))[: MAX_WORDS + 1]
+    known: dict[str, frozenset[tuple[int, int]]] = {}
+    kinds = frozenset((n, n + 1) for n, word in enumerate(words) if any(_is_whole(word, kind) for kind in _KINDS))
+
+    def runs(name: str) -> frozenset[tuple[int, int]]:
+        if name not in known:
+            known[name] = frozenset(_runs(words, _WORDS.findall(_lower(name))))
+        return known[name]
+
+    def fits(name: str, above: Iterable[str]) -> bool:
+        own = runs(name) if len(words) <= MAX_WORDS else ()
+        if not own:
+            return False
+        others = kinds.union(*map(runs, above))
+        return any(_made_up(others, 0, first) and _made_up(others, last, len(words)) for first, last in own)
+
+    return fits
+
+
 def closeness(typed: str, name: str) -> tuple[bool, bool, int]:
     """Sorts what `matches`: exactly as typed first, then those that begin so, then shorter ones."""
     wanted, letters = _lower(" ".join(typed.split())), _lower(name)
     return letters != wanted, not letters.startswith(wanted), len(letters)
+
+
+def _runs(typed: list[str], name: list[str]) -> Iterable[tuple[int, int]]:
+    """Where in the typed words, from and to, words of the name stand one after the other."""
+    for first in range(len(typed)):
+        for start in range(len(name)):
+            for last, (word, other) in enumerate(zip(typed[first:], name[start:], strict=False), first + 1):
+                begun = last == len(typed) and len(word) < len(other)
+                if not _is_whole(word, other[: len(word)] if begun else other):
+                    break
+                yield first, last
+
+
+def _made_up(runs: frozenset[tuple[int, int]], first: int, last: int) -> bool:
+    """Whether runs, one after the other, lead from the one word to the other."""
+    reached = {first}
+    for begin in range(first, last):
+        reached |= {end for start, end in runs if start == begin and end <= last} if begin in reached else set()
+    return last in reached
+
+
+def _is_whole(typed: str, word: str) -> bool:
+    return len(typed) == len(word) and all(map(_fits, typed, word))
 
 
 def _fits(typed: str, letter: str) -> bool:

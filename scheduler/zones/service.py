@@ -18,12 +18,19 @@ from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import names, repository, rules
-from scheduler.zones.forest import forest, in_tree_order
+from scheduler.zones.forest import forest, in_tree_order, zone_names
 from scheduler.zones.models import Zone
 from scheduler.zones.schemas import ZoneChange, ZoneNew, ZoneSettings
 
 MAX_DEPTH = 16  # as long as a receiver's `zone_path` may be
 SEARCH_LIMIT = 50
+WEIGHTY = frozenset(
+    {
+        "valid_from", "valid_until", "timezone", "quiet_hours", "quota", "max_airing_s", "approval_classes",
+        "fallback_recording_id", "second_person",
+    }
+)  # fmt: skip
+"""What of a zone decides what may sound there, when, and by whom."""
 _TREE = "zones"  # paths of parents and children are read and written together
 _NO_SUCH_ZONE = "There is no such zone, or it is not in your area."
 
@@ -52,10 +59,11 @@ def tree(db: Session, actor: Actor, now: datetime, action: Action = Action.ZONE_
 
 def search(db: Session, actor: Actor, now: datetime, typed: str, limit: int = SEARCH_LIMIT) -> list[Zone]:
     """Every zone the actor sees whose name or code fits, the closest first; `scheduler.zones.names` says what fits."""
-    wanted = typed.strip()
-    found = [
-        zone for zone in tree(db, actor, now) if names.matches(wanted, zone.name) or (wanted and zone.code == wanted)
-    ]
+    wanted, zones = typed.strip(), tree(db, actor, now)
+    found = [zone for zone in zones if names.matches(wanted, zone.name) or (wanted and zone.code == wanted)]
+    if wanted and not found:
+        fits, known = names.together(wanted), zone_names(db, [zone.path for zone in zones])
+        found = [z for z in zones if fits(z.name, (known[above] for above in repository.ids_of(z.path)[:-1]))]
     return sorted(found, key=lambda zone: (*names.closeness(wanted, zone.name), zone.name, zone.path))[:limit]
 
 
@@ -111,6 +119,18 @@ def change_settings(
         raise Invalid("bad_rules", "This cannot hold: %(why)s", field="quiet_hours", why=str(bad)) from bad
     mark_subtree(db, zone.path, now)
     return zone
+
+
+def weighs(db: Session, zone_id: str, *changes: ZoneChange | ZoneSettings) -> bool:
+    """Whether one of these changes what protects the zone, or silences it, so that it takes a code."""
+    zone = repository.zone(db, zone_id)
+    if zone is None:
+        return False
+    wanted: dict[str, Any] = {}
+    for change in changes:
+        sent = _settings_columns(change) if isinstance(change, ZoneSettings) else change.model_dump(exclude_unset=True)
+        wanted |= sent
+    return any(getattr(zone, name) != value for name, value in wanted.items() if name in WEIGHTY)
 
 
 def move_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, parent_id: str) -> Zone:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from scheduler.zones.models import Zone
-from scheduler.zones.names import fold, matches
+from scheduler.zones.names import fold, matches, together
 from scheduler.zones.repository import ids_of
 from scheduler.zones.schemas import GroupView, ZoneView
 from web.i18n import N_
@@ -111,9 +111,23 @@ def with_above(zones: Sequence[Zone | ZoneView], wanted: Iterable[str]) -> set[s
 
 
 def named(zones: Sequence[Zone | ZoneView], typed: str) -> list[str]:
-    """The zones with this name or code, in order; where none is written so, those that only differ in diacritics."""
+    """The zones with this name or code, in tree order as `zones` are; else those that it names with places above them.
+
+    Where none is written so, those that only differ in diacritics.
+    """
     exact = [zone.id for zone in zones if matches(typed, zone.name) or zone.code == typed]
-    return exact or [zone.id for zone in zones if matches(fold(typed), zone.name)]
+    return exact or _named_with_above(zones, typed) or [zone.id for zone in zones if matches(fold(typed), zone.name)]
+
+
+def _named_with_above(zones: Sequence[Zone | ZoneView], typed: str) -> list[str]:
+    fits, above = together(typed), dict[str | None, tuple[str, ...]]()
+    found = []
+    for zone in zones:
+        here = above.get(zone.parent_id, ())
+        above[zone.id] = (*here, zone.name)
+        if fits(zone.name, here):
+            found.append(zone.id)
+    return found
 
 
 def options(zones: Iterable[Zone], named_by: Mapping[str, str]) -> list[Option]:

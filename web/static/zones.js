@@ -14,6 +14,39 @@ function matches(typed, name) {
     && typed.every((letter, n) => letter === name[start + n] || letter === bare(name[start + n])));
 }
 
+// A place is found with those it lies in too, in any order: "thôn 1 trà leng" (scheduler/zones/names.py says how). Of the
+// typed words, from and to, those that stand in a name; all but the last one that was typed are whole.
+const KINDS = ["xã", "phường", "huyện", "tỉnh"].map(letters);
+const words = (text) => (text.normalize("NFC").toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? []).map((word) => [...word]);
+const whole = (typed, word) => typed.length === word.length
+  && typed.every((letter, n) => letter === word[n] || letter === bare(word[n]));
+
+function runs(typed, name) {
+  const found = [];
+  typed.forEach((_, from) => name.forEach((_, start) => {
+    for (let n = 0; from + n < typed.length && start + n < name.length; n += 1) {
+      const word = typed[from + n], last = from + n + 1 === typed.length;
+      if (!whole(word, last ? name[start + n].slice(0, word.length) : name[start + n])) break;
+      found.push([from, from + n + 1]);
+    }
+  }));
+  return found;
+}
+
+function madeUp(found, from, to) {
+  const reached = new Set([from]);
+  for (let at = from; at < to; at += 1) {
+    if (reached.has(at)) found.forEach(([start, end]) => { if (start === at && end <= to) reached.add(end); });
+  }
+  return reached.has(to);
+}
+
+function together(typed, name, above) {
+  const kinds = typed.flatMap((word, n) => (KINDS.some((kind) => whole(word, kind)) ? [[n, n + 1]] : []));
+  const others = kinds.concat(above.flatMap((one) => runs(typed, words(one))));
+  return runs(typed, words(name)).some(([from, to]) => madeUp(others, 0, from) && madeUp(others, to, typed.length));
+}
+
 export class ZonePicker {
   constructor(root, changed) {
     this.root = root;
@@ -156,7 +189,8 @@ export class ZonePicker {
   show(asking = false) {
     const items = this.items;
     const typed = letters(this.search.value.trim().replace(/\s+/g, " "));
-    const exact = items.filter((item) => matches(typed, letters(item.dataset.name)));
+    let exact = items.filter((item) => matches(typed, letters(item.dataset.name)));
+    if (typed.length && !exact.length) exact = this.named(words(this.search.value), items);
     const near = exact.length ? exact : items.filter((item) => matches(typed.map(bare), letters(item.dataset.name)));
     const found = new Set(near);
     for (const item of items) {
@@ -167,6 +201,14 @@ export class ZonePicker {
     const says = this.note.dataset;
     this.note.textContent = !typed.length || asking ? "" : !found.size ? says.none : !exact.length ? says.near
       : says.found.replace("{count}", String(found.size));
+  }
+
+  named(typed, items) {
+    return items.filter((item) => {
+      const above = [];
+      for (let up = item; (up = up.parentElement.closest("li[data-name]"));) above.push(up.dataset.name);
+      return typed.length <= 16 && together(typed, item.dataset.name, above);
+    });
   }
 
   inside(item, found) {

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scheduler.errors import Invalid
-from scheduler.zones.names import clean, closeness, fold, matches
+from scheduler.zones.names import MAX_WORDS, clean, closeness, fold, matches, together
 
 vietnamese = st.text("aàáâãăạảấầẩẫậắằẳẵặđeèéêiìíoòóôơớờuùúưứyỳ xtrdnABĐƠ", max_size=20)
 
@@ -31,6 +31,36 @@ vietnamese = st.text("aàáâãăạảấầẩẫậắằẳẵặđeèéêi�
 def test_what_is_typed_counts_and_what_is_left_out_does_not(typed: str, found: list[str]) -> None:
     names = ["Trà Don", "Trà Dơn", "Tăk Rân", "Tak Chay", "Đà Nẵng"]
     assert [name for name in names if matches(typed, name)] == found
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("thôn 1 trà leng", ["Thôn 1, Trà Leng"]),
+        ("thon 1 tra leng", ["Thôn 1, Trà Leng"]),
+        ("Trà Leng, Thôn 1", ["Thôn 1, Trà Leng", "Thôn 10, Trà Leng"]),  # it may go on
+        ("thôn 1 - xã Trà Leng, huyện Nam Trà My", ["Thôn 1, Trà Leng"]),
+        ("thôn 10 trà le", ["Thôn 10, Trà Leng"]),
+        ("thôn trà leng", ["Thôn 1, Trà Leng", "Thôn 10, Trà Leng"]),
+        ("xã trà dơn", ["Trà Dơn"]),
+        ("thôn 1 trà dơn", ["Thôn 1, Trà Dơn"]),
+        ("trà dơn thôn 1", ["Thôn 1, Trà Dơn"]),
+        ("thon 1 tra don", ["Thôn 1, Trà Don", "Thôn 1, Trà Dơn"]),
+        ("thôn 2 trà dơn", []),
+        ("thôn 1 đon", []),
+        ("thôn 1 trà lang", []),
+        ("trà leng trà leng", []),
+        ("", []),
+        ("thôn " * (MAX_WORDS + 1), []),
+    ],
+)
+def test_a_place_is_found_with_those_it_lies_in(typed: str, found: list[str]) -> None:
+    communes = {"Trà Leng": ("Thôn 1", "Thôn 10"), "Trà Don": ("Thôn 1", "Thôn 2"), "Trà Dơn": ("Thôn 1",)}
+    lines: list[tuple[str, ...]] = [(commune, "Nam Trà My") for commune in communes]
+    lines += [(village, commune, "Nam Trà My") for commune, below in communes.items() for village in below]
+    fits = together(typed)
+    said = [", ".join(line[:-1]) for line in lines if fits(line[0], line[1:])]
+    assert sorted(said) == sorted(found)
 
 
 @given(vietnamese.filter(str.strip))
