@@ -162,7 +162,12 @@ class Lane:
                 path = people.zone_path(db, user.zone_id) if user is not None and user.zone_id else None
             if not self._door.shall_note(actor.user_id, refusal.code, self._centre.clock.monotonic_us()):
                 return
-            detail = {"code": refusal.code, "request": self._asker.request, "token": actor.scope is not None}
+            detail = {
+                "code": refusal.code,
+                "request": self._asker.request,
+                "address": self._asker.address,
+                "token": actor.scope is not None,
+            }
             self._write(lambda db: audit.record(db, actor, now, "urgent.refused", subject, zone_path=path, **detail))
 
     def _write(self, work: Callable[[Session], T]) -> T:

@@ -291,7 +291,7 @@ class _Furnisher:
         roles = [{"zone_id": zone, "role": "viewer"}]
         give("/invitations", {"name": name("Khách"), "zone_id": zone, "roles": roles})
         token = {"name": name("Mã"), "scope": ["zone.read"], "expires_at": "2026-12-24T00:00:00+07:00"}
-        self._do(Role.EDITOR, "POST", "/tokens", token)
+        self._do(Role.EDITOR, "POST", "/tokens", token | {"password": PASSWORD})
         with self._store.writing() as db:
             until = MORNING + timedelta(days=3)
             asked = DeputyIn(deputy_id=self._actors[Role.EDITOR].user_id, zone_id=zone, until=until)

@@ -99,6 +99,7 @@ def quiet(hand: Hand, desk: Desk) -> None:
     hand.press(f"main a[href='/zones/{desk.office.district.communes['20941']}']", to="/zones/")
     hand.fill("#quiet_from_1", "21:00")
     hand.fill("#quiet_to_1", "05:00")
+    hand.fill("#proof", desk.office.code(KEEPER))
     hand.press("main form button.main", to="said=saved")
     hand.sees("Đã lưu")
 

@@ -87,6 +87,11 @@ class ReceiverVolume(Input):
         description="Per cent for each local hour; null is all full.", examples=[[60] * 6 + [100] * 15 + [60] * 3]
     )
 
+    @property
+    def silent(self) -> bool:
+        """Whether not even an emergency would be heard."""
+        return self.volume_by_hour is not None and max(self.volume_by_hour) == 0
+
 
 class CodeNew(Input):
     hours: int = Field(24, ge=1, le=24 * 30, description="How long it can be used.")

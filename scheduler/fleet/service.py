@@ -224,6 +224,12 @@ def new_code(
     return EnrolmentCodeView(code=code, expires_at=expires_at)
 
 
+def taken(db: Session, receiver_id: str) -> bool:
+    """Whether a machine is or was this receiver, which another one would take over."""
+    found = repository.receiver(db, receiver_id)
+    return found is not None and found[0].enrolled_at is not None
+
+
 def revoke(db: Session, actor: Actor, now: datetime, receiver_id: str, *, version: int | None = None) -> ReceiverDetail:
     """Shut the machine out that was enrolled as this receiver; a new code lets another one in."""
     receiver, zone = _for_change(db, actor, now, receiver_id, Action.RECEIVER_ENROL, version=version)

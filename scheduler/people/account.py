@@ -10,7 +10,7 @@ from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.people import audit, limits, passwords, recovery, repository, signin, totp
 from scheduler.people.actor import Actor
 from scheduler.people.models import ApiToken, User
-from scheduler.people.schemas import OwnChange, TokenNew, TotpEnrolment
+from scheduler.people.schemas import OwnChange, TokenAsked, TokenNew, TotpEnrolment
 from scheduler.people.signin import Known
 from scheduler.rights import Action
 from scheduler.store.engine import Store
@@ -134,6 +134,14 @@ def renew_recovery_codes(store: Store, known: Known, now: datetime, password: st
 def list_tokens(db: Session, actor: Actor) -> Sequence[ApiToken]:
     """The person's own tokens, without their secret."""
     return repository.tokens_of(db, actor.user_id)
+
+
+def make_token(store: Store, actor: Actor, now: datetime, asked: TokenAsked) -> tuple[ApiToken, str]:
+    """`create_token`, for who proves by the password that it is still them."""
+    _may_edit_tokens(actor, now)
+    prove(store, actor, now, asked.password)
+    with store.writing() as db:
+        return create_token(db, actor, now, asked)
 
 
 def create_token(db: Session, actor: Actor, now: datetime, new: TokenNew) -> tuple[ApiToken, str]:

@@ -1,44 +1,86 @@
 """Proving oneself anew by a code of the second factor, a few tries of which may be wrong.
 
 Rules
-- Whoever gives rights or takes over an account types a code for it: a cookie or a token that was stolen does neither.
+- Whoever gives rights, takes over an account or a loudspeaker, or changes what protects a place types a code for it: a
+  cookie or a token that was stolen does none of these.
 - Who has no second factor sets one up first; the machine (its command line) proves nothing.
 - The code is looked at after everything else is right: what was mistyped elsewhere costs none, and counts as none.
+- What is refused is in the audit record, never the code; where no code was looked at, once in QUIET.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+from msgspec import Struct
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
-from scheduler.errors import Forbidden
-from scheduler.people import limits, repository, signin
+from scheduler.errors import Forbidden, Problem
+from scheduler.people import audit, limits, repository, signin
 from scheduler.people.actor import Actor
 from scheduler.people.models import User
 from scheduler.people.signin import NotSignedIn
-from scheduler.store.engine import Store
+from scheduler.store.engine import Store, StoreBusy
 
+WRONG, TOO_MANY = "wrong_code", "too_many_sign_ins"
+OF_CODE = frozenset({WRONG, TOO_MANY, "code_needed", "second_factor_needed"})
 RIGHTS = "rights"
 """What wrong codes are counted by here, so that they make nobody wait at the emergency desk."""
+
+REFUSED = "proof.refused"
+QUIET = timedelta(minutes=1)
 
 T = TypeVar("T")
 
 
+class Deed(Struct, frozen=True):
+    """What the code is typed for: its name in the record, what it is done to, and where it is asked from."""
+
+    action: str
+    subject: str = ""
+    address: str = ""
+
+
 def anew(
-    store: Store, actor: Actor, now: datetime, code: str, act: Callable[[Session], T], *, needed: bool = True
+    store: Store,
+    actor: Actor,
+    now: datetime,
+    code: str,
+    act: Callable[[Session], T],
+    *,
+    of: Deed,
+    needed: bool | Callable[[Session], bool] = True,
 ) -> T:
     """What `act` gives, in a transaction of its own that stays only with a right code; else a Problem of field `code`.
 
-    Forbidden without a second factor, NotSignedIn for no code, a wrong one or a used one, TooMany after some.
+    Forbidden without a second factor, NotSignedIn for no code, a wrong one or a used one, TooMany after some. Where
+    `needed` is to be found out, what `act` does must be refused if that has changed since.
     """
-    counted = _counted(store, actor, now, code) if needed else []
+    if not isinstance(needed, bool):
+        with store.reading() as db:
+            needed = needed(db)
+    try:
+        return _with_code(store, actor, now, code, act) if needed else _without(store, act)
+    except Problem as refusal:
+        if refusal.code in OF_CODE:
+            _note(store, actor, now, of, refusal)
+        raise
+
+
+def _without(store: Store, act: Callable[[Session], T]) -> T:
+    with store.writing() as db:
+        return act(db)
+
+
+def _with_code(store: Store, actor: Actor, now: datetime, code: str, act: Callable[[Session], T]) -> T:
+    counted = _counted(store, actor, now, code)
     try:
         with store.writing() as db:
             made = act(db)
-            if needed:
-                db.flush()
-                take(db, actor, now, code)
+            db.flush()
+            take(db, actor, now, code)
     except NotSignedIn:
         raise
     except Exception:
@@ -46,6 +88,17 @@ def anew(
             repository.forget_attempts(db, counted)
         raise
     return made
+
+
+def _note(store: Store, actor: Actor, now: datetime, of: Deed, refusal: Problem) -> None:
+    """Keep who was refused what, where the account belongs; the refusal stands without it."""
+    with suppress(SQLAlchemyError, StoreBusy), store.writing() as db:
+        if refusal.code != WRONG and repository.said_since(db, actor.user_id, REFUSED, refusal.code, now - QUIET):
+            return
+        user = repository.user(db, actor.user_id)
+        home = repository.zone_path(db, user.zone_id) if user is not None and user.zone_id else None
+        detail = {"code": refusal.code, "act": of.action, "address": of.address, "token": actor.scope is not None}
+        audit.record(db, actor, now, "proof.refused", of.subject, zone_path=home, **detail)
 
 
 def take(db: Session, actor: Actor, now: datetime, code: str) -> None:

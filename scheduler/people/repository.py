@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from scheduler.people.models import (
     ApiToken,
+    AuditEntry,
     IdempotencyKey,
     Invitation,
     RecoveryCode,
@@ -172,6 +173,12 @@ def forget_failures(db: Session, subject: str) -> None:
 def drop_old_attempts(db: Session, *, failed_before: datetime, succeeded_before: datetime) -> None:
     failed, at = col(SignInAttempt.succeeded).is_(False), col(SignInAttempt.at)
     db.execute(delete(SignInAttempt).where(or_(failed & (at <= failed_before), at <= succeeded_before)))
+
+
+def said_since(db: Session, user_id: str, action: str, code: str, since: datetime) -> bool:
+    """Whether the audit record has an entry of this person and action whose detail has `code`, after `since`."""
+    query = select(AuditEntry.detail).where(AuditEntry.user_id == user_id, AuditEntry.action == action)
+    return any(detail.get("code") == code for detail in db.exec(query.where(AuditEntry.at > since)))
 
 
 def names_of(db: Session, user_ids: Collection[str]) -> dict[str, str]:

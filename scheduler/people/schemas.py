@@ -100,8 +100,8 @@ class UserNew(CodeProof):
     phone: Phone = ""
 
 
-class UserChange(Input):
-    """What is not sent stays as it is."""
+class UserChange(CodeProof):
+    """What is not sent stays as it is. `code` is for enabling an account."""
 
     name: Name = Field("", examples=["Nguyễn Thị Lan"])
     zone_id: Id = Field("", examples=[_EXAMPLE_ID])
@@ -160,6 +160,12 @@ class TokenNew(Input):
     name: Name = Field(examples=["Trạm đo mưa"])
     scope: list[Action] = Field(min_length=1, max_length=len(Action), examples=[[Action.ZONE_READ]])
     expires_at: Moment = Field(examples=["2027-06-30T17:00:00+07:00"], description="At most 400 days from now.")
+
+
+class TokenAsked(TokenNew):
+    password: Annotated[str, StringConstraints(max_length=1000)] = Field(
+        "", examples=["bốn từ thường nối nhau"], description="Your own: a stolen sign-in makes no token."
+    )
 
 
 class TokenView(BaseModel):

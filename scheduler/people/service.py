@@ -102,9 +102,15 @@ def change_user(db: Session, actor: Actor, now: datetime, user_id: str, *, versi
         _disable(db, actor, now, user, change.disabled)
     user.version += 1
     db.add(user)
-    detail = change.model_dump(exclude_unset=True)
+    detail = change.model_dump(exclude_unset=True, exclude={"code"})
     audit.record(db, actor, now, "user.change", f"user:{user.id}", zone_path=_home(db, user), **detail)
     return user
+
+
+def enables(db: Session, user_id: str, change: UserChange) -> bool:
+    """Whether this would let somebody sign in again who may not."""
+    user = repository.user(db, user_id)
+    return user is not None and user.disabled and "disabled" in change.model_fields_set and not change.disabled
 
 
 def reset_password(db: Session, actor: Actor, now: datetime, user_id: str, password_hash: str) -> User:

@@ -4,8 +4,9 @@ Whoever may read it sees the entries of their zones. The rows that belong to no 
 for who may read it in every root zone.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, false, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from scheduler.people import audit, chain, repository
+from scheduler.people import audit, chain, proof, repository
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry, User
 from scheduler.people.schemas import AuditView
@@ -23,6 +24,12 @@ from scheduler.zones.names import fold
 
 MAX_WORDS = 8
 _ROWS = 500
+REFUSALS = (proof.REFUSED, "urgent.refused")
+MANY = 5
+"""So many refused codes of one account in LATELY are somebody guessing, or somebody who needs help."""
+LATELY = timedelta(days=1)
+_GUESSED = frozenset({proof.WRONG, proof.TOO_MANY})
+_LOOKED_AT = 2000
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -86,6 +93,18 @@ def people(db: Session, actor: Actor, now: datetime) -> list[tuple[str, str]]:
     ids = select(AuditEntry.user_id).where(_seen(db, actor, now)).distinct()
     rows = db.exec(select(User.id, User.name).where(col(User.id).in_(ids)).order_by(User.name)).all()
     return [(user_id, name) for user_id, name in rows]
+
+
+def guessed(db: Session, actor: Actor, now: datetime) -> list[tuple[str, str, int]]:
+    """Ids and names of those as whom MANY wrong codes were typed lately, and how many, the most first."""
+    query = select(AuditEntry.user_id, AuditEntry.detail).where(
+        _seen(db, actor, now), col(AuditEntry.action).in_(REFUSALS), col(AuditEntry.at) > now - LATELY
+    )
+    rows = db.exec(query.order_by(col(AuditEntry.number).desc()).limit(_LOOKED_AT))
+    counts = Counter(user_id for user_id, detail in rows if user_id and detail.get("code") in _GUESSED)
+    many = [(user_id, count) for user_id, count in counts.most_common() if count >= MANY]
+    names = repository.names_of(db, [user_id for user_id, _count in many]) if many else {}
+    return [(user_id, names.get(user_id, user_id), count) for user_id, count in many]
 
 
 def verify(db: Session, anchors: Sequence[chain.Anchor], key: Ed25519PublicKey | None) -> Verdict:

@@ -8,10 +8,10 @@ from sqlmodel import Session
 
 from scheduler.deputies import service
 from scheduler.deputies.schemas import CandidateList, DeputyIn, DeputyOut, DeputyPage
-from scheduler.people import proof
-from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from web.auth import CurrentActor, Now, ReadDb, WriteDb
 from web.once import CreateOnce
 from web.problems import responses
+from web.proving import Anew
 
 router = APIRouter(
     prefix="/api/v1/deputies",
@@ -41,13 +41,13 @@ def list_candidates(db: ReadDb, actor: CurrentActor, now: Now) -> CandidateList:
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
-def name_deputy(body: DeputyIn, *, centre: TheCentre, actor: CurrentActor, now: Now, once: CreateOnce) -> DeputyOut:
+def name_deputy(body: DeputyIn, *, anew: Anew, actor: CurrentActor, now: Now, once: CreateOnce) -> DeputyOut:
     """Have somebody approve in your place, or with a `code` of an approver whom you administer, until an end."""
 
     def act(db: Session) -> DeputyOut:
         return once(db, now, lambda: service.name(db, actor, now, body))
 
-    return proof.anew(centre.store, actor, now, body.code, act, needed=service.for_another(actor, body))
+    return anew(body.code, act, "deputy.name", f"user:{body.deputy_id}", needed=service.for_another(actor, body))
 
 
 @router.delete("/{deputy_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))

@@ -7,9 +7,9 @@ from sqlmodel import Session
 
 from scheduler.handover import service
 from scheduler.handover.schemas import HandoverIn, HandoverView
-from scheduler.people import proof
-from web.auth import CurrentActor, Now, ReadDb, TheCentre
+from web.auth import CurrentActor, Now, ReadDb
 from web.problems import responses
+from web.proving import Anew
 
 router = APIRouter(
     prefix="/api/v1/users/{user_id}/handover",
@@ -27,7 +27,7 @@ def get_handover(user_id: str, db: ReadDb, actor: CurrentActor, now: Now) -> Han
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=CONFLICTS)
-def hand_over(user_id: str, body: HandoverIn, centre: TheCentre, actor: CurrentActor, now: Now) -> HandoverView:
+def hand_over(user_id: str, body: HandoverIn, anew: Anew, actor: CurrentActor, now: Now) -> HandoverView:
     """Give items to another person, and end the access, all or nothing; what is left then. Roles take a `code`."""
 
     def act(db: Session) -> HandoverView:
@@ -35,4 +35,4 @@ def hand_over(user_id: str, body: HandoverIn, centre: TheCentre, actor: CurrentA
         db.flush()
         return service.view(db, actor, now, user_id)
 
-    return proof.anew(centre.store, actor, now, body.code, act, needed=body.give_roles)
+    return anew(body.code, act, "user.hand_over", f"user:{user_id}", needed=body.give_roles)

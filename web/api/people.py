@@ -13,7 +13,7 @@ from sqlmodel import Session
 from starlette.responses import StreamingResponse
 
 from scheduler.days import Moment
-from scheduler.people import exporting, invitations, proof, service, sessions, trail
+from scheduler.people import exporting, invitations, service, sessions, trail
 from scheduler.people.actor import Actor
 from scheduler.people.schemas import (
     AuditList,
@@ -24,6 +24,7 @@ from scheduler.people.schemas import (
     InvitationCode,
     InvitationList,
     InvitationNew,
+    InvitationView,
     OneTimePassword,
     SessionList,
     UserChange,
@@ -37,6 +38,7 @@ from web.centre import Centre
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
+from web.proving import Anew
 
 router = APIRouter(
     prefix="/api/v1",
@@ -59,7 +61,7 @@ def list_users(db: ReadDb, actor: CurrentActor, now: Now, after: After = None, l
 
 
 @people_routes.post("/users", status_code=HTTPStatus.CREATED, responses=GIVES)
-def create_user(body: UserNew, response: Response, centre: TheCentre, actor: CurrentActor, now: Now) -> UserCreated:
+def create_user(body: UserNew, response: Response, anew: Anew, actor: CurrentActor, now: Now) -> UserCreated:
     """An account without roles yet, and its one-time password.
 
     Not repeatable by Idempotency-Key, since the password is kept nowhere; a second account with this login is refused.
@@ -69,7 +71,7 @@ def create_user(body: UserNew, response: Response, centre: TheCentre, actor: Cur
     def act(db: Session) -> UserView:
         return service.user_views(db, [service.create_user(db, actor, now, body, password_hash)])[0]
 
-    view = proof.anew(centre.store, actor, now, body.code, act)
+    view = anew(body.code, act, "user.create", f"login:{body.login}")
     give_etag(response, view.version)
     return UserCreated(**view.model_dump(), one_time_password=password)
 
@@ -88,15 +90,22 @@ def change_user(
     body: UserChange,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
 ) -> UserView:
-    """Rename, move, disable or enable an account; disabling ends its sessions and tokens at once."""
-    user = service.change_user(db, actor, now, user_id, version=version, change=body)
-    give_etag(response, user.version)
-    return service.user_views(db, [user])[0]
+    """Rename, move, disable or, with a `code`, enable an account; disabling ends its sessions and tokens at once."""
+
+    def act(db: Session) -> UserView:
+        return service.user_views(db, [service.change_user(db, actor, now, user_id, version=version, change=body)])[0]
+
+    def needed(db: Session) -> bool:
+        return service.enables(db, user_id, body)
+
+    view = anew(body.code, act, "user.enable", f"user:{user_id}", needed=needed)
+    give_etag(response, view.version)
+    return view
 
 
 @people_routes.post(
@@ -105,7 +114,7 @@ def change_user(
     responses=responses(HTTPStatus.TOO_MANY_REQUESTS),
 )
 def reset_password(
-    user_id: str, centre: TheCentre, actor: CurrentActor, now: Now, body: CodeProof = NO_CODE
+    user_id: str, anew: Anew, actor: CurrentActor, now: Now, body: CodeProof = NO_CODE
 ) -> OneTimePassword:
     """A new one-time password for someone who lost theirs; takes off the second factor and ends sessions and tokens."""
     password, password_hash = service.one_time()
@@ -113,7 +122,7 @@ def reset_password(
     def act(db: Session) -> None:
         service.reset_password(db, actor, now, user_id, password_hash)
 
-    proof.anew(centre.store, actor, now, body.code, act)
+    anew(body.code, act, "user.reset_password", f"user:{user_id}")
     return OneTimePassword(one_time_password=password)
 
 
@@ -124,13 +133,13 @@ def list_grants(db: ReadDb, actor: CurrentActor, now: Now, user_id: Annotated[st
 
 
 @people_routes.post("/grants", status_code=HTTPStatus.CREATED, responses=GIVES)
-def give_role(body: GrantNew, centre: TheCentre, actor: CurrentActor, now: Now, once: CreateOnce) -> GrantView:
+def give_role(body: GrantNew, anew: Anew, actor: CurrentActor, now: Now, once: CreateOnce) -> GrantView:
     """Give a person a role in a zone that you administer and all zones below it."""
 
     def act(db: Session) -> GrantView:
         return once(db, now, lambda: service.give_role(db, actor, now, body))
 
-    return proof.anew(centre.store, actor, now, body.code, act)
+    return anew(body.code, act, "role.give", f"user:{body.user_id}")
 
 
 @people_routes.delete("/grants/{grant_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))
@@ -226,25 +235,31 @@ def list_invitations(
 
 
 @people_routes.post("/invitations", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.TOO_MANY_REQUESTS))
-def invite(body: InvitationNew, centre: TheCentre, actor: CurrentActor, now: Now) -> InvitationCode:
+def invite(body: InvitationNew, anew: Anew, actor: CurrentActor, now: Now) -> InvitationCode:
     """Keep a place for somebody, who makes their account at /join with the code.
 
     Not repeatable by Idempotency-Key, since the code is kept nowhere.
     """
     code = invitations.new_code()
-    view = proof.anew(centre.store, actor, now, body.code, lambda db: invitations.invite(db, actor, now, body, code))
+
+    def act(db: Session) -> InvitationView:
+        return invitations.invite(db, actor, now, body, code)
+
+    view = anew(body.code, act, "invitation.make", f"zone:{body.zone_id}")
     return InvitationCode(**dict(view), code=code.typed)
 
 
 @people_routes.post("/invitations/{invitation_id}/code", status_code=HTTPStatus.CREATED, responses=GIVES)
 def renew_invitation(
-    invitation_id: str, centre: TheCentre, actor: CurrentActor, now: Now, body: CodeProof = NO_CODE
+    invitation_id: str, anew: Anew, actor: CurrentActor, now: Now, body: CodeProof = NO_CODE
 ) -> InvitationCode:
     """Another code in place of the old one, for another week."""
     code = invitations.new_code()
-    view = proof.anew(
-        centre.store, actor, now, body.code, lambda db: invitations.renew(db, actor, now, invitation_id, code)
-    )
+
+    def act(db: Session) -> InvitationView:
+        return invitations.renew(db, actor, now, invitation_id, code)
+
+    view = anew(body.code, act, "invitation.renew", f"invitation:{invitation_id}")
     return InvitationCode(**dict(view), code=code.typed)
 
 

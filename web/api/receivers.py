@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from sqlmodel import Session
 
 from scheduler.days import Moment
 from scheduler.fleet import service
@@ -24,6 +25,7 @@ from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
+from web.proving import Anew, TypedCode
 from web.telling import Tell
 
 router = APIRouter(
@@ -87,15 +89,20 @@ def set_volume(
     body: ReceiverVolume,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
     tell: Tell,
+    code: TypedCode = "",
 ) -> ReceiverDetail:
-    """How loud it is at each hour of the local day."""
-    tell(db, f"receiver:{receiver_id}")
-    return _told(response, service.set_volume(db, actor, now, receiver_id, version=version, volume=body))
+    """How loud it is at each hour of the local day; silent all day, which silences emergencies too, takes a code."""
+
+    def act(db: Session) -> ReceiverDetail:
+        tell(db, f"receiver:{receiver_id}")
+        return service.set_volume(db, actor, now, receiver_id, version=version, volume=body)
+
+    return _told(response, anew(code, act, "receiver.volume", f"receiver:{receiver_id}", needed=body.silent))
 
 
 @router.get("/receivers/{receiver_id}/message-choices")
@@ -128,15 +135,20 @@ def move_receiver(
     body: ReceiverMove,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
     tell: Tell,
+    code: TypedCode = "",
 ) -> ReceiverDetail:
-    """Put it into another zone."""
-    tell(db, f"receiver:{receiver_id}")
-    return _told(response, service.move(db, actor, now, receiver_id, version=version, move=body))
+    """Put it into another zone, with a code."""
+
+    def act(db: Session) -> ReceiverDetail:
+        tell(db, f"receiver:{receiver_id}")
+        return service.move(db, actor, now, receiver_id, version=version, move=body)
+
+    return _told(response, anew(code, act, "receiver.move", f"receiver:{receiver_id}"))
 
 
 @router.post(
@@ -148,13 +160,24 @@ def new_code(
     receiver_id: str,
     *,
     body: CodeNew | None = None,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     centre: TheCentre,
+    code: TypedCode = "",
 ) -> EnrolmentCodeView:
-    """A one-time code with which a machine becomes this receiver; it is shown only now and ends an unused older one."""
-    return service.new_code(db, actor, now, receiver_id, order_key=centre.order_key, asked=body or CodeNew())
+    """A one-time code with which a machine becomes this receiver; it is shown only now and ends an unused older one.
+
+    Where a machine is or was this receiver already, it takes a code of the second factor.
+    """
+
+    def act(db: Session) -> EnrolmentCodeView:
+        return service.new_code(db, actor, now, receiver_id, order_key=centre.order_key, asked=body or CodeNew())
+
+    def needed(db: Session) -> bool:
+        return service.taken(db, receiver_id)
+
+    return anew(code, act, "receiver.code", f"receiver:{receiver_id}", needed=needed)
 
 
 @router.post("/receivers/{receiver_id}/revoke", responses=EDIT_PROBLEMS)
@@ -162,15 +185,20 @@ def revoke_receiver(
     receiver_id: str,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
     tell: Tell,
+    code: TypedCode = "",
 ) -> ReceiverDetail:
-    """Shut out the machine that was enrolled as this receiver: its certificate is refused and its connection ended."""
-    tell(db, f"receiver:{receiver_id}")
-    return _told(response, service.revoke(db, actor, now, receiver_id, version=version))
+    """Shut out, with a code, the machine that was enrolled as this receiver: its certificate is refused from now on."""
+
+    def act(db: Session) -> ReceiverDetail:
+        tell(db, f"receiver:{receiver_id}")
+        return service.revoke(db, actor, now, receiver_id, version=version)
+
+    return _told(response, anew(code, act, "receiver.revoke", f"receiver:{receiver_id}"))
 
 
 @router.get("/receivers/{receiver_id}/reports")

@@ -17,9 +17,9 @@ from scheduler.people.schemas import (
     RecoveryCodes,
     SessionList,
     SignInInput,
+    TokenAsked,
     TokenCreated,
     TokenList,
-    TokenNew,
     TokenView,
     TotpCode,
     TotpEnrolment,
@@ -179,12 +179,12 @@ def list_tokens(db: ReadDb, actor: CurrentActor) -> TokenList:
 
 
 @router.post("/tokens", tags=["tokens"], status_code=HTTPStatus.CREATED)
-def create_token(body: TokenNew, db: WriteDb, actor: CurrentActor, now: Now) -> TokenCreated:
+def create_token(body: TokenAsked, centre: TheCentre, actor: CurrentActor, now: Now) -> TokenCreated:
     """A bearer token with a scope and an end; it never does more than you may.
 
     Not repeatable by Idempotency-Key, since its secret is kept nowhere.
     """
-    row, secret = account.create_token(db, actor, now, body)
+    row, secret = account.make_token(centre.store, actor, now, body)
     return TokenCreated(**_token_view(row).model_dump(), token=secret)
 
 

@@ -31,6 +31,7 @@ from web.auth import CurrentActor, Now, ReadDb, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
+from web.proving import Anew, TypedCode
 
 router = APIRouter(
     prefix="/api/v1",
@@ -88,11 +89,22 @@ def get_zone(zone_id: str, response: Response, db: ReadDb, actor: CurrentActor, 
 
 @zones_routes.patch("/zones/{zone_id}", responses=EDIT_PROBLEMS)
 def change_zone(
-    zone_id: str, body: ZoneChange, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch
+    zone_id: str,
+    body: ZoneChange,
+    *,
+    response: Response,
+    anew: Anew,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+    code: TypedCode = "",
 ) -> ZoneDetail:
-    """Rename, recode, date or place a zone; `valid_until` ends it."""
-    zone = service.change_zone(db, actor, now, zone_id, version=version, change=body)
-    return _shown(db, response, zone)
+    """Rename, recode, place or, with a code, date a zone; `valid_until` ends it."""
+
+    def act(db: Session) -> ZoneDetail:
+        return _shown(db, response, service.change_zone(db, actor, now, zone_id, version=version, change=body))
+
+    return anew(code, act, "zone.change", f"zone:{zone_id}", needed=lambda db: service.weighs(db, zone_id, body))
 
 
 @zones_routes.patch("/zones/{zone_id}/settings", responses=EDIT_PROBLEMS)
@@ -101,32 +113,63 @@ def change_settings(
     body: ZoneSettings,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
+    code: TypedCode = "",
 ) -> ZoneDetail:
-    """Quiet hours, quota, longest airing, time zone, approval, languages; null takes the zone's above again."""
-    zone = service.change_settings(db, actor, now, zone_id, version=version, settings=body)
-    return _shown(db, response, zone)
+    """Quiet hours, quota, longest airing, time zone, approval, languages; null takes the zone's above again.
+
+    All but the languages and the page for residents take a code.
+    """
+
+    def act(db: Session) -> ZoneDetail:
+        return _shown(db, response, service.change_settings(db, actor, now, zone_id, version=version, settings=body))
+
+    return anew(code, act, "zone.settings", f"zone:{zone_id}", needed=lambda db: service.weighs(db, zone_id, body))
 
 
 @zones_routes.post("/zones/{zone_id}/move", responses=EDIT_PROBLEMS)
 def move_zone(
-    zone_id: str, body: ZoneMove, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch
+    zone_id: str,
+    body: ZoneMove,
+    *,
+    response: Response,
+    anew: Anew,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+    code: TypedCode = "",
 ) -> ZoneDetail:
-    """Put a zone and all below it under another one; both must be yours to administer."""
-    zone = service.move_zone(db, actor, now, zone_id, version=version, parent_id=body.parent_id)
-    return _shown(db, response, zone)
+    """Put a zone and all below it under another one, with a code; both must be yours to administer."""
+
+    def act(db: Session) -> ZoneDetail:
+        zone = service.move_zone(db, actor, now, zone_id, version=version, parent_id=body.parent_id)
+        return _shown(db, response, zone)
+
+    return anew(code, act, "zone.move", f"zone:{zone_id}")
 
 
 @zones_routes.post("/zones/{zone_id}/end", responses=EDIT_PROBLEMS)
 def end_zone(
-    zone_id: str, body: ZoneEnd, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch
+    zone_id: str,
+    body: ZoneEnd,
+    *,
+    response: Response,
+    anew: Anew,
+    actor: CurrentActor,
+    now: Now,
+    version: IfMatch,
+    code: TypedCode = "",
 ) -> ZoneDetail:
-    """From today on it is no more; merged into another place of its kind, what is in it goes on there."""
-    zone = ending.end_zone(db, actor, now, zone_id, version=version, into_id=body.into_id)
-    return _shown(db, response, zone)
+    """With a code, from today on it is no more; merged into another place of its kind, what is in it goes on there."""
+
+    def act(db: Session) -> ZoneDetail:
+        zone = ending.end_zone(db, actor, now, zone_id, version=version, into_id=body.into_id)
+        return _shown(db, response, zone)
+
+    return anew(code, act, "zone.end", f"zone:{zone_id}")
 
 
 @zones_routes.delete("/zones/{zone_id}", status_code=HTTPStatus.NO_CONTENT, responses=EDIT_PROBLEMS)

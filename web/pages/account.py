@@ -8,13 +8,13 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlmodel import Session
 
 from scheduler.people import account, repository, service, sessions, signin
-from scheduler.people.schemas import OwnChange, TokenNew, TotpEnrolment
+from scheduler.people.schemas import OwnChange, TokenAsked, TotpEnrolment
 from scheduler.rights import Action
 from web.auth import MaybeKnown, Now, ReadDb, TheCentre, WriteDb, same_origin
 from web.i18n import LANGUAGES
-from web.pages import people
 from web.pages.devices import device
 from web.pages.frame import Errors, FirstPage, OpenPage, Page, ThePage
+from web.pages.grants import grant_line
 from web.problems import LANGUAGE_COOKIE
 
 _YEAR_S = 365 * 86400
@@ -110,20 +110,24 @@ def end_factor(centre: TheCentre, page: ThePage, off_password: Password = "") ->
 
 @router.post("/account/tokens")
 def make_token(
-    db: WriteDb,
+    centre: TheCentre,
     page: ThePage,
+    *,
     name: Annotated[str, Form(max_length=200)] = "",
     days: Annotated[str, Form(max_length=5)] = "90",
     scope: Annotated[list[str], Form()] = [],  # noqa: B006 -- FastAPI's way to say that none may be ticked
+    token_password: Password = "",
 ) -> Response:
     secret = None
-    with page.attempt(db) as errors:
+    with page.attempt() as errors:
         end = page.now + timedelta(days=int(days) if days.isdigit() else 0)
-        new = TokenNew.model_validate({"name": name, "scope": scope, "expires_at": end})
-        _row, secret = account.create_token(db, page.actor, page.now, new)
-    if "expires_at" in errors:
-        errors["days"] = errors.pop("expires_at")
-    return _account(db, page, errors, token_once=secret)
+        fields = {"name": name, "scope": scope, "expires_at": end, "password": token_password}
+        _row, secret = account.make_token(centre.store, page.actor, page.now, TokenAsked.model_validate(fields))
+    for of, shown in (("expires_at", "days"), ("password", "token_password")):
+        if of in errors:
+            errors[shown] = errors.pop(of)
+    with centre.store.reading() as db:
+        return _account(db, page, errors, token_once=secret, token={"name": name, "days": days, "scope": scope})
 
 
 @router.post("/account/tokens/{token_id}/delete")
@@ -174,17 +178,19 @@ def _account(
     *,
     enrolment: TotpEnrolment | None = None,
     token_once: str | None = None,
+    token: dict[str, Any] | None = None,
 ) -> Response:
     user = service.user_for(db, page.actor, page.now, page.actor.user_id)
     pending = user.totp_secret is not None and not user.totp_confirmed
     left = repository.recovery_codes_left(db, user.id) if user.totp_confirmed else 0
     context: dict[str, Any] = {
-        "grants": [people.grant_line(page, grant) for grant in service.grant_views(db, [user.id])],
+        "grants": [grant_line(page, grant) for grant in service.grant_views(db, [user.id])],
         "factor": {"on": user.totp_confirmed, "pending": pending, "enrolment": enrolment, "codes_left": left},
         "sessions": sessions.own(db, page.who, page.now),
         "device": device,
         "tokens": account.list_tokens(db, page.actor),
         "token_once": token_once,
+        "typed": (token if errors else None) or {"name": "", "days": "90", "scope": []},
         "scopes": [action.value for action in SCOPES if page.can(action)],
     }
     return page.render("account/page.html", 422 if errors else 200, errors=errors or {}, **context)

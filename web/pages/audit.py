@@ -15,6 +15,7 @@ from scheduler.people.schemas import AuditView
 from scheduler.rights import Action
 from web.api.people import jsonl, table
 from web.auth import ReadDb
+from web.i18n import N_
 from web.pages import audit_words, picker
 from web.pages.frame import Page, ThePage
 
@@ -84,6 +85,7 @@ def log(
         searched=any(form.typed.values()),
         older=f"/audit?{form.query(before=shown[-1].number)}" if len(found) > PER_PAGE else None,
         newest=f"/audit?{form.query()}" if before is not None else None,
+        guessed=guessed(db, page),
         **_choices(db, page, form.typed["zone"]),
     )
 
@@ -98,6 +100,15 @@ def lines(page: ThePage, form: TheForm) -> Response:
 def sheet(page: ThePage, form: TheForm) -> Response:
     _may(page)
     return table(page.centre, page.actor, page.now, form.asked)
+
+
+def guessed(db: Session, page: Page) -> list[tuple[str, str]]:
+    """As whom codes were guessed lately: what is said of it, and where to read more."""
+    said = N_("%(count)s codes typed as %(name)s were refused since yesterday.")
+    return [
+        (page.say(said, count=count, name=name), f"/audit?{urlencode({'who': user_id})}")
+        for user_id, name, count in trail.guessed(db, page.actor, page.now)
+    ]
 
 
 def _may(page: Page) -> None:
@@ -128,6 +139,7 @@ def _line(page: Page, view: AuditView, zones: dict[str, str]) -> dict[str, Any]:
         "who": view.user_name or "Loa" if view.user_id is None else view.user_name or view.user_id,
         "what": audit_words.action(page.translations, view.action),
         "title": _title(view.detail),
+        "why": audit_words.refusal(page.translations, view.detail) if view.action in trail.REFUSALS else "",
         "zone": zones.get(view.zone_path.split("/")[-2], "") if view.zone_path else "",
         "href": f"{path}{subject_id}" if path and subject_id else None,
         "facts": [(key, _said(value)) for key, value in sorted(view.detail.items()) if value not in (None, "", [], {})],

@@ -3,8 +3,10 @@
 An action that this version does not know is shown as it is written; nothing in the record is hidden.
 """
 
+from collections.abc import Mapping
 from gettext import NullTranslations
 from types import MappingProxyType
+from typing import Any
 
 from web.i18n import N_
 
@@ -26,6 +28,7 @@ KIND = MappingProxyType(
         "notices": N_("Notices"),
         "playlist": N_("Playlist"),
         "programme": N_("Programme"),
+        "proof": N_("Code typed anew"),
         "receiver": N_("Loudspeaker"),
         "recovery": N_("Recovery codes"),
         "rehearsal": N_("Rehearsal"),
@@ -64,6 +67,7 @@ DONE = MappingProxyType(
         "create": N_("made"),
         "delete": N_("deleted"),
         "edit": N_("changed"),
+        "enable": N_("enabled"),
         "end": N_("ended"),
         "end_all": N_("all ended"),
         "end_others": N_("all others ended"),
@@ -124,6 +128,18 @@ DONE = MappingProxyType(
     }
 )
 WHOLE = MappingProxyType({"stop_all": N_("Everything stopped")})
+# Why something was refused; other reasons are shown as they are kept.
+WHY = MappingProxyType(
+    {
+        "code_needed": N_("No code was typed."),
+        "forbidden": N_("This person has no right to it there."),
+        "own_order": N_("The same person had asked for it."),
+        "second_factor_needed": N_("The account has no second step at sign-in."),
+        "too_many_sign_ins": N_("After several wrong codes none was looked at for a while."),
+        "wrong_code": N_("The code was wrong or used already."),
+        "wrong_word": N_("The word that confirms it was wrong."),
+    }
+)
 
 
 def kind(translations: NullTranslations, name: str) -> str:
@@ -139,3 +155,14 @@ def action(translations: NullTranslations, name: str) -> str:
     if of not in KIND or what not in DONE:
         return name
     return f"{translations.gettext(KIND[of])}: {translations.gettext(DONE[what])}"
+
+
+def refusal(translations: NullTranslations, detail: Mapping[str, Any]) -> str:
+    """`Mã sai hoặc đã dùng rồi. Định làm: Vai trò: đã trao. Từ địa chỉ: 203.0.113.7.`."""
+    code, act = str(detail.get("code", "")), detail.get("act") or detail.get("request")
+    parts = [translations.gettext(WHY[code]) if code in WHY else code]
+    if act:
+        parts.append(translations.gettext(N_("It was for: %(act)s.")) % {"act": action(translations, str(act))})
+    if detail.get("address"):
+        parts.append(translations.gettext(N_("From the address %(address)s.")) % {"address": detail["address"]})
+    return " ".join(parts)

@@ -42,9 +42,9 @@ def name(
     with page.attempt() as errors:
         fields = typed | {"until": _end_of(page, until), "principal_id": principal_id or None}
         asked = DeputyIn.model_validate(fields)
-        proof.anew(
-            centre.store, page.actor, page.now, code, needed=service.for_another(page.actor, asked),
-            act=lambda db: service.name(db, page.actor, page.now, asked),
+        page.anew(
+            code, lambda db: service.name(db, page.actor, page.now, asked), "deputy.name", f"user:{deputy_id}",
+            needed=service.for_another(page.actor, asked),
         )  # fmt: skip
         return page.go("/deputies", "deputy-named")
     with centre.store.reading() as db:

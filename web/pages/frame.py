@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationError
 from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse
@@ -31,6 +32,7 @@ from web.pages import alarms, words
 from web.pages.emergency_view import Alarm
 from web.pages.present import Present
 from web.problems import field_error, language_of
+from web.proving import Prover
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 ERROR_STATUSES = frozenset(
@@ -59,6 +61,8 @@ SAID: Mapping[str, str] = {
     "returned": N_("Returned to the author with your words."),
     "cancelled": N_("Cancelled. It is taken off the loudspeakers."),
     "stopped": N_("Stopped. The loudspeakers fall silent within seconds."),
+    "relay-sent": N_("Sent for approval. The relay comes at its times once it is approved."),
+    "relay-approved": N_("Approved. The relay comes by itself at its times, until its last day."),
     "relay-draft": N_("Saved as a draft. It does not come before it is sent and approved."),
     "zone-ended": N_("Done. It stays readable, and reports can be made in the old boundaries."),
     "paused": N_("Paused. It does not come until you resume it."),
@@ -104,11 +108,14 @@ SAID: Mapping[str, str] = {
 
 
 class MenuItem(Struct, frozen=True):
+    """`short` stands in the bar at the bottom of a small screen, where seven or eight lie side by side."""
+
     href: str
     label: str
     icon: str
     here: bool = False
     count: int = 0
+    short: str = ""
 
 
 @cache
@@ -166,6 +173,11 @@ class Page:
     @property
     def actor(self) -> Actor:
         return self.who.actor
+
+    @property
+    def anew(self) -> Prover:
+        """For what takes a code of the second factor."""
+        return Prover(self.request, self.centre, self.actor, self.now)
 
     def say(self, message: str, **params: object) -> str:
         """A sentence in the reader's language."""
@@ -228,15 +240,19 @@ class Page:
         if self.can(Action.BROADCAST_EDIT):
             items.append(MenuItem("/broadcasts/new", N_("New"), "plus"))
         items += [
-            *([MenuItem("/inbox", N_("To approve"), "check")] if self.can(Action.BROADCAST_APPROVE) else []),
-            MenuItem("/broadcasts", N_("Broadcasts"), "list"),
-            MenuItem("/announcements", N_("Announcements"), "doc"),
-            MenuItem("/receivers", N_("Loudspeakers"), "horn"),
+            *(
+                [MenuItem("/inbox", N_("To approve"), "check", short=N_("Inbox"))]
+                if self.can(Action.BROADCAST_APPROVE)
+                else []
+            ),
+            MenuItem("/broadcasts", N_("Broadcasts"), "list", short=N_("Plans")),
+            MenuItem("/announcements", N_("Announcements"), "doc", short=N_("Library")),
+            MenuItem("/receivers", N_("Loudspeakers"), "horn", short=N_("Horns")),
         ]
         if self.can(Action.LIVE_LISTEN):
             items.append(MenuItem("/live", N_("Live"), "mic"))
         if any(self.can(action) for action in AT_THE_DESK):
-            items.append(MenuItem("/emergency", N_("Emergency"), "siren"))
+            items.append(MenuItem("/emergency", N_("Emergency"), "siren", short=N_("Alarm")))
         return [_placed(item, self.request.url.path, [other.href for other in items]) for item in items]
 
     def _office(self) -> list[MenuItem]:
@@ -287,7 +303,7 @@ def _placed(item: MenuItem, path: str, all_paths: list[str]) -> MenuItem:
     """Marks the item under which `path` lies: the longest one that is a folder of it."""
     under = [href for href in all_paths if path == href or (href != "/" and path.startswith(f"{href}/"))]
     here = bool(under) and max(under, key=len) == item.href
-    return MenuItem(item.href, item.label, item.icon, here, item.count)
+    return replace(item, here=here)
 
 
 def open_page(request: Request, centre: TheCentre, now: Now, known: MaybeKnown) -> Page:

@@ -17,7 +17,7 @@ from web.i18n import N_
 from web.pages import words
 from web.pages.devices import device
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.people import grant_line
+from web.pages.grants import grant_line
 from web.pages.words import Look
 
 router = APIRouter(prefix="/people/{user_id}/handover", include_in_schema=False)
@@ -90,9 +90,9 @@ def hand_over(
             }
         )
         try:
-            proof.anew(
-                centre.store, page.actor, page.now, code, needed=form.give_roles,
-                act=lambda db: service.hand_over(db, page.actor, page.now, user_id, asked),
+            page.anew(
+                code, lambda db: service.hand_over(db, page.actor, page.now, user_id, asked), "user.hand_over",
+                f"user:{user_id}", needed=form.give_roles,
             )  # fmt: skip
         except service.NotTheirs as why:
             refused = {key: page.say(REFUSED[word], name=why.params["name"]) for key, word in why.reasons.items()}

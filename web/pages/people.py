@@ -9,19 +9,18 @@ from sqlmodel import Session
 from scheduler.days import checked
 from scheduler.errors import Forbidden, Invalid
 from scheduler.people import invitations, proof, service, sessions
-from scheduler.people.schemas import GrantNew, GrantView, InvitationNew, InvitationView, UserChange, UserNew, UserView
+from scheduler.people.schemas import GrantNew, InvitationNew, InvitationView, UserChange, UserNew, UserView
 from scheduler.rights import Action
 from web.auth import ReadDb, TheCentre, WriteDb
 from web.i18n import N_
-from web.pages import picker, sent_once, words
+from web.pages import picker, sent_once
+from web.pages.audit import guessed
 from web.pages.devices import device
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
+from web.pages.grants import SOON, grant_line
 
 PER_PAGE = 100
-SOON = timedelta(days=14)
-"""A role that ends within this is said so, so that it is prolonged or its holder replaced in time."""
-
 router = APIRouter(prefix="/people", include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=300)]
@@ -70,7 +69,7 @@ def invite(
             return made
 
         try:
-            made = proof.anew(centre.store, page.actor, page.now, code, act)
+            made = page.anew(code, act, "invitation.make", f"zone:{zone_id}")
         except sent_once.Repeated as before:
             return before.answer
     if made is not None:
@@ -87,7 +86,8 @@ def renew_invitation(centre: TheCentre, page: ThePage, invitation_id: str, code:
         return invitations.renew(db, page.actor, page.now, invitation_id, invited)
 
     with page.attempt() as errors:
-        return _invited(page, proof.anew(centre.store, page.actor, page.now, code, act), invited.typed)
+        made = page.anew(code, act, "invitation.renew", f"invitation:{invitation_id}")
+        return _invited(page, made, invited.typed)
     with centre.store.reading() as db:
         return _listing(db, page, errors=_renamed(errors, invitation_id))
 
@@ -134,7 +134,7 @@ def add(
                 service.give_role(db, page.actor, page.now, _grant(page, user.id, form))
             return user.id
 
-        user_id = proof.anew(centre.store, page.actor, page.now, code, act)
+        user_id = page.anew(code, act, "user.create", f"login:{asked.login}")
     with centre.store.reading() as db:
         return _new(db, page, form, errors) if errors else _person(db, page, user_id, password=password)
 
@@ -146,7 +146,7 @@ def detail(db: ReadDb, page: ThePage, user_id: str) -> Response:
 
 @router.post("/{user_id}")
 def change(
-    db: WriteDb,
+    centre: TheCentre,
     page: ThePage,
     user_id: str,
     *,
@@ -154,11 +154,21 @@ def change(
     name: Text = "",
     phone: Text = "",
     disabled: Text = "",
+    code: Text = "",
 ) -> Response:
-    with page.attempt(db) as errors:
+    """With a code where an account is enabled by it."""
+    with page.attempt() as errors:
         asked = UserChange.model_validate({"name": name, "phone": phone, "disabled": bool(disabled)})
-        service.change_user(db, page.actor, page.now, user_id, version=version, change=asked)
-    return _person(db, page, user_id, errors) if errors else page.go(f"/people/{user_id}", "saved")
+        page.anew(
+            code,
+            lambda db: service.change_user(db, page.actor, page.now, user_id, version=version, change=asked),
+            "user.enable",
+            f"user:{user_id}",
+            needed=lambda db: service.enables(db, user_id, asked),
+        )
+        return page.go(f"/people/{user_id}", "saved")
+    with centre.store.reading() as db:
+        return _person(db, page, user_id, errors, typed={"name": name, "phone": phone, "disabled": disabled})
 
 
 @router.post("/{user_id}/roles")
@@ -177,9 +187,7 @@ def give_role(
     if not picker.unfolding(data):
         with page.attempt() as errors:
             new = _grant(page, user_id, form)
-            proof.anew(
-                centre.store, page.actor, page.now, code, lambda db: service.give_role(db, page.actor, page.now, new)
-            )
+            page.anew(code, lambda db: service.give_role(db, page.actor, page.now, new), "role.give", f"user:{user_id}")
             return page.go(f"/people/{user_id}", "saved")
     else:
         errors = {}
@@ -202,7 +210,7 @@ def change_end(
         service.change_role_end(db, page.actor, page.now, grant_id, _until(page, until))
 
     with page.attempt() as errors:
-        proof.anew(centre.store, page.actor, page.now, code, act)
+        page.anew(code, act, "role.until", f"user:{user_id}")
         return page.go(f"/people/{user_id}", "saved")
     told = {f"{'code' if field == 'code' else 'until'}-{grant_id}": message for field, message in errors.items()}
     with centre.store.reading() as db:
@@ -235,26 +243,9 @@ def reset_password(centre: TheCentre, page: ThePage, user_id: str, code: Text = 
         service.reset_password(db, page.actor, page.now, user_id, password_hash)
 
     with page.attempt() as errors:
-        proof.anew(centre.store, page.actor, page.now, code, act)
+        page.anew(code, act, "user.reset_password", f"user:{user_id}")
     with centre.store.reading() as db:
         return _person(db, page, user_id, _renamed(errors, "password"), password=None if errors else password)
-
-
-def grant_line(page: Page, grant: GrantView) -> dict[str, Any]:
-    """A role as people say it: `Biên tập`, in `Xã Trà Leng`, until the last day on which it holds; said when soon."""
-    last = page.show.local(grant.until - timedelta(microseconds=1)) if grant.until else None
-    soon = ""
-    if grant.until is not None and grant.until <= page.now:
-        soon = page.say(N_("has ended"))
-    elif grant.until is not None and grant.until - page.now <= SOON:
-        soon = page.say(N_("ends %(when)s"), when=page.show.from_now(grant.until))
-    return {
-        "soon": soon,
-        "id": grant.id,
-        "role": page.say(words.ROLE[grant.role.value][0]),
-        "zone": f"{grant.zone_name} ({grant.zone_above})" if grant.zone_above else grant.zone_name,
-        "until": last.date() if last else None,
-    }
 
 
 def _grant(page: Page, user_id: str, form: dict[str, str]) -> GrantNew:
@@ -321,6 +312,7 @@ def _listing(db: Session, page: Page, after: str | None = None, errors: Errors |
         ending=ending,
         invitations=invitations.listed(db, page.actor, page.now),
         coded=proof.has_one(db, page.actor),
+        guessed=guessed(db, page) if page.can(Action.AUDIT_READ) else [],
         errors=errors or {},
     )
 
@@ -342,6 +334,7 @@ def _new(db: Session, page: Page, form: dict[str, str], errors: Errors | None = 
         "people/edit.html",
         422 if errors else 200,
         person=person,
+        filled=person,
         form=shown,
         role_open=False,
         zones=picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"]),
@@ -366,8 +359,9 @@ def _person(
     form: dict[str, str] | None = None,
     password: str | None = None,
     ends: dict[str, str] | None = None,
+    typed: dict[str, str] | None = None,
 ) -> Response:
-    """`ends` is what was typed as the end of a role that did not change."""
+    """`ends` is what was typed as the end of a role that did not change, `typed` what of the account."""
     view = service.user_views(db, [service.user_for(db, page.actor, page.now, user_id)])[0]
     person = view.model_dump() | {"grants": [grant_line(page, grant) for grant in view.grants]}
     shown = form or {"role": "editor", "zone_id": view.zone_id or "", "until": ""}
@@ -377,6 +371,7 @@ def _person(
         "people/edit.html",
         422 if errors else 200,
         person=person,
+        filled=typed or person,
         form=shown,
         role_open=form is not None,
         zones=picker.one_of(db, page, Action.USER_EDIT, "zone_id", shown["zone_id"]),

@@ -6,10 +6,11 @@ from starlette.datastructures import FormData
 
 from scheduler.fleet import service
 from scheduler.fleet.schemas import ReceiverChange, ReceiverDetail, ReceiverMove, ReceiverVolume
+from scheduler.people import proof
 from scheduler.people.actor import require
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
-from web.auth import ReadDb, WriteDb
+from web.auth import ReadDb
 from web.pages import picker, receiver_form
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
@@ -25,18 +26,32 @@ def edit(db: ReadDb, page: ThePage, receiver_id: str) -> Response:
 
 
 @router.post("/{receiver_id}/edit")
-def save(db: WriteDb, page: ThePage, receiver_id: str, form: TheForm) -> Response:
-    """What the person may not change is not in their form and stays."""
-    found = service.view(db, page.actor, page.now, receiver_id)
-    if picker.unfolding(form):
-        return _form(db, page, found, form=form)
+def save(page: ThePage, receiver_id: str, form: TheForm) -> Response:
+    """What the person may not change is not in their form and stays; to move or to silence it takes a code."""
+    with page.centre.store.reading() as db:
+        found = service.view(db, page.actor, page.now, receiver_id)
+        if picker.unfolding(form):
+            return _form(db, page, found, form=form)
+        moves = may(db, page, found, Action.RECEIVER_EDIT) and _zone_id(found, form) != found.zone_id
     version = str(form.get("version") or "")
-    with page.attempt(db) as errors:
+
+    def act(db: Session) -> None:
         _save(db, page, found, form, int(version) if version.isdigit() else 0)
         tell_after(db, page.centre.changes, f"receiver:{receiver_id}")
-    if errors:
+
+    with page.attempt() as errors:
+        wanted = ReceiverVolume(volume_by_hour=receiver_form.volume_typed(form))
+        page.anew(
+            str(form.get("proof") or ""),
+            act,
+            "receiver.move" if moves else "receiver.volume",
+            f"receiver:{receiver_id}",
+            needed=moves or (wanted.silent and wanted.volume_by_hour != found.volume_by_hour),
+            field="proof",
+        )
+        return page.go(f"/receivers/{receiver_id}", "saved")
+    with page.centre.store.reading() as db:
         return _form(db, page, found, receiver_form.own_fields(errors), form)
-    return page.go(f"/receivers/{receiver_id}", "saved")
 
 
 def may(db: Session, page: Page, item: ReceiverDetail, action: Action) -> bool:
@@ -54,11 +69,15 @@ def _save(db: Session, page: Page, found: ReceiverDetail, form: FormData, versio
     if may(db, page, found, Action.RECEIVER_EDIT):
         change = ReceiverChange.model_validate(receiver_form.change_of(form))
         version = service.change(*who, version=version, change=change).version
-        zone_id = str(form.get("zone_id") or found.zone_id)
+        zone_id = _zone_id(found, form)
         if zone_id != found.zone_id:
             version = service.move(*who, version=version, move=ReceiverMove(zone_id=zone_id)).version
     if volume.volume_by_hour != found.volume_by_hour:
         service.set_volume(*who, version=version, volume=volume)
+
+
+def _zone_id(found: ReceiverDetail, form: FormData) -> str:
+    return str(form.get("zone_id") or found.zone_id)
 
 
 def _form(
@@ -78,6 +97,7 @@ def _form(
         recordings=_recordings(db, page, found) if may_edit else [],
         hours=range(receiver_form.HOURS),
         may_edit=may_edit,
+        coded=proof.has_one(db, page.actor),
         errors=errors or {},
     )
 

@@ -1,8 +1,9 @@
 """One loudspeaker: state, trends, what it holds, what it last played; installing and shutting out for those who may."""
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Form, Response
 from msgspec import Struct
 from sqlmodel import Session
 from starlette.datastructures import UploadFile
@@ -19,6 +20,8 @@ from scheduler.fleet.schemas import (
     ReportView,
 )
 from scheduler.fleet.upkeep import service as upkeep
+from scheduler.live import repository as live_sql
+from scheduler.people import proof
 from scheduler.rights import Action
 from web import photos
 from web.auth import ReadDb, WriteDb
@@ -34,6 +37,8 @@ REPORTS = 12
 _FIELDS = ("name", "zone_id", "code", "latitude", "longitude", "horns", "watts")
 
 router = APIRouter(prefix="/receivers", include_in_schema=False)
+
+Typed = Annotated[str, Form(max_length=300)]
 
 
 class Played(Struct, frozen=True, kw_only=True):
@@ -76,9 +81,20 @@ def detail(db: ReadDb, page: ThePage, receiver_id: str) -> Response:
 
 
 @router.post("/{receiver_id}/code")
-def new_code(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
-    """Shows the code at once; only a hash of it is kept."""
-    return _detail(db, page, receiver_id, code=_new_code(db, page, receiver_id))
+def new_code(page: ThePage, receiver_id: str, code: Typed = "") -> Response:
+    """Shows the code at once; only a hash of it is kept. A loudspeaker is taken over only with a code typed anew."""
+    made = None
+    with page.attempt() as errors:
+        made = page.anew(
+            code,
+            lambda db: _new_code(db, page, receiver_id),
+            "receiver.code",
+            f"receiver:{receiver_id}",
+            needed=lambda db: service.taken(db, receiver_id),
+            field="code-install",
+        )
+    with page.centre.store.reading() as db:
+        return _detail(db, page, receiver_id, code=made, errors=errors)
 
 
 @router.post("/{receiver_id}/self-test")
@@ -121,11 +137,16 @@ def set_photo(page: ThePage, form: TheForm, receiver_id: str) -> Response:
 
 
 @router.post("/{receiver_id}/revoke")
-def revoke(db: WriteDb, page: ThePage, receiver_id: str) -> Response:
-    with page.attempt(db) as errors:
+def revoke(page: ThePage, receiver_id: str, code: Typed = "") -> Response:
+    def act(db: Session) -> None:
         service.revoke(db, page.actor, page.now, receiver_id)
         tell_after(db, page.centre.changes, f"receiver:{receiver_id}")
-    return _detail(db, page, receiver_id, errors=errors) if errors else page.go(f"/receivers/{receiver_id}", "revoked")
+
+    with page.attempt() as errors:
+        page.anew(code, act, "receiver.revoke", f"receiver:{receiver_id}", field="code-revoke")
+        return page.go(f"/receivers/{receiver_id}", "revoked")
+    with page.centre.store.reading() as db:
+        return _detail(db, page, receiver_id, errors=errors)
 
 
 def _new_code(db: Session, page: Page, receiver_id: str) -> EnrolmentCodeView:
@@ -162,6 +183,7 @@ def _detail(
         trends=trends.trends(page.show, upkeep.samples(db, page.actor, page.now, receiver_id).items),
         restart=receiver_facts.restart_said(page.show, found),
         code=code,
+        coded=proof.has_one(db, page.actor),
         may_enrol=may(db, page, found, Action.RECEIVER_ENROL),
         may_edit=may(db, page, found, Action.RECEIVER_EDIT),
         may_control=may(db, page, found, Action.RECEIVER_CONTROL),
@@ -171,16 +193,21 @@ def _detail(
 
 
 def _played(db: Session, page: Page, reports: Sequence[ReportView]) -> list[Played]:
-    titles = broadcast_sql.named(db, {report.broadcast_id for report in reports})
-    return [_played_row(page, report, {key: title for key, (title, _cls) in titles.items()}) for report in reports]
+    ids = {report.broadcast_id for report in reports}
+    titles = {key: title for key, (title, _cls) in broadcast_sql.named(db, ids).items()}
+    talks = live_sql.titles(db, ids - titles.keys())
+    return [_played_row(page, report, titles, talks) for report in reports]
 
 
-def _played_row(page: Page, report: ReportView, titles: Mapping[str, str]) -> Played:
+def _played_row(page: Page, report: ReportView, titles: Mapping[str, str], talks: Mapping[str, str]) -> Played:
     title, href = titles.get(report.broadcast_id, report.broadcast_id), ""
     if report.of is ReportOf.MESSAGE:
         title = page.say(N_("Started at the loudspeaker: %(name)s"), name=report.message or "–")
     elif report.of is ReportOf.LOST:
         title = page.say(N_("The record of it is lost"))
+    elif report.broadcast_id in talks:
+        title = talks[report.broadcast_id]
+        href = f"/live/{report.broadcast_id}" if page.can(Action.LIVE_LISTEN) else ""
     elif report.broadcast_id in titles:
         href = f"/broadcasts/{report.broadcast_id}"
     return Played(
@@ -198,7 +225,7 @@ def _about(page: Page, item: ReceiverDetail) -> list[Fact]:
     show = page.show
     where = f"{show.number(item.latitude, 5)}; {show.number(item.longitude, 5)}" if item.latitude is not None else None
     found = [
-        (N_("Horns"), show.number(item.horns)),
+        (N_("Number of horns"), show.number(item.horns)),
         (N_("Amplifier"), f"{item.watts} W" if item.watts is not None else "–"),
         (N_("Position"), where or "–"),
         (N_("Languages"), ", ".join(item.languages) if item.languages else page.say(N_("those of the place"))),

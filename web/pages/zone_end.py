@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
+from scheduler.people import proof
 from scheduler.zones import ending
-from web.auth import ReadDb, WriteDb
+from web.auth import ReadDb
 from web.pages.frame import Errors, Page, ThePage
 
 router = APIRouter(prefix="/zones", include_in_schema=False)
@@ -20,15 +21,27 @@ def ask(db: ReadDb, page: ThePage, zone_id: str) -> Response:
 
 @router.post("/{zone_id}/end")
 def end(
-    db: WriteDb, page: ThePage, zone_id: str, *, version: Annotated[int, Form()], into: Text = "", confirmed: Text = ""
+    page: ThePage,
+    zone_id: str,
+    *,
+    version: Annotated[int, Form()],
+    into: Text = "",
+    confirmed: Text = "",
+    code: Annotated[str, Form(max_length=300)] = "",
 ) -> Response:
-    """What would happen is shown first; nothing is done before that is confirmed."""
-    with page.attempt(db) as errors:
-        if not confirmed:
-            ending.check(ending.outlook(db, page.actor, page.now, zone_id), into or None)
-            return _shown(db, page, zone_id, into=into, asked=True)
+    """What would happen is shown first; nothing is done before that is confirmed, with a code."""
+
+    def act(db: Session) -> None:
         ending.end_zone(db, page.actor, page.now, zone_id, version=version, into_id=into or None)
-    return _shown(db, page, zone_id, errors, into=into) if errors else page.go("/zones", "zone-ended")
+
+    with page.attempt() as errors:
+        if confirmed:
+            page.anew(code, act, "zone.end", f"zone:{zone_id}")
+            return page.go("/zones", "zone-ended")
+        with page.centre.store.reading() as db:
+            ending.check(ending.outlook(db, page.actor, page.now, zone_id), into or None)
+    with page.centre.store.reading() as db:
+        return _shown(db, page, zone_id, errors, into=into, asked=errors.keys() <= {"code"})
 
 
 def _shown(
@@ -45,5 +58,6 @@ def _shown(
         choices=[{"id": one.id, "name": f"{one.name} ({one.code})" if one.code else one.name} for one in found.into],
         into=chosen,
         asked=asked,
+        coded=proof.has_one(db, page.actor),
         errors=errors or {},
     )

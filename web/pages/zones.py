@@ -8,6 +8,7 @@ from sqlmodel import Session
 from starlette.datastructures import FormData
 
 from broadcast.wire.documents import BroadcastClass
+from scheduler.people import proof
 from scheduler.rights import Action
 from scheduler.zones import calendar, groups, service
 from scheduler.zones.schemas import (
@@ -54,15 +55,24 @@ def detail(db: ReadDb, page: ThePage, zone_id: str) -> Response:
 
 
 @router.post("/zones/{zone_id}")
-def change(db: WriteDb, page: ThePage, zone_id: str, form: TheForm) -> Response:
-    """The place itself and what holds in it, in one form."""
-    version = _number(form, "version") or 0
-    with page.attempt(db) as errors:
+def change(page: ThePage, zone_id: str, form: TheForm) -> Response:
+    """The place itself and what holds in it, in one form; with a code where it changes what protects the place."""
+    version, code = _number(form, "version") or 0, str(form.get("proof") or "")
+    with page.attempt() as errors:
         asked = ZoneChange.model_validate(_place_values(form))
-        zone = service.change_zone(db, page.actor, page.now, zone_id, version=version, change=asked)
         settings = ZoneSettings.model_validate(_settings_values(form))
-        service.change_settings(db, page.actor, page.now, zone_id, version=zone.version, settings=settings)
-    return _zone(db, page, zone_id, _own_fields(errors), form) if errors else page.go(f"/zones/{zone_id}", "saved")
+
+        def act(db: Session) -> None:
+            zone = service.change_zone(db, page.actor, page.now, zone_id, version=version, change=asked)
+            service.change_settings(db, page.actor, page.now, zone_id, version=zone.version, settings=settings)
+
+        def needed(db: Session) -> bool:
+            return service.weighs(db, zone_id, asked, settings)
+
+        page.anew(code, act, "zone.settings", f"zone:{zone_id}", needed=needed, field="proof")
+        return page.go(f"/zones/{zone_id}", "saved")
+    with page.centre.store.reading() as db:
+        return _zone(db, page, zone_id, _own_fields(errors), form)
 
 
 @router.get("/zones/{zone_id}/new")
@@ -162,6 +172,7 @@ def _zone(
         next_year=page.show.today.year + 1,
         action=f"/zones/{zone_id}",
         may_edit=own,
+        coded=own and proof.has_one(db, page.actor),
         errors=errors or {},
     )
 

@@ -178,7 +178,10 @@ def test_a_token_does_what_its_scope_says_without_cookie_or_csrf(
 ) -> None:
     browser = sign_in("lan")
     expires_at = (now + timedelta(days=30)).isoformat()
-    made = browser.post("/api/v1/tokens", json={"name": "Mưa", "scope": ["zone.read"], "expires_at": expires_at}).json()
+    asked = {"name": "Mưa", "scope": ["zone.read"], "expires_at": expires_at}
+    stolen = browser.post("/api/v1/tokens", json=asked)
+    assert (stolen.status_code, stolen.json()["errors"][0]["field"]) == (422, "password")
+    made = browser.post("/api/v1/tokens", json=asked | {"password": PASSWORD}).json()
     client.headers["Authorization"] = f"Bearer {made['token']}"
     assert client.get("/api/v1/zones").json()["items"]
     assert client.get("/api/v1/me").json()["actions"] == ["zone.read"]
@@ -201,6 +204,7 @@ def test_a_token_does_what_its_scope_says_without_cookie_or_csrf(
 def test_an_ended_or_foreign_token_is_refused(sign_in: SignIn, client: TestClient, lan: Actor, now: datetime) -> None:
     browser = sign_in("lan")
     body = {"name": "Mưa", "scope": ["zone.read"], "expires_at": (now + timedelta(days=1)).isoformat()}
+    body["password"] = PASSWORD
     made = browser.post("/api/v1/tokens", json=body).json()
     assert browser.delete(f"/api/v1/tokens/{made['id']}").status_code == 204
     assert browser.delete(f"/api/v1/tokens/{made['id']}").status_code == 404

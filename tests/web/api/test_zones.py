@@ -96,14 +96,14 @@ def test_a_zone_is_made_once_and_html_in_its_name_is_text(admin: TestClient, pla
     assert len(admin.get("/api/v1/zones").json()["items"]) == 4
 
 
-def test_settings_over_http(admin: TestClient, places: Any) -> None:
+def test_settings_over_http(admin: TestClient, typed_code: Any, places: Any) -> None:
     path = f"/api/v1/zones/{places.leng}/settings"
     settings = {
         "quiet_hours": [{"start": "21:30", "end": "04:45"}],
         "quota": {"sessions_per_day": 3, "session_minutes": 45},
         "approval_classes": ["emergency", "priority"],
     }
-    changed = admin.patch(path, json=settings, headers=FIRST)
+    changed = admin.patch(path, json=settings, headers=FIRST | {"X-Second-Factor": typed_code("admin")})
     assert changed.status_code == 200
     assert changed.headers["etag"] == '"2"'
     below = admin.get(f"/api/v1/zones/{places.leng_1}").json()
@@ -145,10 +145,11 @@ def test_a_name_that_cannot_be_is_refused(admin: TestClient, places: Any, name: 
     assert answer.json()["errors"][0]["field"] == "name"
 
 
-def test_a_zone_in_use_is_ended_instead_of_deleted(admin: TestClient, places: Any) -> None:
+def test_a_zone_in_use_is_ended_instead_of_deleted(admin: TestClient, typed_code: Any, places: Any) -> None:
     used = admin.delete(f"/api/v1/zones/{places.leng}", headers=FIRST)
     assert (used.status_code, used.json()["code"]) == (409, "zone_in_use")
-    ended = admin.patch(f"/api/v1/zones/{places.leng_1}", json={"valid_until": "2027-01-01"}, headers=FIRST)
+    coded = FIRST | {"X-Second-Factor": typed_code("admin")}
+    ended = admin.patch(f"/api/v1/zones/{places.leng_1}", json={"valid_until": "2027-01-01"}, headers=coded)
     assert ended.json()["valid_until"] == "2027-01-01"
     assert admin.delete(f"/api/v1/zones/{places.leng_2}", headers=FIRST).status_code == 204
     assert admin.get(f"/api/v1/zones/{places.leng_2}").status_code == 404
@@ -180,10 +181,11 @@ def test_holidays_over_http(admin: TestClient, places: Any) -> None:
     assert admin.delete(f"/api/v1/holidays/{places.leng}/yesterday").status_code == 422
 
 
-def test_a_zone_is_merged_over_http(admin: TestClient, places: Any) -> None:
+def test_a_zone_is_merged_over_http(admin: TestClient, typed_code: Any, places: Any) -> None:
     def end(version: str) -> Any:
         body = {"into_id": places.leng_2}
-        return admin.post(f"/api/v1/zones/{places.leng_1}/end", json=body, headers={"if-match": version})
+        headers = {"if-match": version, "X-Second-Factor": typed_code("admin")}
+        return admin.post(f"/api/v1/zones/{places.leng_1}/end", json=body, headers=headers)
 
     assert end('"9"').status_code == 412
     ended = end('"1"')

@@ -151,6 +151,7 @@ async def test_a_bearer_token_in_the_first_message_is_enough(air: Any, opened: A
         "/api/v1/tokens",
         json={
             "name": "máy trộn",
+            "password": "một mật khẩu đủ dài",
             "scope": ["live.speak", "broadcast.read"],
             "expires_at": (air.centre.clock.now() + timedelta(days=1)).isoformat(),
         },

@@ -36,7 +36,7 @@ def test_a_group_is_made_a_commune_from_a_day_on_and_keeps_it(
 
 
 def test_a_place_ends_only_once_that_was_looked_at_and_confirmed(
-    browser: Callable[[str], TestClient], add_person: Callable[..., Any], places: Any, store: Store
+    browser: Callable[[str], TestClient], *, add_person: Callable[..., Any], typed_code: Any, places: Any, store: Store
 ) -> None:
     add_person("quantri", places.province, Role.ADMINISTRATOR)
     client, path = browser("quantri"), f"/zones/{places.leng_2}/end"
@@ -47,6 +47,7 @@ def test_a_place_ends_only_once_that_was_looked_at_and_confirmed(
     assert "Từ hôm nay Thôn 2 thuộc Thôn 1." in client.post(path, data=form).text
     with store.reading() as db:
         assert db.get_one(Zone, places.leng_2).valid_until is None
-    assert client.post(path, data=form | {"confirmed": "1"}).url.path == "/zones"
+    coded = form | {"confirmed": "1", "code": typed_code("quantri")}
+    assert client.post(path, data=coded).url.path == "/zones"
     with store.reading() as db:
         assert db.get_one(Zone, places.leng_2).valid_until is not None

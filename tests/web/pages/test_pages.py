@@ -185,13 +185,13 @@ def test_what_people_type_is_shown_and_never_run(official: TestClient, places: A
 
 
 def test_the_preview_reads_the_whole_back_and_offers_ways_out_of_quiet_hours(
-    official: TestClient, administrator: TestClient, places: Any
+    official: TestClient, administrator: TestClient, typed_code: Any, places: Any
 ) -> None:
     receiver = {"name": "Nhà văn hóa", "zone_id": places.leng_1}
     assert administrator.post("/api/v1/receivers", json=receiver).status_code == 201
     settings = {"quiet_hours": [{"start": "21:00", "end": "05:00"}]}
     zone = administrator.get(f"/api/v1/zones/{places.leng}")
-    headers = {"if-match": zone.headers["etag"]}
+    headers = {"if-match": zone.headers["etag"], "X-Second-Factor": typed_code("quan")}
     changed = administrator.patch(f"/api/v1/zones/{places.leng}/settings", json=settings, headers=headers)
     assert changed.status_code == 200, changed.text
     form = {"source": "text", "text": TEXT, "csrf_token": official.headers["x-csrf-token"]}

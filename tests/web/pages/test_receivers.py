@@ -66,7 +66,9 @@ def save(client: TestClient, **changed: object) -> Response:
     return answer
 
 
-def test_an_administrator_sets_everything_in_one_form(administrator: TestClient, centre: Centre, places: Any) -> None:
+def test_an_administrator_sets_everything_in_one_form(
+    administrator: TestClient, typed_code: Any, centre: Centre, places: Any
+) -> None:
     opened = administrator.get(f"{PATH}/edit").text
     assert 'name="version" value="1"' in opened
     assert "Bên suối" in opened
@@ -80,6 +82,7 @@ def test_an_administrator_sets_everything_in_one_form(administrator: TestClient,
         self_test_at="12:15",
         self_test_level_dbfs="-30",
         month_budget_mb="800",
+        proof=typed_code("quan"),
     )
     assert (done.status_code, done.url.path) == (200, PATH)
     now = row(centre)
