@@ -42,6 +42,10 @@ def get(db: Session, talk_id: str, *, lock: bool = False) -> LiveTalk | None:
     return db.get(LiveTalk, talk_id, with_for_update=lock, populate_existing=lock)
 
 
+def titles(db: Session, talk_ids: Collection[str]) -> dict[str, str]:
+    return dict(db.exec(select(LiveTalk.id, LiveTalk.title).where(col(LiveTalk.id).in_(talk_ids))).all())
+
+
 def not_over(db: Session) -> Sequence[LiveTalk]:
     """Waiting and on the air, in the order in which they were asked for."""
     query = select(LiveTalk).where(LiveTalk.state != LiveState.ENDED)

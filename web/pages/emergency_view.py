@@ -140,7 +140,7 @@ def alarm(
 
 def asked_line(show: Present, order: OrderOut) -> str:
     """Who asked, and how long the others have to decide."""
-    text = show.translations.gettext(N_("asked for by %(name)s at %(time)s; void at %(until)s"))
+    text = show.translations.gettext(N_("asked for by %(name)s, %(time)s; void at %(until)s"))
     return text % {
         "name": order.author_name or "–",
         "time": show.near(order.asked_at),

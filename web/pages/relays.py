@@ -25,7 +25,7 @@ from web.pages.voices import voice_names
 from web.telling import tell_after
 
 SAID = {
-    "submit": "sent", "approve": "approved", "return": "returned", "pause": "paused", "resume": "resumed",
+    "submit": "relay-sent", "approve": "relay-approved", "return": "returned", "pause": "paused", "resume": "resumed",
     "cancel": "relay-ended",
 }  # fmt: skip
 router = APIRouter(prefix="/relays", include_in_schema=False)

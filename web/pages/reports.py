@@ -218,7 +218,7 @@ def _zones(db: Session, actor: Actor, page: Page, zone: Zone) -> list[tuple[str,
 
 def _eras(page: Page, changes: Sequence[date], span: Span, chosen: str | None) -> list[dict[str, Any]]:
     """The boundaries that a report can be made in: of the span itself, and of the time before each change."""
-    eras = [("", page.say(N_("as they were at its end")))]
+    eras = [("", page.say(N_("at its end")))]
     for day in changes:
         before = date.fromordinal(day.toordinal() - 1)
         eras.append((before.isoformat(), page.say(N_("before %(day)s"), day=page.show.date(day))))

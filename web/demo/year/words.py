@@ -164,7 +164,7 @@ TROUBLE = (
 )
 FAULTS = (
     ("disk_full", "còn 3 MB"),
-    ("clock_untrusted", "no_source"),
+    ("clock_untrusted", "no time server keeps the clock and the centre has another time"),
     ("microphone", ""),
     ("horn_not_heard", ""),
     ("data_budget_near", "91 %"),
