@@ -60,7 +60,7 @@ def listed(
     found = listing.fleet(db, page.actor, page.now, asked, part)
     given = {"show": show, "zone": zone, "fault": fault, "q": q, "view": view}
     online = _many(found.counts, "online", found.total)
-    drawn = fleet_map.drawn(found.found, page.centre.settings.map_tiles) if view == "map" else None
+    drawn = fleet_map.drawn(found.found, found.names, page.centre.settings.map_tiles) if view == "map" else None
     shown = found.found if view != "map" else ()
     return page.render(
         "receivers/list.html",

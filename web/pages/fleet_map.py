@@ -8,8 +8,8 @@ Rules
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from posixpath import commonpath
 
 from msgspec import Struct
 
@@ -24,8 +24,8 @@ TILE = 256
 MAX_ZOOM = 17
 NAMED = 40
 """So many signs have their names beside them."""
-CELL = 26.0
-"""Closer than this two signs cannot be told apart, or touched."""
+APART = 30.0
+"""Closer than this two signs lie on each other, and cannot be touched."""
 LATITUDE_LIMIT = 85.0
 _LEAST = 2.0e-6  # of the world's width, about 80 m
 
@@ -43,7 +43,7 @@ _WORST = ("lost", "warn", "onair", "good", "plain")
 
 
 class Sign(Struct, frozen=True, kw_only=True):
-    """One loudspeaker, or several that lie close together: then `many` counts them."""
+    """One loudspeaker, or several that lie close together: then `many` counts them, and the name is of their place."""
 
     href: str
     name: str
@@ -77,8 +77,8 @@ class _Point(Struct, frozen=True):
     y: float
 
 
-def drawn(found: Sequence[Light], tiles: str | None = None) -> FleetMap | None:
-    """The map of those that have coordinates; `tiles` is the address of a tile with {z}, {x} and {y}."""
+def drawn(found: Sequence[Light], names: Mapping[str, str], tiles: str | None = None) -> FleetMap | None:
+    """The map of those that have coordinates; `names` are of places, `tiles` a tile's address with {z}, {x} and {y}."""
     world = [_Point(one, *_world(one.latitude, one.longitude)) for one in found if _is_placed(one)]
     if len({(point.x, point.y) for point in world}) < 2:  # noqa: PLR2004 - one place is no map
         return None
@@ -96,7 +96,7 @@ def drawn(found: Sequence[Light], tiles: str | None = None) -> FleetMap | None:
     return FleetMap(
         width=WIDTH,
         height=height,
-        signs=tuple(_signs(points, height)),
+        signs=tuple(_signs(points, names, height)),
         tiles=tuple(_tiles(tiles, zoom, left, top, height)) if tiles else (),
         unplaced=len(found) - len(world),
     )
@@ -112,16 +112,29 @@ def _world(latitude: float | None, longitude: float | None) -> tuple[float, floa
     return ((longitude or 0.0) + 180) / 360, (1 - bent / math.pi) / 2
 
 
-def _signs(points: Sequence[_Point], height: int) -> Iterator[Sign]:
-    cells: dict[tuple[int, int], list[_Point]] = {}
-    for point in points:
-        cells.setdefault((int(point.x // CELL), int(point.y // CELL)), []).append(point)
-    groups = list(cells.values())
-    taken: list[Box] = [(p.x - 12, p.y - 12, p.x + 12, p.y + 12) for group in groups for p in group[:1]]
-    for group in groups:
-        sign = _one(group[0]) if len(group) == 1 else _several(group)
+def _signs(points: Sequence[_Point], names: Mapping[str, str], height: int) -> Iterator[Sign]:
+    groups = list(_groups(points))
+    taken: list[Box] = [(x - APART / 2, y - APART / 2, x + APART / 2, y + APART / 2) for (x, y), _group in groups]
+    for at, group in groups:
+        sign = _one(group[0]) if len(group) == 1 else _several(at, group, names)
         label = label_side(sign.name, sign.x, sign.y, taken, (WIDTH, height)) if len(groups) <= NAMED else None
         yield Sign(**{name: getattr(sign, name) for name in Sign.__struct_fields__} | {"label": label})
+
+
+def _groups(points: Sequence[_Point]) -> Iterator[tuple[tuple[float, float], list[_Point]]]:
+    """Where signs stand, none nearer than APART to another, and what each is of: the first one, and all around it."""
+    groups: dict[tuple[float, float], list[_Point]] = {}
+    cells: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for point in points:
+        row, column = int(point.y // APART), int(point.x // APART)
+        around = (at for n in range(9) for at in cells.get((row - 1 + n // 3, column - 1 + n % 3), ()))
+        near = min(((math.dist(at, (point.x, point.y)), at) for at in around), default=(APART, (0.0, 0.0)))
+        if near[0] < APART:
+            groups[near[1]].append(point)
+        else:
+            groups[point.x, point.y] = [point]
+            cells.setdefault((row, column), []).append((point.x, point.y))
+    return iter(groups.items())
 
 
 def _one(point: _Point) -> Sign:
@@ -130,17 +143,16 @@ def _one(point: _Point) -> Sign:
     return Sign(href=href, name=point.one.name, tone=SIGNS[condition], condition=condition, x=point.x, y=point.y)
 
 
-def _several(group: Sequence[_Point]) -> Sign:
-    """It leads to the list of the place that most of them are in."""
+def _several(at: tuple[float, float], group: Sequence[_Point], names: Mapping[str, str]) -> Sign:
+    """It leads to the list of the smallest place that all of them are in."""
     tones = {SIGNS[point.one.condition] for point in group}
-    home = Counter(zones.ids_of(point.one.path)[-1] for point in group).most_common(1)[0][0]
-    mean = sum(point.x for point in group) / len(group), sum(point.y for point in group) / len(group)
+    home = zones.ids_of(commonpath([point.one.path for point in group]))
     return Sign(
-        href=f"/receivers?zone={home}",
-        name="",
+        href=f"/receivers?zone={home[-1]}" if home else "/receivers",
+        name=names.get(home[-1], "") if home else "",
         tone=next(tone for tone in _WORST if tone in tones),
-        x=round(mean[0], 1),
-        y=round(mean[1], 1),
+        x=at[0],
+        y=at[1],
         many=len(group),
     )
 
