@@ -30,6 +30,9 @@ class Ear:
     def queued_bytes(self) -> int:
         return 0
 
+    def stands_still(self, *, still: bool) -> None:
+        raise AssertionError(still)
+
     def send_later(self, rest: bytes) -> None:
         self.rest = rest
 

@@ -1,11 +1,13 @@
 """Who comes to a feed late gets what can still be heard, a chunk at a time."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
 from broadcast.live.desk import LiveDesk
 from broadcast.live.feed import LiveFeed
-from broadcast.live.hall import Hall, Send
+from broadcast.live.hall import DROP_BYTES, Hall, Send
 from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US
 
 HEAD = b"head"
@@ -17,14 +19,26 @@ class Ear:
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.heard: list[bytes] = []
+        self.under_way_bytes = 0
+        self.is_still = False
+        self.moved = asyncio.Event()
         self.send: Send = self._send
 
     def _send(self, data: bytes) -> int:
         self.heard.append(data)
+        self.moved.set()
         return len(data)
 
+    async def has_heard(self, size_bytes: int) -> None:
+        while sum(map(len, self.heard)) < size_bytes:
+            await self.moved.wait()
+            self.moved.clear()
+
     def queued_bytes(self) -> int:
-        return 0
+        return self.under_way_bytes
+
+    def stands_still(self, *, still: bool) -> None:
+        self.is_still = still
 
     def send_later(self, rest: bytes) -> None:
         raise AssertionError(rest)
@@ -37,7 +51,8 @@ class Ear:
 
 def said(feed: LiveFeed, chunks: int) -> None:
     """Say so much more."""
-    feed.write(np.full(chunks * CHUNK_FRAMES, 0.01, dtype=np.float32), feed.frames)
+    noise = np.random.default_rng(1).normal(0, 0.1, chunks * CHUNK_FRAMES)
+    feed.write(noise.astype(np.float32), feed.frames)
 
 
 @pytest.mark.parametrize("delay_us", [600_000, 1_000_000, 2_000_000, 4_000_000])
@@ -70,3 +85,39 @@ def test_what_nothing_makes_stale_is_sent_several_chunks_at_a_time(desk: LiveDes
     hall.enter(ear, HEAD)
     assert b"".join(ear.heard) == HEAD + b"".join(feed.chunks)
     assert len(ear.heard) < feed.next_number
+
+
+async def test_a_line_that_stands_still_is_sent_drops_and_whole_chunks_when_it_moves_again(desk: LiveDesk) -> None:
+    feed = desk.open("talk", delay_us=3_000_000, levelled=False)
+    hall, ear = Hall(feed), Ear(0)
+    hall.enter(ear, HEAD)
+    said(feed, 1)
+    ear.under_way_bytes = 1_000_000
+    said(feed, 8)
+    whole = len(ear.heard)
+    assert whole < len(feed.chunks)
+    async with asyncio.timeout(15):
+        await ear.has_heard(sum(map(len, ear.heard)) + 3 * DROP_BYTES)
+        assert [len(drop) for drop in ear.heard[whole:]] == [DROP_BYTES] * 3
+        assert ear.is_still
+        ear.under_way_bytes = 0
+        await ear.has_heard(len(HEAD) + sum(map(len, feed.chunks)))
+    assert b"".join(ear.heard) == HEAD + b"".join(feed.chunks)
+    assert not ear.is_still
+    said(feed, 1)
+    assert ear.heard[-1] == feed.chunks[-1]
+
+
+async def test_a_line_that_stands_still_is_sent_no_more_than_was_said_and_leaves_nothing_behind(desk: LiveDesk) -> None:
+    feed = desk.open("talk", delay_us=3_000_000, levelled=False)
+    hall, ear = Hall(feed), Ear(0)
+    hall.enter(ear, HEAD)
+    ear.under_way_bytes = 1_000_000
+    said(feed, 1)
+    async with asyncio.timeout(15):
+        await ear.has_heard(len(HEAD) + len(feed.chunks[0]))
+    hall.leave(ear)
+    assert len(hall) == 0
+    ear.under_way_bytes = 0
+    said(feed, 1)
+    assert b"".join(ear.heard) == HEAD + feed.chunks[0]
