@@ -12,7 +12,6 @@ one size, `LOA_BENCH_POSTGRES=URL` one (of 1,000) in an empty PostgreSQL databas
 """
 
 import asyncio
-import gc
 import os
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from broadcast.clock import SystemClock
 from scheduler.store.engine import Store
 from web.demo.year.fill import Size, fill
 from web.demo.year.visit import Visitors, application
+from web.serve import settle
 
 GOAL_MS, GOAL_BYTES = 150.0, 60_000
 SIZES, REPORTS, ROUNDS = (40, 1_000, 10_000), 100_000, 20
@@ -83,8 +83,7 @@ def _filled(store: Store, kept: Path, receivers: int, reports: int) -> str:
 
 async def _measured(store: Store, folder: Path, password: str, rounds: int) -> list[Measured]:
     app = application(store, folder, report.CLOCK)
-    gc.collect()
-    gc.freeze()  # as the centre does once it has started
+    settle()  # as the centre does once it has started
     with store.reading() as db:
         asked = [one for one in addresses.addresses(db, report.CLOCK.now()) if one.route not in addresses.WHOLE]
     queries = [0]

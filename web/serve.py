@@ -41,6 +41,8 @@ LAST_REQUESTS_S = 3
 ASK_AGAIN_S = 2
 BACKLOG = 2048
 OPEN_FILES = 65_536
+GARBAGE = (10_000, 20, 50)
+"""After so many objects the new ones are looked through; so many of these looks go before one at older ones."""
 SWITCH_S = 0.001
 """How long a thread that computes lets others wait: an urgent one waits after each of its questions to the database."""
 
@@ -87,7 +89,7 @@ async def _run(parts: Parts, server: "_Server", ready: Ready) -> None:
     try:
         await asyncio.wait([*watched, up], return_when=asyncio.FIRST_COMPLETED)
         if not any(task.done() for task in watched):
-            _settle()
+            settle()
             ready(parts.centre.settings.base_url)
             await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -104,13 +106,15 @@ async def _run(parts: Parts, server: "_Server", ready: Ready) -> None:
     _raise_first([*tasks, web])
 
 
-def _settle() -> None:
+def settle() -> None:
     """Have nothing hold up what is urgent: no looking for garbage among all that stays, no thread that goes on long.
 
-    Each look through what was made until now would stop every thread for a third of a second.
+    Each look through what was made until now would stop every thread for a third of a second. A page makes tens of
+    thousands of objects and lets go of them at its end: looking through all that lives meanwhile finds nothing.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE)
     sys.setswitchinterval(SWITCH_S)
 
 
