@@ -118,6 +118,8 @@ def _signs(points: Sequence[_Point], names: Mapping[str, str], height: int) -> I
     for at, group in groups:
         sign = _one(group[0]) if len(group) == 1 else _several(at, group, names)
         label = label_side(sign.name, sign.x, sign.y, taken, (WIDTH, height)) if len(groups) <= NAMED else None
+        if label is not None and sign.many:  # whose sign is larger
+            label = label[0] * 1.2, label[1], label[2]
         yield Sign(**{name: getattr(sign, name) for name in Sign.__struct_fields__} | {"label": label})
 
 

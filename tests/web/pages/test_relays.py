@@ -55,7 +55,8 @@ def test_a_relay_is_planned_sent_approved_paused_resumed_and_ended(people: dict[
     assert f'action="{path}/approve"' in waiting
     assert post(leader, f"{path}/return", {"version": "2", "reason": ""}).status_code == 422
     done = post(leader, f"{path}/approve", {"version": "2", "back": "inbox"})
-    assert done.headers["location"].startswith("/inbox")
+    assert done.headers["location"] == "/inbox?said=relay-approved"
+    assert "Đã duyệt. Sẽ tự tiếp sóng" in leader.get(done.headers["location"]).text
     assert "Các lần sắp tới" in official.get(path).text
     assert post(leader, f"{path}/pause", {"version": "3"}).status_code == 303
     assert "Vẫn giữ nguyên việc đã duyệt" in official.get(path).text
