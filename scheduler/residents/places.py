@@ -6,6 +6,7 @@ Rules
 - A name is never enough to choose by: everything that fits what was typed is shown, with the places it lies in.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
@@ -98,8 +99,9 @@ def find(places: Sequence[PublicPlace], typed: str) -> tuple[list[PublicPlace], 
     near = [place for place in places if folded and names.matches(folded, place.folded)]
     exact = [place for place in near if names.matches(wanted, place.name)]
     if not exact:
-        fits = names.together(wanted)
-        exact = [place for place in places if fits(place.name, place.place)]
+        fits, words = names.together(wanted), re.findall(r"\w+", folded)
+        some = (place for place in places if any(word in place.folded for word in words))
+        exact = [place for place in some if fits(place.name, place.place)]
     found = exact or near
     return sorted(found, key=lambda p: (*names.closeness(wanted, p.name), p.name, p.place))[:FOUND_AT_MOST], bool(exact)
 

@@ -429,6 +429,9 @@ def test_ones_village_is_found_without_accents_and_names_are_never_mixed_up(vill
     near = village.resident.get("/nghe?q=Trà Đòn").text
     assert "Không có tên nào viết đúng dấu như vậy" in near
     assert {places.leng, places.van} <= set(re.findall(r"[0-9A-Z]{26}", near))
+    for typed, villages in (("trà dơn, thôn 1", {places.leng_1}), ("thon 1 tra don", {places.leng_1, places.van_1})):
+        both = village.resident.get("/nghe", params={"q": typed}).text
+        assert set(re.findall(r"[0-9A-Z]{26}", both)) == villages
     paths = public_path(places.leng, "Trà Dơn"), public_path(places.van, "Trà Don")
     assert len({path.rpartition("-")[0] for path in paths}) == 1
     for name in (places.leng, "tra-don", f"tra-don-{places.leng}x", "../../etc", "-"):
