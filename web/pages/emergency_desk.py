@@ -50,6 +50,8 @@ CHANGED = N_("What would sound has changed since it was read to you. Read it aga
 _ISSUE = {Purpose.REAL: Action.EMERGENCY_ISSUE, Purpose.DRILL: Action.DRILL_ISSUE}
 _FIELDS = {"zone_ids": "zones", "group_ids": "zones", "parts": "message"}
 _READ_LETTERS = 24
+_DANGER = f"{SIREN}rise-fall"
+"""First of the sirens: own words begin with it unless another is chosen, never with that for evacuation."""
 _SENDS = ("send", "ask")
 
 
@@ -246,7 +248,8 @@ def _own_fields(errors: Errors) -> Errors:
 def _area(db: Session, page: Page, desk: Desk) -> Area:
     """Raises Forbidden for those who may issue nothing at this desk."""
     rows = zone_service.tree(db, page.actor, page.now, _action(desk))
-    views = zone_views(db, [zone for zone in rows if valid_on(zone, page.show.today)], counted=False)
+    today = page.show.today
+    views = zone_views(db, [zone for zone in rows if valid_on(zone, today)], counted=False)
     if not views:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     known = {zone.id for zone in views}
@@ -314,7 +317,7 @@ def _bank(db: Session, page: Page, desk: Desk, area: Area, form: OrderForm) -> d
     """What can be sent by itself, with how many of the chosen places hold it."""
     entries = bank.index(db, page.actor, page.now, purpose=desk.purpose).items
     ready = [entry for entry in entries if entry.state is BankState.READY]
-    sirens = [entry for entry in ready if entry.name.startswith(SIREN)]
+    sirens = sorted((one for one in ready if one.name.startswith(SIREN)), key=lambda one: one.name != _DANGER)
     return {
         "messages": _messages(page, ready, sirens, completeness.holding(db, area.paths_of(form))),
         "producing": sum(entry.state is BankState.PRODUCING for entry in entries),

@@ -173,6 +173,12 @@ def test_each_message_says_how_many_loudspeakers_of_the_chosen_places_hold_it(
     assert leader.get("/emergency/held").status_code == 403
 
 
+def test_own_words_begin_with_the_siren_for_danger_unless_another_is_chosen(operator: TestClient) -> None:
+    page = operator.get("/emergency").text
+    first = page.partition('<select id="siren"')[2].partition("<option")[2]
+    assert first.startswith(' value="siren-rise-fall.1"')
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [({"zone": []}, "zones"), ({"message": ""}, "message"), ({"message": "text", "text": " "}, "text")],
