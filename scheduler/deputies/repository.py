@@ -2,14 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from scheduler.deputies.lending import lent
 from scheduler.deputies.models import Deputy
 from scheduler.people.models import RoleGrant, User
-from scheduler.rights import Role
+from scheduler.rights import Grant, Role
 from scheduler.zones.models import Zone
 from scheduler.zones.repository import below
 
@@ -20,14 +22,23 @@ def get(db: Session, deputy_id: str) -> Deputy | None:
     return db.get(Deputy, deputy_id, with_for_update=True)
 
 
-def roles_lent(db: Session, user_ids: Collection[str]) -> list[tuple[Deputy, RoleGrant, str, str]]:
-    """Of each that deputises: for what, by which role of the principal, the path of the one's zone and of the other's.
+class Lent(NamedTuple):
+    """By one role of the principal; `grant` is None where that is not held in the deputy's zone."""
 
-    Of principals whose account is open.
-    """
-    role_zone = aliased(Zone)
-    query = (
-        select(Deputy, RoleGrant, Zone.path, role_zone.path)
+    id: str
+    deputy_id: str
+    grant: Grant | None
+
+
+def roles_lent(db: Session, user_ids: Collection[str]) -> list[Lent]:
+    """What each that deputises holds by that, of principals whose account is open."""
+    role_zone: Any = aliased(Zone)
+    columns: Any = (
+        *(Deputy.id, Deputy.deputy_id, Deputy.principal_id, Deputy.until),
+        *(col(RoleGrant.until).label("role_until"), Zone.path, role_zone.path.label("role_path")),
+    )
+    query: Any = (
+        select(*columns)
         .join(RoleGrant, col(RoleGrant.user_id) == Deputy.principal_id)
         .join(User, col(User.id) == Deputy.principal_id)
         .join(Zone, col(Zone.id) == Deputy.zone_id)
@@ -40,7 +51,10 @@ def roles_lent(db: Session, user_ids: Collection[str]) -> list[tuple[Deputy, Rol
         )
         .order_by(Deputy.id, RoleGrant.id)
     )
-    return list(db.exec(query).all())
+    return [
+        Lent(key, deputy_id, lent(whose, path=path, until=until, role_path=role_path, role_until=role_until))
+        for key, deputy_id, whose, until, role_until, path, role_path in db.execute(query)
+    ]
 
 
 def listed(

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from scheduler.deputies import repository
-from scheduler.deputies.lending import lent
 from scheduler.deputies.models import Deputy
 from scheduler.deputies.schemas import Candidate, DeputyIn, DeputyOut, DeputyPage
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
@@ -134,11 +133,8 @@ def _one(db: Session, actor: Actor, now: datetime, deputy_id: str) -> DeputyOut:
 
 
 def _shown(db: Session, actor: Actor, now: datetime, rows: Sequence[repository.Row]) -> list[DeputyOut]:
-    counting = set()
-    for row, role, path, role_path in repository.roles_lent(db, {deputy.id for _row, _p, deputy, _z in rows}):
-        grant = lent(row.principal_id, path=path, until=row.until, role_path=role_path, role_until=role.until)
-        if grant is not None and grant.until is not None and now < grant.until:
-            counting.add(row.id)
+    by_them = repository.roles_lent(db, {deputy.id for _row, _p, deputy, _z in rows})
+    counting = {one.id for one in by_them if one.grant and one.grant.until is not None and now < one.grant.until}
     return [
         DeputyOut(
             id=row.id,

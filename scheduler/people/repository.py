@@ -43,6 +43,13 @@ def grants_of(db: Session, user_ids: Collection[str]) -> Sequence[tuple[RoleGran
     return db.exec(query.where(col(RoleGrant.user_id).in_(user_ids)).order_by(RoleGrant.id)).all()
 
 
+def roles_held(db: Session, user_ids: Collection[str]) -> list[tuple[str, str, str, datetime | None]]:
+    """As `grants_of`: whose, which role, in which zone and until when."""
+    query = select(RoleGrant.user_id, RoleGrant.role, RoleGrant.zone_id, RoleGrant.until)
+    query = query.where(col(RoleGrant.user_id).in_(user_ids)).order_by(RoleGrant.id)
+    return [(user_id, role, zone_id, until) for user_id, role, zone_id, until in db.exec(query)]
+
+
 def grants_ending(
     db: Session, zone_paths: Collection[str], after: datetime, until: datetime
 ) -> Sequence[tuple[RoleGrant, Zone]]:

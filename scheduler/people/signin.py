@@ -14,7 +14,6 @@ from msgspec import Struct
 from sqlmodel import Session
 
 from scheduler.deputies import repository as deputies
-from scheduler.deputies.lending import lent
 from scheduler.errors import Problem, TooMany
 from scheduler.people import audit, limits, passwords, repository, totp
 from scheduler.people.actor import Actor
@@ -153,12 +152,11 @@ def grants_of(db: Session, user_ids: Collection[str]) -> dict[str, tuple[Grant, 
     """What each of these people holds, in two queries for any number of them."""
     roles = {role.value for role in Role}
     found: dict[str, list[Grant]] = {user_id: [] for user_id in user_ids}
-    for row, _zone in repository.grants_of(db, user_ids):
-        if row.role in roles:
-            found[row.user_id].append(Grant(Role(row.role), row.zone_id, row.until))
-    for deputy, role, path, role_path in deputies.roles_lent(db, user_ids):
-        grant = lent(deputy.principal_id, path=path, until=deputy.until, role_path=role_path, role_until=role.until)
-        found[deputy.deputy_id] += [grant] if grant is not None else []
+    for user_id, role, zone_id, until in repository.roles_held(db, user_ids):
+        if role in roles:
+            found[user_id].append(Grant(Role(role), zone_id, until))
+    for one in deputies.roles_lent(db, user_ids):
+        found[one.deputy_id] += [one.grant] if one.grant is not None else []
     return {user_id: tuple(grants) for user_id, grants in found.items()}
 
 
