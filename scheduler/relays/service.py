@@ -27,7 +27,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.recurrence import validate
 from scheduler.relays import places, repository, timing, views
 from scheduler.relays.models import Relay
-from scheduler.relays.schemas import RelayDetail, RelayIn, RelayPage
+from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut, RelayPage
 from scheduler.rights import Action, other_person
 from scheduler.store.types import new_id
 from scheduler.workflow import Event, State, step
@@ -73,6 +73,11 @@ def waiting_count(db: Session, actor: Actor, now: datetime) -> int:
 
 def view(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms) -> RelayDetail:
     return views.detailed(db, actor, now, terms, [_readable(db, actor, now, relay_id)])[0]
+
+
+def saved(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms) -> RelayOut:
+    """As `view`, without what it meets and what became of it."""
+    return views.shown(db, actor, now, terms, [_readable(db, actor, now, relay_id)])[0]
 
 
 def create(db: Session, actor: Actor, now: datetime, asked: RelayIn, terms: Terms) -> RelayDetail:

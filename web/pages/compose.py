@@ -214,7 +214,8 @@ def area_for(db: Session, page: Page) -> Area:
     """Raises Forbidden for those who may broadcast nowhere."""
     own = page.actor.zones_for(Action.BROADCAST_EDIT, page.now)
     rows = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_EDIT)
-    there = [zone for zone in rows if valid_on(zone, page.show.today)]
+    today = page.show.today
+    there = [zone for zone in rows if valid_on(zone, today)]
     if not there:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     views = zone_views(db, there, counted=False)

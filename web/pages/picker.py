@@ -150,8 +150,8 @@ def _said(page: Page, zone: ZoneNode, *, many: bool) -> str:
 
 
 def _zones(db: Session, page: Page, action: Action) -> Sequence[Zone]:
-    found = service.tree(db, page.actor, page.now, action)
-    return [zone for zone in found if valid_on(zone, page.show.today)] if action in _SOUNDS else found
+    found, today = service.tree(db, page.actor, page.now, action), page.show.today
+    return [zone for zone in found if valid_on(zone, today)] if action in _SOUNDS else found
 
 
 def _at(path: str, action: Action) -> str:

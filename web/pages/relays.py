@@ -92,13 +92,13 @@ def detail(db: ReadDb, page: ThePage, relay_id: str) -> Response:
 
 @router.get("/{relay_id}/edit")
 def edit_form(db: ReadDb, page: ThePage, relay_id: str) -> Response:
-    item = _view(db, page, relay_id)
+    item = _saved(db, page, relay_id)
     return _form(db, page, values_of(item), item=item)
 
 
 @router.post("/{relay_id}/edit")
 def edit(db: WriteDb, page: ThePage, relay_id: str, data: TheForm) -> Response:
-    item, form = _view(db, page, relay_id), read(data)
+    item, form = _saved(db, page, relay_id), read(data)
     if picker.unfolding(data):
         return _form(db, page, form, item=item)
     with page.attempt(db) as errors:
@@ -191,6 +191,10 @@ def _view(db: Session, page: Page, relay_id: str) -> RelayDetail:
     return service.view(db, page.actor, page.now, relay_id, terms(page))
 
 
+def _saved(db: Session, page: Page, relay_id: str) -> RelayOut:
+    return service.saved(db, page.actor, page.now, relay_id, terms(page))
+
+
 def _detail(db: Session, page: Page, relay_id: str, errors: Errors | None = None, reason: str = "") -> Response:
     item = _view(db, page, relay_id)
     found = announcements.view(db, page.actor, page.now, item.fallback_id) if item.fallback_id else None
@@ -214,7 +218,7 @@ def _asked(db: Session, page: Page, form: Fields, edited: RelayOut | None = None
 
 
 def _form(
-    db: Session, page: Page, form: Fields, *, item: RelayDetail | None = None, errors: Errors | None = None
+    db: Session, page: Page, form: Fields, *, item: RelayOut | None = None, errors: Errors | None = None
 ) -> Response:
     area = area_for(db, page)
     used = service.index(db, page.actor, page.now, terms(page)).items
