@@ -22,6 +22,7 @@ from scheduler.broadcasts.repository import Placed
 from scheduler.policy import day_bounds, local_day
 from scheduler.timeline import Resolution, resolve
 from scheduler.zones import repository as zone_sql
+from scheduler.zones.forest import zones_by_id
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import Effective, inherited, valid_on
 
@@ -63,7 +64,7 @@ class Plans:
 def places(db: Session, zones: Iterable[Zone], window: Window | None = None) -> dict[str, Place]:
     """These zones and all above them, by id; with a `window`, also the days off within it."""
     paths = [zone.path for zone in zones]
-    lineage = zone_sql.zones(db, {zone_id for path in paths for zone_id in zone_sql.ids_of(path)})
+    lineage = zones_by_id(db, {zone_id for path in paths for zone_id in zone_sql.ids_of(path)})
     days_off = _days_off(db, lineage, window) if window is not None else {}
     found: dict[str, Place] = {}
     for zone in sorted(lineage.values(), key=lambda zone: len(zone.path)):

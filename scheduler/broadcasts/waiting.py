@@ -15,7 +15,7 @@ from scheduler.broadcasts.schemas import BoardWaiting
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
 from scheduler.workflow import State
-from scheduler.zones import repository as zone_sql
+from scheduler.zones.forest import zones_by_id
 
 UNSENT = (State.DRAFT, State.SUBMITTED, State.RETURNED)
 
@@ -29,7 +29,7 @@ def waiting(
     """
     items = repository.placed(db, by_id.keys(), now, UNSENT)
     items = [item for item in items if item.broadcast.state in UNSENT]
-    senders = zone_sql.zones(db, {item.broadcast.zone_id for item in items})
+    senders = zones_by_id(db, {item.broadcast.zone_id for item in items})
     seen = [item for item in items if actor.may(Action.BROADCAST_READ, senders[item.broadcast.zone_id].path, now)]
     aired = {timezone: [(item, _aired(item, window)) for item in seen] for timezone, window in windows.items()}
     return {

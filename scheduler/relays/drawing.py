@@ -27,7 +27,7 @@ from scheduler.relays import places, repository, timing
 from scheduler.relays.models import Relay
 from scheduler.rights import Action
 from scheduler.workflow import State
-from scheduler.zones import repository as zones
+from scheduler.zones.forest import zones_by_id
 from scheduler.zones.models import Zone
 
 US_PER_MS = 1000
@@ -79,7 +79,7 @@ def unsent(
 ) -> dict[str, list[BoardWaiting]]:
     """By zone, what would come in the window of its time zone once it is sent and approved, as for broadcasts."""
     rows = repository.in_state(db, UNSEEN)
-    senders = zones.zones(db, {row.zone_id for row in rows})
+    senders = zones_by_id(db, {row.zone_id for row in rows})
     rows = [row for row in rows if actor.may(Action.BROADCAST_READ, senders[row.zone_id].path, now)]
     targets = places.targets_of(db, rows)
     found: dict[str, list[BoardWaiting]] = defaultdict(list)

@@ -17,6 +17,7 @@ from scheduler.recurrence import MAX_DAYS
 from scheduler.relays import repository, timing
 from scheduler.relays.models import Relay
 from scheduler.zones import repository as zones
+from scheduler.zones.forest import zones_by_id
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
@@ -72,7 +73,7 @@ def forbidden(around: LookedAt, heard_in: Sequence[Zone], occurrences: Sequence[
 
 def days_off(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, frozenset[date]]:
     """By relay, the holidays that it leaves out."""
-    senders = zones.zones(db, {row.zone_id for row in rows if row.skip_holidays})
+    senders = zones_by_id(db, {row.zone_id for row in rows if row.skip_holidays})
     skipping = {row.id: zones.ids_of(senders[row.zone_id].path) for row in rows if row.skip_holidays}
     first = now.date() - timedelta(days=2)
     ids = {one for found in skipping.values() for one in found}

@@ -18,7 +18,7 @@ from scheduler.relays import places, repository, timing
 from scheduler.relays.models import Relay
 from scheduler.relays.schemas import ConflictOut, RelayDetail, RelayOut, RunOut
 from scheduler.workflow import Event, State
-from scheduler.zones import repository as zones
+from scheduler.zones.forest import zones_by_id
 
 LOOKED_AHEAD = timedelta(days=14)
 SHOWN, RUNS = 5, 14
@@ -26,7 +26,7 @@ OVER = (State.DONE, State.CANCELLED)
 
 
 def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence[Relay]) -> list[RelayOut]:
-    targets, senders = places.targets_of(db, rows), zones.zones(db, {row.zone_id for row in rows})
+    targets, senders = places.targets_of(db, rows), zones_by_id(db, {row.zone_id for row in rows})
     names = repository.people(db, {one for row in rows for one in (row.author_id, row.approver_id) if one})
     titles = repository.titles(db, {row.fallback_id for row in rows if row.fallback_id})
     off = places.days_off(db, rows, now)

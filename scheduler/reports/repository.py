@@ -14,7 +14,7 @@ from scheduler.reports.models import ReportAiring, ReportLine, ReportSubscriptio
 from scheduler.reports.spans import Span
 from scheduler.reports.summing import SMALL
 from scheduler.zones import repository as zone_sql
-from scheduler.zones.forest import forest
+from scheduler.zones.forest import forest, zones_by_id
 from scheduler.zones.models import Group, GroupMember, Zone, ZonePast
 from scheduler.zones.repository import below
 
@@ -34,8 +34,8 @@ def atlas(db: Session, *, paths: Collection[str] | None = None, zone_ids: Collec
     held = forest(db)
     zones: Sequence[Any] = held.zones if held else db.execute(select(*(getattr(Zone, name) for name in fields))).all()
     if paths is not None:
-        wanted = {*zone_ids, *(past.parent_id for past in pasts)}
-        lineage = {key for zone in zones if zone.id in wanted for key in zone_sql.ids_of(zone.path)}
+        wanted = {*zone_ids, *(past.parent_id for past in pasts if past.parent_id)}
+        lineage = {key for zone in zones_by_id(db, wanted).values() for key in zone_sql.ids_of(zone.path)}
         tops = tuple(paths)
         zones = [z for z in zones if z.kind not in SMALL or z.id in lineage or (tops and z.path.startswith(tops))]
     places = [Place(*(getattr(zone, name) for name in fields)) for zone in zones]

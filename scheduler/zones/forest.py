@@ -27,13 +27,14 @@ _State = tuple[int, int | None, str | None]
 class Forest(Struct, frozen=True):
     """`zones` parents before children, siblings by name; by id, `above` the ids from the root to the zone itself.
 
-    `drawn` is for `views`: each zone as it is shown; `parts` are what `below` found last.
+    `drawn` is for `views`: each zone as it is shown; `by_id` for `zones_by_id`; `parts` are what `below` found last.
     """
 
     zones: tuple[Zone, ...]
     above: Mapping[str, tuple[str, ...]]
     names: Mapping[str, str]
     drawn: dict[str, ZoneView] = field(default_factory=dict)
+    by_id: dict[str, Zone] = field(default_factory=dict)
     parts: dict[frozenset[str], tuple[Zone, ...]] = field(default_factory=dict)
 
     def below(self, zone_ids: Collection[str]) -> tuple[Zone, ...]:
@@ -102,6 +103,16 @@ def zone_names(db: Session, paths: Collection[str]) -> Mapping[str, str]:
         return held.names
     ids = {zone_id for path in paths for zone_id in repository.ids_of(path)}
     return {zone_id: zone.name for zone_id, zone in repository.zones(db, ids).items()}
+
+
+def zones_by_id(db: Session, zone_ids: Collection[str]) -> dict[str, Zone]:
+    """These zones, to be read only."""
+    held = forest(db)
+    if held is None:
+        return repository.zones(db, zone_ids)
+    if not held.by_id:
+        held.by_id.update({zone.id: zone for zone in held.zones})
+    return {zone_id: held.by_id[zone_id] for zone_id in sorted(held.by_id.keys() & set(zone_ids))}
 
 
 def in_tree_order(zones: Iterable[Zone]) -> list[Zone]:
