@@ -14,6 +14,7 @@ from scheduler.zones.schemas import Id, Input
 
 MAX_TARGETS = 500
 MAX_LIMIT_MIN = 120
+MIN_BPS, MAX_BPS = 12_000, 48_000
 Title = Annotated[str, Field(max_length=10 * naming.MAX_TITLE, examples=["Xã nói chuyện với bà con"])]
 
 
@@ -31,7 +32,7 @@ class LiveIn(Input):
     title: Title
     cls: BroadcastClass = BroadcastClass.PRIORITY
     delay_ms: int | None = Field(default=None, ge=MIN_MS, le=MAX_MS, description="How far behind it is heard.")
-    bitrate_bps: int | None = Field(default=None, ge=12_000, le=48_000)
+    bitrate_bps: int | None = Field(default=None, ge=MIN_BPS, le=MAX_BPS, description="Less where a link is weak.")
     limit_min: int = Field(default=10, ge=1, le=MAX_LIMIT_MIN)
     order_id: Id | None = None
     recording_id: Id | None = None

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlmodel import Session
 
 from scheduler.days import checked
-from scheduler.errors import Forbidden, Invalid
+from scheduler.errors import Invalid
 from scheduler.people import anchors, trail
 from scheduler.people import repository as people
 from scheduler.people.schemas import AuditView
@@ -73,7 +73,7 @@ TheForm = Annotated[Form, Depends()]
 def log(
     db: ReadDb, page: ThePage, form: TheForm, before: Annotated[int | None, Query(ge=0, le=2**53)] = None
 ) -> Response:
-    _may(page)
+    page.needs(Action.AUDIT_READ)
     found = trail.page(db, page.actor, page.now, form.asked, before=before, limit=PER_PAGE + 1)
     shown = found[:PER_PAGE]
     zones = people.zone_names(db, {view.zone_path.split("/")[-2] for view in shown if view.zone_path})
@@ -92,13 +92,13 @@ def log(
 
 @router.get("/loa-audit.jsonl")
 def lines(page: ThePage, form: TheForm) -> Response:
-    _may(page)
+    page.needs(Action.AUDIT_READ)
     return jsonl(page.centre, page.actor, page.now, form.asked)
 
 
 @router.get("/loa-audit.csv")
 def sheet(page: ThePage, form: TheForm) -> Response:
-    _may(page)
+    page.needs(Action.AUDIT_READ)
     return table(page.centre, page.actor, page.now, form.asked)
 
 
@@ -109,11 +109,6 @@ def guessed(db: Session, page: Page) -> list[tuple[str, str]]:
         (page.say(said, count=count, name=name), f"/audit?{urlencode({'who': user_id})}")
         for user_id, name, count in trail.guessed(db, page.actor, page.now)
     ]
-
-
-def _may(page: Page) -> None:
-    if not page.can(Action.AUDIT_READ):
-        raise Forbidden("forbidden", "You do not have the right to do this here.")
 
 
 def _choices(db: Session, page: Page, zone_id: str) -> dict[str, Any]:

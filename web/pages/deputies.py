@@ -24,6 +24,7 @@ Chosen = Annotated[str, Form(max_length=26)]
 
 @router.get("")
 def listing(db: ReadDb, page: ThePage) -> Response:
+    page.needs(Action.DEPUTY_NAME, Action.BROADCAST_APPROVE)
     return _listing(db, page)
 
 

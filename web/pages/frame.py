@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from scheduler.errors import Problem
+from scheduler.errors import Forbidden, Problem
 from scheduler.people.actor import Actor
 from scheduler.people.signin import Known
 from scheduler.rights import Action
@@ -190,6 +190,11 @@ class Page:
     def can(self, action: Action) -> bool:
         """Whether the reader may do this anywhere."""
         return bool(self.known and self.known.actor.zones_for(action, self.now))
+
+    def needs(self, *actions: Action) -> None:
+        """Return if the reader may do one of these anywhere; else Forbidden, before anything is shown or filled in."""
+        if not any(map(self.can, actions)):
+            raise Forbidden("forbidden", "You do not have the right to do this here.")
 
     def render(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
         assets = self.request.app.state.assets

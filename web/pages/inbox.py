@@ -15,6 +15,7 @@ from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import ApproveIn, When
 from scheduler.errors import Invalid
 from scheduler.relays import service as relay_service
+from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from scheduler.zones.schemas import ZoneView
 from scheduler.zones.views import zone_views
@@ -41,6 +42,7 @@ Text = Annotated[str, Form(max_length=2000)]
 
 @router.get("")
 def listing(db: ReadDb, page: ThePage) -> Response:
+    page.needs(Action.BROADCAST_APPROVE)
     return _listing(db, page)
 
 

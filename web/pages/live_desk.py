@@ -33,7 +33,7 @@ from web.pages import picker, places
 from web.pages.compose_form import uploaded
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.live_form import CLASSES, DELAYS_MS, MINUTES, LiveForm, asked, from_request, missing
+from web.pages.live_form import BITRATES_BPS, CLASSES, DELAYS_MS, MINUTES, LiveForm, asked, from_request, missing
 from web.pages.sounds import sound, state_of
 from web.pages.voices import voice_names
 from web.telling import tell_after
@@ -42,7 +42,8 @@ from web.uploads import Received, keep
 LOOKED_AT = 100
 LATELY = 5
 NO_SOUND = N_("Record what is to be heard first, or choose a sound file.")
-_FIELDS = {"zone_ids": "zones", "zone_id": "zones", "group_ids": "zones", "starts_at": "when", "delay_ms": "delay"}
+_FIELDS = {"zone_ids": "zones", "zone_id": "zones", "group_ids": "zones", "starts_at": "when", "delay_ms": "delay",
+           "bitrate_bps": "bitrate"}  # fmt: skip
 
 router = APIRouter(prefix="/live", include_in_schema=False)
 
@@ -209,6 +210,7 @@ def _choices(db: Session, page: Page, form: LiveForm) -> dict[str, Any]:
         "sets": [],
         "classes": [cls.value for cls in CLASSES],
         "delays": [{"value": str(ms), "label": said.delay(show, ms)} for ms in DELAYS_MS],
+        "bitrates": [{"value": str(bps), "label": said.bitrate(show, bps)} for bps in BITRATES_BPS],
         "minute_choices": MINUTES,
         "advice": _advice(db, page, area, form),
         "may_record": page.can(Action.ANNOUNCEMENT_EDIT) and not form.order,
@@ -239,7 +241,8 @@ def _advice(db: Session, page: Page, area: Area, form: LiveForm) -> dict[str, st
     zones, groups = area.chosen(form)
     paths = area.paths_of(zones, groups) or [area.paths[zone.id] for zone in places.outermost(area.zones, area.paths)]
     found: LiveAdvice = asking.advice(db, page.now, paths)
-    return {"delay": said.delay(page.show, found.delay_ms), "why": said.why(page.show, found)}
+    quality = said.bitrate(page.show, found.bitrate_bps)
+    return {"delay": said.delay(page.show, found.delay_ms), "why": said.why(page.show, found), "bitrate": quality}
 
 
 def _kept(page: Page, area: Area, form: LiveForm, file: UploadFile | None) -> str:

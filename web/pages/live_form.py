@@ -16,15 +16,17 @@ from scheduler.announcements import naming
 from scheduler.days import checked
 from scheduler.errors import Invalid
 from scheduler.live.models import LiveKind
-from scheduler.live.schemas import LiveIn
+from scheduler.live.schemas import MAX_BPS, MIN_BPS, LiveIn
 from web.i18n import N_
 
 DELAYS_MS = (600, 1000, 1500, 2000, 2500, 3000, 3500, 4000)
+BITRATES_BPS = (12_000, 16_000, 24_000, 32_000, 48_000)
 MINUTES = (1, 3, 5, 10, 15, 30, 60, 120)
 DEFAULT_MINUTES = 10
 CLASSES = (BroadcastClass.NORMAL, BroadcastClass.PRIORITY)
 NO_PLACE = N_("Choose at least one place.")
 NO_ADDRESS = N_("Write the address of the stream.")
+NO_BITRATE = N_("Choose a sound quality from the list, between 12 and 48 kbit/s.")
 NO_TIME = N_("Choose the day and the time at which it begins.")
 
 
@@ -36,6 +38,7 @@ class LiveForm(Struct, kw_only=True):
     mode: str = LiveKind.MICROPHONE.value
     cls: str = BroadcastClass.NORMAL.value
     delay: str = ""
+    bitrate: str = ""
     minutes: int = DEFAULT_MINUTES
     title: str = ""
     order: str = ""
@@ -53,7 +56,13 @@ class LiveForm(Struct, kw_only=True):
     def fields(self) -> list[tuple[str, str]]:
         """What is carried from the desk to where a recording is listened to."""
         several = [("zone", zone) for zone in self.zones] + [("group", group) for group in self.groups]
-        single = {"cls": self.cls, "delay": self.delay, "minutes": str(self.minutes), "title": self.title}
+        single = {
+            "cls": self.cls,
+            "delay": self.delay,
+            "bitrate": self.bitrate,
+            "minutes": str(self.minutes),
+            "title": self.title,
+        }
         return [*several, *single.items()]
 
     def query(self) -> str:
@@ -68,6 +77,7 @@ def from_request(data: FormData | QueryParams) -> LiveForm:
         mode=mode if mode in list(LiveKind) and not order else LiveKind.MICROPHONE.value,
         cls=cls if cls in CLASSES else BroadcastClass.NORMAL.value,
         delay=str(_offered(_one(data, "delay"), DELAYS_MS, 0) or ""),
+        bitrate=_one(data, "bitrate").strip()[:20],
         minutes=_offered(_one(data, "minutes"), MINUTES, DEFAULT_MINUTES),
         title=_one(data, "title").strip(),
         order=order,
@@ -83,6 +93,8 @@ def from_request(data: FormData | QueryParams) -> LiveForm:
 def missing(form: LiveForm) -> dict[str, str]:
     """What is still to be chosen, by field."""
     found = {} if form.zones or form.groups else {"zones": NO_PLACE}
+    if form.bitrate and not _is_bitrate(form.bitrate):
+        found["bitrate"] = NO_BITRATE
     if form.kind is LiveKind.RELAY:
         if not form.source_url:
             found["source_url"] = NO_ADDRESS
@@ -102,6 +114,7 @@ def asked(form: LiveForm, zone_id: str, title: str, timezone: str) -> LiveIn:
         title=naming.title(form.title or title),
         cls=BroadcastClass.EMERGENCY if form.order else BroadcastClass(form.cls),
         delay_ms=int(form.delay) if form.delay else None,
+        bitrate_bps=int(form.bitrate) if form.bitrate else None,
         limit_min=form.minutes,
         order_id=form.order or None,
         recording_id=form.recording or None,
@@ -115,6 +128,10 @@ def _moment(form: LiveForm, timezone: str) -> datetime | None:
         return checked(datetime.fromisoformat(f"{form.date}T{form.time}")).replace(tzinfo=ZoneInfo(timezone))
     except (ValueError, Invalid):
         return None
+
+
+def _is_bitrate(typed: str) -> bool:
+    return typed.isascii() and typed.isdigit() and len(typed) <= len("48000") and MIN_BPS <= int(typed) <= MAX_BPS
 
 
 def _one(data: FormData | QueryParams, name: str) -> str:

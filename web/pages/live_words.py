@@ -132,6 +132,21 @@ def delay(show: Present, delay_ms: int) -> str:
     return show.translations.gettext(N_("%(seconds)s s")) % {"seconds": show.number(delay_ms / 1000, digits)}
 
 
+QUALITY = {
+    12_000: N_("%(rate)s kbit/s: only words, for the weakest links"),
+    16_000: N_("%(rate)s kbit/s: for weak links"),
+    24_000: N_("%(rate)s kbit/s: as usual"),
+    32_000: N_("%(rate)s kbit/s: clearer"),
+    48_000: N_("%(rate)s kbit/s: music too, for good links only"),
+}
+
+
+def bitrate(show: Present, bps: int) -> str:
+    """`24 kbit/s: như thường`."""
+    text = show.translations.gettext(QUALITY.get(bps, N_("%(rate)s kbit/s")))
+    return text % {"rate": show.number(bps / 1000, 0)}
+
+
 def why(show: Present, advice: LiveAdvice) -> str:
     """The reason for the delay that is suggested."""
     say = show.translations.gettext

@@ -59,6 +59,7 @@ def try_out(db: WriteDb, page: ThePage) -> Response:
 
 @router.get("/log")
 def log(db: ReadDb, page: ThePage, before: str | None = None, failed: str = "") -> Response:
+    page.needs(Action.SETTINGS_EDIT)
     states = (NoticeState.WAITING, NoticeState.GIVEN_UP) if failed else ()
     found = service.log(db, page.actor, page.now, states=states, before=before, limit=PER_PAGE)
     rows = [

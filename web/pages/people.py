@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
 from scheduler.days import checked
-from scheduler.errors import Forbidden, Invalid
+from scheduler.errors import Invalid
 from scheduler.people import invitations, proof, service, sessions
 from scheduler.people.schemas import GrantNew, InvitationNew, InvitationView, UserChange, UserNew, UserView
 from scheduler.rights import Action
@@ -28,13 +28,13 @@ Text = Annotated[str, Form(max_length=300)]
 
 @router.get("")
 def listing(db: ReadDb, page: ThePage, after: str | None = None) -> Response:
-    _may(page, Action.USER_READ)
+    page.needs(Action.USER_READ)
     return _listing(db, page, after)
 
 
 @router.get("/invite")
 def invitation(db: ReadDb, page: ThePage) -> Response:
-    _may(page, Action.USER_EDIT)
+    page.needs(Action.USER_EDIT)
     return _invite(db, page, {})
 
 
@@ -100,7 +100,7 @@ def withdraw_invitation(db: WriteDb, page: ThePage, invitation_id: str) -> Respo
 
 @router.get("/new")
 def new(db: ReadDb, page: ThePage) -> Response:
-    _may(page, Action.USER_EDIT)
+    page.needs(Action.USER_EDIT)
     return _new(db, page, {})
 
 
@@ -256,12 +256,6 @@ def _grant(page: Page, user_id: str, form: dict[str, str]) -> GrantNew:
 def _renamed(errors: Errors, form: str) -> Errors:
     """With the code's field named for the form, of several on the page, in which it stands."""
     return {f"code-{form}" if field == "code" else field: message for field, message in errors.items()}
-
-
-def _may(page: Page, action: Action) -> None:
-    """Whoever may not is told before they fill in a form."""
-    if not page.can(action):
-        raise Forbidden("forbidden", "You do not have the right to do this here.")
 
 
 def _until(page: Page, typed: str) -> datetime | None:

@@ -41,6 +41,7 @@ def listing(db: ReadDb, page: ThePage, before: Annotated[str | None, Query(max_l
 
 @router.get("/new")
 def new(db: ReadDb, page: ThePage) -> Response:
+    page.needs(Action.ANNOUNCEMENT_EDIT)
     form = {"title": "", "parts": [], "pause_ms": "1500", "between": "", "version": "0"}
     return _form(db, page, form)
 

@@ -55,6 +55,7 @@ class Played(Struct, frozen=True, kw_only=True):
 
 @router.get("/new")
 def new(db: ReadDb, page: ThePage) -> Response:
+    page.needs(Action.RECEIVER_EDIT)
     return _new(db, page, dict.fromkeys(_FIELDS, ""))
 
 

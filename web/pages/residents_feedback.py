@@ -15,6 +15,7 @@ from scheduler.errors import Problem, TooMany
 from scheduler.residents import feedback as service
 from scheduler.residents.models import FeedbackState, Subject
 from scheduler.residents.schemas import AnswerIn, FeedbackIn
+from scheduler.rights import Action
 from web import auth
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
@@ -119,6 +120,7 @@ def _form(db: Session, at: Place, typed: dict[str, str], errors: Errors, *, sent
 
 @router.get("")
 def listing(db: ReadDb, page: ThePage, state: str = "new", before: str | None = None) -> Response:
+    page.needs(Action.FEEDBACK_READ)
     return _list(db, page, state, before)
 
 

@@ -29,6 +29,7 @@ router = APIRouter(prefix="/retention", include_in_schema=False)
 @router.get("")
 def listing(db: ReadDb, page: ThePage) -> Response:
     """The rules by place, what holds without one, and the last nights."""
+    page.needs(Action.RETENTION_READ)
     rules = service.index(db, page.actor, page.now).items
     nights = service.runs(db, page.actor, page.now, limit=NIGHTS).items
     return page.render(
@@ -42,6 +43,7 @@ def listing(db: ReadDb, page: ThePage) -> Response:
 
 @router.get("/new")
 def new(db: ReadDb, page: ThePage) -> Response:
+    page.needs(Action.RETENTION_EDIT)
     return _new(db, page, {})
 
 

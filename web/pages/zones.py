@@ -117,6 +117,7 @@ def remove_holiday(db: WriteDb, page: ThePage, zone_id: str, day: Annotated[date
 
 @router.get("/groups/new")
 def new_group(db: ReadDb, page: ThePage) -> Response:
+    page.needs(Action.ZONE_EDIT)
     return _group(db, page, None)
 
 

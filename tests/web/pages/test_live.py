@@ -61,6 +61,22 @@ def test_the_desk_is_one_small_page_and_binds_no_script_to_itself(operator: Test
     assert "Tiếp sóng" not in answer.text  # no host is allowed, so there is no form that could never be sent
 
 
+def test_the_sound_quality_is_chosen_or_left_to_the_links(operator: TestClient, centre: Any, places: Any) -> None:
+    page = operator.get("/live").text
+    assert '<option value="">theo đường truyền của các nơi này</option>' in page
+    assert "Chất lượng âm thanh hợp với đường truyền: 24 kbit/s: như thường." in page
+    for typed, kept in (("", 24_000), ("48000", 48_000), ("12000", 12_000)):
+        talk_id = asked_for(ask(operator, places.leng, bitrate=typed))
+        assert operator.get(f"/api/v1/live/{talk_id}").json()["bitrate_bps"] == kept
+        post(operator, f"/live/{talk_id}/end")
+    for wrong in ("11999", "48001", "nhanh", "9" * 30):
+        refused = ask(operator, places.leng, bitrate=wrong, title="Họp thôn")
+        assert (refused.status_code, "Hãy chọn chất lượng âm thanh" in refused.text) == (422, True)
+        assert 'value="Họp thôn"' in refused.text
+    operator.patch("/api/v1/me", json={"language": "en"})
+    assert "as the links of these places need" in operator.get("/live").text
+
+
 def test_who_may_not_speak_sees_who_does_and_no_form(operator: TestClient, helper: TestClient, places: Any) -> None:
     assert "Hiện không ai phát trực tiếp" in helper.get("/live").text
     ask(operator, places.leng, title="Họp thôn")
