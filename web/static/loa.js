@@ -93,7 +93,8 @@ function follow() {
     const words = event.data.split(" ");
     if (live().some((part) => concerns(part, words))) refreshSoon(words);
   });
-  source.addEventListener("open", () => { if (missed) refreshSoon(); missed = false; });
+  // What was asked for or began while this page was on its way is told to nobody: an alarm must not wait for the next minute.
+  source.addEventListener("open", () => { refreshSoon(missed ? [""] : ["emergency:"]); missed = false; });
   source.addEventListener("error", () => {
     missed = true;
     if (source.readyState === EventSource.CLOSED) {

@@ -10,6 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 from httpx import Response
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Route, expect
 from sqlmodel import col, select
 
 from broadcast.clock import ManualClock
@@ -26,6 +28,7 @@ from scheduler.people.models import User
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.zones.models import SecondPerson, Zone
+from web.auth import SESSION_COOKIE
 
 Browser = Callable[[str], TestClient]
 PAGE_BYTES = 60_000
@@ -116,6 +119,22 @@ def test_two_people_let_an_emergency_sound_and_one_stops_it(
     assert "đã dừng" in post(operator, f"{path}/stop").text.lower()
     assert [order.state for order in orders(store)] == ["cancelled"]
     assert "Đang phát" not in helper.get("/emergency/banner").text
+
+
+def test_who_opens_a_page_as_it_is_asked_for_is_told_at_once(
+    operator: TestClient, leader: TestClient, places: Any, address: str, chromium: Chromium
+) -> None:
+    context = chromium.new_context(base_url=address)
+    context.add_cookies([{"name": SESSION_COOKIE, "value": leader.cookies[SESSION_COOKIE], "url": address}])
+    page = context.new_page()
+
+    def asked_meanwhile(route: Route) -> None:
+        ask(operator, "/emergency", places.leng_1)
+        route.continue_()
+
+    page.route("**/events", asked_meanwhile, times=1)
+    page.goto("/")
+    expect(page.locator(".bar.asked")).to_contain_text("KHẨN CẤP")
 
 
 def test_nobody_confirms_their_own(operator: TestClient, places: Any, store: Store) -> None:
