@@ -5,7 +5,7 @@ Rules
   cookie or a token that was stolen does none of these.
 - Who has no second factor sets one up first; the machine (its command line) proves nothing.
 - The code is looked at after everything else is right: what was mistyped elsewhere costs none, and counts as none.
-- What is refused is in the audit record, never the code; where no code was looked at, once in QUIET.
+- What is refused is in the audit record, never the code; where no code was looked at, once in QUIET for each act.
 """
 
 from collections.abc import Callable
@@ -93,11 +93,12 @@ def _with_code(store: Store, actor: Actor, now: datetime, code: str, act: Callab
 def _note(store: Store, actor: Actor, now: datetime, of: Deed, refusal: Problem) -> None:
     """Keep who was refused what, where the account belongs; the refusal stands without it."""
     with suppress(SQLAlchemyError, StoreBusy), store.writing() as db:
-        if refusal.code != WRONG and repository.said_since(db, actor.user_id, REFUSED, refusal.code, now - QUIET):
+        said = {"code": refusal.code, "act": of.action}
+        if refusal.code != WRONG and repository.said_since(db, actor.user_id, REFUSED, now - QUIET, **said):
             return
         user = repository.user(db, actor.user_id)
         home = repository.zone_path(db, user.zone_id) if user is not None and user.zone_id else None
-        detail = {"code": refusal.code, "act": of.action, "address": of.address, "token": actor.scope is not None}
+        detail = {**said, "address": of.address, "token": actor.scope is not None}
         audit.record(db, actor, now, "proof.refused", of.subject, zone_path=home, **detail)
 
 

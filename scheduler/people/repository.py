@@ -182,10 +182,10 @@ def drop_old_attempts(db: Session, *, failed_before: datetime, succeeded_before:
     db.execute(delete(SignInAttempt).where(or_(failed & (at <= failed_before), at <= succeeded_before)))
 
 
-def said_since(db: Session, user_id: str, action: str, code: str, since: datetime) -> bool:
-    """Whether the audit record has an entry of this person and action whose detail has `code`, after `since`."""
+def said_since(db: Session, user_id: str, action: str, since: datetime, **said: str) -> bool:
+    """Whether the record has an entry of this person and action, after `since`, whose detail has all of `said`."""
     query = select(AuditEntry.detail).where(AuditEntry.user_id == user_id, AuditEntry.action == action)
-    return any(detail.get("code") == code for detail in db.exec(query.where(AuditEntry.at > since)))
+    return any(said.items() <= detail.items() for detail in db.exec(query.where(AuditEntry.at > since)))
 
 
 def names_of(db: Session, user_ids: Collection[str]) -> dict[str, str]:
