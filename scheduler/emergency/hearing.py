@@ -10,7 +10,7 @@ from sqlmodel import Session
 from broadcast.clock import from_us
 from broadcast.wire.documents import OrderProgress
 from scheduler.emergency import reading, repository
-from scheduler.emergency.models import OrderProgressRow
+from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
 from scheduler.emergency.schemas import Contact, Hearing, ReceiverHearing, VillageHearing, WhoHeard
 from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
@@ -27,7 +27,7 @@ LACKING_A_PART = frozenset({"unknown_message", "media_missing", "media_late"})
 def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHeard:
     """What became of it at each receiver that the actor sees, by village."""
     held = reading.readable(db, actor, now, order_id)
-    said = repository.progress(db, order_id)
+    said, missed = _said(db, held.row)
     paths = [zone.path for _target, zone in held.placed]
     found = [
         (receiver, zone)
@@ -36,7 +36,7 @@ def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHea
     ]
     by_zone: dict[str, list[ReceiverHearing]] = defaultdict(list)
     for receiver, zone in found:
-        by_zone[zone.id].append(hearing(receiver, said.get(receiver.id)))
+        by_zone[zone.id].append(hearing(receiver, said.get(receiver.id), missed=receiver.id in missed))
     counts = Counter(one.state for heard in by_zone.values() for one in heard)
     zones = {zone.id: zone for _receiver, zone in found}
     return WhoHeard(
@@ -48,8 +48,8 @@ def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHea
     )
 
 
-def hearing(receiver: Receiver, said: OrderProgressRow | None) -> ReceiverHearing:
-    """How far an order has come at one receiver."""
+def hearing(receiver: Receiver, said: OrderProgressRow | None, *, missed: bool = False) -> ReceiverHearing:
+    """How far an order has come at one receiver; `missed` says that a talk of it did not sound there."""
     shown = ReceiverHearing(
         receiver_id=receiver.id,
         name=receiver.name,
@@ -60,13 +60,47 @@ def hearing(receiver: Receiver, said: OrderProgressRow | None) -> ReceiverHearin
     if said is None:
         return shown
     kept = ("received_at", "sounding_at", "ended_at", "level_dbfs", "microphone", "reason")
-    lacks = said.reason.partition(",")[0] in LACKING_A_PART
+    lacks = missed or said.reason.partition(",")[0] in LACKING_A_PART
     partly = lacks and shown.state in SOUNDED
     return shown.model_copy(update={name: getattr(said, name) for name in kept} | {"partly": partly})
 
 
+def _said(db: Session, order: EmergencyOrder) -> tuple[dict[str, OrderProgressRow], set[str]]:
+    """What each receiver last said of the order and of the talks that it was spoken in; where a talk did not sound."""
+    rows: dict[str, list[OrderProgressRow]] = defaultdict(list)
+    talks = repository.talks(db, order.id) if any(part["kind"] == "live" for part in order.parts) else ()
+    for piece in (order.id, *talks):
+        for receiver_id, row in repository.progress(db, piece).items():
+            rows[receiver_id].append(row)
+    sounded = {key: {row.order_id for row in found if row.sounding_at is not None} for key, found in rows.items()}
+    missed = {key for key, pieces in sounded.items() if not pieces.issuperset(talks)}
+    return {key: _whole(found) for key, found in rows.items()}, missed
+
+
+def _whole(rows: Sequence[OrderProgressRow]) -> OrderProgressRow:
+    """What was said of one piece after the other as of one: from the first sample to the end of the last."""
+    if len(rows) == 1:
+        return rows[0]
+    sounded = [row for row in rows if row.sounding_at is not None] or list(rows[-1:])
+    last = sounded[-1]
+    return OrderProgressRow(
+        order_id=last.order_id,
+        receiver_id=last.receiver_id,
+        received_at=min(row.received_at for row in rows),
+        sounding_at=sounded[0].sounding_at,
+        ended_at=last.ended_at,
+        level_dbfs=last.level_dbfs,
+        microphone=last.microphone,
+        reason=rows[-1].reason,
+        told_at=rows[-1].told_at,
+    )
+
+
 def merged(db: Session, said: Mapping[str, Sequence[OrderProgress]], now: datetime) -> set[str]:
-    """Keep what receivers say of orders and live sessions; the ids of those of which something new was said."""
+    """Keep what receivers say of orders and live sessions; the ids of those of which something new was said.
+
+    Of a talk in an order's own voice, the order's too.
+    """
     ids = repository.known_ids(db, {progress.id for orders in said.values() for progress in orders})
     if not ids:
         return set()
@@ -79,7 +113,7 @@ def merged(db: Session, said: Mapping[str, Sequence[OrderProgress]], now: dateti
             if held is None or any(held[name] != value for name, value in values.items()):
                 news[key] = {"order_id": progress.id, "receiver_id": receiver_id, "told_at": now, **values}
     repository.keep_progress(db, list(news.values()))
-    return {order_id for order_id, _receiver_id in news}
+    return {told for key, _receiver_id in news for told in (key, ids[key])}
 
 
 def _values(progress: OrderProgress) -> dict[str, Any]:

@@ -288,13 +288,20 @@ def living(db: Session, order_ids: Collection[str]) -> set[str]:
     return set(db.exec(query.where(col(EmergencyOrder.state).in_(_LIVING))).all())
 
 
-def known_ids(db: Session, ids: Collection[str]) -> set[str]:
-    """Those of `ids` that are an order's or a live talk's."""
-    found: set[str] = set()
+def known_ids(db: Session, ids: Collection[str]) -> dict[str, str]:
+    """Those of `ids` that are an order's or a live talk's, each with the order that it is of: itself where none is."""
+    found: dict[str, str] = {}
     for some in _chunks(ids):
-        for row in (EmergencyOrder.id, LiveTalk.id):
-            found |= set(db.exec(select(row).where(col(row).in_(some))).all())
+        found |= {key: key for key in db.exec(select(EmergencyOrder.id).where(col(EmergencyOrder.id).in_(some)))}
+        talks = select(LiveTalk.id, LiveTalk.order_id).where(col(LiveTalk.id).in_(some))
+        found |= {key: order_id or key for key, order_id in db.exec(talks)}
     return found
+
+
+def talks(db: Session, order_id: str) -> Sequence[str]:
+    """The live talks of the order that began, the first first."""
+    query = select(LiveTalk.id).where(LiveTalk.order_id == order_id, col(LiveTalk.start_us).is_not(None))
+    return db.exec(query.order_by(col(LiveTalk.start_us), LiveTalk.id)).all()
 
 
 def _silent(silent_since: datetime) -> "SelectOfScalar[OrderSound]":

@@ -250,7 +250,8 @@ def _why(show: Present, village: VillageHearing) -> str:
 
 
 def _row(show: Present, order: OrderOut, one: ReceiverHearing) -> Row:
-    late = one.sounding_at - order.starts_at if one.sounding_at and order.starts_at else None
+    planned = None if any(part.kind == "live" for part in order.parts) else order.starts_at
+    late = one.sounding_at - planned if one.sounding_at and planned else None
     quiet = one.state is Hearing.UNREACHABLE
     return Row(
         id=one.receiver_id,

@@ -12,6 +12,7 @@ from scheduler.emergency.hearing import merged
 from scheduler.emergency.schemas import Hearing, WhoHeard
 from scheduler.errors import NotFound
 from scheduler.fleet.models import Receiver
+from scheduler.live.models import LiveKind, LiveState, LiveTalk
 from scheduler.people.models import User
 from scheduler.rights import Role
 
@@ -75,6 +76,31 @@ def test_the_same_again_is_no_news(desk: Any) -> None:
     assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0) == {order.id}
     assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0) == set()
     assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0, ended_us=9) == {order.id}
+
+
+def test_an_order_in_ones_own_voice_tells_of_its_talk(desk: Any) -> None:
+    order = desk.issued(desk.draft({"kind": "live"}))
+    now = desk.clock.now()
+    with desk.store.writing() as db:
+        db.add(
+            LiveTalk(
+                id="TALK", zone_id=desk.places.leng, kind=LiveKind.MICROPHONE, state=LiveState.ON_AIR, title="–",
+                speaker_id=desk.operator.user_id, order_id=order.id, delay_ms=500, bitrate_bps=24000, limit_s=60,
+                asked_at=now, starts_at=now, start_us=to_us(now),
+            )
+        )  # fmt: skip
+    assert says(desk, receiver(desk, "leng_1"), "TALK", sounding_us=5, level_dbfs=-20.0) == {"TALK", order.id}
+    says(desk, receiver(desk, "leng_2"), "TALK", reason="no_device")
+    heard = who(desk, order.id)
+    assert (heard.counts[Hearing.PLAYING], heard.counts[Hearing.FAILED], heard.partly) == (1, 1, 0)
+    villages = {one.zone_id: one for one in heard.villages}
+    near, far = villages[desk.places.leng_1], villages[desk.places.leng_2]
+    assert (near.receivers[0].level_dbfs, near.call, far.call) == (-20.0, False, True)
+    for village in ("leng_1", "leng_2"):
+        says(desk, receiver(desk, village), order.id, sounding_us=1, ended_us=3)  # the siren before it
+    villages = {one.zone_id: one for one in who(desk, order.id).villages}
+    near, far = villages[desk.places.leng_1], villages[desk.places.leng_2]
+    assert (near.receivers[0].state, near.partly, far.heard, far.partly) == (Hearing.PLAYING, 0, 1, 1)
 
 
 def test_orders_that_nobody_gave_leave_no_row(desk: Any) -> None:
