@@ -1,11 +1,11 @@
 """Reading the audit record: search, export, and whether its chain is whole.
 
-Whoever may read it sees the entries of their zones. The rows that belong to no zone, and the record as a whole, are
-for who may read it in every root zone.
+Whoever may read it sees the entries of their zones, and what silenced these from a zone above. The rows that belong to
+no zone, and the record as a whole, are for who may read it in every root zone.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,8 @@ from scheduler.zones.names import fold
 MAX_WORDS = 8
 _ROWS = 500
 REFUSALS = (proof.REFUSED, "urgent.refused")
+STOP_ALL = "stop_all"
+"""`scheduler.emergency.stopping` notes it at a zone; every one below falls silent too."""
 MANY = 5
 """So many refused codes of one account in LATELY are somebody guessing, or somebody who needs help."""
 LATELY = timedelta(days=1)
@@ -158,7 +160,7 @@ def _conditions(db: Session, asked: Asked) -> Iterator[ColumnElement[bool]]:
         yield col(AuditEntry.user_id) == asked.user_id if asked.user_id else col(AuditEntry.user_id).is_(None)
     if asked.zone_id:
         path = repository.zone_path(db, asked.zone_id)
-        yield col(AuditEntry.zone_path).startswith(path, autoescape=True) if path else false()
+        yield _concerns([path]) if path else false()
     if asked.action:
         kind = col(AuditEntry.action).startswith(f"{asked.action}.", autoescape=True)
         yield or_(col(AuditEntry.action) == asked.action, kind)
@@ -187,8 +189,16 @@ def _seen(db: Session, actor: Actor, now: datetime) -> ColumnElement[bool]:
     if whole(db, actor, now):
         return col(AuditEntry.number).is_not(None)
     paths = repository.zone_paths(db, actor.zones_for(Action.AUDIT_READ, now))
-    mine = or_(false(), *(col(AuditEntry.zone_path).startswith(path, autoescape=True) for path in paths))
-    return and_(col(AuditEntry.number).is_not(None), mine)
+    return and_(col(AuditEntry.number).is_not(None), _concerns(paths))
+
+
+def _concerns(paths: Collection[str]) -> ColumnElement[bool]:
+    """That it was done at or below one of `paths`, or to everything below a zone above one."""
+    ids = [[part for part in path.split("/") if part] for path in paths]
+    above = {f"/{'/'.join(found[:depth])}/" for found in ids for depth in range(1, len(found))}
+    covering = and_(AuditEntry.action == STOP_ALL, col(AuditEntry.zone_path).in_(above))  # type: ignore[arg-type]
+    at_or_below = (col(AuditEntry.zone_path).startswith(path, autoescape=True) for path in paths)
+    return or_(covering if above else false(), *at_or_below)
 
 
 def _views(rows: Sequence[Any]) -> list[AuditView]:

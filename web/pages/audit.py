@@ -129,9 +129,10 @@ def _choices(db: Session, page: Page, zone_id: str) -> dict[str, Any]:
 def _line(page: Page, view: AuditView, zones: dict[str, str]) -> dict[str, Any]:
     kind, _, subject_id = view.subject.partition(":")
     path = _PAGES.get(kind) if kind != "user" or page.can(Action.USER_READ) else None
+    machine = str(view.detail.get("name", "Loa")) if view.action == audit_words.LOCAL_STOP else "Loa"
     return {
         "view": view,
-        "who": view.user_name or "Loa" if view.user_id is None else view.user_name or view.user_id,
+        "who": view.user_name or (machine if view.user_id is None else view.user_id),
         "what": audit_words.action(page.translations, view.action),
         "title": _title(view.detail),
         "why": audit_words.refusal(page.translations, view.detail) if view.action in trail.REFUSALS else "",

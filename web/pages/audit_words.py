@@ -82,6 +82,7 @@ DONE = MappingProxyType(
         "heard_again": N_("heard again"),
         "hide": N_("taken off the public page"),
         "kept": N_("recording kept"),
+        "local_stop": N_("STOP pressed at the loudspeaker itself"),
         "label": N_("category and tags changed"),
         "make": N_("made"),
         "messages": N_("messages kept there"),
@@ -127,6 +128,8 @@ DONE = MappingProxyType(
         "withdraw": N_("withdrawn"),
     }
 )
+LOCAL_STOP = "receiver.local_stop"
+"""Its own doing, or that of nobody known: the receiver is who did it."""
 WHOLE = MappingProxyType({"stop_all": N_("Everything stopped")})
 # Why something was refused; other reasons are shown as they are kept.
 WHY = MappingProxyType(

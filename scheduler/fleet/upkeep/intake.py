@@ -15,7 +15,10 @@ from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep import records
 from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample
 from scheduler.fleet.upkeep.records import UNREACHABLE, Begun, Known
+from scheduler.people import audit
+from scheduler.people.actor import Actor
 from scheduler.store.types import new_id
+from scheduler.zones.models import Zone
 
 CHUNK = 500
 """Fewer than any database's limit of parameters."""
@@ -62,6 +65,7 @@ def _write_faults(db: Session, said: Mapping[str, ReceiverState], now: datetime)
     for row in db.exec(query):
         known.setdefault(row.receiver_id, []).append(Known(row.id, row.code, row.detail, row.until is None))
     found = [(key, records.changes(known.get(key, ()), state.faults, now)) for key, state in said.items()]
+    _note_stops(db, [key for key, change in found if records.is_stopped(change, known.get(key, ()))], now)
     _begin(db, [(key, begun) for key, change in found for begun in change.begun], now)
     _end(db, [fault_id for _key, change in found for fault_id in change.over], now)
     _return(db, [one for _key, change in found for one in change.back])
@@ -69,6 +73,16 @@ def _write_faults(db: Session, said: Mapping[str, ReceiverState], now: datetime)
     if reworded:
         change = update(_FAULTS).where(_FAULTS.c.id == bindparam("which")).values(detail=bindparam("said"))
         db.connection().execute(change, reworded)
+
+
+def _note_stops(db: Session, receiver_ids: Collection[str], now: datetime) -> None:
+    """Note where somebody pressed STOP at the loudspeaker itself; nobody knows who."""
+    if not receiver_ids:
+        return
+    query = select(Receiver.id, Receiver.name, Zone.path).join(Zone, col(Zone.id) == Receiver.zone_id)
+    for receiver_id, name, path in db.exec(query.where(col(Receiver.id).in_(receiver_ids))):
+        by = Actor(user_id="", login="", name=name)
+        audit.record(db, by, now, "receiver.local_stop", f"receiver:{receiver_id}", zone_path=path, name=name)
 
 
 def _write_samples(db: Session, said: Mapping[str, ReceiverState], now: datetime) -> None:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Fault, ReceiverState
+from broadcast.wire.fault_codes import FaultCode
 from scheduler.fleet.upkeep.models import CODE_LETTERS
 
 UNREACHABLE = "unreachable"
@@ -60,6 +61,13 @@ def changes(known: Collection[Known], said: Iterable[Fault], now: datetime) -> C
         back=tuple((one.id, fault.detail) for one, fault in both if not one.holds),
         reworded=tuple((one.id, fault.detail) for one, fault in both if one.holds and one.detail != fault.detail),
     )
+
+
+def is_stopped(changes: Changes, known: Collection[Known]) -> bool:
+    """Whether STOP was pressed at the receiver since it said the last time what is wrong."""
+    back = {fault_id for fault_id, _detail in changes.back}
+    codes = [*(one.code for one in changes.begun), *(one.code for one in known if one.id in back)]
+    return FaultCode.STOPPED_LOCALLY in codes
 
 
 def sample(state: ReceiverState) -> dict[str, float | int | bool | None]:

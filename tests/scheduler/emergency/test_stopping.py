@@ -15,6 +15,7 @@ from scheduler.emergency.schemas import WORDS, ConfirmIn
 from scheduler.emergency.stopping import MAX_STOPS
 from scheduler.errors import Conflict, Forbidden, NotFound, TooMany
 from scheduler.live.models import LiveKind, LiveState, LiveTalk, LiveTarget
+from scheduler.people import trail
 from scheduler.people.models import User
 
 
@@ -31,6 +32,15 @@ def test_everything_at_and_below_the_place_is_over(desk: Any) -> None:
         assert (desk.says(zone_id).stop_us, desk.sounding(zone_id)) == (to_us(desk.clock.now()), [])
     assert (desk.says(places.van).stop_us, desk.sounding(places.van)) == (0, [elsewhere.id])
     assert desk.audit()[-1] == ("stop_all", desk.official.user_id)
+
+
+def test_whose_zones_fell_silent_reads_of_it_though_it_was_said_above_them(desk: Any) -> None:
+    desk.stopped(desk.places.province, by=desk.operator)
+    desk.stopped(desk.places.van, by=desk.operator)
+    asked = trail.Asked(action="stop_all", zone_id=desk.places.leng)
+    with desk.store.reading() as db:
+        (seen,) = trail.page(db, desk.local, desk.clock.now(), asked)
+    assert seen.subject == f"zone:{desk.places.province}"
 
 
 def test_what_sounds_elsewhere_too_goes_on_there(desk: Any) -> None:

@@ -17,6 +17,7 @@ from scheduler.fleet.upkeep import intake, service
 from scheduler.fleet.upkeep.models import FaultRecord
 from scheduler.fleet.upkeep.records import UNREACHABLE
 from scheduler.fleet.upkeep.schemas import Act, FaultOut, Show
+from scheduler.people import trail
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry
 from scheduler.rights import Role
@@ -60,6 +61,19 @@ class Fleet:
 @pytest.fixture
 def fleet(store: Store, places: Any, now: datetime, add_person: Callable[..., Actor]) -> Fleet:
     return Fleet(store, places, now, add_person("truc", places.leng, Role.OPERATOR))
+
+
+def test_a_stop_at_the_loudspeaker_itself_is_noted_once_each_time(fleet: Fleet) -> None:
+    for minute, codes in enumerate((["stopped_locally"], ["stopped_locally", "gpio"], ["gpio"], ["stopped_locally"])):
+        fleet.says(*codes, at=minute * MINUTE)
+    with fleet.store.reading() as db:
+        found = db.exec(select(AuditEntry).where(AuditEntry.action == "receiver.local_stop")).all()
+        noted = trail.page(db, fleet.operator, fleet.now, trail.Asked(action="receiver.local_stop"))
+    assert [(row.subject, row.at - fleet.now, row.user_id) for row in found] == [
+        ("receiver:r1", 0 * MINUTE, None),
+        ("receiver:r1", 3 * MINUTE, None),
+    ]
+    assert [row.detail for row in noted] == 2 * [{"name": "r1"}]
 
 
 def test_a_fault_stays_on_the_list_until_somebody_resets_it(fleet: Fleet) -> None:
