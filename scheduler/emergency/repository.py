@@ -16,7 +16,7 @@ from scheduler.announcements.models import Announcement, Recording, RecordingSta
 from scheduler.emergency.life import State
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderSound, OrderTarget, ZoneStop
 from scheduler.fleet.models import DirtyTopic, IssuedDocument, Receiver
-from scheduler.live.models import LiveTalk
+from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
 from scheduler.zones.models import Zone
 from scheduler.zones.repository import below
@@ -302,6 +302,12 @@ def talks(db: Session, order_id: str) -> Sequence[str]:
     """The live talks of the order that began, the first first."""
     query = select(LiveTalk.id).where(LiveTalk.order_id == order_id, col(LiveTalk.start_us).is_not(None))
     return db.exec(query.order_by(col(LiveTalk.start_us), LiveTalk.id)).all()
+
+
+def spoken_now(db: Session, order_ids: Collection[str]) -> set[str]:
+    """Those of the orders that somebody speaks for at this moment."""
+    query = select(LiveTalk.order_id).where(col(LiveTalk.order_id).in_(order_ids), LiveTalk.state == LiveState.ON_AIR)
+    return {order_id for order_id in db.exec(query) if order_id is not None}
 
 
 def _silent(silent_since: datetime) -> "SelectOfScalar[OrderSound]":

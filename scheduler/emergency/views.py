@@ -176,7 +176,7 @@ def _part(around: _Around, actor: Actor, part: Mapping[str, Any], sound: OrderSo
     return PartOut.model_validate(
         {
             "kind": kind,
-            "title": title[:TITLE_LETTERS],
+            "title": _shortened(title),
             "recording_id": part.get("id"),
             "text": text,
             "language": sound.language,
@@ -186,6 +186,13 @@ def _part(around: _Around, actor: Actor, part: Mapping[str, Any], sound: OrderSo
             "duration_us": sound.duration_us,
         }
     )
+
+
+def _shortened(title: str) -> str:
+    """Cut at a word's end where it is long."""
+    if len(title) <= TITLE_LETTERS:
+        return title
+    return title[: TITLE_LETTERS + 1].rsplit(" ", 1)[0][:TITLE_LETTERS].rstrip(",.;:–-") + "…"
 
 
 def _banked(around: _Around, actor: Actor, bank_id: str) -> PartOut:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from broadcast.wire.now import Purpose
 from scheduler.bank import service as bank
 from scheduler.bank.naming import CORRECTIONS, drill_of
-from scheduler.emergency import service
+from scheduler.emergency import repository, service
 from scheduler.emergency.life import State
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
@@ -25,7 +25,12 @@ def alarms(db: Session, actor: Actor, now: datetime, show: Present) -> list[view
         return []
     offered = {purpose: corrections(db, show.language, purpose) for purpose in {order.purpose for order in orders}}
     silences = bool(actor.zones_for(Action.BROADCAST_STOP, now))
-    told = [view.alarm(show, order, actor.user_id, offered[order.purpose], silences=silences) for order in orders]
+    live = [order.id for order in orders if any(part.kind == "live" for part in order.parts)]
+    spoken = repository.spoken_now(db, live) if live else set[str]()
+    told = [
+        view.alarm(show, order, actor.user_id, offered[order.purpose], silences=silences, spoken=order.id in spoken)
+        for order in orders
+    ]
     return sorted(told, key=lambda one: ("real", "asked", "drill").index(one.look))
 
 

@@ -14,6 +14,8 @@ from scheduler.emergency.life import Event, State
 from scheduler.emergency.schemas import MAX_CODE, WORDS, ConfirmIn, CorrectIn, OrderOut, StopAllIn, StopAllOut
 from scheduler.errors import Problem
 from scheduler.people.actor import Actor
+from scheduler.rights import Action
+from scheduler.zones import repository as zone_sql
 from web.auth import ReadDb
 from web.pages import emergency_view as view
 from web.pages import emergency_words as said
@@ -175,6 +177,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         begun = order.state not in (State.ASKED, State.WITHDRAWN, State.EXPIRED)
         heard = service.who_heard(db, page.actor, page.now, order_id) if begun else None
         holding = held_where(db, order) if order.state is State.ASKED else None
+        silenced = _silenced(db, page, order)
         offered = corrections(db, page.language, desk.purpose) if "correct" in order.possible else []
     show = page.show
     villages = view.villages(show, order, heard) if heard else []
@@ -192,6 +195,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         rhythm=said.rhythm(show, order),
         sounds=view.sounds(show, order.parts, holding),
         own=order.author_id == page.actor.user_id,
+        silenced=silenced,
         can={event.value: event in order.possible for event in Event},
         on_its_way=order.state is State.ISSUED and not order.delivered and any(p.kind != "live" for p in order.parts),
         in_force=order.state is State.ISSUED,
@@ -202,3 +206,11 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         calls=view.to_call(show, heard) if heard else [],
         errors=errors or {},
     )
+
+
+def _silenced(db: Session, page: Page, order: OrderOut) -> list[str]:
+    """Places of an order in force where who may not stop it everywhere may stop everything."""
+    if order.state is not State.ISSUED or Event.CANCEL in order.possible:
+        return []
+    found = zone_sql.zones(db, [target.zone_id for target in order.targets if target.ended_at is None])
+    return [key for key, zone in found.items() if page.actor.may(Action.BROADCAST_STOP, zone.path, page.now)]

@@ -115,14 +115,33 @@ def in_force(order: OrderOut, now: datetime) -> bool:
     return order.state is State.ISSUED and (order.until is None or now < order.until)
 
 
+def sounds_still(order: OrderOut, now: datetime) -> bool:
+    """Whether it sounds, or will again: one that is said once stays in force for those who come late.
+
+    A live voice is not counted: an order knows of no talk.
+    """
+    if order.every_s or any(part.state == "making" for part in order.parts):
+        return True
+    length = timedelta(microseconds=sum(part.duration_us or 0 for part in order.parts))
+    return order.starts_at is not None and now < order.starts_at + length
+
+
 def alarm(
-    show: Present, order: OrderOut, reader_id: str, corrections: Sequence[Correction], *, silences: bool
+    show: Present,
+    order: OrderOut,
+    reader_id: str,
+    corrections: Sequence[Correction],
+    *,
+    silences: bool,
+    spoken: bool = False,
 ) -> Alarm:
-    """`silences` says that the reader may stop everything somewhere, be it not this order everywhere."""
+    """`silences`: the reader may stop everything somewhere, be it not this order everywhere; `spoken`: live now."""
     t, desk = show.translations, said.DESKS[order.purpose]
     asked = order.state is State.ASKED
     may_stop = not asked and Event.CANCEL in order.possible
     heading = said.ASKED[order.purpose] if asked else said.HEADING[order.purpose]
+    if desk.real and not asked and (spoken or sounds_still(order, show.now)):
+        heading = said.SOUNDS
     return Alarm(
         href=path_of(order),
         look="asked" if asked else desk.look,

@@ -81,6 +81,7 @@ HEADING = MappingProxyType(
         Purpose.TEST: N_("TEST in progress"),
     }
 )
+SOUNDS = N_("EMERGENCY sounding")
 ASKED = MappingProxyType(
     {
         Purpose.REAL: N_("An EMERGENCY waits for a second person"),
@@ -160,10 +161,14 @@ def places(show: Present, targets: Sequence[OrderTargetOut]) -> str:
 
 
 def rhythm(show: Present, order: OrderOut) -> str:
-    """`once`, or `every 2 minutes for 30 minutes`."""
+    """`once`, or `every 2 minutes for 30 minutes`; of a live voice, how long at most."""
     t = show.translations
     if not order.every_s:
-        return t.gettext(N_("once"))
+        live = any(part.kind == "live" for part in order.parts)
+        if not (live and order.minutes):
+            return t.gettext(N_("once"))
+        length = show.span(timedelta(minutes=order.minutes))
+        return t.gettext(N_("once, for at most %(length)s")) % {"length": length}
     every = {"every": show.span(timedelta(seconds=order.every_s))}
     if order.until is not None:
         return t.gettext(N_("again every %(every)s until %(until)s")) % {**every, "until": show.near(order.until)}

@@ -344,3 +344,8 @@ def test_what_the_table_does_not_list_changes_nothing() -> None:
 def test_the_drawing_of_its_life_is_up_to_date() -> None:
     drawn = (Path(__file__).parents[3] / "docs" / "emergency.md").read_text(encoding="utf-8")
     assert f"```mermaid\n{diagram()}```" in drawn
+
+
+def test_a_long_text_is_named_by_its_first_whole_words(desk: Any) -> None:
+    (part,) = desk.asked(desk.draft({"kind": "text", "text": "Nước sông lên " * 10})).parts
+    assert part.title == "Nước sông lên Nước sông lên Nước sông lên Nước sông lên Nước…"

@@ -115,6 +115,8 @@ def test_two_people_let_an_emergency_sound_and_one_stops_it(
         assert "Hanh, Minh" in banner
         assert "Trà Leng" in banner
     assert f'action="{path}/stop"' in operator.get("/account").text
+    assert f'name="zone" value="{places.leng}"' in leader.get(path).text  # who may not issue may stop all there
+    assert 'action="/emergency/stop"' not in helper.get(path).text
     assert "đã gửi, chưa trả lời" in operator.get(path).text
     assert "đã dừng" in post(operator, f"{path}/stop").text.lower()
     assert [order.state for order in orders(store)] == ["cancelled"]

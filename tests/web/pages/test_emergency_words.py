@@ -152,3 +152,26 @@ def test_who_lacked_a_part_is_not_among_those_that_heard_it_whole() -> None:
 def test_a_page_lists_no_more_receivers_than_a_telephone_bears() -> None:
     full = [village(n, *[Hearing.HEARD] * 100) for n in range(20)]
     assert sum(one.total for one in view.villages(SHOW, order(), who(*full))) == view.ROWS
+
+
+@pytest.mark.parametrize(
+    ("every_s", "since_s", "spoken", "heading"),
+    [
+        (0, 29, False, "Đang phát KHẨN CẤP"),
+        (0, 31, False, "KHẨN CẤP còn hiệu lực"),
+        (0, 31, True, "Đang phát KHẨN CẤP"),
+        (120, 300, False, "Đang phát KHẨN CẤP"),
+    ],
+)
+def test_only_what_sounds_or_will_again_is_said_to_sound(
+    every_s: int, since_s: int, heading: str, *, spoken: bool
+) -> None:
+    told = order(every_s=every_s)
+    told.starts_at = NOW - timedelta(seconds=since_s)
+    assert view.alarm(SHOW, told, "U1", (), silences=False, spoken=spoken).heading == heading
+
+
+def test_a_live_voice_is_read_back_with_its_limit() -> None:
+    told = order(every_s=0)
+    told.parts = [PartOut(kind="live", title="")]
+    assert said.sentence(SHOW, told).endswith("một lần, dài nhất 30 phút.")
