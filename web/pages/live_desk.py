@@ -1,7 +1,9 @@
 """The live desk: where, how and for how long somebody speaks; who speaks where already; what is to be played."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from msgspec import Struct
@@ -94,8 +96,7 @@ def ask(page: ThePage, data: TheForm) -> Response:
     if not errors:
         with page.centre.store.writing() as db:
             with page.attempt(db) as refused:
-                title = page.say(N_("Live, %(name)s"), name=page.actor.name)
-                draft = asked(form, area.home.id, title, area.timezone)
+                draft = asked(form, area.home.id, _title(page, form), area.timezone)
                 made = asking.ask(db, page.actor, page.now, draft, asking.Terms(page.centre.settings.relay_hosts))
                 tell_after(db, page.centre.changes, f"live:{made.id}")
             errors = _own_fields(refused)
@@ -105,6 +106,14 @@ def ask(page: ThePage, data: TheForm) -> Response:
         if form.announcement:
             return _play(db, page, form, errors)
         return _desk(db, page, form, errors)
+
+
+def _title(page: Page, form: LiveForm) -> str:
+    """Of what was given no name: who speaks, or which station is heard."""
+    if form.kind is LiveKind.RELAY:
+        with suppress(ValueError):  # the address is looked at where the talk is asked for
+            return page.say(N_("Relay of %(host)s"), host=urlsplit(form.source_url).hostname or form.source_url)
+    return page.say(N_("Live, %(name)s"), name=page.actor.name)
 
 
 @router.post("/recordings")

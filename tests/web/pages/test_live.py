@@ -187,6 +187,7 @@ def test_a_relay_names_the_hosts_and_says_which_address_is_none_of_them(
     )
     assert 'data-state="planned"' in taken.text
     assert "17:00" in taken.text
+    assert "Tiếp sóng vov.example" in taken.text
 
 
 def test_a_recording_is_listened_to_before_it_can_be_played(operator: TestClient, places: Any) -> None:
