@@ -32,6 +32,7 @@ VERDICT = {
     "played": Look(N_("played, nobody listened"), "good", "check"),
     "not_heard": Look(N_("not heard by the microphone"), "warn", "triangle"),
     "failed": Look(N_("failed"), "warn", "triangle"),
+    "waiting": Look(N_("not its time to answer yet"), "busy", "hourglass"),
     "no_answer": Look(N_("no answer"), "warn", "hourglass"),
     "unreachable": Look(N_("cannot be reached"), "lost", "lost"),
 }

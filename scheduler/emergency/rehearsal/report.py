@@ -1,7 +1,7 @@
 """What a rehearsal found of one receiver, from what it said (pure).
 
 Rules
-- Only an answer that is newer than the test counts.
+- Only an answer that is newer than the test counts. While the test runs, a receiver `waits`: it has time to answer.
 - The microphone's word is the last one: what it did not hear is not heard, whatever the device was given.
 - What is wrong is told of each receiver, heard or not: its faults, and a message bank that is not whole.
 """
@@ -24,22 +24,24 @@ _BY_MICROPHONE = {
 }
 
 
-def silent(receiver: Receiver, state: ReceiverState | None, asked_at: datetime, lacks: int | None) -> ReceiverResult:
+def silent(
+    receiver: Receiver, state: ReceiverState | None, asked_at: datetime, lacks: int | None, *, waits: bool
+) -> ReceiverResult:
     """Of the self-test asked for at `asked_at`."""
     test = state.self_test if state is not None else None
     if test is None or test.at_us < to_us(asked_at):
-        return _result(receiver, state, _no_answer(receiver), lacks)
+        return _result(receiver, state, _no_answer(receiver, waits=waits), lacks)
     verdict = _BY_MICROPHONE[test.heard.verdict] if test.heard is not None else Verdict.PLAYED
     level_dbfs = test.heard.level_dbfs if test.heard is not None else None
     return _result(receiver, state, verdict, lacks, level_dbfs=level_dbfs, at=from_us(test.at_us))
 
 
 def audible(
-    receiver: Receiver, state: ReceiverState | None, said: OrderProgressRow | None, lacks: int | None
+    receiver: Receiver, state: ReceiverState | None, said: OrderProgressRow | None, lacks: int | None, *, waits: bool
 ) -> ReceiverResult:
     """Of the test announcement, of which the receiver `said` this."""
     if said is None:
-        return _result(receiver, state, _no_answer(receiver), lacks)
+        return _result(receiver, state, _no_answer(receiver, waits=waits), lacks)
     if said.microphone in {hearing.value for hearing in Hearing}:
         verdict = _BY_MICROPHONE[Hearing(said.microphone)]
     else:
@@ -53,8 +55,14 @@ def in_order(results: Sequence[ReceiverResult]) -> list[ReceiverResult]:
     return sorted(results, key=lambda one: (one.verdict in HEARD, not one.troubles, one.name, one.receiver_id))
 
 
-def _no_answer(receiver: Receiver) -> Verdict:
-    return Verdict.NO_ANSWER if receiver.online else Verdict.UNREACHABLE
+def all_answered(results: Sequence[ReceiverResult]) -> bool:
+    return not any(one.verdict in (Verdict.WAITING, Verdict.UNREACHABLE) for one in results)
+
+
+def _no_answer(receiver: Receiver, *, waits: bool) -> Verdict:
+    if not receiver.online:
+        return Verdict.UNREACHABLE
+    return Verdict.WAITING if waits else Verdict.NO_ANSWER
 
 
 def _result(

@@ -49,6 +49,12 @@ def to_close(db: Session, now: datetime) -> Sequence[RehearsalRun]:
     return db.exec(query.order_by(RehearsalRun.id)).all()
 
 
+def silent_running(db: Session, now: datetime) -> Sequence[RehearsalRun]:
+    """Silent tests that still have time."""
+    query = select(RehearsalRun).where(col(RehearsalRun.closed_at).is_(None), RehearsalRun.closes_at > now)
+    return db.exec(query.where(col(RehearsalRun.silent)).order_by(RehearsalRun.id)).all()
+
+
 def runs(db: Session, zone_id: str, *, before: str | None, limit: int) -> Sequence[RehearsalRun]:
     """The tests of a zone, the newest first."""
     query = select(RehearsalRun).where(RehearsalRun.zone_id == zone_id)

@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     PLAYED = "played"
     NOT_HEARD = "not_heard"
     FAILED = "failed"
+    WAITING = "waiting"  # there is time left to answer
     NO_ANSWER = "no_answer"
     UNREACHABLE = "unreachable"
 

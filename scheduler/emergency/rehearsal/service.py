@@ -4,7 +4,8 @@ Rules
 - Silent, each receiver is asked for its self-test; audible, an order of purpose TEST sounds the bank's test
   announcement. Neither is ever an emergency, and neither is set into the zone's quiet hours.
 - A moment that the centre slept through by more than LATE is noted as missed and not made up.
-- One test of a zone at a time. It is closed after its time, with what every receiver said by then.
+- One test of a zone at a time. It is closed after its time, with what every receiver said by then; a silent
+  one earlier, once all have answered.
 """
 
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ WEEK = timedelta(days=7)
 LATE = timedelta(minutes=15)
 SILENT_TAKES = timedelta(minutes=65)
 """A self-test that was asked for is done within an hour or not at all."""
+LOOKED_AT_EACH_S = 10
+"""Whether all have answered is not looked at each second: it reads what every receiver said."""
 AUDIBLE_TAKES = timedelta(minutes=10)
 MINUTES = 5
 """How long a test announcement may still begin at a receiver that was away."""
@@ -147,8 +150,8 @@ def run_report(db: Session, actor: Actor, now: datetime, run_id: str) -> RunDeta
 def tick(db: Session, now: datetime) -> tuple[str, ...]:
     """Close what is over and begin what is due; the words for those who watch."""
     words = []
-    for run in repository.to_close(db, now):
-        run.results = [one.model_dump(mode="json") for one in _results(db, run)]
+    for run in _over(db, now):
+        run.results = [one.model_dump(mode="json") for one in _results(db, run, waits=False)]
         run.closed_at = now
         words.append(f"rehearsal:{run.id}")
     db.flush()
@@ -166,6 +169,15 @@ def tick(db: Session, now: datetime) -> tuple[str, ...]:
         words.append(f"rehearsal:{run.id}")
     db.flush()
     return tuple(words)
+
+
+def _over(db: Session, now: datetime) -> list[RehearsalRun]:
+    """Tests the time of which is over, and silent ones that all have answered."""
+    found = list(repository.to_close(db, now))
+    if now.second % LOOKED_AT_EACH_S == 0:
+        silent = repository.silent_running(db, now)
+        found += [run for run in silent if report.all_answered(_results(db, run, waits=True))]
+    return found
 
 
 def next_due(weekday: int, minute: int, timezone: str, now: datetime) -> datetime:
@@ -218,7 +230,7 @@ def _run(zone: Zone, due: datetime, now: datetime, *, silent: bool, closes_at: d
     )
 
 
-def _results(db: Session, run: RehearsalRun) -> list[ReceiverResult]:
+def _results(db: Session, run: RehearsalRun, *, waits: bool) -> list[ReceiverResult]:
     """What is known of each receiver now."""
     progress = orders.progress(db, run.order_id) if run.order_id is not None else {}
     found, known = [], Known(db)
@@ -226,9 +238,9 @@ def _results(db: Session, run: RehearsalRun) -> list[ReceiverResult]:
         state = said(receiver)
         lacks = known.lacks(receiver.bank_said, zone.path)
         if run.silent:
-            found.append(report.silent(receiver, state, run.began_at, lacks))
+            found.append(report.silent(receiver, state, run.began_at, lacks, waits=waits))
         else:
-            found.append(report.audible(receiver, state, progress.get(receiver.id), lacks))
+            found.append(report.audible(receiver, state, progress.get(receiver.id), lacks, waits=waits))
     return report.in_order(found)
 
 
@@ -238,7 +250,7 @@ def _told(db: Session, zone: Zone, run: RehearsalRun) -> RunOut:
 
 def _detail(db: Session, zone: Zone, run: RehearsalRun) -> RunDetail:
     if run.closed_at is None:
-        results = _results(db, run)
+        results = _results(db, run, waits=True)
     else:
         results = [ReceiverResult.model_validate(one) for one in run.results]
     state = RunState.MISSED if run.trouble else RunState.RUNNING if run.closed_at is None else RunState.CLOSED

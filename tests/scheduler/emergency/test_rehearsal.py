@@ -147,7 +147,7 @@ def test_the_report_counts_who_heard_and_says_what_is_wrong_with_the_rest(office
     began = office.run_now()
     assert (began.state, began.heard, began.total) == (RunState.RUNNING, 0, 2)
     assert {one.receiver_id: one.verdict for one in began.receivers} == {
-        "R1": Verdict.NO_ANSWER,
+        "R1": Verdict.WAITING,
         "R2": Verdict.UNREACHABLE,
     }
     office.clock.step_wall(timedelta(minutes=1))
@@ -262,6 +262,28 @@ def test_one_test_of_a_zone_at_a_time(office: Office) -> None:
     office.run_now()
     with pytest.raises(Conflict):
         office.run_now()
+
+
+def test_a_silent_test_ends_once_all_have_answered(office: Office) -> None:
+    with office.store.writing() as db:
+        db.get_one(Receiver, "R2").online = True
+    office.run_now()
+    office.clock.step_wall(timedelta(minutes=1))
+    office.tested("R1", Hearing.HEARD)
+    while office.clock.now().second % service.LOOKED_AT_EACH_S:
+        office.clock.step_wall(timedelta(seconds=1))
+    assert office.tick() == 0
+    office.tested("R2", None)
+    assert office.tick() == 1
+    assert (office.report().state, office.report().heard) == (RunState.CLOSED, 1)
+    assert office.run_now().state is RunState.RUNNING
+
+
+def test_who_has_not_answered_in_time_has_not_answered(office: Office) -> None:
+    office.run_now()
+    office.clock.step_wall(service.SILENT_TAKES)
+    office.tick()
+    assert [one.verdict for one in office.report().receivers] == [Verdict.NO_ANSWER, Verdict.UNREACHABLE]
 
 
 @pytest.mark.parametrize("at", ["24:00", "7", "aa:bb", "12:60"])
