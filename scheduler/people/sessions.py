@@ -33,7 +33,7 @@ def end_own(db: Session, known: Known, now: datetime, session_id: str) -> None:
 
 def of(db: Session, actor: Actor, now: datetime, user_id: str) -> tuple[list[SessionView], list[TokenView]]:
     """Sign-ins and tokens of somebody whose account the actor manages."""
-    return shown(db, service.managed(db, actor, now, user_id).id, now)
+    return shown(db, service.managed(db, actor, now, user_id, lock=False).id, now)
 
 
 def shown(db: Session, user_id: str, now: datetime) -> tuple[list[SessionView], list[TokenView]]:
