@@ -35,23 +35,32 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
     Reports that it was once told to be stored are gone from it. Where this database, put back from a backup, lacks
     them, nothing waits for them.
     """
+    if states:
+        _write_presence(db, states)
+    said = {receiver_id: state for receiver_id, state in states.items() if state.online}
+    if said:
+        _write_said(db, said)
+
+
+def _write_presence(db: Session, states: Mapping[str, ReceiverState]) -> None:
+    told, kept = bindparam("acknowledged", type_=BigInteger), _RECEIVERS.c.ack_number
+    change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
+    change = change.values(online=bindparam("new_online"), ack_number=case((kept < told, told), else_=kept))
     rows = [
-        {
-            "which": receiver_id,
-            "new_online": state.online,
-            "acknowledged": state.acknowledged,
-        }
-        for receiver_id, state in states.items()
+        {"which": key, "new_online": state.online, "acknowledged": state.acknowledged} for key, state in states.items()
     ]
-    if rows:
-        told, kept = bindparam("acknowledged", type_=BigInteger), _RECEIVERS.c.ack_number
-        change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
-        change = change.values(
-            online=bindparam("new_online"),
-            ack_number=case((kept < told, told), else_=kept),
-        )
-        db.connection().execute(change, rows)
-    said = [
+    db.connection().execute(change, rows)
+
+
+def _write_said(db: Session, states: Mapping[str, ReceiverState]) -> None:
+    change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
+    change = change.values(
+        state=bindparam("new_state"),
+        faulty=bindparam("is_faulty"),
+        playing=bindparam("is_playing"),
+        bank_said=bindparam("of_bank"),
+    )
+    rows = [
         {
             "which": key,
             "new_state": msgspec.to_builtins(state),
@@ -60,17 +69,8 @@ def write_states(db: Session, states: Mapping[str, ReceiverState]) -> None:
             "of_bank": in_short(state),
         }
         for key, state in states.items()
-        if state.online
     ]
-    if said:
-        change = update(_RECEIVERS).where(_RECEIVERS.c.id == bindparam("which"))
-        change = change.values(
-            state=bindparam("new_state"),
-            faulty=bindparam("is_faulty"),
-            playing=bindparam("is_playing"),
-            bank_said=bindparam("of_bank"),
-        )
-        db.connection().execute(change, said)
+    db.connection().execute(change, rows)
 
 
 def write_seen(db: Session, receiver_ids: Collection[str], now: datetime) -> None:
