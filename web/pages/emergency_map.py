@@ -2,11 +2,13 @@
 
 - Drawn from the zones' own coordinates, north up, no tiles: nothing is loaded for it.
 - A map of one place says nothing, and one of very many cannot be touched: then there is none.
+- Each dot can be touched: one that would lie on another stands beside it, as near as there is room.
 - A name stands to the right of its dot, or where it covers nothing that was drawn before it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 
 from msgspec import Struct
 
@@ -16,6 +18,7 @@ WIDTH = 360
 MARGIN = 48
 RADIUS = 12
 MIN_DOTS, MAX_DOTS = 2, 60
+APART = 2.0 * RADIUS + 3
 _LEAST_DEGREES = 1e-4
 _LETTER, _LINE = 6.2, 12.0
 """About how wide a letter and how high a line of a name is."""
@@ -52,12 +55,38 @@ def drawn(zones: Sequence[ZoneView]) -> Map | None:
     shrink = math.cos(math.radians((south + north) / 2))
     scale = (WIDTH - 2 * MARGIN) / max((east - west) * shrink, north - south, _LEAST_DEGREES)
     inset = (WIDTH - (east - west) * shrink * scale) / 2
-    points = [
-        (zone, round(inset + (longitude - west) * shrink * scale, 1), round(MARGIN + (north - latitude) * scale, 1))
-        for zone, latitude, longitude in placed
-    ]
-    height = round(2 * MARGIN + (north - south) * scale)
+    spots = _apart(
+        [(inset + (long - west) * shrink * scale, MARGIN + (north - lat) * scale) for _zone, lat, long in placed]
+    )
+    points = [(zone, round(x, 1), round(y, 1)) for (zone, _lat, _long), (x, y) in zip(placed, spots, strict=True)]
+    height = round(max(2 * MARGIN + (north - south) * scale, max(y for _x, y in spots) + MARGIN / 2))
     return Map(WIDTH, height, tuple(_named(points, height)))
+
+
+def _apart(wanted: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Each where it belongs or, where an earlier one stands, at the nearest free spot around."""
+    found: dict[int, tuple[float, float]] = {}
+    for number, spot in enumerate(wanted):
+        if _has_room(spot, found.values()):
+            found[number] = spot
+    for number, spot in enumerate(wanted):
+        if number not in found:
+            found[number] = next(one for one in _around(spot) if _has_room(one, found.values()))
+    return [found[number] for number in range(len(wanted))]
+
+
+def _has_room(spot: tuple[float, float], taken: Iterable[tuple[float, float]]) -> bool:
+    return all(math.dist(spot, other) >= APART for other in taken)
+
+
+def _around(spot: tuple[float, float]) -> Iterator[tuple[float, float]]:
+    """Spots inside the drawing, ring by ring; it grows downwards, so there is always one more."""
+    for ring in count(1):
+        for step in range(6 * ring):
+            turn = math.tau * step / (6 * ring)
+            x, y = spot[0] + ring * APART / 2 * math.cos(turn), spot[1] + ring * APART / 2 * math.sin(turn)
+            if RADIUS <= x <= WIDTH - RADIUS and y >= RADIUS:
+                yield x, y
 
 
 def _named(points: Sequence[tuple[ZoneView, float, float]], height: int) -> list[Dot]:

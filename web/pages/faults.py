@@ -16,7 +16,7 @@ from scheduler.fleet.upkeep.schemas import Act, FaultOut, Show, VillageReportClo
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import words
+from web.pages import fault_words, words
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.words import Look
@@ -40,10 +40,11 @@ router = APIRouter(prefix="/faults", include_in_schema=False)
 
 
 class Fault(Struct, frozen=True):
-    """In words, with what the loudspeaker says of it and since when."""
+    """In words, with what the loudspeaker says of it and since when; `told` as it said it, where there are no words."""
 
     text: str
-    detail: str = ""
+    detail: str | None = None
+    told: str = ""
     since: datetime | None = None
 
 
@@ -55,7 +56,8 @@ def words_of(page: Page, code: str) -> str:
 
 
 def said(page: Page, fault: FaultView) -> Fault:
-    return Fault(words_of(page, fault.code), fault.detail, fault.since)
+    detail = fault_words.worded(page.show, fault.code, fault.detail)
+    return Fault(words_of(page, fault.code), detail, fault.detail, fault.since)
 
 
 @router.get("")
@@ -135,6 +137,7 @@ def _row(page: Page, fault: FaultOut) -> dict[str, Any]:
     return {
         "fault": fault,
         "text": words_of(page, fault.code),
+        "detail": fault_words.worded(page.show, fault.code, fault.detail),
         "place": ", ".join(reversed(fault.place[-2:])),
         "look": CLOSED if fault.reset else OVER if fault.until else HOLDS,
         "done": [(page.say(text, name=done.name or "–"), done.at) for text, done in acts if done is not None],

@@ -163,14 +163,14 @@ TROUBLE = (
     "Tiếng rè, lúc có lúc không.",
 )
 FAULTS = (
-    ("disk_full", "còn 3 MB"),
+    ("disk_full", "3145728 bytes less are free than must be"),
     ("clock_untrusted", "no time server keeps the clock and the centre has another time"),
-    ("microphone", ""),
-    ("horn_not_heard", ""),
-    ("data_budget_near", "91 %"),
-    ("audio_device", "không mở được"),
-    ("contact_stuck", "tiếp điểm 1"),
-    ("bank_missing", "2"),
+    ("microphone", "microphone usb: it gives nothing"),
+    ("horn_not_heard", "the microphone did not hear what was last played"),
+    ("data_budget_near", "90 % of this month's 900 MB are used"),
+    ("audio_device", "device-silent"),
+    ("contact_stuck", "stop"),
+    ("bank_missing", "flood.1, storm.1"),
 )
 
 
