@@ -5,7 +5,7 @@ Rules
   announcement. Neither is ever an emergency, and neither is set into the zone's quiet hours.
 - A moment that the centre slept through by more than LATE is noted as missed and not made up.
 - One test of a zone at a time. It is closed after its time, with what every receiver said by then; a silent
-  one earlier, once all have answered.
+  one earlier, once all have answered that can be reached; who cannot is waited for a few minutes, and not for the hour.
 """
 
 from collections.abc import Sequence
@@ -51,6 +51,8 @@ WEEK = timedelta(days=7)
 LATE = timedelta(minutes=15)
 SILENT_TAKES = timedelta(minutes=65)
 """A self-test that was asked for is done within an hour or not at all."""
+LOST_FOR = timedelta(minutes=5)
+"""Who cannot be reached is back by then, or is reported so."""
 LOOKED_AT_EACH_S = 10
 """Whether all have answered is not looked at each second: it reads what every receiver said."""
 AUDIBLE_TAKES = timedelta(minutes=10)
@@ -58,6 +60,11 @@ MINUTES = 5
 """How long a test announcement may still begin at a receiver that was away."""
 _NO_SUCH = "There is no such test, or it is not in your area."
 _REASON = "Weekly test"
+
+
+def takes_code(asked: RehearsalIn | RunIn) -> bool:
+    """Whether it is heard: one person alone lets it sound."""
+    return not asked.silent
 
 
 def view(db: Session, actor: Actor, now: datetime, zone_id: str) -> RehearsalOut:
@@ -172,11 +179,13 @@ def tick(db: Session, now: datetime) -> tuple[str, ...]:
 
 
 def _over(db: Session, now: datetime) -> list[RehearsalRun]:
-    """Tests the time of which is over, and silent ones that all have answered."""
+    """Tests the time of which is over, and silent ones for which nothing is to be waited."""
     found = list(repository.to_close(db, now))
     if now.second % LOOKED_AT_EACH_S == 0:
         silent = repository.silent_running(db, now)
-        found += [run for run in silent if report.all_answered(_results(db, run, waits=True))]
+        found += [
+            run for run in silent if report.is_done(_results(db, run, waits=True), lost=now - run.began_at >= LOST_FOR)
+        ]
     return found
 
 

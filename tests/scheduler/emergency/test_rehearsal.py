@@ -279,6 +279,16 @@ def test_a_silent_test_ends_once_all_have_answered(office: Office) -> None:
     assert office.run_now().state is RunState.RUNNING
 
 
+def test_who_cannot_be_reached_holds_a_silent_test_open_for_minutes_and_not_for_the_hour(office: Office) -> None:
+    office.run_now()
+    office.tested("R1", Hearing.HEARD)
+    office.clock.step_wall(service.LOST_FOR - timedelta(seconds=10))
+    assert office.tick() == 0
+    office.clock.step_wall(timedelta(seconds=10))
+    assert office.tick() == 1
+    assert [one.verdict for one in office.report().receivers] == [Verdict.UNREACHABLE, Verdict.HEARD]
+
+
 def test_who_has_not_answered_in_time_has_not_answered(office: Office) -> None:
     office.run_now()
     office.clock.step_wall(service.SILENT_TAKES)
