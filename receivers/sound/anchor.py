@@ -6,7 +6,9 @@
 - The first `UNSETTLED` callbacks of a stream are wrong by up to 20 ms and are not looked at.
 - The slope (the card's drift against monotonic time) is told by the medians of whole seconds, see drift. It is learned
   while the card plays silence, so a piece has it from its first sample.
-- Several values in a row that agree with each other and not with the estimate are a slip: the card lost time.
+- Several values in a row that agree with each other and not with the estimate are a slip: the card lost time. Where
+  nothing else speaks for it they must agree for seconds: on a machine that stands still for 20 ms now and then
+  PulseAudio's stamps were up to 19 ms off for two seconds while the sound kept its time.
 - PortAudio stamps a sound card in CLOCK_MONOTONIC but an ALSA plugin (PulseAudio's) in CLOCK_REALTIME. Which one
   it is shows in `current_time`, and wall stamps become monotonic at the door: nothing else here knows wall time.
 """
@@ -27,6 +29,8 @@ READY = 8  # callbacks that make a first estimate
 REFIT_FRAMES = RATE_HZ // 2  # between two looks at the median, once it is told by a whole window
 SLIP_US = 4_000  # further off than a stamp's own error ever is for long
 SLIP_PROOF = 5  # callbacks in a row that must agree on a slip
+UNTOLD_FRAMES = 4 * RATE_HZ  # and for so long when the card has not told of a break
+TOLD_FRAMES = 2 * RATE_HZ  # a slip within this after a break is that break's
 DOUBT_US = 400.0  # what the first estimate may be off by
 SETTLED_FRAMES = 10 * RATE_HZ  # after so long no doubt is left
 MARK_FRAMES = RATE_HZ  # for one point of the slope
@@ -81,7 +85,8 @@ class Anchor:
         self._seen = 0
         self._frames: deque[int] = deque()
         self._values: deque[float] = deque()
-        self._suspects: deque[tuple[int, float]] = deque(maxlen=SLIP_PROOF)
+        self._suspects: deque[tuple[int, float]] = deque()
+        self._told_to = -1  # device frame up to which a slip would be a break's
         self._marks: deque[Mark] = deque(maxlen=MARKS)
         self._drift_ppm = 0.0
         self._epoch = 0  # the device frame since which the card has lost no time
@@ -105,6 +110,10 @@ class Anchor:
         self._seen = 0
         self._epoch = self._newest + 1
         self._begin([])
+
+    def tell_break(self, frame: int) -> None:
+        """The card says that it had nothing to play before device frame `frame`, or asked for nothing for long."""
+        self._told_to = frame + TOLD_FRAMES
 
     def add(self, frame: int, dac_us: float) -> None:
         """`frame`: first frame of the block that PortAudio asks for; `dac_us`: monotonic time it will be heard."""
@@ -154,13 +163,24 @@ class Anchor:
 
     def _suspect(self, frame: int, value: float) -> None:
         self._suspects.append((frame, value))
-        values = [value for _, value in self._suspects]
+        proof = self._proof(frame)
+        values = [value for _, value in proof]
         if len(values) < SLIP_PROOF or max(values) - min(values) > SLIP_US:
             return
         self._line_before = self._line
         self._epoch = frame
-        self._begin(tuple(self._suspects))
+        self._begin(proof)
         self._fit(frame)
+
+    def _proof(self, frame: int) -> list[tuple[int, float]]:
+        """The newest suspects that must agree; none while there are not enough."""
+        if frame <= self._told_to:
+            return list(self._suspects)[-SLIP_PROOF:]
+        if frame - self._suspects[0][0] < UNTOLD_FRAMES:
+            return []
+        while frame - self._suspects[0][0] > UNTOLD_FRAMES + RATE_HZ // 2:
+            self._suspects.popleft()
+        return list(self._suspects)
 
     def _mark(self, frame: int) -> None:
         """One point for what came since the last."""

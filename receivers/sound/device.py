@@ -32,6 +32,7 @@ BLOCK_FRAMES = 3840  # 80 ms: a third of the processor time that 20 ms take, and
 SILENCE = bytes(2 * BLOCK_FRAMES)
 KEPT = 100  # a thread's state is kept for no more streams than this: it stays when the thread ends
 NOTED = 25  # callbacks, two seconds of them, whose stamps wait to be looked at together
+BREAK_US = 300_000  # more than the card has in store: so long without a callback, it has stood still
 LIMIT_S = 5.0  # a call that takes longer hangs
 
 _portaudio = Patience(LIMIT_S)
@@ -197,9 +198,11 @@ class Device:
 
     def _sound(self, first: int, count: int, times: Mapping[str, float], status: int) -> bytes | None:
         monotonic_us, wall_us = read_both(self._clock)
+        underflow = bool(status & pyaudio.paOutputUnderflow)
+        self._underruns += underflow
+        if underflow or (self._called_us is not None and monotonic_us - self._called_us > BREAK_US):
+            self._anchor.tell_break(first)
         self._called_us = monotonic_us
-        if status & pyaudio.paOutputUnderflow:
-            self._underruns += 1
         self._noted.append((first, times["output_buffer_dac_time"], times["current_time"], monotonic_us, wall_us))
         if len(self._noted) < NOTED and self._anchor.is_settled and self._is_idle():
             return None

@@ -70,15 +70,40 @@ def test_drift_is_learned_and_mirrored(drift_ppm: float) -> None:
 def test_a_slip_is_followed_counted_and_measured(late_us: float) -> None:
     anchor = Anchor()
     _feed(anchor, range(200))
+    anchor.tell_break(200 * BLOCK)
     _feed(anchor, range(200, 210), late_us=late_us)
     assert _line(anchor).us_at(0) == pytest.approx(T0_US + late_us, abs=1)
     assert anchor.slips == 1
     assert anchor.slipped_us == pytest.approx(late_us, abs=1)
 
 
+@given(wrong_us=st.floats(SLIP_US * 1.5, 50_000) | st.floats(-50_000, -SLIP_US * 1.5))
+@settings(max_examples=10)
+def test_stamps_that_are_wrong_for_seconds_change_nothing(wrong_us: float) -> None:
+    anchor = Anchor()
+    _feed(anchor, range(300))
+    _feed(anchor, range(300, 490), late_us=wrong_us)
+    assert not anchor.is_settled
+    _feed(anchor, range(490, 500))
+    assert _line(anchor).us_at(0) == pytest.approx(T0_US, abs=1)
+    assert anchor.slips == 0
+
+
+@given(late_us=st.floats(SLIP_US * 1.5, 50_000))
+@settings(max_examples=10)
+def test_a_slip_that_nothing_tells_of_is_followed_later(late_us: float) -> None:
+    anchor = Anchor()
+    _feed(anchor, range(300))
+    _feed(anchor, range(300, 500), late_us=-late_us)
+    _feed(anchor, range(500, 750), late_us=late_us)
+    assert _line(anchor).us_at(0) == pytest.approx(T0_US + late_us, abs=1)
+    assert anchor.slips == 1
+
+
 def test_a_slip_does_not_disturb_the_drift() -> None:
     anchor = Anchor()
     _feed(anchor, range(1_000), drift_ppm=100)
+    anchor.tell_break(1_000 * BLOCK)
     _feed(anchor, range(1_000, 2_000), drift_ppm=100, late_us=80_000)
     assert _line(anchor).drift_ppm == pytest.approx(100, abs=5)
 
@@ -90,6 +115,8 @@ def test_callbacks_told_together_tell_the_same(errors: list[float], together: in
     blocks = range(300)
     _feed(one_by_one, blocks, errors=errors)
     _feed(at_once, blocks, errors=errors)
+    one_by_one.tell_break(300 * BLOCK)
+    at_once.tell_break(300 * BLOCK)
     for first in range(300, 300 + 6 * together, together):
         callbacks = [
             (block * BLOCK, T0_US + block * BLOCK * US_PER_FRAME + late_us + errors[block % len(errors)])
