@@ -7,7 +7,7 @@ A cookie is sent by a browser whoever made it ask, so what changes something als
 import hmac
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
@@ -16,8 +16,9 @@ from sqlmodel import Session
 
 from scheduler.errors import Forbidden
 from scheduler.people import signin
-from scheduler.people.actor import Actor
+from scheduler.people.actor import Actor, require_somewhere
 from scheduler.people.signin import Known, NotSignedIn, SignedIn
+from scheduler.rights import Action
 from web import i18n
 from web.centre import Centre
 from web.settings import Settings
@@ -135,6 +136,15 @@ def actor_of(known: Annotated[Known, Depends(signed_in)]) -> Actor:
 AnyKnown = Annotated[Known, Depends(signed_in)]
 CurrentActor = Annotated[Actor, Depends(actor_of)]
 MaybeKnown = Annotated[Known | None, Depends(known_of)]
+
+
+def needs(*actions: Action) -> Any:
+    """For a list: who may do none of these anywhere is refused as at its page, not shown an empty one."""
+
+    def check(actor: CurrentActor, now: Now) -> None:
+        require_somewhere(actor, now, *actions)
+
+    return Depends(check)
 
 
 def same_origin(request: Request, centre: TheCentre) -> None:

@@ -32,7 +32,7 @@ class Prover:
         action: str,
         subject: str = "",
         *,
-        needed: bool | Callable[[Session], bool] = True,
+        needed: proof.Needed = True,
         field: str = "code",
     ) -> T:
         """What `act` gives, as `proof.anew` has it; `action` and `subject` say in the record what a refusal is about.
@@ -40,6 +40,8 @@ class Prover:
         `field` is what the code is called where it was typed.
         """
         of = proof.Deed(action, subject, self._address)
+        if self._centre.settings.practice:
+            needed = proof.if_has_one(self._actor, needed)
         try:
             return proof.anew(self._centre.store, self._actor, self._now, code, act, of=of, needed=needed)
         except Problem as refusal:

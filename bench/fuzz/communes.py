@@ -184,9 +184,12 @@ class _Furnisher:
         self._voices()
         return self.commune
 
-    def _do(self, role: Role, method: str, path: str, body: Any = None, version: int | None = None) -> Any:
+    def _do(
+        self, role: Role, method: str, path: str, body: Any = None, version: int | None = None, *, code: str = ""
+    ) -> Any:
         who = f"{self._prefix}{role}"
         headers = self._town.headers(who) | ({} if version is None else {"if-match": f'"{version}"'})
+        headers |= {"x-second-factor": code} if code else {}
         answer = self._client.request(method, f"{API}{path}", json=body, headers=headers)
         self._client.cookies.clear()
         if not answer.is_success:
@@ -275,11 +278,11 @@ class _Furnisher:
         self._do(Role.APPROVER, "POST", f"/emergencies/{asked['id']}/confirm", confirm, version=asked["version"])
         talk = {"zone_id": zone, "zone_ids": [self.commune.village_id], "kind": "microphone", "title": name("Nói"),
                 "limit_min": 30}  # fmt: skip
-        self._do(Role.OPERATOR, "POST", "/live", talk)
+        self._do(Role.OPERATOR, "POST", "/live", talk, code=self._codes(Role.OPERATOR)[0])
 
     def _people(self) -> None:
         zone, name = self.commune.zone_id, self.commune.named
-        codes = self._codes()
+        codes = self._codes(Role.ADMINISTRATOR)
 
         def give(path: str, body: dict[str, Any]) -> Any:
             """With a code; the request is kept with another, which is good for whoever sends it again."""
@@ -299,10 +302,10 @@ class _Furnisher:
             asked = DeputyIn(deputy_id=self._actors[Role.EDITOR].user_id, zone_id=zone, until=until)
             deputies.name(db, self._actors[Role.APPROVER], MORNING, asked)
 
-    def _codes(self) -> list[str]:
-        """Of the second factor of the commune's administrator, who has one from now on."""
+    def _codes(self, role: Role) -> list[str]:
+        """Of the second factor of the commune's person of this role, who has one from now on."""
         with self._store.writing() as db:
-            user = db.get_one(User, self._actors[Role.ADMINISTRATOR].user_id)
+            user = db.get_one(User, self._actors[role].user_id)
             user.totp_secret, user.totp_confirmed = totp.new_secret(), True
             return recovery.make(db, user.id)
 

@@ -84,6 +84,7 @@ def talk(hand: Hand, desk: Desk) -> None:
     hand.start("/live")
     hand.tick(f"input[name=zone][value='{desk.office.commune}']")
     hand.tick("#mode-microphone")
+    hand.fill("#code", desk.office.code(DUTY))
     hand.press("button:has-text('micrô'):visible", to=r"/live/[0-9A-Z]{26}")
     talk_id = hand.page.url.rpartition("/")[2].partition("?")[0]
     hand.sees("micrô")

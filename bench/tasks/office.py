@@ -58,7 +58,7 @@ TITLES = (
 TEXT = "Ủy ban nhân dân xã thông báo: {title}. Đề nghị bà con chú ý theo dõi và thực hiện đúng thời gian."
 TONE_S = 4
 CODES = 500
-"""That the keeper has instead of a telephone."""
+"""That each who has a second factor has instead of a telephone."""
 SAID_WELL, SAID_ILL = 30, 36
 """Of forty receivers the first thirty are well, the next six have a fault, the others were lost."""
 
@@ -70,11 +70,11 @@ class Office:
     district: District
     people: dict[str, Actor] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    codes: list[str] = field(default_factory=list)
+    codes: dict[str, list[str]] = field(default_factory=dict)
 
     def code(self, login: str) -> str:
         """What proves the second factor of somebody who has one, another each time; else nothing."""
-        return self.codes.pop() if login == KEEPER else ""
+        return self.codes[login].pop() if login in self.codes else ""
 
     @property
     def commune(self) -> str:
@@ -141,10 +141,11 @@ def _people(db: Session, office: Office, now: datetime) -> dict[str, Actor]:
 
 
 def _second_factor(db: Session, office: Office) -> None:
-    keeper = db.get_one(User, office.ids[KEEPER])
-    keeper.totp_secret, keeper.totp_confirmed = totp.new_secret(), True
-    office.codes = [passwords.one_time() for _ in range(CODES)]
-    db.add_all(RecoveryCode(user_id=keeper.id, sha256=signin.recovery_digest(code)) for code in office.codes)
+    for login in (KEEPER, DUTY):
+        user = db.get_one(User, office.ids[login])
+        user.totp_secret, user.totp_confirmed = totp.new_secret(), True
+        codes = office.codes[login] = [passwords.one_time() for _ in range(CODES)]
+        db.add_all(RecoveryCode(user_id=user.id, sha256=signin.recovery_digest(code)) for code in codes)
 
 
 def _bank(db: Session, now: datetime) -> None:

@@ -19,6 +19,7 @@ from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.people.models import User
+from scheduler.people.proof import Needed, if_has_one
 from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
@@ -79,9 +80,9 @@ def name(db: Session, actor: Actor, now: datetime, asked: DeputyIn) -> DeputyOut
     return _one(db, actor, now, row.id)
 
 
-def for_another(actor: Actor, asked: DeputyIn) -> bool:
-    """Whether it lends what somebody else holds."""
-    return asked.principal_id not in (None, actor.user_id)
+def takes_code(actor: Actor, asked: DeputyIn) -> Needed:
+    """Of everybody where it lends what somebody else holds; one's own, of who has a second factor."""
+    return asked.principal_id not in (None, actor.user_id) or if_has_one(actor)
 
 
 def end(db: Session, actor: Actor, now: datetime, deputy_id: str) -> DeputyOut:

@@ -39,6 +39,11 @@ class Terms:
     relay_hosts: frozenset[str] = frozenset()
 
 
+def takes_code(asked: LiveIn) -> bool:
+    """Whether it is one person's own doing: behind an emergency's own voice stands the order, and its confirmation."""
+    return asked.order_id is None
+
+
 def ask(db: Session, actor: Actor, now: datetime, asked: LiveIn, terms: Terms) -> LiveOut:
     """A talk that waits for its turn, which may be at once (`may_begin`).
 

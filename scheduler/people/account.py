@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
-from scheduler.people import audit, limits, passwords, recovery, repository, signin, totp
+from scheduler.people import audit, limits, passwords, proof, recovery, repository, signin, totp
 from scheduler.people.actor import Actor
 from scheduler.people.models import ApiToken, User
 from scheduler.people.schemas import OwnChange, TokenAsked, TokenNew, TotpEnrolment
@@ -24,7 +24,7 @@ MAX_TOKENS = 50
 def change_password(store: Store, known: Known, now: datetime, old_password: str, new_password: str) -> None:
     """Take the new password and end every other session of the person; else Invalid that says what to do."""
     by_session(known)
-    user = prove(store, known.actor, now, old_password, "old_password")
+    user = prove(store, known.actor, now, old_password, of="user.change_password", field="old_password")
     passwords.checked(new_password, user.login)
     if new_password == old_password:
         raise Invalid("password_same", "The new password must be another one.", field="new_password")
@@ -38,14 +38,16 @@ def change_password(store: Store, known: Known, now: datetime, old_password: str
         audit.record(db, known.actor, now, "user.change_password", f"user:{user.id}", zone_path=_home(db, user))
 
 
-def prove(store: Store, actor: Actor, now: datetime, password: str, field: str = "password") -> User:
-    """The person if this is their password; else Invalid, or TooMany after some wrong ones."""
+def prove(store: Store, actor: Actor, now: datetime, password: str, *, of: str, field: str = "password") -> User:
+    """The person if this is their password; else Invalid, which is kept with what it was for, or TooMany after some."""
     subject = f"proof:{actor.user_id}"
     with store.writing() as db:
         user = _own(db, actor)
         signin.count_failure(db, now, {subject: limits.PAIR})
     if not passwords.verified(password, user.password_hash):
-        raise Invalid("password_wrong", "This is not your password.", field=field)
+        refusal = Invalid("password_wrong", "This is not your password.", field=field)
+        proof.note(store, actor, now, proof.Deed(of, f"user:{actor.user_id}"), refusal)
+        raise refusal
     with store.writing() as db:
         repository.forget_failures(db, subject)
     return user
@@ -73,7 +75,7 @@ def begin_totp(store: Store, known: Known, now: datetime, password: str) -> Totp
     Asks for the password once more: whoever has only a cookie must not become their own second factor.
     """
     by_session(known)
-    prove(store, known.actor, now, password)
+    prove(store, known.actor, now, password, of="totp.begin")
     with store.writing() as db:
         user = _own(db, known.actor)
         if user.totp_confirmed:
@@ -106,10 +108,11 @@ def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> list[st
     return recovery.make(db, user.id)
 
 
-def end_totp(store: Store, known: Known, now: datetime, password: str) -> None:
-    """Turn the second factor off; asks for the password once more."""
+def end_totp(store: Store, known: Known, now: datetime, password: str, code: str = "", *, address: str = "") -> None:
+    """Turn the second factor off; asks for the password once more and, where it is on, for a code."""
     by_session(known)
-    prove(store, known.actor, now, password)
+    prove(store, known.actor, now, password, of="totp.end")
+    _code(store, known.actor, now, code, action="totp.end", address=address)
     with store.writing() as db:
         user = _own(db, known.actor)
         user.totp_secret, user.totp_confirmed = None, False
@@ -119,16 +122,25 @@ def end_totp(store: Store, known: Known, now: datetime, password: str) -> None:
         audit.record(db, known.actor, now, "totp.end", f"user:{user.id}", zone_path=_home(db, user))
 
 
-def renew_recovery_codes(store: Store, known: Known, now: datetime, password: str) -> list[str]:
-    """Ten new codes, the only ones from now on; asks for the password once more. Conflict without a second factor."""
+def renew_recovery_codes(
+    store: Store, known: Known, now: datetime, password: str, code: str = "", *, address: str = ""
+) -> list[str]:
+    """Ten new codes, the only ones from now on; asks for the password and a code. Conflict without a second factor."""
     by_session(known)
-    prove(store, known.actor, now, password)
+    prove(store, known.actor, now, password, of="recovery.renew")
+    _code(store, known.actor, now, code, action="recovery.renew", address=address)
     with store.writing() as db:
         user = _own(db, known.actor)
         if not user.totp_confirmed:
             raise Conflict("totp_off", "Turn the second step on first.")
         audit.record(db, known.actor, now, "recovery.renew", f"user:{user.id}", zone_path=_home(db, user))
         return recovery.make(db, user.id)
+
+
+def _code(store: Store, actor: Actor, now: datetime, code: str, *, action: str, address: str) -> None:
+    """Take a code of who has a second factor, before anything that would end what it is looked at by."""
+    of = proof.Deed(action, f"user:{actor.user_id}", address)
+    proof.anew(store, actor, now, code, lambda _db: None, of=of, needed=proof.if_has_one(actor))
 
 
 def list_tokens(db: Session, actor: Actor) -> Sequence[ApiToken]:
@@ -139,7 +151,7 @@ def list_tokens(db: Session, actor: Actor) -> Sequence[ApiToken]:
 def make_token(store: Store, actor: Actor, now: datetime, asked: TokenAsked) -> tuple[ApiToken, str]:
     """`create_token`, for who proves by the password that it is still them."""
     _may_edit_tokens(actor, now)
-    prove(store, actor, now, asked.password)
+    prove(store, actor, now, asked.password, of="token.create")
     with store.writing() as db:
         return create_token(db, actor, now, asked)
 

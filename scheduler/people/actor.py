@@ -53,6 +53,12 @@ class Actor:
         return not self.must_change_password and (self.scope is None or action in self.scope)
 
 
+def require_somewhere(actor: Actor, now: datetime, *actions: Action) -> None:
+    """Return if the actor may do one of these anywhere; else Forbidden, before anything is shown or filled in."""
+    if not any(actor.zones_for(action, now) for action in actions):
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
+
+
 def require(actor: Actor, action: Action, zone_path: str, now: datetime) -> None:
     """Return if the actor may; else raise NotFound for reading what they cannot see, Forbidden for the rest."""
     if actor.may(action, zone_path, now):

@@ -33,6 +33,8 @@ REFUSED = "proof.refused"
 QUIET = timedelta(minutes=1)
 
 T = TypeVar("T")
+Needed = bool | Callable[[Session], bool]
+"""Whether an act takes a code, known beforehand or to be found out."""
 
 
 class Deed(Struct, frozen=True):
@@ -51,7 +53,7 @@ def anew(
     act: Callable[[Session], T],
     *,
     of: Deed,
-    needed: bool | Callable[[Session], bool] = True,
+    needed: Needed = True,
 ) -> T:
     """What `act` gives, in a transaction of its own that stays only with a right code; else a Problem of field `code`.
 
@@ -65,7 +67,7 @@ def anew(
         return _with_code(store, actor, now, code, act) if needed else _without(store, act)
     except Problem as refusal:
         if refusal.code in OF_CODE:
-            _note(store, actor, now, of, refusal)
+            note(store, actor, now, of, refusal)
         raise
 
 
@@ -90,7 +92,7 @@ def _with_code(store: Store, actor: Actor, now: datetime, code: str, act: Callab
     return made
 
 
-def _note(store: Store, actor: Actor, now: datetime, of: Deed, refusal: Problem) -> None:
+def note(store: Store, actor: Actor, now: datetime, of: Deed, refusal: Problem) -> None:
     """Keep who was refused what, where the account belongs; the refusal stands without it."""
     with suppress(SQLAlchemyError, StoreBusy), store.writing() as db:
         said = {"code": refusal.code, "act": of.action}
@@ -119,6 +121,15 @@ def has_one(db: Session, actor: Actor) -> bool:
     """Whether the actor has a second factor."""
     user = repository.user(db, actor.user_id)
     return user is not None and user.totp_confirmed
+
+
+def if_has_one(actor: Actor, needed: Needed = True) -> Callable[[Session], bool]:
+    """That a code is `needed` of whom can give one; where that protects less than it would be in the way of others."""
+
+    def asked(db: Session) -> bool:
+        return has_one(db, actor) and (needed if isinstance(needed, bool) else needed(db))
+
+    return asked
 
 
 def count(db: Session, actor: Actor, now: datetime, kind: str) -> list[int]:

@@ -188,6 +188,12 @@ def said_since(db: Session, user_id: str, action: str, since: datetime, **said: 
     return any(said.items() <= detail.items() for detail in db.exec(query.where(AuditEntry.at > since)))
 
 
+def told_of(db: Session, action: str, subject: str, since: datetime) -> list[tuple[datetime, dict[str, Any]]]:
+    """When the record has an entry of this action and subject after `since`, and its detail."""
+    query = select(AuditEntry.at, AuditEntry.detail).where(AuditEntry.action == action, AuditEntry.subject == subject)
+    return [(at, dict(detail)) for at, detail in db.exec(query.where(AuditEntry.at > since))]
+
+
 def names_of(db: Session, user_ids: Collection[str]) -> dict[str, str]:
     return dict(db.exec(select(User.id, User.name).where(col(User.id).in_(user_ids))).all())
 

@@ -63,6 +63,12 @@ class PasswordProof(Input):
     password: Password
 
 
+class FactorProof(PasswordProof):
+    """The same of who has a second factor; a recovery code stands for a telephone that was lost."""
+
+    code: str = Field("", max_length=24, examples=["492039"])
+
+
 class TotpEnrolment(BaseModel):
     """Shown once; it counts from the first code that is typed in."""
 

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from scheduler.deputies import repository as deputies
 from scheduler.errors import Problem, TooMany
-from scheduler.people import audit, limits, passwords, repository, totp
+from scheduler.people import audit, limits, passwords, refused, repository, totp
 from scheduler.people.actor import Actor
 from scheduler.people.models import ApiToken, SignInAttempt, User, WebSession
 from scheduler.rights import Action, Grant, Role
@@ -74,6 +74,15 @@ class Known(Struct, frozen=True):
 def sign_in(store: Store, now: datetime, credentials: Credentials, lifetime: timedelta) -> SignedIn:
     """A session for the right password (and code), else NotSignedIn, or TooMany while one has to wait."""
     login = credentials.login.strip().casefold()
+    try:
+        return _signed_in(store, now, login, credentials, lifetime)
+    except (NotSignedIn, TooMany) as refusal:
+        if refusal.code != "code_needed":
+            refused.note(store, now, login, credentials.address, refusal)
+        raise
+
+
+def _signed_in(store: Store, now: datetime, login: str, credentials: Credentials, lifetime: timedelta) -> SignedIn:
     with store.writing() as db:
         attempts = _admit(db, login, credentials.address, now)
         user = repository.user_by_login(db, login)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, false, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from scheduler.people import audit, chain, proof, repository
+from scheduler.people import audit, chain, proof, refused, repository
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry, User
 from scheduler.people.schemas import AuditView
@@ -24,7 +24,7 @@ from scheduler.zones.names import fold
 
 MAX_WORDS = 8
 _ROWS = 500
-REFUSALS = (proof.REFUSED, "urgent.refused")
+REFUSALS = (proof.REFUSED, "urgent.refused", refused.ACTION)
 STOP_ALL = "stop_all"
 """`scheduler.emergency.stopping` notes it at a zone; every one below falls silent too."""
 MANY = 5
@@ -103,7 +103,10 @@ def guessed(db: Session, actor: Actor, now: datetime) -> list[tuple[str, str, in
         _seen(db, actor, now), col(AuditEntry.action).in_(REFUSALS), col(AuditEntry.at) > now - LATELY
     )
     rows = db.exec(query.order_by(col(AuditEntry.number).desc()).limit(_LOOKED_AT))
-    counts = Counter(user_id for user_id, detail in rows if user_id and detail.get("code") in _GUESSED)
+    counts = Counter[str]()
+    for user_id, detail in rows:
+        if user_id and detail.get("code") in _GUESSED:
+            counts[user_id] += int(detail.get("tries", 1))
     many = [(user_id, count) for user_id, count in counts.most_common() if count >= MANY]
     names = repository.names_of(db, [user_id for user_id, _count in many]) if many else {}
     return [(user_id, names.get(user_id, user_id), count) for user_id, count in many]

@@ -69,6 +69,13 @@ def change_group(
     return group
 
 
+def weighs(db: Session, group_id: str, change: GroupChange) -> bool:
+    """Whether what is planned for the group would be heard elsewhere than before."""
+    if "member_ids" not in change.model_fields_set:
+        return False
+    return set(repository.members(db, [group_id])[group_id]) != set(change.member_ids)
+
+
 def delete_group(db: Session, actor: Actor, now: datetime, group_id: str, *, version: int) -> None:
     """Take out a group that no broadcast names."""
     group = _for_change(db, actor, now, group_id, version)

@@ -96,6 +96,27 @@ def typed_code(store: Store) -> Callable[[str], str]:
     return code_of
 
 
+@pytest.fixture
+def with_codes(typed_code: Callable[[str], str]) -> Callable[[TestClient, str], TestClient]:
+    """`with_codes(client, login)`: the same browser, where a code is typed wherever one may be asked for."""
+
+    def give(client: TestClient, login: str) -> TestClient:
+        send = client.request
+
+        def coded(method: str, url: str, **sent: Any) -> Any:
+            if method != "GET":
+                code = typed_code(login)
+                sent["headers"] = {"X-Second-Factor": code} | dict(sent.get("headers") or {})
+                if "csrf_token" in (sent.get("data") or {}):  # a page's form
+                    sent["data"] = {"code": code} | sent["data"]
+            return send(method, url, **sent)
+
+        client.request = coded  # type: ignore[method-assign]
+        return client
+
+    return give
+
+
 @dataclass
 class Alarm:
     """Two operators of the province with a browser each, and what they send."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
@@ -22,10 +23,11 @@ from scheduler.bank.schemas import (
 )
 from scheduler.errors import Conflict, NotFound
 from web.api.announcements import TOO_LARGE, checked, multipart, producer_of, sound_file
-from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from web.auth import CurrentActor, Now, ReadDb, TheCentre
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
+from web.proving import Anew, TypedCode
 from web.telling import Tell, tell_after
 from web.uploads import keep, nested, receive
 
@@ -61,19 +63,26 @@ def list_bank_receivers(
     return completeness.index(db, actor, now, zone_id, after=after, limit=limit)
 
 
-@router.post("/bank", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
+@router.post(
+    "/bank", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
+)
 def create_bank_message(
     body: BankNew,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     once: CreateOnce,
     tell: Tell,
+    code: TypedCode = "",
 ) -> BankEntryOut:
-    """A new message and its drill; receivers get them once they are produced."""
-    return _told(response, db, tell, once(db, now, lambda: service.create(db, actor, now, body)))
+    """A new message and its drill, with a code; receivers get them once they are produced."""
+
+    def act(db: Session) -> BankEntryOut:
+        return _told(response, db, tell, once(db, now, lambda: service.create(db, actor, now, body)))
+
+    return anew(code, act, "bank.create", f"bank:{body.name}")
 
 
 @router.get("/bank/{bank_id}")
@@ -90,14 +99,22 @@ def revise_bank_message(
     body: BankChange,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     revision: IfMatch,
     tell: Tell,
+    code: TypedCode = "",
 ) -> BankEntryOut:
-    """The next revision of a message and its drill (If-Match: the last one's ETag); orders keep what they name."""
-    return _told(response, db, tell, service.revise(db, actor, now, name, revision=revision, change=body))
+    """With a code, the next revision of a message and its drill (If-Match: the last one's ETag).
+
+    Orders keep what they name.
+    """
+
+    def act(db: Session) -> BankEntryOut:
+        return _told(response, db, tell, service.revise(db, actor, now, name, revision=revision, change=body))
+
+    return anew(code, act, "bank.revise", f"bank:{name}")
 
 
 @router.get("/bank/{name}/revisions")
@@ -108,18 +125,45 @@ def list_bank_revisions(name: str, db: ReadDb, actor: CurrentActor, now: Now) ->
 
 @router.post("/bank/{name}/retire", responses=EDIT_PROBLEMS)
 def retire_bank_message(
-    name: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, revision: IfMatch, tell: Tell
+    name: str,
+    *,
+    response: Response,
+    anew: Anew,
+    actor: CurrentActor,
+    now: Now,
+    revision: IfMatch,
+    tell: Tell,
+    code: TypedCode = "",
 ) -> BankEntryOut:
-    """Take a message and its drill out of the bank (If-Match: the last revision's ETag); orders keep what they name."""
-    return _told(response, db, tell, service.retire(db, actor, now, name, revision=revision))
+    """With a code, take a message and its drill out of the bank (If-Match: the last revision's ETag).
+
+    Orders keep what they name.
+    """
+
+    def act(db: Session) -> BankEntryOut:
+        return _told(response, db, tell, service.retire(db, actor, now, name, revision=revision))
+
+    return anew(code, act, "bank.retire", f"bank:{name}")
 
 
 @router.post("/bank/{name}/restore", status_code=HTTPStatus.CREATED, responses=EDIT_PROBLEMS)
 def restore_bank_message(
-    name: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, revision: IfMatch, tell: Tell
+    name: str,
+    *,
+    response: Response,
+    anew: Anew,
+    actor: CurrentActor,
+    now: Now,
+    revision: IfMatch,
+    tell: Tell,
+    code: TypedCode = "",
 ) -> BankEntryOut:
-    """Put a message back that was taken out, as its next revision."""
-    return _told(response, db, tell, service.restore(db, actor, now, name, revision=revision))
+    """Put a message back that was taken out, as its next revision, with a code."""
+
+    def act(db: Session) -> BankEntryOut:
+        return _told(response, db, tell, service.restore(db, actor, now, name, revision=revision))
+
+    return anew(code, act, "bank.restore", f"bank:{name}")
 
 
 @router.post(
@@ -133,12 +177,14 @@ async def upload_bank_recording(
     request: Request,
     response: Response,
     *,
+    anew: Anew,
     centre: TheCentre,
     actor: CurrentActor,
     now: Now,
     revision: IfMatch,
+    code: TypedCode = "",
 ) -> BankEntryOut:
-    """The next revision of a message with a language that somebody spoke, up to two minutes long."""
+    """With a code, the next revision of a message with a language that somebody spoke, up to two minutes long."""
 
     def refuse_early() -> None:
         with centre.store.writing() as db:
@@ -150,10 +196,13 @@ async def upload_bank_recording(
 
     def store() -> BankEntryOut:
         stored = keep(received, producer_of(centre).originals)
-        with centre.store.writing() as db:
+
+        def act(db: Session) -> BankEntryOut:
             made = service.add_recording(db, actor, now, name, revision=revision, asked=asked, stored=stored)
             tell_after(db, centre.changes, f"bank:{made.id}")
-        return made
+            return made
+
+        return anew(code, act, "bank.record", f"bank:{name}")
 
     made = await run_in_threadpool(store)
     give_etag(response, made.revision)
@@ -190,7 +239,7 @@ async def listen_to_bank_message_as_mp3(
     return sound_file(made, "audio/mpeg", f"{sha256}-mp3")
 
 
-def _told(response: Response, db: WriteDb, tell: Tell, made: BankEntryOut) -> BankEntryOut:
+def _told(response: Response, db: Session, tell: Tell, made: BankEntryOut) -> BankEntryOut:
     tell(db, f"bank:{made.id}")
     give_etag(response, made.revision)
     return made

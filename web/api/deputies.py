@@ -42,12 +42,15 @@ def list_candidates(db: ReadDb, actor: CurrentActor, now: Now) -> CandidateList:
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
 def name_deputy(body: DeputyIn, *, anew: Anew, actor: CurrentActor, now: Now, once: CreateOnce) -> DeputyOut:
-    """Have somebody approve in your place, or with a `code` of an approver whom you administer, until an end."""
+    """Have somebody approve in your place, or in that of an approver whom you administer, until an end.
+
+    It takes a `code`; only in your own place, if you have no second factor, none.
+    """
 
     def act(db: Session) -> DeputyOut:
         return once(db, now, lambda: service.name(db, actor, now, body))
 
-    return anew(body.code, act, "deputy.name", f"user:{body.deputy_id}", needed=service.for_another(actor, body))
+    return anew(body.code, act, "deputy.name", f"user:{body.deputy_id}", needed=service.takes_code(actor, body))
 
 
 @router.delete("/{deputy_id}", status_code=HTTPStatus.NO_CONTENT, responses=responses(HTTPStatus.CONFLICT))

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Response
 from scheduler.residents import feedback as service
 from scheduler.residents.models import FeedbackState
 from scheduler.residents.schemas import AnswerIn, FeedbackOut, FeedbackPage
-from web.auth import CurrentActor, Now, ReadDb, WriteDb
+from scheduler.rights import Action
+from web.auth import CurrentActor, Now, ReadDb, WriteDb, needs
 from web.conditional import IfMatch, give_etag
 from web.problems import EDIT_PROBLEMS, responses
 from web.telling import Tell
@@ -20,7 +21,7 @@ router = APIRouter(
 )
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Action.FEEDBACK_READ)])
 def list_feedback(
     *,
     db: ReadDb,

@@ -9,7 +9,8 @@ from scheduler.approval import inbox
 from scheduler.approval.schemas import InboxOut, WaitingOut
 from scheduler.live.asking import Terms
 from scheduler.relays import service as relays
-from web.auth import CurrentActor, Now, ReadDb, TheCentre
+from scheduler.rights import Action
+from web.auth import CurrentActor, Now, ReadDb, TheCentre, needs
 from web.problems import responses
 
 router = APIRouter(
@@ -17,7 +18,7 @@ router = APIRouter(
 )
 
 
-@router.get("")
+@router.get("", dependencies=[needs(Action.BROADCAST_APPROVE)])
 def list_inbox(
     *,
     db: ReadDb,

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -20,7 +21,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
 from scheduler.zones import repository as zones
 from web import i18n
-from web.auth import AnyKnown, CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from web.auth import AnyKnown, CurrentActor, Now, ReadDb, TheCentre
 from web.centre import Centre
 from web.conditional import PreconditionRequired, give_etag
 from web.live.line import Line
@@ -28,6 +29,7 @@ from web.live.listening import ListeningLine
 from web.live.studio import Studio
 from web.once import CreateOnce
 from web.problems import responses
+from web.proving import Anew, TypedCode
 from web.telling import Tell
 
 router = APIRouter(
@@ -68,22 +70,31 @@ def list_talks(
     return service.index(db, actor, now, before=before, limit=limit)
 
 
-@router.post("/live", status_code=HTTPStatus.CREATED, responses=CONFLICT)
+@router.post("/live", status_code=HTTPStatus.CREATED, responses=CONFLICT | responses(HTTPStatus.TOO_MANY_REQUESTS))
 def ask_to_speak(
     body: LiveIn,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     centre: TheCentre,
     once: CreateOnce,
     tell: Tell,
+    code: TypedCode = "",
 ) -> LiveOut:
-    """Ask for a talk. Where `may_begin` says so it is your turn: connect the microphone (WHIP) within a minute."""
+    """Ask for a talk, with a code once for all of it; what is spoken for an emergency's order has that behind it.
+
+    Where `may_begin` says so it is your turn: connect the microphone (WHIP) within a minute.
+    """
     terms = asking.Terms(centre.settings.relay_hosts)
-    made = once(db, now, lambda: asking.ask(db, actor, now, body, terms))
-    tell(db, f"live:{made.id}")
+
+    def act(db: Session) -> LiveOut:
+        talk = once(db, now, lambda: asking.ask(db, actor, now, body, terms))
+        tell(db, f"live:{talk.id}")
+        return talk
+
+    made = anew(code, act, "live.ask", f"zone:{body.zone_id}", needed=asking.takes_code(body))
     give_etag(response, made.version)
     return made
 

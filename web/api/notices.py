@@ -4,13 +4,17 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlmodel import Session
 
 from scheduler.notices import service
 from scheduler.notices.models import NoticeState
 from scheduler.notices.schemas import ChoiceIn, ChoiceOut, DeliveryPage, HookCreated, HookIn, HookList
-from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from scheduler.people.proof import if_has_one
+from scheduler.rights import Action
+from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb, needs
 from web.notices.call import Caller
 from web.problems import responses
+from web.proving import Anew, TypedCode
 
 router = APIRouter(
     prefix="/api/v1",
@@ -26,11 +30,17 @@ def get_own_notices(db: ReadDb, actor: CurrentActor, centre: TheCentre) -> Choic
 
 
 @router.put("/me/notices")
-def choose_own_notices(body: ChoiceIn, db: WriteDb, actor: CurrentActor, now: Now, centre: TheCentre) -> ChoiceOut:
-    """Have mail go there from now on; with an empty address none is sent."""
-    service.choose(db, actor, now, body)
-    db.flush()
-    return service.choice(db, actor, mail_works=centre.settings.smtp_url is not None)
+def choose_own_notices(
+    body: ChoiceIn, *, anew: Anew, actor: CurrentActor, now: Now, centre: TheCentre, code: TypedCode = ""
+) -> ChoiceOut:
+    """Have mail go there from now on; with an empty address none is sent. With a code if you have a second factor."""
+
+    def act(db: Session) -> ChoiceOut:
+        service.choose(db, actor, now, body)
+        db.flush()
+        return service.choice(db, actor, mail_works=centre.settings.smtp_url is not None)
+
+    return anew(code, act, "notices.choose", f"user:{actor.user_id}", needed=if_has_one(actor))
 
 
 @router.post(
@@ -43,28 +53,39 @@ def try_own_notices(db: WriteDb, actor: CurrentActor, now: Now) -> None:
     service.try_out(db, actor, now)
 
 
-@router.get("/webhooks")
+@router.get("/webhooks", dependencies=[needs(Action.SETTINGS_EDIT)])
 def list_webhooks(db: ReadDb, actor: CurrentActor, now: Now) -> HookList:
     """The programs that are told of what happens where you set things up, by name; at most 50."""
     return HookList(items=service.hooks(db, actor, now))
 
 
 @router.post("/webhooks", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT))
-def create_webhook(body: HookIn, db: WriteDb, actor: CurrentActor, now: Now, centre: TheCentre) -> HookCreated:
-    """Have a program told from now on.
+def create_webhook(
+    body: HookIn, *, anew: Anew, actor: CurrentActor, now: Now, centre: TheCentre, code: TypedCode = ""
+) -> HookCreated:
+    """Have a program told from now on; with a code if you have a second factor.
 
     Not repeatable by Idempotency-Key: the key of the signature is shown this once and kept for nobody.
     """
-    return service.add_hook(db, actor, now, body, Caller(centre.settings.private_hooks).check)
+    check = Caller(centre.settings.private_hooks).check
+
+    def act(db: Session) -> HookCreated:
+        return service.add_hook(db, actor, now, body, check)
+
+    return anew(code, act, "webhook.create", f"zone:{body.zone_id}", needed=if_has_one(actor))
 
 
 @router.delete("/webhooks/{hook_id}", status_code=HTTPStatus.NO_CONTENT)
-def end_webhook(hook_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> None:
-    """Tell it nothing more."""
-    service.end_hook(db, actor, now, hook_id)
+def end_webhook(hook_id: str, *, anew: Anew, actor: CurrentActor, now: Now, code: TypedCode = "") -> None:
+    """Tell it nothing more; with a code if you have a second factor."""
+
+    def act(db: Session) -> None:
+        service.end_hook(db, actor, now, hook_id)
+
+    anew(code, act, "webhook.end", f"webhook:{hook_id}", needed=if_has_one(actor))
 
 
-@router.get("/notices")
+@router.get("/notices", dependencies=[needs(Action.SETTINGS_EDIT)])
 def list_notices(
     *,
     db: ReadDb,

@@ -33,7 +33,8 @@ from scheduler.people.schemas import (
     UserNew,
     UserView,
 )
-from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from scheduler.rights import Action
+from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb, needs
 from web.centre import Centre
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
@@ -52,7 +53,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 After = Annotated[str | None, Query(max_length=80, description="`next` of the page before.")]
 
 
-@people_routes.get("/users")
+@people_routes.get("/users", dependencies=[needs(Action.USER_READ)])
 def list_users(db: ReadDb, actor: CurrentActor, now: Now, after: After = None, limit: Limit = 100) -> UserList:
     """The people of the zones that you administer, by login name."""
     users = service.list_users(db, actor, now, after=after, limit=limit + 1)
@@ -166,7 +167,7 @@ def asked_of(
 AuditAsked = Annotated[trail.Asked, Depends(asked_of)]
 
 
-@audit_routes.get("/audit")
+@audit_routes.get("/audit", dependencies=[needs(Action.AUDIT_READ)])
 def list_audit(
     *,
     db: ReadDb,
@@ -184,6 +185,7 @@ def list_audit(
 
 @audit_routes.get(
     "/audit.jsonl",
+    dependencies=[needs(Action.AUDIT_READ)],
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {}}, "description": "One entry a line, with its hashes."}},
 )
@@ -220,7 +222,7 @@ def _file(lines: Iterator[bytes], kind: str, name: str) -> StreamingResponse:
     return StreamingResponse(lines, media_type=kind, headers=headers)
 
 
-@people_routes.get("/invitations")
+@people_routes.get("/invitations", dependencies=[needs(Action.USER_READ)])
 def list_invitations(
     *,
     db: ReadDb,

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from sqlmodel import Session
 
 from scheduler.emergency.rehearsal import service
 from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunDetail, RunIn, RunPage
@@ -11,6 +12,7 @@ from web.auth import CurrentActor, Now, ReadDb, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
+from web.proving import Anew, TypedCode
 from web.telling import Tell
 
 router = APIRouter(
@@ -34,13 +36,18 @@ def set_rehearsal(
     body: RehearsalIn,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
+    code: TypedCode = "",
 ) -> RehearsalOut:
-    """Test the receivers of the zone and below each week: silently, or with the bank's test announcement."""
-    made = service.change(db, actor, now, zone_id, body, version=version)
+    """Test the receivers of the zone and below each week: silently or, with a code, by the test announcement."""
+
+    def act(db: Session) -> RehearsalOut:
+        return service.change(db, actor, now, zone_id, body, version=version)
+
+    made = anew(code, act, "rehearsal.set", f"zone:{zone_id}", needed=service.takes_code(body))
     give_etag(response, made.version)
     return made
 
@@ -55,12 +62,24 @@ def delete_rehearsal(zone_id: str, *, db: WriteDb, actor: CurrentActor, now: Now
     "/zones/{zone_id}/rehearsal/runs", status_code=HTTPStatus.CREATED, responses=responses(HTTPStatus.CONFLICT)
 )
 def run_rehearsal(
-    zone_id: str, body: RunIn, *, db: WriteDb, actor: CurrentActor, now: Now, once: CreateOnce, tell: Tell
+    zone_id: str,
+    body: RunIn,
+    *,
+    anew: Anew,
+    actor: CurrentActor,
+    now: Now,
+    once: CreateOnce,
+    tell: Tell,
+    code: TypedCode = "",
 ) -> RunDetail:
-    """Test at once."""
-    made = once(db, now, lambda: service.run_now(db, actor, now, zone_id, body))
-    tell(db, f"rehearsal:{made.id}")
-    return made
+    """Test at once; what is heard takes a code."""
+
+    def act(db: Session) -> RunDetail:
+        made = once(db, now, lambda: service.run_now(db, actor, now, zone_id, body))
+        tell(db, f"rehearsal:{made.id}")
+        return made
+
+    return anew(code, act, "rehearsal.run", f"zone:{zone_id}", needed=service.takes_code(body))
 
 
 @router.get("/zones/{zone_id}/rehearsal/runs")

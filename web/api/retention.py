@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Response
 from scheduler.retention import service
 from scheduler.retention.night import Shelves
 from scheduler.retention.schemas import DryRun, KeepIn, RuleIn, RuleList, RuleOut, RunList, SeenIn
+from scheduler.rights import Action
 from web.api.announcements import producer_of
-from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
+from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb, needs
 from web.centre import Centre
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
@@ -29,7 +30,7 @@ def shelves_of(centre: Centre) -> Shelves:
     return producer.media, producer.originals
 
 
-@router.get("/rules")
+@router.get("/rules", dependencies=[needs(Action.RETENTION_READ)])
 def list_rules(db: ReadDb, actor: CurrentActor, now: Now) -> RuleList:
     """The rules of your places. What no rule speaks of is kept; measurements for 90 days."""
     return service.index(db, actor, now)
@@ -108,7 +109,7 @@ def end_rule(
         service.end(db, actor, now, rule_id, version=version, found=found, seen=seen)
 
 
-@router.get("/runs")
+@router.get("/runs", dependencies=[needs(Action.RETENTION_READ)])
 def list_runs(*, db: ReadDb, actor: CurrentActor, now: Now, limit: Annotated[int, Query(ge=1, le=100)] = 14) -> RunList:
     """The last nights, the newest first: what went by which rule, and how much room that made."""
     return service.runs(db, actor, now, limit=limit)

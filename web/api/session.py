@@ -9,6 +9,7 @@ from sqlmodel import Session
 from scheduler.people import account, invitations, service, sessions, signin
 from scheduler.people.models import ApiToken, User
 from scheduler.people.schemas import (
+    FactorProof,
     JoinInput,
     Me,
     OwnChange,
@@ -160,16 +161,20 @@ def confirm_totp(body: TotpCode, db: WriteDb, known: AnyKnown, _actor: CurrentAc
     responses=responses(HTTPStatus.CONFLICT),
 )
 def renew_recovery_codes(
-    body: PasswordProof, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now
+    body: FactorProof, request: Request, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now
 ) -> RecoveryCodes:
-    """Ten new recovery codes, the only ones from now on; asks for the password once more."""
-    return RecoveryCodes(codes=account.renew_recovery_codes(centre.store, known, now, body.password))
+    """Ten new recovery codes, the only ones from now on; asks for the password once more, and for a code."""
+    address = address_of(request)
+    codes = account.renew_recovery_codes(centre.store, known, now, body.password, body.code, address=address)
+    return RecoveryCodes(codes=codes)
 
 
 @router.delete("/me/totp", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
-def end_totp(body: PasswordProof, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now) -> None:
-    """Turn the second factor off; asks for the password once more."""
-    account.end_totp(centre.store, known, now, body.password)
+def end_totp(
+    body: FactorProof, request: Request, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now
+) -> None:
+    """Turn the second factor off; asks for the password once more and, where it is on, for a code."""
+    account.end_totp(centre.store, known, now, body.password, body.code, address=address_of(request))
 
 
 @router.get("/tokens", tags=["tokens"])

@@ -219,13 +219,18 @@ def change_group(
     body: GroupChange,
     *,
     response: Response,
-    db: WriteDb,
+    anew: Anew,
     actor: CurrentActor,
     now: Now,
     version: IfMatch,
+    code: TypedCode = "",
 ) -> GroupView:
-    """Rename a group or replace its members; planned broadcasts to it follow."""
-    return _group(db, response, groups.change_group(db, actor, now, group_id, version=version, change=body))
+    """Rename a group or, with a code, replace its members; planned broadcasts to it follow."""
+
+    def act(db: Session) -> GroupView:
+        return _group(db, response, groups.change_group(db, actor, now, group_id, version=version, change=body))
+
+    return anew(code, act, "group.change", f"group:{group_id}", needed=lambda db: groups.weighs(db, group_id, body))
 
 
 @groups_routes.delete("/groups/{group_id}", status_code=HTTPStatus.NO_CONTENT, responses=EDIT_PROBLEMS)

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from scheduler.people import account, repository, service, sessions, signin
 from scheduler.people.schemas import OwnChange, TokenAsked, TotpEnrolment
 from scheduler.rights import Action
-from web.auth import MaybeKnown, Now, ReadDb, TheCentre, WriteDb, same_origin
+from web.auth import MaybeKnown, Now, ReadDb, TheCentre, WriteDb, address_of, same_origin
 from web.i18n import LANGUAGES
 from web.pages.devices import device
 from web.pages.frame import Errors, FirstPage, OpenPage, Page, ThePage
@@ -80,11 +80,12 @@ def confirm_factor(db: WriteDb, page: ThePage, code: Annotated[str, Form(max_len
 
 
 @router.post("/account/recovery-codes")
-def renew_codes(centre: TheCentre, page: ThePage, codes_password: Password = "") -> Response:
-    codes: list[str] = []
+def renew_codes(page: ThePage, codes_password: Password = "", code: Password = "") -> Response:
     with page.attempt() as errors:
-        codes = account.renew_recovery_codes(centre.store, page.who, page.now, codes_password)
-    return _again(page, {"codes_password": next(iter(errors.values()))}) if errors else _codes(page, codes)
+        address = address_of(page.request)
+        renew = account.renew_recovery_codes
+        return _codes(page, renew(page.centre.store, page.who, page.now, codes_password, code, address=address))
+    return _again(page, _named(errors, "codes", "code"))
 
 
 @router.post("/account/sessions/others/end")
@@ -100,12 +101,12 @@ def end_session(db: WriteDb, page: ThePage, session_id: str) -> Response:
 
 
 @router.post("/account/second-factor/off")
-def end_factor(centre: TheCentre, page: ThePage, off_password: Password = "") -> Response:
+def end_factor(page: ThePage, off_password: Password = "", code: Password = "") -> Response:
     with page.attempt() as errors:
-        account.end_totp(centre.store, page.who, page.now, off_password)
-    if errors:
-        return _again(page, {"off_password": next(iter(errors.values()))})
-    return page.go("/account", "factor-off")
+        address = address_of(page.request)
+        account.end_totp(page.centre.store, page.who, page.now, off_password, code, address=address)
+        return page.go("/account", "factor-off")
+    return _again(page, _named(errors, "off", "code"))
 
 
 @router.post("/account/tokens")
@@ -123,9 +124,9 @@ def make_token(
         end = page.now + timedelta(days=int(days) if days.isdigit() else 0)
         fields = {"name": name, "scope": scope, "expires_at": end, "password": token_password}
         _row, secret = account.make_token(centre.store, page.actor, page.now, TokenAsked.model_validate(fields))
-    for of, shown in (("expires_at", "days"), ("password", "token_password")):
-        if of in errors:
-            errors[shown] = errors.pop(of)
+    errors = _named(errors, "token")
+    if "expires_at" in errors:
+        errors["days"] = errors.pop("expires_at")
     with centre.store.reading() as db:
         return _account(db, page, errors, token_once=secret, token={"name": name, "days": days, "scope": scope})
 
@@ -166,6 +167,12 @@ def _codes(page: Page, codes: list[str]) -> Response:
     return shown
 
 
+def _named(errors: Errors, form: str, *others: str) -> Errors:
+    """Errors at the password of this form, or another field that several forms have; so also what is about none."""
+    fields = {"": f"{form}_password", "password": f"{form}_password"} | {name: f"{form}_{name}" for name in others}
+    return {fields.get(field, field): said for field, said in errors.items()}
+
+
 def _again(page: Page, errors: Errors) -> Response:
     with page.centre.store.reading() as db:
         return _account(db, page, errors)
@@ -186,6 +193,7 @@ def _account(
     context: dict[str, Any] = {
         "grants": [grant_line(page, grant) for grant in service.grant_views(db, [user.id])],
         "factor": {"on": user.totp_confirmed, "pending": pending, "enrolment": enrolment, "codes_left": left},
+        "coded": user.totp_confirmed,
         "sessions": sessions.own(db, page.who, page.now),
         "device": device,
         "tokens": account.list_tokens(db, page.actor),

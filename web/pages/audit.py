@@ -130,6 +130,7 @@ def _line(page: Page, view: AuditView, zones: dict[str, str]) -> dict[str, Any]:
     kind, _, subject_id = view.subject.partition(":")
     path = _PAGES.get(kind) if kind != "user" or page.can(Action.USER_READ) else None
     machine = str(view.detail.get("name", "Loa")) if view.action == audit_words.LOCAL_STOP else "Loa"
+    machine = page.say(N_("somebody")) if view.action == audit_words.NOBODY else machine
     return {
         "view": view,
         "who": view.user_name or (machine if view.user_id is None else view.user_id),

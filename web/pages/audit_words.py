@@ -128,6 +128,8 @@ DONE = MappingProxyType(
         "withdraw": N_("withdrawn"),
     }
 )
+NOBODY = "session.refused"
+"""Done by whoever it was."""
 LOCAL_STOP = "receiver.local_stop"
 """Its own doing, or that of nobody known: the receiver is who did it."""
 WHOLE = MappingProxyType({"stop_all": N_("Everything stopped")})
@@ -138,8 +140,10 @@ WHY = MappingProxyType(
         "forbidden": N_("This person has no right to it there."),
         "own_order": N_("The same person had asked for it."),
         "second_factor_needed": N_("The account has no second step at sign-in."),
-        "too_many_sign_ins": N_("After several wrong codes none was looked at for a while."),
+        "too_many_sign_ins": N_("After several wrong ones none was looked at for a while."),
+        "password_wrong": N_("The password was wrong."),
         "wrong_code": N_("The code was wrong or used already."),
+        "wrong_credentials": N_("The login name or the password was wrong."),
         "wrong_word": N_("The word that confirms it was wrong."),
     }
 )
@@ -166,6 +170,10 @@ def refusal(translations: NullTranslations, detail: Mapping[str, Any]) -> str:
     parts = [translations.gettext(WHY[code]) if code in WHY else code]
     if act:
         parts.append(translations.gettext(N_("It was for: %(act)s.")) % {"act": action(translations, str(act))})
+    if detail.get("tries", 1) != 1:
+        parts.append(translations.gettext(N_("Tried %(count)s times more.")) % {"count": detail["tries"]})
+    if detail.get("last"):
+        parts.append(translations.gettext(N_("It is tried so often that more of it is not written down for an hour.")))
     if detail.get("address"):
         parts.append(translations.gettext(N_("From the address %(address)s.")) % {"address": detail["address"]})
     return " ".join(parts)

@@ -1,19 +1,21 @@
 """One message of the bank: what it says, its drill, what it said before, and how it is changed."""
 
-from typing import Annotated
+from collections.abc import Callable
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Response
 from sqlmodel import Session
+from starlette.datastructures import FormData
 
 from broadcast.wire.now import Purpose
 from scheduler.announcements.models import RecordingState
 from scheduler.bank import repository, service
 from scheduler.bank.models import BankSource
 from scheduler.bank.naming import CORRECTIONS, SIREN
-from scheduler.bank.schemas import MAX_TEXT, BankEntryOut, BankState, NewBankRecording
+from scheduler.bank.schemas import MAX_TEXT, BankEntryOut, BankNew, BankState, NewBankRecording
 from scheduler.errors import Conflict, NotFound
+from scheduler.people import proof
 from scheduler.people import repository as people
-from web.auth import ReadDb, WriteDb
+from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import words
 from web.pages.bank_form import LANGUAGES, BankForm, fields_of, from_request, of_entry
@@ -41,15 +43,14 @@ def new(db: ReadDb, page: ThePage) -> Response:
 
 
 @router.post("/new")
-def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
-    form, name = from_request(data), ""
-    if lacking := form.missing():
-        return _form(db, page, form, {field: page.say(message) for field, message in lacking.items()})
-    with page.attempt(db) as errors:
-        made = service.create(db, page.actor, page.now, form.new(repository.names(db)))
-        tell_after(db, page.centre.changes, f"bank:{made.id}")
-        name = made.name
-    return _form(db, page, form, errors) if errors else page.go(f"/emergency/bank/{name}", "bank-made")
+def create(page: ThePage, data: TheForm) -> Response:
+    form = from_request(data)
+    errors: Errors = {field: page.say(message) for field, message in form.missing().items()}
+    if not errors:
+        with page.attempt() as errors:
+            return _made(page, data, "create", lambda db: service.create(db, page.actor, page.now, _new(db, form)))
+    with page.centre.store.reading() as db:
+        return _form(db, page, form, errors)
 
 
 @router.get("/{name}")
@@ -64,38 +65,37 @@ def edit(db: ReadDb, page: ThePage, name: str) -> Response:
 
 
 @router.post("/{name}/edit")
-def revise(db: WriteDb, page: ThePage, name: str, data: TheForm) -> Response:
-    form, entry = from_request(data), service.history(db, page.actor, page.now, name)[0]
-    with page.attempt(db) as errors:
+def revise(page: ThePage, name: str, data: TheForm) -> Response:
+    form = from_request(data)
+    with page.centre.store.reading() as db:
+        entry = service.history(db, page.actor, page.now, name)[0]
+    with page.attempt() as errors:
         change = form.change(entry.titles)
-        made = service.revise(db, page.actor, page.now, name, revision=form.revision, change=change)
-        tell_after(db, page.centre.changes, f"bank:{made.id}")
-    return _form(db, page, form, errors, entry) if errors else page.go(f"/emergency/bank/{name}", "bank-made")
+
+        def act(db: Session) -> BankEntryOut:
+            return service.revise(db, page.actor, page.now, name, revision=form.revision, change=change)
+
+        return _made(page, data, "revise", act, name)
+    with page.centre.store.reading() as db:
+        return _form(db, page, form, errors, entry)
 
 
 @router.post("/{name}/retire")
-def retire(
-    db: WriteDb,
-    page: ThePage,
-    name: str,
-    *,
-    revision: Annotated[int, Form()] = 0,
-    sure: Annotated[bool, Form()] = False,
-) -> Response:
-    with page.attempt(db) as errors:
-        if not sure:
+def retire(page: ThePage, name: str, data: TheForm) -> Response:
+    with page.attempt() as errors:
+        if not data.get("sure"):
             raise Conflict("not_sure", N_("Tick the box first."), field="sure")
-        made = service.retire(db, page.actor, page.now, name, revision=revision)
-        tell_after(db, page.centre.changes, f"bank:{made.id}")
-    return _message(db, page, name, errors) if errors else page.go(f"/emergency/bank/{name}", "bank-retired")
+        return _set(page, name, data, "retire", service.retire)
+    with page.centre.store.reading() as db:
+        return _message(db, page, name, errors)
 
 
 @router.post("/{name}/restore")
-def restore(db: WriteDb, page: ThePage, name: str, *, revision: Annotated[int, Form()] = 0) -> Response:
-    with page.attempt(db) as errors:
-        made = service.restore(db, page.actor, page.now, name, revision=revision)
-        tell_after(db, page.centre.changes, f"bank:{made.id}")
-    return _message(db, page, name, errors) if errors else page.go(f"/emergency/bank/{name}", "bank-made")
+def restore(page: ThePage, name: str, data: TheForm) -> Response:
+    with page.attempt() as errors:
+        return _set(page, name, data, "restore", service.restore)
+    with page.centre.store.reading() as db:
+        return _message(db, page, name, errors)
 
 
 @router.post("/recordings/{name}")
@@ -112,13 +112,36 @@ def record(page: ThePage, name: str, data: TheForm) -> Response:
         with page.centre.store.writing() as db:
             service.may_record(db, page.actor, page.now, name, revision=revision)
         stored = keep(Received({}, file), producer.originals)
-        with page.centre.store.writing() as db:
-            made = service.add_recording(db, page.actor, page.now, name, revision=revision, asked=asked, stored=stored)
-            tell_after(db, page.centre.changes, f"bank:{made.id}")
-    if not errors:
-        return page.go(f"/emergency/bank/{name}", "bank-made")
+
+        def act(db: Session) -> BankEntryOut:
+            return service.add_recording(db, page.actor, page.now, name, revision=revision, asked=asked, stored=stored)
+
+        return _made(page, data, "record", act, name)
     with page.centre.store.reading() as db:
         return _message(db, page, name, errors)
+
+
+def _set(page: Page, name: str, data: FormData, what: str, service_act: Callable[..., BankEntryOut]) -> Response:
+    """Take it out, or put it back."""
+    revision = from_request(data).revision
+    return _made(page, data, what, lambda db: service_act(db, page.actor, page.now, name, revision=revision), name)
+
+
+def _made(page: Page, data: FormData, what: str, change: Callable[[Session], BankEntryOut], name: str = "") -> Response:
+    """Change the bank for a code, which the form calls `code-` and what it does where it is one of several."""
+
+    def act(db: Session) -> BankEntryOut:
+        made = change(db)
+        tell_after(db, page.centre.changes, f"bank:{made.id}")
+        return made
+
+    field = f"code-{what}" if what in ("record", "retire") else "code"
+    made = page.anew(str(data.get("code") or ""), act, f"bank.{what}", f"bank:{name}", field=field)
+    return page.go(f"/emergency/bank/{made.name}", "bank-retired" if what == "retire" else "bank-made")
+
+
+def _new(db: Session, form: BankForm) -> BankNew:
+    return form.new(repository.names(db))
 
 
 def _message(db: Session, page: Page, name: str, errors: Errors | None = None) -> Response:
@@ -144,6 +167,7 @@ def _message(db: Session, page: Page, name: str, errors: Errors | None = None) -
         total=len(sounds),
         before=next((entry.revision for entry in entries[1:] if entry.state is BankState.READY), None),
         may_change=changeable,
+        coded=proof.has_one(db, page.actor),
         may_retire=changeable and newest.purpose is Purpose.REAL and name not in CORRECTIONS,
         recordable=[(code, page.say(word)) for code, word in words.LANGUAGE.items()],
         errors=errors or {},
@@ -170,6 +194,7 @@ def _form(
             if media.source is BankSource.RECORDING
         ],
         max_text=MAX_TEXT,
+        coded=proof.has_one(db, page.actor),
         errors=fields_of(errors or {}),
     )
 

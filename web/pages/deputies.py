@@ -45,7 +45,7 @@ def name(
         asked = DeputyIn.model_validate(fields)
         page.anew(
             code, lambda db: service.name(db, page.actor, page.now, asked), "deputy.name", f"user:{deputy_id}",
-            needed=service.for_another(page.actor, asked),
+            needed=service.takes_code(page.actor, asked),
         )  # fmt: skip
         return page.go("/deputies", "deputy-named")
     with centre.store.reading() as db:

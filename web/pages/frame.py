@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from scheduler.errors import Forbidden, Problem
-from scheduler.people.actor import Actor
+from scheduler.errors import Problem
+from scheduler.people.actor import Actor, require_somewhere
 from scheduler.people.signin import Known
 from scheduler.rights import Action
 from web import i18n
@@ -192,9 +192,8 @@ class Page:
         return bool(self.known and self.known.actor.zones_for(action, self.now))
 
     def needs(self, *actions: Action) -> None:
-        """Return if the reader may do one of these anywhere; else Forbidden, before anything is shown or filled in."""
-        if not any(map(self.can, actions)):
-            raise Forbidden("forbidden", "You do not have the right to do this here.")
+        """Return if the reader may do one of these anywhere; else Forbidden."""
+        require_somewhere(self.actor, self.now, *actions)
 
     def render(self, name: str, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:
         assets = self.request.app.state.assets

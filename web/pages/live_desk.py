@@ -20,7 +20,8 @@ from scheduler.emergency.life import State
 from scheduler.errors import Conflict, Forbidden, Invalid
 from scheduler.live import asking, service
 from scheduler.live.models import LiveKind, LiveState
-from scheduler.live.schemas import LiveAdvice, LiveOut
+from scheduler.live.schemas import LiveAdvice, LiveIn, LiveOut
+from scheduler.people import proof
 from scheduler.rights import Action
 from scheduler.zones import groups as group_service
 from scheduler.zones import repository as zone_sql
@@ -94,18 +95,28 @@ def ask(page: ThePage, data: TheForm) -> Response:
     errors = _told(page, missing(form))
     made: LiveOut | None = None
     if not errors:
-        with page.centre.store.writing() as db:
-            with page.attempt(db) as refused:
-                draft = asked(form, area.home.id, _title(page, form), area.timezone)
-                made = asking.ask(db, page.actor, page.now, draft, asking.Terms(page.centre.settings.relay_hosts))
-                tell_after(db, page.centre.changes, f"live:{made.id}")
-            errors = _own_fields(refused)
-    if made is not None and not errors:
+        with page.attempt() as refused:
+            draft = asked(form, area.home.id, _title(page, form), area.timezone)
+            made = _asked(page, draft, form)
+        errors = _own_fields(refused)
+    if made is not None:
         return page.go(f"/live/{made.id}")
     with page.centre.store.reading() as db:
         if form.announcement:
             return _play(db, page, form, errors)
         return _desk(db, page, form, errors)
+
+
+def _asked(page: Page, draft: LiveIn, form: LiveForm) -> LiveOut:
+    """The talk, for the code that was typed beside the button of its way."""
+
+    def act(db: Session) -> LiveOut:
+        talk = asking.ask(db, page.actor, page.now, draft, asking.Terms(page.centre.settings.relay_hosts))
+        tell_after(db, page.centre.changes, f"live:{talk.id}")
+        return talk
+
+    needed, field = asking.takes_code(draft), "code-relay" if form.kind is LiveKind.RELAY else "code"
+    return page.anew(form.code, act, "live.ask", f"zone:{draft.zone_id}", needed=needed, field=field)
 
 
 def _title(page: Page, form: LiveForm) -> str:
@@ -223,6 +234,7 @@ def _choices(db: Session, page: Page, form: LiveForm) -> dict[str, Any]:
         "minute_choices": MINUTES,
         "advice": _advice(db, page, area, form),
         "may_record": page.can(Action.ANNOUNCEMENT_EDIT) and not form.order,
+        "coded": proof.has_one(db, page.actor),
         "relay_hosts": [] if form.order else sorted(page.centre.settings.relay_hosts),
         "orders": [] if form.order else _orders(db, page),
         "show": show,
@@ -292,6 +304,7 @@ def _play(db: Session, page: Page, form: LiveForm, errors: Errors) -> Response:
         recording_id=recording.id,
         sound=sound(recording, voice_names(page)),
         state=state_of(made),
+        coded=proof.has_one(db, page.actor),
         aimed=aimed,
         horns=page.count("%(num)s loudspeaker", "%(num)s loudspeakers", aimed.receivers),
         errors=errors,

@@ -48,6 +48,7 @@ class LiveForm(Struct, kw_only=True):
     when: str = "now"
     date: str = ""
     time: str = ""
+    code: str = ""
 
     @property
     def kind(self) -> LiveKind:
@@ -87,6 +88,7 @@ def from_request(data: FormData | QueryParams) -> LiveForm:
         when="at" if _one(data, "when") == "at" else "now",
         date=_one(data, "date"),
         time=_one(data, "time"),
+        code=next(filter(None, _many(data, "code")), ""),
     )
 
 

@@ -1,6 +1,7 @@
 """Where one gets notices; for administrators, which programs are told and what was delivered."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
@@ -8,6 +9,8 @@ from sqlmodel import Session
 from scheduler.notices import service
 from scheduler.notices.models import Channel, NoticeState
 from scheduler.notices.schemas import CHOICES, ChoiceIn, HookIn
+from scheduler.people import proof
+from scheduler.people.proof import if_has_one
 from scheduler.reports import service as reports
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
@@ -20,6 +23,7 @@ from web.pages.frame import Errors, Page, ThePage
 from web.pages.words import Look
 
 PER_PAGE = 50
+T = TypeVar("T")
 STATE = {
     NoticeState.WAITING: Look(N_("is tried again"), "warn", "hourglass"),
     NoticeState.SENDING: Look(N_("on its way"), "busy", "up"),
@@ -29,6 +33,7 @@ STATE = {
 
 router = APIRouter(prefix="/notices", include_in_schema=False)
 
+Code = Annotated[str, Form(max_length=300)]
 Kinds = Annotated[list[str], Form(max_length=len(CHOICES))]
 
 
@@ -39,15 +44,21 @@ def own(db: ReadDb, page: ThePage) -> Response:
 
 @router.post("")
 def choose(
-    db: WriteDb,
     page: ThePage,
     address: Annotated[str, Form(max_length=300)] = "",
     kinds: Kinds = [],  # noqa: B006 -- FastAPI copies
+    code: Code = "",
 ) -> Response:
-    with page.attempt(db) as errors:
+    with page.attempt() as errors:
         asked = ChoiceIn.model_validate({"address": address, "kinds": kinds})
-        service.choose(db, page.actor, page.now, asked)
-    return _own(db, page, errors, address) if errors else page.go("/notices", "saved")
+
+        def act(db: Session) -> None:
+            service.choose(db, page.actor, page.now, asked)
+
+        _anew(page, code, act, "notices.choose", f"user:{page.actor.user_id}", field="code-mail")
+        return page.go("/notices", "saved")
+    with page.centre.store.reading() as db:
+        return _own(db, page, errors, address)
 
 
 @router.post("/trial")
@@ -82,7 +93,6 @@ def log(db: ReadDb, page: ThePage, before: str | None = None, failed: str = "") 
 
 @router.post("/programs")
 def add_program(
-    db: WriteDb,
     page: ThePage,
     data: TheForm,
     *,
@@ -90,23 +100,40 @@ def add_program(
     url: Annotated[str, Form(max_length=600)] = "",
     zone_id: Annotated[str, Form(max_length=26)] = "",
     kinds: Kinds = [],  # noqa: B006 -- FastAPI copies
+    code: Code = "",
 ) -> Response:
+    errors: Errors = {}
     secret, typed = None, {"name": name, "url": url, "zone_id": zone_id}
-    if picker.unfolding(data):
-        return _own(db, page, program=typed)
-    with page.attempt(db) as errors:
-        asked = HookIn.model_validate({"name": name, "url": url, "zone_id": zone_id, "kinds": kinds})
-        check = Caller(page.centre.settings.private_hooks).check
-        secret = service.add_hook(db, page.actor, page.now, asked, check).secret
+    if not picker.unfolding(data):
+        with page.attempt() as errors:
+            asked = HookIn.model_validate({"name": name, "url": url, "zone_id": zone_id, "kinds": kinds})
+            check = Caller(page.centre.settings.private_hooks).check
+
+            def act(db: Session) -> str:
+                return service.add_hook(db, page.actor, page.now, asked, check).secret
+
+            secret = _anew(page, code, act, "webhook.create", f"zone:{zone_id}", field="code-program")
     if "kinds" in errors:
         errors["program-kinds"] = errors.pop("kinds")
-    return _own(db, page, errors, program=typed if errors else None, secret=secret)
+    with page.centre.store.reading() as db:
+        return _own(db, page, errors, program=None if secret else typed, secret=secret)
 
 
 @router.post("/programs/{hook_id}/end")
-def end_program(db: WriteDb, page: ThePage, hook_id: str) -> Response:
-    service.end_hook(db, page.actor, page.now, hook_id)
-    return page.go("/notices", "deleted")
+def end_program(page: ThePage, hook_id: str, code: Code = "") -> Response:
+    def act(db: Session) -> None:
+        service.end_hook(db, page.actor, page.now, hook_id)
+
+    with page.attempt() as errors:
+        _anew(page, code, act, "webhook.end", f"webhook:{hook_id}", field=f"code-{hook_id}")
+        return page.go("/notices", "deleted")
+    with page.centre.store.reading() as db:
+        return _own(db, page, errors)
+
+
+def _anew(page: Page, code: str, act: Callable[[Session], T], action: str, subject: str, *, field: str) -> T:
+    """For a code of who has a second factor: whoever sends notices elsewhere is told of what others do as them."""
+    return page.anew(code, act, action, subject, needed=if_has_one(page.actor), field=field)
 
 
 def _own(
@@ -129,6 +156,7 @@ def _own(
         address=chosen.address if address is None else address,
         kinds=[{"value": kind.value, "label": page.say(NAMES[kind]), "on": kind in chosen.kinds} for kind in CHOICES],
         sets_up=sets_up,
+        coded=proof.has_one(db, page.actor),
         programs=service.hooks(db, page.actor, page.now) if sets_up else [],
         zones=picker.one_of(db, page, Action.SETTINGS_EDIT, "zone_id", program["zone_id"]) if sets_up else None,
         program=program,

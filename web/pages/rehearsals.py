@@ -8,10 +8,11 @@ from sqlmodel import Session
 from broadcast.wire.fault_codes import FaultCode
 from scheduler.emergency.rehearsal import service
 from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunIn, RunOut, RunState
+from scheduler.people import proof
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from scheduler.zones.models import ZoneKind
-from web.auth import ReadDb, WriteDb
+from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import repeating, words
 from web.pages.frame import Errors, Page, ThePage
@@ -40,7 +41,11 @@ TROUBLE = {
     "centre_was_away": N_("the centre was not running"),
     "no_receivers": N_("there is no loudspeaker"),
     "quiet_hours": N_("quiet hours"),
+    "no_test_message": N_("the test announcement is not ready yet"),
+    "test_running": N_("another test was running there"),
 }
+
+Code = Annotated[str, Form(max_length=300)]
 
 router = APIRouter(prefix="/rehearsals", include_in_schema=False)
 
@@ -81,7 +86,6 @@ def place(db: ReadDb, page: ThePage, zone_id: str) -> Response:
 
 @router.post("/{zone_id}")
 def change(
-    db: WriteDb,
     page: ThePage,
     zone_id: str,
     *,
@@ -89,24 +93,40 @@ def change(
     at: Annotated[str, Form(max_length=5)] = "",
     silent: Annotated[bool, Form()] = False,
     version: Annotated[int, Form()] = 0,
+    code: Code = "",
 ) -> Response:
     """Set the weekly test; with no day chosen there is none."""
-    with page.attempt(db) as errors:
-        if weekday:
-            asked = RehearsalIn.model_validate({"weekday": weekday, "at": at, "silent": silent})
-            service.change(db, page.actor, page.now, zone_id, asked, version=version)
-        elif version:
-            service.remove(db, page.actor, page.now, zone_id, version=version)
-    return _place(db, page, zone_id, errors) if errors else page.go(f"/rehearsals/{zone_id}", "saved")
+    with page.attempt() as errors:
+        fields = {"weekday": weekday, "at": at, "silent": silent}
+        asked = RehearsalIn.model_validate(fields) if weekday else None
+
+        def act(db: Session) -> None:
+            if asked is not None:
+                service.change(db, page.actor, page.now, zone_id, asked, version=version)
+            elif version:
+                service.remove(db, page.actor, page.now, zone_id, version=version)
+
+        needed = asked is not None and service.takes_code(asked)
+        page.anew(code, act, "rehearsal.set", f"zone:{zone_id}", needed=needed, field="code-weekly")
+        return page.go(f"/rehearsals/{zone_id}", "saved")
+    with page.centre.store.reading() as db:
+        return _place(db, page, zone_id, errors)
 
 
 @router.post("/{zone_id}/run")
-def run_now(db: WriteDb, page: ThePage, zone_id: str, *, silent: Annotated[bool, Form()] = False) -> Response:
-    run_id = ""
-    with page.attempt(db) as errors:
-        run_id = service.run_now(db, page.actor, page.now, zone_id, RunIn(silent=silent)).id
+def run_now(page: ThePage, zone_id: str, *, silent: Annotated[bool, Form()] = False, code: Code = "") -> Response:
+    asked = RunIn(silent=silent)
+
+    def act(db: Session) -> str:
+        run_id = service.run_now(db, page.actor, page.now, zone_id, asked).id
         tell_after(db, page.centre.changes, f"rehearsal:{run_id}")
-    return _place(db, page, zone_id, errors) if errors else page.go(f"/rehearsals/runs/{run_id}", "rehearsing")
+        return run_id
+
+    with page.attempt() as errors:
+        run_id = page.anew(code, act, "rehearsal.run", f"zone:{zone_id}", needed=service.takes_code(asked))
+        return page.go(f"/rehearsals/runs/{run_id}", "rehearsing")
+    with page.centre.store.reading() as db:
+        return _place(db, page, zone_id, errors)
 
 
 def _place(db: Session, page: Page, zone_id: str, errors: Errors | None = None) -> Response:
@@ -118,6 +138,7 @@ def _place(db: Session, page: Page, zone_id: str, errors: Errors | None = None) 
         zone=zone,
         held=held,
         next_said=_when(page, held),
+        coded=proof.has_one(db, page.actor),
         weekdays=repeating.weekdays(page.show),
         runs=[_run(page, run) for run in service.runs(db, page.actor, page.now, zone_id, limit=RUNS).items],
         errors=errors or {},

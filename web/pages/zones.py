@@ -137,14 +137,24 @@ def group(db: ReadDb, page: ThePage, group_id: str) -> Response:
 
 
 @router.post("/groups/{group_id}")
-def change_group(db: WriteDb, page: ThePage, group_id: str, form: TheForm) -> Response:
-    version = _number(form, "version") or 0
-    if picker.unfolding(form):
-        return _group(db, page, group_id, form=form)
-    with page.attempt(db) as errors:
-        asked = GroupChange.model_validate(_group_values(form))
-        groups.change_group(db, page.actor, page.now, group_id, version=version, change=asked)
-    return _group(db, page, group_id, errors, form) if errors else page.go("/zones", "saved")
+def change_group(page: ThePage, group_id: str, form: TheForm) -> Response:
+    """With a code where its places change."""
+    version, proven = _number(form, "version") or 0, str(form.get("proof") or "")
+    errors: Errors = {}
+    if not picker.unfolding(form):
+        with page.attempt() as errors:
+            asked = GroupChange.model_validate(_group_values(form))
+
+            def act(db: Session) -> None:
+                groups.change_group(db, page.actor, page.now, group_id, version=version, change=asked)
+
+            def needed(db: Session) -> bool:
+                return groups.weighs(db, group_id, asked)
+
+            page.anew(proven, act, "group.change", f"group:{group_id}", needed=needed, field="proof")
+            return page.go("/zones", "saved")
+    with page.centre.store.reading() as db:
+        return _group(db, page, group_id, errors, form)
 
 
 @router.post("/groups/{group_id}/delete")
@@ -214,6 +224,7 @@ def _group(
         kept_by=picker.one_of(db, page, Action.ZONE_READ, "zone_id", filled["zone_id"]),
         groups=[],
         sets=[],
+        coded=proof.has_one(db, page.actor),
         action=f"/groups/{group_id or 'new'}",
         errors=errors or {},
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from broadcast.clock import ManualClock
 from scheduler.errors import Conflict, NotFound, TooMany
 from scheduler.people import account, service, sessions, signin
 from scheduler.people.actor import Actor
@@ -51,18 +52,21 @@ def lasts(store: Store, now: datetime, known: Known) -> bool:
 
 
 def test_each_recovery_code_stands_once_for_the_telephone(
-    store: Store, lan: Actor, second_factor: Callable[[Actor], Callable[[], str]], now: datetime
+    store: Store, lan: Actor, second_factor: Callable[[Actor], Callable[[], str]], now: datetime, *, clock: ManualClock
 ) -> None:
     telephone = second_factor(lan)
     known = enter(store, now, telephone())
-    codes = account.renew_recovery_codes(store, known, now, PASSWORD)
+    clock.step_wall(timedelta(minutes=1))
+    with pytest.raises(NotSignedIn):
+        account.renew_recovery_codes(store, known, now, PASSWORD)
+    codes = account.renew_recovery_codes(store, known, clock.now(), PASSWORD, telephone())
     assert len(set(codes)) == 10
     with store.reading() as db:
         assert codes[0].replace("-", "") not in repr(db.get(RecoveryCode, 1))
     assert enter(store, now, f" {codes[3].upper()} ").actor.second_factor
     with pytest.raises(NotSignedIn):
         enter(store, now, codes[3])
-    again = account.renew_recovery_codes(store, known, now, PASSWORD)
+    again = account.renew_recovery_codes(store, known, now, PASSWORD, codes[4])
     with pytest.raises(NotSignedIn):
         enter(store, now, codes[0])
     assert enter(store, now, again[0])
@@ -86,10 +90,18 @@ def test_without_a_second_factor_there_are_no_codes(store: Store, lan: Actor, no
 
 
 def test_an_end_of_the_second_factor_ends_its_codes(
-    store: Store, lan: Actor, admin: Actor, second_factor: Callable[[Actor], Callable[[], str]], now: datetime
+    store: Store,
+    lan: Actor,
+    admin: Actor,
+    *,
+    second_factor: Callable[[Actor], Callable[[], str]],
+    now: datetime,
+    clock: ManualClock,
 ) -> None:
     telephone = second_factor(lan)
-    account.renew_recovery_codes(store, enter(store, now, telephone()), now, PASSWORD)
+    known = enter(store, now, telephone())
+    clock.step_wall(timedelta(minutes=1))
+    account.renew_recovery_codes(store, known, clock.now(), PASSWORD, telephone())
     with store.writing() as db:
         service.reset_password(db, admin, now, lan.user_id, "x")
     with store.reading() as db:

@@ -231,10 +231,15 @@ def test_an_unconfirmed_second_factor_locks_nobody_out(store: Store, lan: Actor,
     assert not enter(store, now).actor.second_factor
 
 
-def test_turning_the_second_factor_off_asks_for_the_password(store: Store, lan: Actor, now: datetime) -> None:
-    me, _telephone = with_second_factor(store, now)
-    assert refusal(lambda: account.end_totp(store, me, now, "wrong")).code == "password_wrong"
-    account.end_totp(store, me, now, PASSWORD)
+def test_turning_the_second_factor_off_asks_for_the_password_and_a_code(
+    store: Store, lan: Actor, now: datetime
+) -> None:
+    me, telephone = with_second_factor(store, now)
+    code = telephone.at(now + timedelta(minutes=1))
+    now += timedelta(minutes=1)
+    assert refusal(lambda: account.end_totp(store, me, now, "wrong", code)).code == "password_wrong"
+    assert refusal(lambda: account.end_totp(store, me, now, PASSWORD)).code == "code_needed"
+    account.end_totp(store, me, now, PASSWORD, code)
     assert enter(store, now).actor.user_id == lan.user_id
 
 

@@ -20,6 +20,7 @@ from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from web.centre import Centre
 
+Coded = Callable[[TestClient, str], TestClient]
 FIRST = {"If-Match": '"1"'}
 NEW = {"name": "bridge", "titles": {"vi": "Cấm cầu"}, "texts": {"vi": "Cầu bị cấm."}}
 WEEKLY = {"weekday": 0, "at": "16:30", "silent": True}
@@ -72,9 +73,11 @@ def test_the_matrix(
     places: Any,
     add_person: Callable[..., Actor],
     sign_in: Callable[[str], TestClient],
+    *,
+    with_codes: Coded,
 ) -> None:
     add_person("me", places.province, role)
-    me = sign_in("me")
+    me = with_codes(sign_in("me"), "me")
     reads, changes, reads_weekly, sets_weekly = MATRIX[role]
     for path in ("/bank", "/bank/storm.1", "/bank/storm.1/audio", "/bank/receivers"):
         assert me.get(f"/api/v1{path}").status_code == reads, path
@@ -98,10 +101,10 @@ def test_nobody_reads_or_changes_it_without_signing_in(stocked: str, client: Tes
 
 @pytest.fixture
 def operator(
-    stocked: str, places: Any, add_person: Callable[..., Actor], sign_in: Callable[[str], TestClient]
+    stocked: str, places: Any, add_person: Callable[..., Actor], sign_in: Callable[[str], TestClient], with_codes: Coded
 ) -> TestClient:
     add_person("operator", places.province, Role.OPERATOR)
-    return sign_in("operator")
+    return with_codes(sign_in("operator"), "operator")
 
 
 def test_an_operator_of_one_commune_does_not_change_what_all_hear(

@@ -168,8 +168,11 @@ def test_the_second_factor_over_http(sign_in: SignIn, client: TestClient, lan: A
     assert enter(client, code=code).json()["code"] == "wrong_code"
     asyncio.run(clock.advance(timedelta(minutes=1)))
     assert enter(client, code=telephone.at(clock.now())).status_code == 201
-    off = browser.request("DELETE", "/api/v1/me/totp", json={"password": PASSWORD})
-    assert off.status_code == 204
+    off = [
+        browser.request("DELETE", "/api/v1/me/totp", json={"password": PASSWORD, "code": code})
+        for code in ("", "000000", codes[0])
+    ]
+    assert [one.status_code for one in off] == [401, 401, 204]
     assert enter(client).status_code == 201
 
 

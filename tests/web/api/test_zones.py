@@ -155,12 +155,13 @@ def test_a_zone_in_use_is_ended_instead_of_deleted(admin: TestClient, typed_code
     assert admin.get(f"/api/v1/zones/{places.leng_2}").status_code == 404
 
 
-def test_groups_over_http(admin: TestClient, places: Any) -> None:
+def test_groups_over_http(admin: TestClient, typed_code: Any, places: Any) -> None:
     body = {"zone_id": places.leng, "name": "Lưu vực", "member_ids": [places.leng_1]}
     made = admin.post("/api/v1/groups", json=body)
     assert (made.status_code, made.json()["member_ids"]) == (201, [places.leng_1])
     path = f"/api/v1/groups/{made.json()['id']}"
-    changed = admin.patch(path, json={"member_ids": [places.leng_2]}, headers={"If-Match": made.headers["etag"]})
+    coded = {"If-Match": made.headers["etag"], "X-Second-Factor": typed_code("admin")}
+    changed = admin.patch(path, json={"member_ids": [places.leng_2]}, headers=coded)
     assert changed.json()["member_ids"] == [places.leng_2]
     assert admin.patch(path, json={"name": "X"}, headers=FIRST).status_code == 412
     assert admin.delete(path, headers={"If-Match": changed.headers["etag"]}).status_code == 204

@@ -51,6 +51,7 @@ class Air:
     places: Any
     operator: httpx.AsyncClient
     browser: Callable[[], httpx.AsyncClient]
+    code: Callable[[], str]
     sent: list[frozenset[str]] = field(default_factory=list)
 
     def ends(self) -> dict[str, str]:
@@ -61,7 +62,7 @@ class Air:
 
     async def ask(self, **other: Any) -> dict[str, Any]:
         body = {"zone_id": self.places.leng, "zone_ids": [self.places.leng], "title": "Xã nói chuyện", "cls": "normal"}
-        answer = await self.operator.post("/api/v1/live", json=body | other)
+        answer = await self.operator.post("/api/v1/live", json=body | other, headers={"X-Second-Factor": self.code()})
         assert answer.status_code == 201, answer.text
         asked: dict[str, Any] = answer.json()
         return asked
@@ -125,8 +126,9 @@ async def studio(
 
 @pytest.fixture
 async def air(
-    centre: Centre, app: FastAPI, studio: tuple[Studio, list[frozenset[str]]], places: Any, add_person: Any
-) -> AsyncIterator[Air]:
+    centre: Centre, app: FastAPI, studio: tuple[Studio, list[frozenset[str]]], *, places: Any, add_person: Any,
+    typed_code: Callable[[str], str],
+) -> AsyncIterator[Air]:  # fmt: skip
     add_person("operator", places.province, Role.OPERATOR)
     add_person("official", places.leng, Role.EDITOR)
     centre.studio, sent = studio
@@ -136,7 +138,7 @@ async def air(
         return httpx.AsyncClient(transport=transport, base_url="http://testserver")
 
     async with browser() as operator:
-        air = Air(centre, centre.studio, places, operator, browser, sent)
+        air = Air(centre, centre.studio, places, operator, browser, lambda: typed_code("operator"), sent)
         await air.sign_in(operator, "operator")
         yield air
 

@@ -87,5 +87,6 @@ async def test_a_relay_without_sound_is_told(air: Any, station: str) -> None:
 
 async def test_a_host_that_is_not_allowed_is_refused(air: Any, station: str) -> None:
     body = {"zone_id": air.places.leng, "zone_ids": [air.places.leng], "title": "VOV", "kind": "relay"}
-    answer = await air.operator.post("/api/v1/live", json=body | {"source_url": station})
+    coded = {"X-Second-Factor": air.code()}
+    answer = await air.operator.post("/api/v1/live", json=body | {"source_url": station}, headers=coded)
     assert (answer.status_code, answer.json()["code"]) == (422, "host_not_allowed")

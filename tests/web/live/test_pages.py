@@ -60,7 +60,8 @@ async def test_a_relay_begun_on_the_page_is_on_the_air_until_somebody_who_may_st
     air.centre.settings = air.centre.settings.model_copy(update={"live_relay_hosts": "127.0.0.1"})
     begins, helper, official = [await person(air, login, language) for login in ("operator", "bo", "official")]
 
-    asked = await post(begins, "/live", zone=[air.places.leng], mode="relay", source_url=station, minutes="3")
+    way = {"mode": "relay", "source_url": station, "minutes": "3", "code": air.code()}
+    asked = await post(begins, "/live", zone=[air.places.leng], **way)
     found = re.search(r"/live/([0-9A-Z]{26})$", str(asked.url))
     assert found, asked.text
     await air.until(lambda: air.sent)

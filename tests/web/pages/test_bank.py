@@ -25,6 +25,7 @@ from scheduler.rights import Role
 from scheduler.store.engine import Store
 
 Browser = Callable[[str], TestClient]
+Coded = Callable[[TestClient, str], TestClient]
 BANK = "/emergency/bank"
 BRIDGE = {"title_vi": "Cấm cầu", "text_vi": "Cầu treo đang nguy hiểm. Bà con không qua cầu.", "siren": "siren-steady"}
 PAGE_BYTES = 60_000
@@ -33,9 +34,9 @@ pytestmark = pytest.mark.usefixtures("full_bank")
 
 
 @pytest.fixture
-def operator(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+def operator(browser: Browser, add_person: Callable[..., Any], with_codes: Coded, places: Any) -> TestClient:
     add_person("hanh", places.province, Role.OPERATOR)
-    return browser("hanh")
+    return with_codes(browser("hanh"), "hanh")
 
 
 def post(client: TestClient, path: str, **fields: object) -> Response:

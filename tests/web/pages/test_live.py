@@ -19,20 +19,21 @@ from scheduler.store.engine import Store
 from web.centre import Centre
 
 Browser = Callable[[str], TestClient]
+Coded = Callable[[TestClient, str], TestClient]
 PAGE_BYTES = 60_000
 STREAM = "https://vov.example/vov1.mp3"
 
 
 @pytest.fixture
-def operator(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+def operator(browser: Browser, add_person: Callable[..., Any], with_codes: Coded, places: Any) -> TestClient:
     add_person("hoa", places.province, Role.OPERATOR)
-    return browser("hoa")
+    return with_codes(browser("hoa"), "hoa")
 
 
 @pytest.fixture
-def other(browser: Browser, add_person: Callable[..., Any], places: Any) -> TestClient:
+def other(browser: Browser, add_person: Callable[..., Any], with_codes: Coded, places: Any) -> TestClient:
     add_person("nam", places.province, Role.OPERATOR)
-    return browser("nam")
+    return with_codes(browser("nam"), "nam")
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_the_sound_quality_is_chosen_or_left_to_the_links(operator: TestClient, 
         assert (refused.status_code, "Hãy chọn chất lượng âm thanh" in refused.text) == (422, True)
         assert 'value="Họp thôn"' in refused.text
     operator.patch("/api/v1/me", json={"language": "en"})
-    assert "as the links of these places need" in operator.get("/live").text
+    assert "as the links there need" in operator.get("/live").text
 
 
 def test_who_may_not_speak_sees_who_does_and_no_form(operator: TestClient, helper: TestClient, places: Any) -> None:

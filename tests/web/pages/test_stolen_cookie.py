@@ -174,6 +174,23 @@ def test_guesses_are_in_the_record_and_the_administrator_sees_them(
     assert "Admin" not in commune.get("/audit").text
 
 
+def test_guessed_passwords_are_in_the_record_in_words(alarm: Any, admin: Actor, client: TestClient) -> None:
+    for _ in range(6):
+        client.post(f"{API}/session", json={"login": "operator", "password": "đoán mò"})
+    client.post(f"{API}/session", json={"login": "không có ai", "password": "đoán mò"})
+    boss: TestClient = alarm.sign_in("admin")
+    boss.headers["accept"] = "text/html"
+    told = boss.get("/audit", params={"action": "session"}).text
+    assert "Phiên đăng nhập: bị từ chối" in told
+    assert "Tên đăng nhập hoặc mật khẩu sai. Từ địa chỉ testclient." in told
+    assert "Tên đăng nhập hoặc mật khẩu sai. Thử thêm 4 lần nữa. Từ địa chỉ testclient." in told
+    assert "không rõ ai" in told
+    assert "không có ai" not in told
+    assert boss.patch(f"{API}/me", json={"language": "en"}).status_code == 200
+    told = boss.get("/audit", params={"action": "session"}).text
+    assert "The login name or the password was wrong. Tried 4 times more. From the address testclient." in told
+
+
 def _coded(path: str, headers: dict[str, str]) -> dict[str, str]:
     """People's acts have their code in the body."""
     return {"code": headers["X-Second-Factor"]} if "/users/" in path else {}
