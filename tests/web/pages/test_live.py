@@ -64,7 +64,7 @@ def test_the_desk_is_one_small_page_and_binds_no_script_to_itself(operator: Test
 
 def test_the_sound_quality_is_chosen_or_left_to_the_links(operator: TestClient, centre: Any, places: Any) -> None:
     page = operator.get("/live").text
-    assert '<option value="">theo đường truyền của các nơi này</option>' in page
+    assert '<option value="">theo đường truyền ở đó</option>' in page
     assert "Chất lượng âm thanh hợp với đường truyền: 24 kbit/s: như thường." in page
     for typed, kept in (("", 24_000), ("48000", 48_000), ("12000", 12_000)):
         talk_id = asked_for(ask(operator, places.leng, bitrate=typed))
