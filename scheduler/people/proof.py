@@ -1,9 +1,11 @@
 """Proving oneself anew by a code of the second factor, a few tries of which may be wrong.
 
 Rules
-- Whoever gives rights, takes over an account or a loudspeaker, or changes what protects a place types a code for it: a
-  cookie or a token that was stolen does none of these.
-- Who has no second factor sets one up first; the machine (its command line) proves nothing.
+- Whoever has something sound by themselves, changes what orders say, gives rights, takes over an account or a
+  loudspeaker, or changes what protects a place types a code for it: a stolen cookie or token does none of these.
+- Who has no second factor sets one up first; the machine (its command line) proves nothing. What is only one's own
+  (`if_has_one`) takes a code of who has one; so does everything where one practises.
+- Whatever takes back or silences for a while takes none.
 - The code is looked at after everything else is right: what was mistyped elsewhere costs none, and counts as none.
 - What is refused is in the audit record, never the code; where no code was looked at, once in QUIET for each act.
 """
