@@ -37,6 +37,10 @@ EXPECTED = """
 /reports           yes     yes     yes       yes       yes
 /notices           yes     yes     yes       yes       yes
 """
+LISTS = {
+    "/inbox": "/inbox", "/feedback": "/feedback", "/retention": "/retention/rules", "/people": "/users",
+    "/audit": "/audit", "/notices/log": "/notices",
+}  # fmt: skip
 MENU = re.compile(r'<nav[^>]*>.*?</nav>|<details class="menu.*?</details>', re.DOTALL)
 
 
@@ -54,6 +58,8 @@ def test_a_page_is_for_who_has_the_right_to_it_and_the_menu_leads_nowhere_else(
     column = EXPECTED.split("\n")[1].split().index(role.value)
     got = {path: client.get(path, follow_redirects=False).status_code for path in rows()}
     assert got == {path: 200 if row[column] == "yes" else 403 for path, row in rows().items()}
+    listed = {path: client.get(f"/api/v1{found}").status_code for path, found in LISTS.items()}
+    assert listed == {path: got[path] for path in LISTS}
     led = set(re.findall(r'href="(/[^"?#]*)', "".join(MENU.findall(client.get("/").text))))
     assert {path for path in led & got.keys() if got[path] != 200} == set()
     assert {path for path in ("/inbox", "/feedback", "/retention") if got[path] == 200} <= led
