@@ -161,6 +161,38 @@ def test_what_nobody_hears_takes_no_code_nor_does_practising(desk: Any, thief: T
     assert tried(thief, desk, "speaks").json()["code"] == "code_needed"  # of who has one, as it is for real
 
 
+def test_an_emergency_in_one_s_own_voice_has_its_confirmation_behind_it(desk: Any, thief: TestClient) -> None:
+    """The order is what takes the code; one that was invented, or is not in force, opens no way round."""
+    asked = desk.asked(thief, parts=[{"kind": "live"}])
+    talk = {"zone_id": desk.places.leng, "zone_ids": [desk.places.leng], "title": "Sơ tán", "order_id": asked["id"]}
+    tries = (talk | {"cls": "emergency"}, talk, talk | {"cls": "emergency", "order_id": "01KB3CWZ5M4Q7R8S9TAVBXCYDZ"})
+    assert [thief.post(f"{API}/live", json=one).status_code for one in tries] == [409, 422, 409]
+    with desk.store.reading() as db:
+        assert db.exec(select(LiveTalk)).all() == []
+    assert desk.confirm(desk.sign_in("second"), asked).status_code == 200
+    assert thief.post(f"{API}/live", json=tries[0]).status_code == 201
+
+
+def test_which_acts_of_the_api_take_a_code_in_their_header(desk: Any) -> None:
+    """Written out a second time; people's acts and orders have theirs in the body."""
+    taking = {
+        f"{method.upper()} {path.removeprefix(API)}"
+        for path, operations in desk.app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        if "X-Second-Factor" in [one["name"] for one in operation.get("parameters", [])]
+    }
+    assert taking == {
+        "POST /live", "PUT /zones/{zone_id}/rehearsal", "POST /zones/{zone_id}/rehearsal/runs",
+        "POST /bank", "POST /bank/{name}/revisions", "POST /bank/{name}/retire", "POST /bank/{name}/restore",
+        "POST /uploads/bank/{name}", "PATCH /groups/{group_id}",
+        "PATCH /zones/{zone_id}", "PATCH /zones/{zone_id}/settings", "POST /zones/{zone_id}/move",
+        "POST /zones/{zone_id}/end",
+        "PUT /receivers/{receiver_id}/volume", "POST /receivers/{receiver_id}/move",
+        "POST /receivers/{receiver_id}/enrolment-code", "POST /receivers/{receiver_id}/revoke",
+        "PUT /me/notices", "POST /webhooks", "DELETE /webhooks/{hook_id}",
+    }  # fmt: skip
+
+
 @pytest.fixture
 def keeper(desk: Any, add_person: Callable[..., Actor], typed_code: Code) -> TestClient:
     """An administrator's stolen cookie."""
