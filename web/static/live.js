@@ -80,6 +80,7 @@ function openBooth() {
   const fill = (text, change) => Object.entries(change).reduce((made, [name, value]) => made.replace(`{${name}}`, value), text);
 
   function changed(word, why) {
+    if (word === "unplugged") return change();
     phase = word === "refused" ? "ready" : word;
     if (word === "detour") bySocket.checked = true;
     if (word === "refused") fail("", why);
@@ -148,7 +149,7 @@ function openBooth() {
     speak.disabled = phase !== "ready" || state !== "turn";
     stop.hidden = !busy;
     if (focused && busy) stop.focus();
-    devices.disabled = busy;
+    devices.disabled = busy && phase !== "connected";
     bySocket.disabled = busy || !window.RTCPeerConnection;
     withdraw.hidden = busy || over || phase === "ended";
     for (const part of booth.querySelectorAll(".meter, .field, details")) part.hidden = over || phase === "ended";
@@ -176,6 +177,18 @@ function openBooth() {
     show();
   }
 
+  // While a talk goes on: `device`, or whatever there is now that it was unplugged.
+  async function change(device) {
+    try {
+      await microphone.change(constraints(device));
+      fail("");
+    } catch (error) {
+      fail({ NotAllowedError: "denied", NotFoundError: "none" }[error.name] ?? "other");
+    }
+    await list();
+    show();
+  }
+
   async function list() {
     const found = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "audioinput");
     const used = microphone.stream.getAudioTracks()[0].getSettings().deviceId;
@@ -184,14 +197,20 @@ function openBooth() {
 
   devices.addEventListener("change", () => {
     try { localStorage.setItem(DEVICE_KEY, devices.value); } catch { /* as above */ }
-    open();
+    if (microphone.wanted) change(devices.value);
+    else open();
+  });
+  navigator.mediaDevices?.addEventListener("devicechange", () => {
+    const track = microphone.stream?.getAudioTracks()[0];
+    if (track?.readyState === "ended" && microphone.wanted) change();
+    else if (track) list();
   });
   bySocket.closest(".tick").hidden = !canUseSocket();
   try { bySocket.checked = microphone.bySocket || !!localStorage.getItem(SOCKET_KEY); } catch { /* as above */ }
   bySocket.addEventListener("change", () => {
     try { localStorage.setItem(SOCKET_KEY, bySocket.checked ? "1" : ""); } catch { /* as above */ }
   });
-  retry.addEventListener("click", open);
+  retry.addEventListener("click", () => (microphone.wanted ? change() : open()));
   speak.addEventListener("click", () => {
     fail("");
     microphone.bySocket = bySocket.checked;

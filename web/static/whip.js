@@ -17,8 +17,8 @@ export function constraints(deviceId) {
 }
 
 export class LiveMicrophone {
-  // `on` gets "connecting", "connected", "detour" (the other way is tried), "again", "ended", or "refused" with the problem's
-  // sentence; `level` gets dBFS. `bySocket` leaves WebRTC out.
+  // `on` gets "connecting", "connected", "detour" (the other way is tried), "again", "ended", "unplugged" in the middle of a
+  // talk, or "refused" with the problem's sentence; `level` gets dBFS. `bySocket` leaves WebRTC out.
   constructor({ csrf, on = () => {}, level = () => {}, bySocket = false }) {
     Object.assign(this, { csrf, on, level, bySocket: bySocket || !window.RTCPeerConnection, wanted: false });
     addEventListener("pagehide", () => this.stop());
@@ -26,11 +26,11 @@ export class LiveMicrophone {
 
   // Ask for the microphone first, so that the talk's turn is not spent on the browser's question.
   async open(asked = constraints()) {
-    this.stream = await navigator.mediaDevices.getUserMedia(asked);
+    const stream = await navigator.mediaDevices.getUserMedia(asked);
     this.context = new AudioContext();
-    const ear = this.context.createAnalyser();
+    const ear = this.ear = this.context.createAnalyser();
     ear.fftSize = 2048;
-    this.context.createMediaStreamSource(this.stream).connect(ear);
+    this.take(stream);
     const samples = new Float32Array(ear.fftSize);
     this.timer = setInterval(() => {
       ear.getFloatTimeDomainData(samples);
@@ -38,6 +38,25 @@ export class LiveMicrophone {
       this.level(Math.max(FLOOR_DB, 10 * Math.log10(power + 1e-9)));
     }, 50);
     return this.stream.getAudioTracks()[0].label;
+  }
+
+  take(stream) {
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.stream = stream;
+    this.source?.disconnect();
+    this.source = this.context.createMediaStreamSource(stream);
+    this.source.connect(this.ear);
+    stream.getAudioTracks()[0].addEventListener("ended", () => { if (this.wanted && stream === this.stream) this.on("unplugged"); });
+  }
+
+  // Another device in the middle of a talk. Until it is there the one before goes on.
+  async change(asked = constraints()) {
+    const stream = await navigator.mediaDevices.getUserMedia(asked);
+    if (!this.wanted) return stream.getTracks().forEach((track) => track.stop());
+    const way = this.way;
+    await way.getSenders?.()[0]?.replaceTrack(stream.getAudioTracks()[0]);
+    this.take(stream);
+    if (!way.getSenders) this.again(way); // a recorder keeps to its device, and a new one begins a file of its own
   }
 
   async start(talkId) {
