@@ -257,6 +257,7 @@ def test_one_person_with_a_code_where_the_place_allows_it(
     for typed in ({"word": "KHẨN CẤP", "code": ""}, {"word": "KHẨN CẤP", "code": wrong}, {"word": "", "code": code}):
         refused = post(operator, "/emergency", **fields, **typed, intent="send")
         assert "KHẨN CẤP: ngay khi được xác nhận" in refused.text
+        assert ('value="KHẨN CẤP"' in refused.text) is bool(typed["word"])  # typed text is not lost
         assert orders(store) == []
     sent = post(operator, "/emergency", **fields, word="KHẨN CẤP", code=code, intent="send")
     assert "đang có hiệu lực" in sent.text
