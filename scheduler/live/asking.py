@@ -1,5 +1,6 @@
 """Asking to speak: who may, where, with what delay and bit rate (part of one transaction)."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -60,7 +61,9 @@ def ask(db: Session, actor: Actor, now: datetime, asked: LiveIn, terms: Terms) -
     )  # fmt: skip
     talk.cls = asked.cls
     _check_source(db, actor, now, talk, asked=asked, terms=terms)
-    _check_class(db, actor, now, asked, [zone.path for zone in zones.values()])
+    ends = _check_class(db, actor, now, asked, [zone.path for zone in zones.values()])
+    if ends is not None:
+        talk.limit_s = min(talk.limit_s, math.ceil((ends - now).total_seconds()))
     db.add(talk)
     db.flush()
     repository.add_targets(db, talk.id, _placed(targets, now))
@@ -167,12 +170,12 @@ def _ready(recording: Recording) -> Recording:
     return recording
 
 
-def _check_class(db: Session, actor: Actor, now: datetime, asked: LiveIn, paths: list[str]) -> None:
-    """Return if the class is one that may be asked for here; else Invalid or Conflict."""
+def _check_class(db: Session, actor: Actor, now: datetime, asked: LiveIn, paths: list[str]) -> datetime | None:
+    """When the order ends that it is spoken for; Invalid or Conflict where the class may not be asked for."""
     if asked.cls is not BroadcastClass.EMERGENCY:
         if asked.order_id is not None:
             raise Invalid("order_id", "Only an emergency belongs to an order.", field="order_id")
-        return
+        return None
     if asked.order_id is None:
         raise Invalid("order_needed", "An emergency in one's own voice needs an issued order.", field="order_id")
     if asked.kind is not LiveKind.MICROPHONE:
@@ -183,6 +186,7 @@ def _check_class(db: Session, actor: Actor, now: datetime, asked: LiveIn, paths:
         raise Conflict("no_such_order", "No emergency order of yours in force lets you speak.", field="order_id")
     if not all(any(path.startswith(place) for place in ordered) for path in paths):
         raise Conflict("outside_order", "The emergency order is not for all of these places.", field="zone_ids")
+    return held.row.until_at
 
 
 def _refuse(talk: LiveTalk, standing: Standing, now: datetime) -> None:

@@ -74,7 +74,7 @@ def asked(form: OrderForm) -> OrderIn:
         zone_ids=form.zones,
         group_ids=form.groups,
         parts=_parts(form),
-        every_s=form.every_s,
+        every_s=0 if form.message == LIVE else form.every_s,  # a voice speaks once
         minutes=form.minutes,
         reason=form.reason or NO_REASON,
     )

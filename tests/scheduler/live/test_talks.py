@@ -108,7 +108,8 @@ def test_an_emergency_in_ones_own_voice_takes_an_order(air: Microphones) -> None
 
 def test_with_an_order_it_takes_over_and_ends_with_it(air: Microphones, add_person: Any) -> None:
     places, second = air.commune.places, add_person("second", air.commune.places.province, Role.OPERATOR)
-    draft = OrderIn.model_validate({"parts": [{"kind": "live"}], "zone_ids": [places.leng], "reason": "Lũ quét"})
+    said = {"parts": [{"kind": "live"}], "zone_ids": [places.leng], "minutes": 3, "reason": "Lũ quét"}
+    draft = OrderIn.model_validate(said)
     with air.store.writing() as db:
         order = emergencies.ask(db, air.commune.operator, air.now, Purpose.REAL, draft)
     with pytest.raises(Conflict, match="No emergency order"):  # nobody has confirmed it
@@ -129,6 +130,7 @@ def test_with_an_order_it_takes_over_and_ends_with_it(air: Microphones, add_pers
     usual = air.ask()
     air.begin(usual.id)
     talk = air.ask(cls="emergency", order_id=order.id, zone_ids=[places.leng_1], at=air.later(5))
+    assert talk.limit_s == 3 * 60 - 5  # as long as the order
     air.begin(talk.id, at=air.later(6))
     assert air.view(usual.id).end_reason is LiveEnd.TAKEN_OVER
     assert [session.cls for session in air.in_force(places.leng_1)] == [BroadcastClass.EMERGENCY]
