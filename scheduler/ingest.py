@@ -27,7 +27,8 @@ from sqlmodel import Session
 from broadcast.bus import Bus, BusDown, Message
 from broadcast.clock import US_PER_S, Clock
 from broadcast.wire import topics
-from broadcast.wire.documents import Ack, PlayReport
+from broadcast.wire.documents import Ack, PlayReport, ReceiverState
+from broadcast.wire.fault_codes import FaultCode
 from scheduler.changes import Changes
 from scheduler.emergency import hearing
 from scheduler.fleet import inbox, intake
@@ -182,6 +183,8 @@ class Ingest:
             intake.write_states(db, {key: said.state for key, said in news.items()})
             upkeep.write_said(db, {key: said.state for key, said in news.items()}, now)
             heard = hearing.merged(db, {key: said.state.orders for key, said in news.items()}, now)
+            stopped = (said.state for said in news.values() if _is_stopped(said.state))
+            heard |= {order.id for state in stopped for order in state.orders}
             batch.words |= {f"emergency:{order_id}" for order_id in heard}
             batch.acks |= intake.known(
                 db, {key for key, said in news.items() if said.state.acknowledged > batch.acks[key]}
@@ -268,6 +271,11 @@ class Ingest:
         if first:
             self._said.add((reason, subject))
         log.log(logging.WARNING if first else logging.DEBUG, "refused, %s: %s (%s)", reason, subject, detail)
+
+
+def _is_stopped(state: ReceiverState) -> bool:
+    """Whether somebody pressed STOP at the receiver."""
+    return any(fault.code == FaultCode.STOPPED_LOCALLY for fault in state.faults)
 
 
 def _words(receiver_id: str, report: PlayReport) -> tuple[str, ...]:

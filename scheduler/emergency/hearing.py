@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from broadcast.clock import from_us
 from broadcast.wire.documents import OrderProgress
+from broadcast.wire.fault_codes import FaultCode
 from scheduler.emergency import reading, repository
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
 from scheduler.emergency.schemas import Contact, Hearing, ReceiverHearing, VillageHearing, WhoHeard
@@ -20,6 +21,7 @@ from scheduler.zones.views import zone_views
 
 MOST_CONTACTS = 20
 SOUNDED = (Hearing.HEARD, Hearing.PLAYING)
+STOPPED = FaultCode.STOPPED_LOCALLY.value
 LACKING_A_PART = frozenset({"unknown_message", "media_missing", "media_late"})
 """What a receiver says of an order of which it has the other parts."""
 
@@ -28,6 +30,7 @@ def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHea
     """What became of it at each receiver that the actor sees, by village."""
     held = reading.readable(db, actor, now, order_id)
     said, missed = _said(db, held.row)
+    stopped = repository.stopped_by_hand(db)
     paths = [zone.path for _target, zone in held.placed]
     found = [
         (receiver, zone)
@@ -36,7 +39,8 @@ def who_heard(db: Session, actor: Actor, now: datetime, order_id: str) -> WhoHea
     ]
     by_zone: dict[str, list[ReceiverHearing]] = defaultdict(list)
     for receiver, zone in found:
-        by_zone[zone.id].append(hearing(receiver, said.get(receiver.id), missed=receiver.id in missed))
+        one = hearing(receiver, said.get(receiver.id), missed=receiver.id in missed)
+        by_zone[zone.id].append(_stopped(one) if receiver.id in stopped else one)
     counts = Counter(one.state for heard in by_zone.values() for one in heard)
     zones = {zone.id: zone for _receiver, zone in found}
     return WhoHeard(
@@ -63,6 +67,12 @@ def hearing(receiver: Receiver, said: OrderProgressRow | None, *, missed: bool =
     lacks = missed or said.reason.partition(",")[0] in LACKING_A_PART
     partly = lacks and shown.state in SOUNDED
     return shown.model_copy(update={name: getattr(said, name) for name in kept} | {"partly": partly})
+
+
+def _stopped(one: ReceiverHearing) -> ReceiverHearing:
+    """At a receiver where somebody pressed STOP: it says that it has ended only once the last repetition would have."""
+    after = {Hearing.PLAYING: Hearing.HEARD, Hearing.RECEIVED: Hearing.FAILED}.get(one.state)
+    return one.model_copy(update={"state": after, "reason": STOPPED}) if after is not None else one
 
 
 def _said(db: Session, order: EmergencyOrder) -> tuple[dict[str, OrderProgressRow], set[str]]:

@@ -10,12 +10,14 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Session, col, select
 
+from broadcast.wire.fault_codes import FaultCode
 from broadcast.wire.now import Purpose
 from broadcast.wire.topics import now as now_topic
 from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.emergency.life import State
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderSound, OrderTarget, ZoneStop
 from scheduler.fleet.models import DirtyTopic, IssuedDocument, Receiver
+from scheduler.fleet.upkeep.models import FaultRecord
 from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
 from scheduler.zones.models import Zone
@@ -209,6 +211,12 @@ def progress(db: Session, order_id: str) -> dict[str, OrderProgressRow]:
     """What each receiver last said of the order."""
     rows = db.exec(select(OrderProgressRow).where(OrderProgressRow.order_id == order_id))
     return {row.receiver_id: row for row in rows}
+
+
+def stopped_by_hand(db: Session) -> set[str]:
+    """The receivers at which somebody pressed STOP, as long as that holds."""
+    held = (FaultRecord.code == FaultCode.STOPPED_LOCALLY, col(FaultRecord.until).is_(None))
+    return set(db.exec(select(FaultRecord.receiver_id).where(*held, col(FaultRecord.reset_at).is_(None))))
 
 
 def progress_of(

@@ -7,11 +7,13 @@ import pytest
 from broadcast.clock import to_us
 from broadcast.wire.documents import Heard, OrderProgress
 from broadcast.wire.documents import Hearing as Microphone
+from broadcast.wire.fault_codes import FaultCode
 from scheduler.emergency import service
 from scheduler.emergency.hearing import merged
 from scheduler.emergency.schemas import Hearing, WhoHeard
 from scheduler.errors import NotFound
 from scheduler.fleet.models import Receiver
+from scheduler.fleet.upkeep.models import FaultRecord
 from scheduler.live.models import LiveKind, LiveState, LiveTalk
 from scheduler.people.models import User
 from scheduler.rights import Role
@@ -49,6 +51,19 @@ def test_what_is_said_is_shown(desk: Any, said: Any, state: Hearing) -> None:
     assert says(desk, receiver(desk, "leng_1"), order.id, **said) == {order.id}
     found = {one.receiver_id: one for village in who(desk, order.id).villages for one in village.receivers}
     assert found[receiver(desk, "leng_1")].state is state
+
+
+def test_a_horn_stopped_by_hand_is_not_said_to_sound_until_the_order_is_over(desk: Any) -> None:
+    order, stopped = desk.issued(), receiver(desk, "leng_1")
+    says(desk, stopped, order.id, sounding_us=5)
+    with desk.store.writing() as db:
+        held = FaultRecord(id="F1", receiver_id=stopped, code=FaultCode.STOPPED_LOCALLY, since=desk.clock.now())
+        db.add(held)
+    found = {one.receiver_id: one for village in who(desk, order.id).villages for one in village.receivers}
+    assert (found[stopped].state, found[stopped].reason) == (Hearing.HEARD, "stopped_locally")
+    with desk.store.writing() as db:
+        db.get_one(FaultRecord, "F1").until = desk.clock.now()
+    assert who(desk, order.id).counts[Hearing.PLAYING] == 1
 
 
 @pytest.mark.parametrize(
