@@ -151,10 +151,13 @@ def _when(page: Page, held: RehearsalOut) -> str:
 
 
 def _run(page: Page, run: RunOut) -> dict[str, Any]:
+    text = N_("%(heard)s of %(total)s heard")
+    if run.played:
+        text = N_("%(heard)s of %(total)s heard, %(played)s more played with nothing to listen")
     return {
         "run": run,
         "look": STATE[run.state],
-        "heard": page.say(N_("%(heard)s of %(total)s heard"), heard=run.heard, total=run.total),
+        "heard": page.say(text, heard=run.heard, total=run.total, played=run.played),
         "kind": page.say(N_("silent test") if run.silent else N_("test announcement")),
         "trouble": _trouble(page, run.trouble) if run.trouble else "",
     }

@@ -81,7 +81,10 @@ class ReceiverResult(BaseModel):
 
 
 class RunOut(BaseModel):
-    """`heard` of `total` receivers. `trouble` is why it did not take place, for example `centre_was_away`."""
+    """`heard` of `total` receivers; `played` more where nothing listens.
+
+    `trouble` is why it did not take place, for example `centre_was_away`.
+    """
 
     id: Id
     zone_id: Id
@@ -90,6 +93,7 @@ class RunOut(BaseModel):
     silent: bool
     state: RunState
     heard: int
+    played: int = 0
     total: int
     order_id: Id | None = None
     closes_at: datetime

@@ -30,6 +30,7 @@ from scheduler.emergency.rehearsal.schemas import (
     RunOut,
     RunPage,
     RunState,
+    Verdict,
 )
 from scheduler.emergency.service import rehearse
 from scheduler.errors import Conflict, Invalid, NotFound, Problem, Stale
@@ -268,6 +269,7 @@ def _detail(db: Session, zone: Zone, run: RehearsalRun) -> RunDetail:
         zone_name=zone.name,
         state=state,
         heard=sum(one.verdict in report.HEARD for one in results),
+        played=sum(one.verdict is Verdict.PLAYED for one in results),
         total=len(run.receiver_ids),
         receivers=results,
     )
