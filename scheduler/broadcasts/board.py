@@ -92,10 +92,12 @@ def board(
     zone_ids: Collection[str] | None = None,
     after: str | None = None,
     limit: int | None = None,
+    back: int = 0,
 ) -> BoardOut:
     """A local day in every village that the actor sees and that has receivers; today without `day`.
 
     Only those at or below `zone_id`, or `zone_ids`, where they are given; at most `limit` after the village `after`.
+    With what sounded on so many days before, `back`.
     """
     paths = _paths(db, actor, now, zone_id)
     if zone_ids is not None:
@@ -104,7 +106,7 @@ def board(
     receivers = repository.living(db, homes.keys())
     by_id = planning.places(db, homes.values())
     shown_day = days.checked(day) if day else _today(by_id, homes, now)
-    windows = {place.timezone: day_bounds(place.timezone, shown_day) for place in by_id.values()}
+    windows = {place.timezone: _window(place.timezone, shown_day, back) for place in by_id.values()}
     window = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
     by_id = planning.places(db, homes.values(), window)
     drawn = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now)
@@ -214,6 +216,10 @@ def _zone(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
 def _today(by_id: Mapping[str, Place], homes: Iterable[str], now: datetime) -> date:
     timezone = next((by_id[zone_id].timezone for zone_id in homes), "Asia/Ho_Chi_Minh")
     return local_day(timezone, to_us(now))
+
+
+def _window(timezone: str, day: date, back: int) -> Window:
+    return day_bounds(timezone, day - timedelta(days=back))[0], day_bounds(timezone, day)[1]
 
 
 def _said(receivers: Iterable[Living]) -> dict[str, _Village]:

@@ -22,7 +22,7 @@ from scheduler.broadcasts.repository import Placed
 from scheduler.policy import day_bounds, local_day
 from scheduler.timeline import Resolution, resolve
 from scheduler.zones import repository as zone_sql
-from scheduler.zones.forest import zones_by_id
+from scheduler.zones.forest import forest, zones_by_id
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import Effective, inherited, valid_on
 
@@ -66,11 +66,15 @@ def places(db: Session, zones: Iterable[Zone], window: Window | None = None) -> 
     paths = [zone.path for zone in zones]
     lineage = zones_by_id(db, {zone_id for path in paths for zone_id in zone_sql.ids_of(path)})
     days_off = _days_off(db, lineage, window) if window is not None else {}
+    held = forest(db)
+    ruled: dict[str, Effective] = held.ruled if held is not None else {}
     found: dict[str, Place] = {}
     for zone in sorted(lineage.values(), key=lambda zone: len(zone.path)):
         above = found.get(zone.parent_id or "")
         off = days_off.get(zone.id, frozenset()) | (above.holidays if above else frozenset())
-        found[zone.id] = Place(zone, inherited([zone], above.effective if above else None), off)
+        if zone.id not in ruled:
+            ruled[zone.id] = inherited([zone], above.effective if above else None)
+        found[zone.id] = Place(zone, ruled[zone.id], off)
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select, union_all
 from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col
 
@@ -133,8 +133,11 @@ def placed(
     lately = select(col(PlannedAiring.broadcast_id)).where(
         col(PlannedAiring.end_at) > since, col(PlannedAiring.withdrawn_at).is_(None)
     )
-    state = func.coalesce(col(Broadcast.state), col(Broadcast.state))  # no index by it: most of a year are done
-    wanted = or_(state.in_(states), and_(state == State.DONE, col(Broadcast.id).in_(lately)))
+    done = func.coalesce(col(Broadcast.state), col(Broadcast.state)) == State.DONE  # no index: most of a year are done
+    wanted = union_all(
+        select(col(Broadcast.id)).where(col(Broadcast.state).in_(states)),
+        select(col(Broadcast.id)).where(done, col(Broadcast.id).in_(lately)),
+    ).cte("wanted")
     where: dict[str, set[str]] = defaultdict(set)
     for broadcast_id, zone_id in db.execute(_placements(zone_ids, wanted)):
         where[broadcast_id].add(zone_id)
@@ -165,16 +168,15 @@ def played(db: Session, start: datetime, end: datetime) -> list[tuple[PlannedAir
     return [(row, broadcast) for row, broadcast in db.execute(query)]
 
 
-def _placements(zone_ids: Collection[str], wanted: ColumnElement[bool]) -> "Select[tuple[str, str]]":
+def _placements(zone_ids: Collection[str], wanted: CTE) -> "Select[tuple[str, str]]":
     """(broadcast, zone) pairs, directly or by a group."""
     zone_id, member_id = col(BroadcastTarget.zone_id), col(GroupMember.zone_id)
-    at = col(Broadcast.id) == col(BroadcastTarget.broadcast_id)
-    direct = select(col(Broadcast.id), zone_id).join(BroadcastTarget, at).where(zone_id.in_(zone_ids), wanted)
+    broadcast_id, ids = col(BroadcastTarget.broadcast_id), select(wanted.c.id)
+    direct = select(broadcast_id, zone_id).where(zone_id.in_(zone_ids), broadcast_id.in_(ids))
     grouped = (
-        select(col(Broadcast.id), member_id)
-        .join(BroadcastTarget, at)
+        select(broadcast_id, member_id)
         .join(GroupMember, col(GroupMember.group_id) == col(BroadcastTarget.group_id))
-        .where(member_id.in_(zone_ids), wanted)
+        .where(member_id.in_(zone_ids), broadcast_id.in_(ids))
     )
     return direct.union(grouped)  # type: ignore[return-value]  # a union is executed as a select
 
@@ -359,7 +361,7 @@ def reports_by_zone(
         select(*kinds, func.count(distinct(col(StoredReport.receiver_id))))
         .join(Receiver, col(Receiver.id) == col(StoredReport.receiver_id))
         .where(col(StoredReport.planned_start_at) >= start, col(StoredReport.planned_start_at) < end)
-        .where(col(Receiver.zone_id).in_(zone_ids))
+        .where(func.coalesce(col(Receiver.zone_id), "").in_(zone_ids))  # no index by it: of a year a day is little
         .group_by(*kinds)
     )
     return [

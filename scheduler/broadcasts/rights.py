@@ -67,17 +67,16 @@ def require_step(
 
 def steps_for(actor: Actor, planned: Planned, paths: Collection[str], now: datetime) -> list[Event]:
     """The steps that `actor` could take now, in the order of the workflow."""
-    judge = actor.judging(planned.editor_ids)
-    return [
-        event
-        for event in possible(State(planned.state))
-        if event in _NEEDED
-        and all(
-            (judge if event in JUDGING else actor).may_everywhere(action, paths, now)
-            for action in needed(event, planned.cls)
-        )
-        and (event is not Event.APPROVE or other_person(planned.editor_ids, actor.user_id))
-    ]
+    events = [event for event in possible(State(planned.state)) if event in _NEEDED]
+    return [event for event in events if has_rights(actor, event, planned, paths, now)]
+
+
+def has_rights(actor: Actor, event: Event, planned: Planned, paths: Collection[str], now: datetime) -> bool:
+    """Whether `actor` may take this step with it, where its state lets anybody."""
+    if event is Event.APPROVE and not other_person(planned.editor_ids, actor.user_id):
+        return False
+    judge = actor.judging(planned.editor_ids) if event in JUDGING else actor
+    return all(judge.may_everywhere(action, paths, now) for action in needed(event, planned.cls))
 
 
 def acts_for(actor: Actor, planned: Planned, paths: Collection[str], now: datetime) -> list[str]:

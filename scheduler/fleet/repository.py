@@ -131,7 +131,16 @@ def approved(
     if recording_ids is not None:
         query = query.where(col(Recording.id).in_(recording_ids))
     else:
-        query = query.where(at_or_below(db, paths, col(Announcement.zone_id))).limit(limit)
+        ready = exists().where(
+            col(Recording.announcement_id) == col(Announcement.id),
+            col(Broadcast.announcement_id) == col(Announcement.id),
+            col(Recording.state) == RecordingState.READY,
+            as_approved,
+        )
+        seen = at_or_below(db, paths, col(Announcement.zone_id))
+        chosen = select(Announcement.id).where(col(Announcement.deleted_at).is_(None), seen, ready)
+        chosen = chosen.order_by(col(Announcement.id).desc()).limit(limit)  # only these are gone through
+        query = query.where(col(Announcement.id).in_(chosen)).limit(limit)
     newest = (col(Announcement.id).desc(), col(Recording.id), col(Broadcast.cls))
     found = db.exec(query.distinct().order_by(*newest))
     return [(recording, announcement, BroadcastClass(cls)) for recording, announcement, cls in found]

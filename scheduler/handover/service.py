@@ -18,7 +18,7 @@ from types import MappingProxyType
 from sqlmodel import Session
 
 from scheduler.broadcasts import repository as broadcast_sql
-from scheduler.broadcasts.rights import Planned, steps_for
+from scheduler.broadcasts.rights import Planned, has_rights
 from scheduler.bulletins.models import Bulletin
 from scheduler.errors import Conflict, Invalid
 from scheduler.handover import repository
@@ -215,7 +215,7 @@ def _approvers(db: Session, now: datetime) -> Mapping[str, list[Actor]]:
 
 
 def _can(actor: Actor, now: datetime) -> Can:
-    return lambda row, paths: Event.APPROVE in steps_for(actor, row, paths, now)
+    return lambda row, paths: has_rights(actor, Event.APPROVE, row, paths, now)
 
 
 def _home(db: Session, user: User) -> str | None:

@@ -19,6 +19,7 @@ from sqlmodel import Session, select
 
 from scheduler.zones import names, repository
 from scheduler.zones.models import Zone
+from scheduler.zones.rules import Effective
 from scheduler.zones.schemas import ZoneView
 
 _State = tuple[int, int | None, str | None]
@@ -27,13 +28,15 @@ _State = tuple[int, int | None, str | None]
 class Forest(Struct, frozen=True):
     """`zones` parents before children, siblings by name; by id, `above` the ids from the root to the zone itself.
 
-    `drawn` is for `views`: each zone as it is shown; `by_id` for `zones_by_id`; `parts` are what `below` found last.
+    `drawn` is for `views`: each zone as it is shown; `ruled` for `planning`: what holds in it; `by_id` for
+    `zones_by_id`; `parts` are what `below` found last.
     """
 
     zones: tuple[Zone, ...]
     above: Mapping[str, tuple[str, ...]]
     names: Mapping[str, str]
     drawn: dict[str, ZoneView] = field(default_factory=dict)
+    ruled: dict[str, Effective] = field(default_factory=dict)
     by_id: dict[str, Zone] = field(default_factory=dict)
     parts: dict[frozenset[str], tuple[Zone, ...]] = field(default_factory=dict)
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
 from scheduler.approval import deciding
-from scheduler.broadcasts import board, service
+from scheduler.broadcasts import board, planning, service
 from scheduler.broadcasts.schemas import AiringOut, BroadcastOut, Now
 from scheduler.fleet import service as fleet
 from scheduler.fleet.schemas import ReportView
@@ -24,7 +24,7 @@ from scheduler.rights import Action
 from scheduler.workflow import State, approval_needed
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
-from scheduler.zones.rules import effective
+from scheduler.zones.forest import zones_by_id
 from scheduler.zones.views import receivers_in
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
@@ -40,6 +40,8 @@ SEND, PLAN = N_("Send for approval"), N_("Send: it plays without approval")
 AIRINGS_SHOWN = 5
 REPORTS_SHOWN = 400
 LOOK_BACK = timedelta(days=400)
+NEAR = timedelta(days=2)
+"""What is further from now than this is not of today, wherever it is heard."""
 _FILTERS: tuple[tuple[str, str, tuple[State, ...]], ...] = (
     ("", N_("All"), ()),
     ("waiting", N_("Waiting for approval"), (State.SUBMITTED,)),
@@ -198,8 +200,10 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
     item = service.view(db, page.actor, page.now, broadcast_id)
     said = announcements.view(db, page.actor, page.now, item.announcement_id)
     names = voice_names(page)
+    airings = board.airings_shown(db, item.id, page.now - LOOK_BACK)
     aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
-    villages = board.board(db, page.actor, page.now, zone_ids=aimed).villages if item.state in _OPEN else []
+    near = item.state in _OPEN and any(one.start - NEAR < page.now < one.end + NEAR for one in airings)
+    villages = board.board(db, page.actor, page.now, zone_ids=aimed).villages if near else []
     cards = airing_cards(page, villages, item.id)
     return page.render(
         "broadcasts/detail.html",
@@ -208,7 +212,7 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
         recordings=[sound(recording, names) for recording in said.recordings],
         text=next((recording.text for recording in said.recordings if recording.text), None),
         cards=cards,
-        airings=_results(db, page, item),
+        airings=_results(db, page, item, airings),
         history=_history(db, page, item),
         can=_can(page, item),
         errors=errors or {},
@@ -262,8 +266,8 @@ def _asked(page: Page, item: BroadcastOut) -> str:
 
 def needs_approval(db: Session, zone_ids: Collection[str], cls: BroadcastClass) -> bool:
     """Whether one of these zones wants this class approved."""
-    rows = zone_sql.zones(db, zone_ids).values()
-    return any(approval_needed(cls, effective(db, zone.path).approval_classes) for zone in rows)
+    found = planning.places(db, zones_by_id(db, zone_ids).values())
+    return any(approval_needed(cls, found[zone_id].effective.approval_classes) for zone_id in zone_ids)
 
 
 def _can(page: Page, item: BroadcastOut) -> dict[str, bool]:
@@ -277,9 +281,9 @@ def _can(page: Page, item: BroadcastOut) -> dict[str, bool]:
     return can
 
 
-def _results(db: Session, page: Page, item: BroadcastOut) -> list[Done]:
-    """The last airings that have begun, each with its reports; the latest first."""
-    begun = [a for a in board.airings_shown(db, item.id, page.now - LOOK_BACK) if a.start <= page.now]
+def _results(db: Session, page: Page, item: BroadcastOut, airings: Sequence[AiringOut]) -> list[Done]:
+    """The last of `airings` that have begun, each with its reports; the latest first."""
+    begun = [a for a in airings if a.start <= page.now]
     if not begun:
         return []
     asked = ReportFilter(broadcast_id=item.id)

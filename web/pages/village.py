@@ -118,8 +118,8 @@ def _places(db: Session, page: Page) -> list[Option]:
 def _about(db: Session, page: Page, zone: Zone) -> dict[str, Any]:
     found = listing.fleet(db, page.actor, page.now, Asked(zone_id=zone.id), slice(0, SHOWN))
     receivers = listing.shown(db, found.found, found.names, page.now)
-    days = [board.board(db, page.actor, page.now, day, zone_id=zone.id) for day in _days(page)]
-    rows = [row for day in days for village in day.villages for row in village.airings if village.zone_id == zone.id]
+    seen = board.board(db, page.actor, page.now, zone_id=zone.id, back=1).villages
+    rows = [row for village in seen if village.zone_id == zone.id for row in village.airings]
     own = [row for row in rows if not row.broadcast_id.startswith(PREFIX)]  # of relays there is nothing to confirm
     begun = {row.airing_id: row for row in own if page.now - BACK < row.start <= page.now}
     coming = sorted({row.airing_id: row for row in rows if row.start > page.now}.values(), key=lambda row: row.start)
@@ -135,10 +135,6 @@ def _about(db: Session, page: Page, zone: Zone) -> dict[str, Any]:
         "coming": coming[:SHOWN],
         "reports": service.reports(db, page.actor, page.now, closed=None, zone_id=zone.id, limit=5).items,
     }
-
-
-def _days(page: Page) -> list[Any]:
-    return [page.show.today - timedelta(days=1), page.show.today]
 
 
 def _airing(row: BoardAiring, mine: bool | None) -> dict[str, Any]:
