@@ -22,15 +22,16 @@ import psycopg
 import pyotp
 import pytest
 from hypothesis import settings as hypothesis_settings
-from psycopg.sql import SQL, Identifier
+from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import Engine
 from sqlmodel import select
 
 from broadcast.clock import ManualClock
 from scheduler.announcements.models import RecordingState
 from scheduler.bank import entries
 from scheduler.bank.models import BankMedia
-from scheduler.people import signin
+from scheduler.people import passwords, signin
 from scheduler.people.actor import Actor
 from scheduler.people.models import RoleGrant, User
 from scheduler.rights import Role
@@ -70,11 +71,19 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def sqlite_engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Of all tests: what costs most in a test is that SQLAlchemy compiles its statements, once in each engine."""
+    return Store(f"sqlite:///{tmp_path_factory.mktemp('store')}/loa.sqlite3")._engine
+
+
 @pytest.fixture
-def sqlite_store(empty_sqlite: Path, tmp_path: Path) -> Iterator[Store]:
-    path = tmp_path / "loa.sqlite3"
+def sqlite_store(empty_sqlite: Path, sqlite_engine: Engine) -> Iterator[Store]:
+    path = Path(sqlite_engine.url.database or "")
+    for left in path.parent.iterdir():
+        left.unlink()
     shutil.copyfile(empty_sqlite, path)
-    store = Store(f"sqlite:///{path}")
+    store = Store(f"sqlite:///{path}", engine=sqlite_engine)
     yield store
     store.close()
 
@@ -118,36 +127,37 @@ def _server(folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_database(postgresql: Path) -> str:
-    """The name of a migrated database."""
+def postgresql_engine(postgresql: Path) -> Engine:
+    """As `sqlite_engine`: on a migrated database, and it stays connected."""
     with _control(postgresql) as control:
         control.execute("CREATE DATABASE loa")
     store = Store(postgresql_url(postgresql, "loa"))
     store.migrate()
-    store.close()
-    return "loa"
+    return store._engine
 
 
 @pytest.fixture
-def postgresql_store(postgresql: Path, postgresql_database: str) -> Iterator[Store]:
-    _empty(postgresql, postgresql_database)
-    store = Store(postgresql_url(postgresql, postgresql_database))
-    yield store
-    store.close()
+def postgresql_store(postgresql: Path, postgresql_engine: Engine) -> Store:
+    with psycopg.connect(postgresql_url(postgresql, "loa"), autocommit=True) as db:
+        db.execute(_EMPTY)
+        db.execute("UPDATE alembic_version SET version_num = %s", [newest()])
+    return Store(postgresql_url(postgresql, "loa"), engine=postgresql_engine)
 
 
-def _empty(folder: Path, database: str) -> None:
-    """What migrating left, and nobody connected: making a database anew takes fifty times as long."""
-    with psycopg.connect(postgresql_url(folder, database), autocommit=True) as db:
-        db.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
-            [database],
-        )
-        db.execute("SET session_replication_role = replica")  # which takes rows away in any order
-        for (name,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
-            db.execute(SQL("DELETE FROM {}").format(Identifier(name)))
-        db.execute("INSERT INTO alembic_version VALUES (%s)", [newest()])
-        db.execute("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'")
+_EMPTY = """
+DO $$
+DECLARE name text;
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle';
+    PERFORM set_config('session_replication_role', 'replica', true);  -- takes rows away in any order
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+        EXECUTE format('DELETE FROM %I', name);
+    END LOOP;
+    PERFORM setval(oid, 1, false) FROM pg_class WHERE relkind = 'S';
+END $$
+"""
+"""What migrating left; making a database anew takes fifty times as long."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -260,10 +270,19 @@ class Places:
     van_2: str
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Passwords of this process are kept as ever, but for what it costs: a tenth of a second for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        cheap = Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1)
+        patch.setattr(passwords, "_hasher", PasswordHash((cheap,)))
+        yield
+
+
 @pytest.fixture(scope="session")
-def password_hash() -> str:
-    """Of PASSWORD, made cheaply: checking a password costs what its hash says."""
-    return Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+def password_hash(cheap_passwords: None) -> str:
+    """Of PASSWORD."""
+    return passwords.hashed(PASSWORD)
 
 
 @pytest.fixture

@@ -45,12 +45,15 @@ class BackupFailed(Exception):
 
 
 class Store:
-    """Sessions on the database behind an SQLAlchemy URL; safe to share between threads."""
+    """Sessions on the database behind an SQLAlchemy URL; safe to share between threads.
 
-    def __init__(self, url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    The `engine` of another on the same URL brings the statements that it has compiled.
+    """
+
+    def __init__(self, url: str, busy_timeout_s: float = BUSY_TIMEOUT_S, engine: Engine | None = None) -> None:
         self.url: URL = _with_driver(make_url(url))
         self._busy_timeout_s = busy_timeout_s
-        self._engine = _engine(self.url, busy_timeout_s)
+        self._engine = engine or _engine(self.url, busy_timeout_s)
         self._reader = self._engine.execution_options(loa_writes=False, **({} if self.is_sqlite else _ONE_VIEW))
         self._writer = self._engine.execution_options(loa_writes=True)
         self._turns = Turns() if self.is_sqlite else None

@@ -265,6 +265,7 @@ def test_the_size_of_the_bank_counts_each_sound_once(filled: Any) -> None:
     assert (shown.producing, shown.failed) == (0, 0)
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # seconds of sound, which know no database
 def test_real_sounds_are_made_of_everything(bank: Any, tmp_path: Any, heard_text: Callable[..., Any]) -> None:
     """A tone, a text in both languages, and a recording in a language without a voice, real and as a drill."""
     sound = tmp_path / "spoken.wav"

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire import topics
@@ -318,7 +318,8 @@ def test_returned_with_a_reason_and_sent_again(commune: Any) -> None:
         assert (returned.state, returned.return_reason) == (State.RETURNED, "Sai ngày")
         again = service.submit(db, commune.official, commune.now, waiting.id, version=returned.version)
         assert (again.state, again.return_reason) == (State.SUBMITTED, None)
-        notes = db.exec(select(AuditEntry).where(AuditEntry.subject == f"broadcast:{waiting.id}")).all()
+        asked = select(AuditEntry).where(AuditEntry.subject == f"broadcast:{waiting.id}")
+        notes = db.exec(asked.order_by(col(AuditEntry.id))).all()
     assert [note.action for note in notes] == [f"broadcast.{w}" for w in ("create", "submit", "return", "submit")]
 
 

@@ -2,7 +2,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from scheduler.announcements import repository as announcements
 from scheduler.announcements.models import Announcement, Recording, RecordingState
@@ -91,7 +91,8 @@ def test_what_is_changed_after_it_was_approved_is_approved_again(commune: Any, b
     with commune.store.reading() as db:
         assert db.get_one(Announcement, first.announcement_id).deleted_at is not None
         assert db.get_one(Announcement, again.announcement_id).deleted_at is None
-        acts = db.exec(select(AuditEntry.action).where(AuditEntry.subject == f"bulletin:{bulletin.id}")).all()
+        said = select(AuditEntry.action).where(AuditEntry.subject == f"bulletin:{bulletin.id}")
+        acts = db.exec(said.order_by(col(AuditEntry.id))).all()
         assert [act.partition(".")[2] for act in acts] == ["create", "fill", "send", "fill", "send"]
 
 

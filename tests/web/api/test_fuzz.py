@@ -70,7 +70,7 @@ def rows(town: Town) -> dict[str, int]:
         return {name: db.connection().scalar(text(f'SELECT count(*) FROM "{name}"')) or 0 for name in tables}  # noqa: S608
 
 
-@settings(max_examples=120, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_strange_texts_are_taken_whole_or_refused_in_words(town: Town, data: st.DataObject) -> None:
     """Wherever a text is sent: no trace, nothing half written, and what is taken is read again."""

@@ -23,6 +23,7 @@ def stored(centre: Centre, tmp_path: Path, places: Any, add_person: Any) -> str:
     for name, content in (("sound", SOUND), ("original", b"private")):
         (tmp_path / name).write_bytes(content)
     assert centre.media.put(tmp_path / "sound") == SHA256
+    (tmp_path / "loa.sqlite3").write_bytes(b"private")
     with centre.store.writing() as db:
         db.add(Announcement(id="a1", zone_id=places.leng, title="t", author_id=author_id, created_at=now))
         db.flush()

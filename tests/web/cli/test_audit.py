@@ -1,32 +1,22 @@
 """`loa audit verify` on a record that somebody harmed."""
 
 import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-
-def loa(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "web.cli", *arguments],
-        env={**os.environ, "LOA_DATA_DIR": str(data), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+if TYPE_CHECKING:
+    from tests.web.cli.conftest import Loa
 
 
 @pytest.fixture(scope="module")
-def anchored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def anchored(loa: "Loa", tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("anchored")
-    assert loa(folder, "zone", "seed").returncode == 0
+    assert loa(folder, "zone", "seed", alone=True).returncode == 0
     assert loa(folder, "user", "add", "lan", "--zone", "20935", "--role", "editor").returncode == 0
     anchor = loa(folder, "audit", "anchor")
     assert json.loads(anchor.stdout)["number"] == 3
@@ -48,7 +38,7 @@ def data(anchored: Path, tmp_path: Path) -> Path:
         ("INSERT INTO auditentry (at, action, subject, detail) VALUES ('2026-01-01', 'a', 'b', '{}')", 3, "past"),
     ],
 )
-def test_what_was_done_to_the_record_is_said(data: Path, harm: str, code: int, says: str) -> None:
+def test_what_was_done_to_the_record_is_said(loa: "Loa", data: Path, harm: str, code: int, says: str) -> None:
     with closing(sqlite3.connect(data / "loa.sqlite3")) as db:
         db.execute(harm)
         db.commit()
@@ -56,7 +46,7 @@ def test_what_was_done_to_the_record_is_said(data: Path, harm: str, code: int, s
     assert (done.returncode, says in done.stdout) == (code, True), done.stdout + done.stderr
 
 
-def test_a_file_that_is_none_is_said(data: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_none_is_said(loa: "Loa", data: Path, tmp_path: Path) -> None:
     (tmp_path / "rubbish").write_text("rubbish\n")
     assert loa(data, "audit", "verify", "--file", str(tmp_path / "rubbish")).returncode == 3
     missing = loa(data, "audit", "verify", "--file", str(tmp_path / "missing"))

@@ -1,21 +1,22 @@
 """The `loa` command as a person types it."""
 
 import json
-import os
 import shutil
 import stat
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.web.cli.conftest import Loa
+
 
 @pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seeded(loa: "Loa", tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("seeded")
-    assert loa(folder, "zone", "seed").returncode == 0
+    assert loa(folder, "zone", "seed", alone=True).returncode == 0
     return folder
 
 
@@ -25,18 +26,7 @@ def data(seeded: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(seeded, tmp_path / "centre"))
 
 
-def loa(data: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "web.cli", *arguments],
-        env={**os.environ, "LOA_DATA_DIR": str(data), "COLUMNS": "200"} | settings,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def test_the_district_is_seeded_once_however_often_it_is_asked_for(data: Path) -> None:
+def test_the_district_is_seeded_once_however_often_it_is_asked_for(loa: "Loa", data: Path) -> None:
     again = loa(data, "zone", "seed")
     assert (again.returncode, again.stdout) == (0, "10 communes, 35 villages, 40 receivers.\n")
     zones = json.loads(loa(data, "zone", "tree", "--json").stdout)
@@ -44,7 +34,7 @@ def test_the_district_is_seeded_once_however_often_it_is_asked_for(data: Path) -
     assert {"Trà Don", "Trà Dơn"} <= {zone["name"] for zone in zones}
 
 
-def test_a_person_is_added_with_a_one_time_password_that_can_be_replaced(data: Path) -> None:
+def test_a_person_is_added_with_a_one_time_password_that_can_be_replaced(loa: "Loa", data: Path) -> None:
     added = json.loads(loa(data, "user", "add", "lan", "--zone", "20935", "--role", "editor", "--json").stdout)
     again = json.loads(loa(data, "user", "password", "lan", "--json").stdout)
     assert added["one_time_password"] != again["one_time_password"]
@@ -67,7 +57,9 @@ def test_a_person_is_added_with_a_one_time_password_that_can_be_replaced(data: P
         ("LOA_BROKER_HOST", "mqtts://broker.example"),
     ],
 )
-def test_an_address_that_receivers_would_refuse_is_refused_at_the_start(tmp_path: Path, name: str, value: str) -> None:
+def test_an_address_that_receivers_would_refuse_is_refused_at_the_start(
+    loa: "Loa", tmp_path: Path, name: str, value: str
+) -> None:
     done = loa(tmp_path, "serve", **{name: value})
     assert done.returncode == 1
     assert done.stderr.startswith(f"{name}: ")
@@ -87,7 +79,9 @@ def test_an_address_that_receivers_would_refuse_is_refused_at_the_start(tmp_path
         (("zone", "holidays", "1066", "--zone", "48"), 2, "2020"),
     ],
 )
-def test_a_refusal_is_a_sentence_and_an_exit_code(data: Path, arguments: tuple[str, ...], code: int, says: str) -> None:
+def test_a_refusal_is_a_sentence_and_an_exit_code(
+    loa: "Loa", data: Path, arguments: tuple[str, ...], code: int, says: str
+) -> None:
     told = loa(data, *arguments)
     assert told.returncode == code
     assert says in told.stderr
@@ -103,20 +97,20 @@ def test_a_refusal_is_a_sentence_and_an_exit_code(data: Path, arguments: tuple[s
         ({"LOA_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "The database cannot be used"),
     ],
 )
-def test_settings_that_cannot_be_used_are_said(tmp_path: Path, settings: dict[str, str], says: str) -> None:
+def test_settings_that_cannot_be_used_are_said(loa: "Loa", tmp_path: Path, settings: dict[str, str], says: str) -> None:
     told = loa(tmp_path, "zone", "tree", **settings)
     assert (told.returncode, "Traceback" in told.stderr) == (1, False)
     assert says in told.stderr
 
 
-def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_of_something_else_is_left_alone(loa: "Loa", tmp_path: Path) -> None:
     (tmp_path / "loa.sqlite3").write_text("a letter to the editor, much longer than it should have been" * 20)
-    told = loa(tmp_path, "user", "list")
+    told = loa(tmp_path, "user", "list", alone=True)
     assert (told.returncode, "Traceback" in told.stderr) == (1, False)
     assert (tmp_path / "loa.sqlite3").read_text().startswith("a letter")
 
 
-def test_another_district_than_the_seeded_one_begins_with_a_root(tmp_path: Path) -> None:
+def test_another_district_than_the_seeded_one_begins_with_a_root(loa: "Loa", tmp_path: Path) -> None:
     assert loa(tmp_path, "zone", "add", "Quảng Trị", "--kind", "province", "--code", "45").returncode == 0
     below = ("zone", "add", "Hướng Hóa", "--kind", "commune", "--parent", "45", "--json")
     assert json.loads(loa(tmp_path, *below).stdout)["place"] == ["Quảng Trị"]
@@ -124,13 +118,13 @@ def test_another_district_than_the_seeded_one_begins_with_a_root(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["serve", "demo", "user", "zone", "backup", "receiver"])
-def test_each_command_has_help_with_its_exit_codes(data: Path, name: str) -> None:
+def test_each_command_has_help_with_its_exit_codes(loa: "Loa", data: Path, name: str) -> None:
     told = loa(data, name, "--help")
     assert told.returncode == 0
     assert "xit codes" in told.stdout
 
 
-def test_a_backup_holds_the_database_and_is_its_owner_s_alone(data: Path, tmp_path: Path) -> None:
+def test_a_backup_holds_the_database_and_is_its_owner_s_alone(loa: "Loa", data: Path, tmp_path: Path) -> None:
     target = tmp_path / "backup.tar"
     assert loa(data, "backup", str(target)).returncode == 0
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
