@@ -158,11 +158,15 @@ def main() -> int:
 
 
 def _follower(buffers: Buffers, clock: SystemClock) -> Callable[[list[Growing]], object]:
-    """Fetches feeds in a loop of its own thread; what says which."""
+    """Fetches feeds in a loop of its own thread; what says which, and returns when they are in force."""
     loop = asyncio.new_event_loop()
     feeds = Feeds(buffers, clock)
     threading.Thread(target=lambda: loop.run_until_complete(feeds.run()), name="feeds", daemon=True).start()
-    return lambda growing: loop.call_soon_threadsafe(feeds.follow, growing)
+
+    async def follow(growing: list[Growing]) -> None:
+        feeds.follow(growing)
+
+    return lambda growing: asyncio.run_coroutine_threadsafe(follow(growing), loop).result()
 
 
 def _tell(**event: object) -> None:

@@ -106,6 +106,7 @@ class DecodedFile:
                 start, block = self._blocks[0]
                 at = position + done - start
                 if at >= len(block):
+                    self._wanted = position + done  # first: the decoder must never see less wanted than is held
                     self._blocks.popleft()
                     continue
             except IndexError:  # decoding is behind, or a seek emptied the queue just now

@@ -1,4 +1,5 @@
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,6 +138,25 @@ def test_a_spoilt_file_ends_and_raises_nothing(
     if spoil in (_text, _empty, _missing):
         assert source.error is not None
         assert source.end_frame == 0
+
+
+def test_the_decoder_never_takes_reading_on_for_a_jump_back(long_file: tuple[Path, Samples]) -> None:
+    """Whenever the reader lets go of a block the decoder may look; it would seek anew, and leave a hole."""
+    source = DecodedFile(long_file[0], 0)
+
+    class Watched(deque[tuple[int, Samples]]):
+        def popleft(self) -> tuple[int, Samples]:
+            block = super().popleft()
+            looked.append(source._is_far())
+            return block
+
+    looked: list[bool] = []
+    _until(lambda: len(source._blocks) >= AHEAD_FRAMES // BLOCK)
+    source._blocks = Watched(source._blocks)
+    assert source.fill(0, np.zeros(RATE_HZ, dtype=np.float32)) == RATE_HZ
+    source.close()
+    assert len(looked) >= RATE_HZ // BLOCK - 1
+    assert not any(looked)
 
 
 def test_closing_ends_the_thread_while_it_waits_for_room(long_file: tuple[Path, Samples]) -> None:

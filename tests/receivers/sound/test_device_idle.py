@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+import pyaudio
 import pytest
 
 from broadcast.clock import ManualClock
@@ -30,6 +31,7 @@ class Rig:
         self.rendered: list[tuple[int, Timebase | None, Lost]] = []
         self.blocks = 0
         self.late_us = 0  # what the card has lost
+        self.status = 0  # what PortAudio says of the next block
         self._ask: Callback | None = None
 
     def PyAudio(self) -> "Rig":  # noqa: N802 - as the library calls it
@@ -54,7 +56,8 @@ class Rig:
             await self.clock.advance(timedelta(microseconds=due_us - self.clock.monotonic_us()))
             dac_s = self.heard_us(self.blocks * BLOCK_FRAMES) / S
             times = {"output_buffer_dac_time": dac_s, "current_time": self.clock.monotonic_us() / S}
-            assert self._ask(None, BLOCK_FRAMES, times, 0)[0] == SILENCE
+            assert self._ask(None, BLOCK_FRAMES, times, self.status)[0] == SILENCE
+            self.status = 0
             self.blocks += 1
 
     def render(self, first: int, _count: int, line: Timebase | None, lost: Lost) -> None:
@@ -86,7 +89,7 @@ async def test_an_idle_card_is_looked_at_now_and_then_and_known_at_once_when_som
 
 async def test_time_that_an_idle_card_loses_is_known_before_something_sounds(rig: Rig) -> None:
     await rig.run(LEARNED_BLOCKS)
-    rig.late_us = 50_000
+    rig.late_us, rig.status = 50_000, pyaudio.paOutputUnderflow
     await rig.run(NOTED)
     rig.idle = False
     await rig.run(1)
