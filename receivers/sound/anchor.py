@@ -174,7 +174,7 @@ class Anchor:
 
     def _proof(self, frame: int) -> list[tuple[int, float]]:
         """The newest suspects that must agree; none while there are not enough."""
-        if frame <= self._told_to:
+        if frame <= self._told_to or frame - self._epoch < SETTLED_FRAMES:  # a young line is no better than a stamp
             return list(self._suspects)[-SLIP_PROOF:]
         if frame - self._suspects[0][0] < UNTOLD_FRAMES:
             return []

@@ -69,9 +69,9 @@ def test_drift_is_learned_and_mirrored(drift_ppm: float) -> None:
 @settings(max_examples=25, deadline=None)
 def test_a_slip_is_followed_counted_and_measured(late_us: float) -> None:
     anchor = Anchor()
-    _feed(anchor, range(200))
-    anchor.tell_break(200 * BLOCK)
-    _feed(anchor, range(200, 210), late_us=late_us)
+    _feed(anchor, range(600))
+    anchor.tell_break(600 * BLOCK)
+    _feed(anchor, range(600, 610), late_us=late_us)
     assert _line(anchor).us_at(0) == pytest.approx(T0_US + late_us, abs=1)
     assert anchor.slips == 1
     assert anchor.slipped_us == pytest.approx(late_us, abs=1)
@@ -81,10 +81,10 @@ def test_a_slip_is_followed_counted_and_measured(late_us: float) -> None:
 @settings(max_examples=10)
 def test_stamps_that_are_wrong_for_seconds_change_nothing(wrong_us: float) -> None:
     anchor = Anchor()
-    _feed(anchor, range(300))
-    _feed(anchor, range(300, 490), late_us=wrong_us)
+    _feed(anchor, range(600))
+    _feed(anchor, range(600, 790), late_us=wrong_us)
     assert not anchor.is_settled
-    _feed(anchor, range(490, 500))
+    _feed(anchor, range(790, 800))
     assert _line(anchor).us_at(0) == pytest.approx(T0_US, abs=1)
     assert anchor.slips == 0
 
@@ -93,9 +93,9 @@ def test_stamps_that_are_wrong_for_seconds_change_nothing(wrong_us: float) -> No
 @settings(max_examples=10)
 def test_a_slip_that_nothing_tells_of_is_followed_later(late_us: float) -> None:
     anchor = Anchor()
-    _feed(anchor, range(300))
-    _feed(anchor, range(300, 500), late_us=-late_us)
-    _feed(anchor, range(500, 750), late_us=late_us)
+    _feed(anchor, range(600))
+    _feed(anchor, range(600, 790), late_us=-late_us)
+    _feed(anchor, range(790, 1_050), late_us=late_us)
     assert _line(anchor).us_at(0) == pytest.approx(T0_US + late_us, abs=1)
     assert anchor.slips == 1
 
