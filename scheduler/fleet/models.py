@@ -99,7 +99,10 @@ class StoredReport(SQLModel, table=True):
     """
 
     __tablename__ = "play_report"
-    __table_args__ = (Index("ix_play_report_latest", "planned_start_at", "receiver_id", "number"),)
+    __table_args__ = (
+        Index("ix_play_report_latest", "planned_start_at", "receiver_id", "number"),
+        Index("ix_play_report_day", "receiver_id", "planned_start_at"),
+    )
     receiver_id: str = Field(foreign_key="receiver.id", primary_key=True)
     number: int = Field(sa_type=BigInteger, primary_key=True)
     airing_id: str = Field(max_length=96, index=True)
