@@ -1,13 +1,18 @@
 """Virtual horns: null sinks of PulseAudio daemons of their own, for demo, tests and benches."""
 
+import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from receivers.lab.pulse import HornsError, PulseDaemon
+from receivers.sound.cue import RATE_HZ
 
 __all__ = ["HornsError", "VirtualHorns"]
+
+PERIOD_MS = 20
 
 
 class VirtualHorns:
@@ -15,18 +20,30 @@ class VirtualHorns:
 
     A microphone that hears horn `x` is the device `x_monitor`.
 
+    With `listened` each is recorded from the beginning, into nothing. A null sink gives out its sound in other portions
+    while someone records it, and on a machine that stands still now and then PulseAudio's stamps are up to 50 ms off
+    for seconds after each change.
+
     `skew_ppm` says of some horns by how much their crystal is fast; each of those lives in a daemon of its own.
     All it writes lies under `directory`. The daemons end with the context, on Ctrl-C, and when this process dies.
     Enter it from a thread that lives as long as the horns are wanted: the kernel counts the thread as the parent.
     Raises HornsError when PulseAudio is missing or does not start.
     """
 
-    def __init__(self, names: Sequence[str], directory: Path, skew_ppm: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        directory: Path,
+        skew_ppm: Mapping[str, float] | None = None,
+        *,
+        listened: bool = False,
+    ) -> None:
         if not names:
             raise HornsError("there must be one horn at least")
         if not all(name.isidentifier() for name in names):
             raise HornsError(f"horns are named by letters, digits and underscores, not {', '.join(names)}")
         self.names = tuple(names)
+        self._listened = listened
         self._directory = directory.absolute()
         skewed = {name: ppm for name, ppm in (skew_ppm or {}).items() if ppm}
         true = [name for name in names if name not in skewed]
@@ -52,6 +69,16 @@ class VirtualHorns:
     def monitor(self, name: str) -> str:
         """PulseAudio's name of the source that hears horn `name`."""
         return f"{name}.monitor"
+
+    def record(self, name: str, into: int) -> "subprocess.Popen[bytes]":
+        """Start recording what horn `name` gives out: 48 kHz mono 16-bit, in portions of PERIOD_MS."""
+        command = ("parec", "--raw", "--device", self.monitor(name), f"--latency-msec={PERIOD_MS}")
+        return subprocess.Popen(
+            [*command, f"--rate={RATE_HZ}", "--channels=1", "--format=s16le"],
+            env={**os.environ, **self.environment_of(name)},
+            stdout=into,
+            stderr=subprocess.DEVNULL,
+        )
 
     def mute(self, name: str, muted: bool) -> None:
         """Silence horn `name`, as a cut cable would, or let it sound again."""
@@ -87,6 +114,8 @@ class VirtualHorns:
             for daemon in dict.fromkeys(self._daemons.values()):
                 stack.enter_context(daemon)
             (self._directory / "asound.conf").write_text(self._asound())
+            for name in self.names if self._listened else ():
+                stack.callback(self.record(name, subprocess.DEVNULL).terminate)
             self._stack = stack.pop_all()
         return self
 

@@ -33,7 +33,6 @@ from receivers.sound.moment import read_both
 from receivers.sound.urgency import make_urgent
 
 US_PER_FRAME = US_PER_S / RATE_HZ
-PERIOD_MS = 20
 PAUSE_US = 2_000  # a read that waited longer than this begins a period
 DENSE_US = 300  # prompt arrivals lie within this
 BIN_FRAMES = RATE_HZ  # arrivals of a second make one point of the line
@@ -115,21 +114,7 @@ class Listener:
         self._parec: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._parec = subprocess.Popen(
-            [
-                *(
-                    "parec",
-                    "--raw",
-                    "--device",
-                    self._horns.monitor(self._name),
-                    f"--latency-msec={PERIOD_MS}",
-                ),
-                *(f"--rate={RATE_HZ}", "--channels=1", "--format=s16le"),
-            ],
-            env={**os.environ, **self._horns.environment_of(self._name)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self._parec = self._horns.record(self._name, subprocess.PIPE)
         make_urgent(self._parec.pid, CARD)
         self._thread.start()
         if not self._started.wait(FIRST_SOUND_S):

@@ -13,7 +13,7 @@ from receivers.lab.smalldisk import CannotMount, SmallDisk
 @pytest.fixture(scope="session")
 def horns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualHorns]:
     """Three virtual horns, horn1 to horn3, for as long as the tests run. Leave them unmuted and silent."""
-    with VirtualHorns(["horn1", "horn2", "horn3"], tmp_path_factory.mktemp("horns")) as virtual:
+    with VirtualHorns(["horn1", "horn2", "horn3"], tmp_path_factory.mktemp("horns"), listened=True) as virtual:
         yield virtual
 
 

@@ -40,8 +40,6 @@ SEND, PLAN = N_("Send for approval"), N_("Send: it plays without approval")
 AIRINGS_SHOWN = 5
 REPORTS_SHOWN = 400
 LOOK_BACK = timedelta(days=400)
-NEAR = timedelta(days=2)
-"""What is further from now than this is not of today, wherever it is heard."""
 _FILTERS: tuple[tuple[str, str, tuple[State, ...]], ...] = (
     ("", N_("All"), ()),
     ("waiting", N_("Waiting for approval"), (State.SUBMITTED,)),
@@ -202,8 +200,7 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
     names = voice_names(page)
     airings = board.airings_shown(db, item.id, page.now - LOOK_BACK)
     aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
-    near = item.state in _OPEN and any(one.start - NEAR < page.now < one.end + NEAR for one in airings)
-    villages = board.board(db, page.actor, page.now, zone_ids=aimed).villages if near else []
+    villages = board.board(db, page.actor, page.now, zone_ids=aimed).villages if item.state in _OPEN else []
     cards = airing_cards(page, villages, item.id)
     return page.render(
         "broadcasts/detail.html",
