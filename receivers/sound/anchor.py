@@ -7,8 +7,9 @@
 - The slope (the card's drift against monotonic time) is told by the medians of whole seconds, see drift. It is learned
   while the card plays silence, so a piece has it from its first sample.
 - Several values in a row that agree with each other and not with the estimate are a slip: the card lost time. Where
-  nothing else speaks for it they must agree for seconds: on a machine that stands still for 20 ms now and then
-  PulseAudio's stamps were up to 19 ms off for two seconds while the sound kept its time.
+  nothing tells of one they must agree for seconds, and also where the callbacks did not move as the stamps did: a card
+  asks no sooner than it has played. On a machine that stands still for 20 ms now and then PulseAudio's stamps were up
+  to 50 ms off for two seconds, while the soonest callbacks of each second kept their time to 0.1 ms.
 - PortAudio stamps a sound card in CLOCK_MONOTONIC but an ALSA plugin (PulseAudio's) in CLOCK_REALTIME. Which one
   it is shows in `current_time`, and wall stamps become monotonic at the door: nothing else here knows wall time.
 """
@@ -16,6 +17,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -72,6 +74,14 @@ def to_monotonic_us(dac_us: float, current_us: float, monotonic_us: int, wall_us
     return dac_us
 
 
+class _Sample(NamedTuple):
+    """Of a callback: its first frame, and how long after that frame's nominal time it is heard and was asked for."""
+
+    frame: int
+    value: float
+    call: float
+
+
 class Anchor:
     """The estimator; feed it each callback in order, ask `timebase` whenever.
 
@@ -85,7 +95,8 @@ class Anchor:
         self._seen = 0
         self._frames: deque[int] = deque()
         self._values: deque[float] = deque()
-        self._suspects: deque[tuple[int, float]] = deque()
+        self._calls: deque[float] = deque()
+        self._suspects: deque[_Sample] = deque()
         self._told_to = -1  # device frame up to which a slip would be a break's
         self._marks: deque[Mark] = deque(maxlen=MARKS)
         self._drift_ppm = 0.0
@@ -115,14 +126,17 @@ class Anchor:
         """The card says that it had nothing to play before device frame `frame`, or asked for nothing for long."""
         self._told_to = frame + TOLD_FRAMES
 
-    def add(self, frame: int, dac_us: float) -> None:
-        """`frame`: first frame of the block that PortAudio asks for; `dac_us`: monotonic time it will be heard."""
-        self.add_all(((frame, dac_us),))
+    def add(self, frame: int, dac_us: float, called_us: float | None = None) -> None:
+        """`frame`: first frame of the block that PortAudio asks for; `dac_us`: monotonic time it will be heard.
 
-    def add_all(self, callbacks: Iterable[tuple[int, float]]) -> None:
+        `called_us`: monotonic time of the callback; None: nothing is to be read from that.
+        """
+        self.add_all(((frame, dac_us, called_us),))
+
+    def add_all(self, callbacks: Iterable[tuple[int, float, float | None]]) -> None:
         """The same for each in turn."""
-        for frame, dac_us in callbacks:
-            self._add(frame, dac_us)
+        for frame, dac_us, called_us in callbacks:
+            self._add(frame, dac_us, dac_us if called_us is None else called_us)
         if len(self._frames) < READY:
             return
         newest = self._frames[-1]
@@ -131,40 +145,43 @@ class Anchor:
             self._fit(newest)
         self.is_settled = not young and not self._suspects
 
-    def _add(self, frame: int, dac_us: float) -> None:
+    def _add(self, frame: int, dac_us: float, called_us: float) -> None:
         if frame <= self._newest:
             return
         self._newest = frame
         self._seen += 1
         if self._seen <= UNSETTLED:
             return
-        value = dac_us - frame * US_PER_FRAME
+        sample = _Sample(frame, dac_us - frame * US_PER_FRAME, called_us - frame * US_PER_FRAME)
         if self._line is not None and abs(dac_us - self._line.us_at(frame)) > SLIP_US:
-            self._suspect(frame, value)
+            self._suspect(sample)
             return
         self._suspects.clear()
-        self._keep(frame, value)
+        self._keep(sample)
         if frame - self._marked >= MARK_FRAMES:
             self._mark(frame)
 
-    def _begin(self, samples: Sequence[tuple[int, float]]) -> None:
+    def _begin(self, samples: Sequence[_Sample]) -> None:
         """What came before says nothing of what comes; `samples` are all there is."""
-        self._frames = deque(frame for frame, _ in samples)
-        self._values = deque(value for _, value in samples)
+        self._frames = deque(sample.frame for sample in samples)
+        self._values = deque(sample.value for sample in samples)
+        self._calls = deque(sample.call for sample in samples)
         self._suspects.clear()
         self._marked = self._frames[0] if samples else self._newest + 1
 
-    def _keep(self, frame: int, value: float) -> None:
-        self._frames.append(frame)
-        self._values.append(value)
-        while frame - self._frames[0] > WINDOW_FRAMES:
+    def _keep(self, sample: _Sample) -> None:
+        self._frames.append(sample.frame)
+        self._values.append(sample.value)
+        self._calls.append(sample.call)
+        while sample.frame - self._frames[0] > WINDOW_FRAMES:
             self._frames.popleft()
             self._values.popleft()
+            self._calls.popleft()
 
-    def _suspect(self, frame: int, value: float) -> None:
-        self._suspects.append((frame, value))
-        proof = self._proof(frame)
-        values = [value for _, value in proof]
+    def _suspect(self, sample: _Sample) -> None:
+        self._suspects.append(sample)
+        frame, proof = sample.frame, self._proof(sample.frame)
+        values = [one.value for one in proof]
         if len(values) < SLIP_PROOF or max(values) - min(values) > SLIP_US:
             return
         self._line_before = self._line
@@ -172,15 +189,23 @@ class Anchor:
         self._begin(proof)
         self._fit(frame)
 
-    def _proof(self, frame: int) -> list[tuple[int, float]]:
+    def _proof(self, frame: int) -> list[_Sample]:
         """The newest suspects that must agree; none while there are not enough."""
-        if frame <= self._told_to or frame - self._epoch < SETTLED_FRAMES:  # a young line is no better than a stamp
-            return list(self._suspects)[-SLIP_PROOF:]
-        if frame - self._suspects[0][0] < UNTOLD_FRAMES:
+        newest = list(self._suspects)[-SLIP_PROOF:]
+        is_young = frame - self._epoch < SETTLED_FRAMES  # then the line is no better than a stamp
+        if (frame <= self._told_to or is_young) and self._is_borne_out(newest):
+            return newest
+        if frame - self._suspects[0].frame < UNTOLD_FRAMES:
             return []
-        while frame - self._suspects[0][0] > UNTOLD_FRAMES + RATE_HZ // 2:
+        while frame - self._suspects[0].frame > UNTOLD_FRAMES + RATE_HZ // 2:
             self._suspects.popleft()
         return list(self._suspects)
+
+    def _is_borne_out(self, suspects: Sequence[_Sample]) -> bool:
+        """Whether the callbacks moved as the stamps did, half as far at least."""
+        stamps_us = float(np.median([one.value for one in suspects]) - np.median(self._values))
+        calls_us = min(one.call for one in suspects) - min(self._calls)
+        return calls_us >= stamps_us / 2 if stamps_us > 0 else calls_us <= stamps_us / 2
 
     def _mark(self, frame: int) -> None:
         """One point for what came since the last."""

@@ -215,7 +215,7 @@ class Device:
         """Learn from the stamps of all callbacks up to this one; whether the wall clock is settled."""
         noted, self._noted = self._noted, []
         self._anchor.add_all(
-            (first, to_monotonic_us(dac_s * US_PER_S, current_s * US_PER_S, monotonic_us, wall_us))
+            (first, to_monotonic_us(dac_s * US_PER_S, current_s * US_PER_S, monotonic_us, wall_us), monotonic_us)
             for first, dac_s, current_s, monotonic_us, wall_us in noted
         )
         settled = True

@@ -89,6 +89,36 @@ def test_stamps_that_are_wrong_for_seconds_change_nothing(wrong_us: float) -> No
     assert anchor.slips == 0
 
 
+@given(
+    wrong_us=st.floats(SLIP_US * 1.5, 50_000) | st.floats(-50_000, -SLIP_US * 1.5),
+    delays_us=st.lists(st.floats(0, 30_000), min_size=97, max_size=97),
+    told=st.booleans(),
+)
+@settings(max_examples=20)
+def test_stamps_that_move_without_the_callbacks_change_nothing(
+    wrong_us: float, delays_us: list[float], told: bool
+) -> None:
+    """In a young line, and where a break was told of; a callback may come late, every fifth does not."""
+    anchor = Anchor()
+    for block in range(450):
+        if told and block == 300:
+            anchor.tell_break(block * BLOCK)
+        true_us = T0_US + block * BLOCK * US_PER_FRAME
+        delay_us = 0.0 if block % 5 == 0 else delays_us[block % len(delays_us)]
+        anchor.add(block * BLOCK, true_us + (wrong_us if 300 <= block < 440 else 0.0), true_us - 180_000 + delay_us)
+    assert _line(anchor).us_at(0) == pytest.approx(T0_US, abs=1)
+    assert anchor.slips == 0
+
+
+@pytest.mark.parametrize("late_us", [60_000.0, 6_000.0, -6_000.0, -60_000.0])
+def test_a_slip_that_the_callbacks_bear_out_is_followed_at_once(late_us: float) -> None:
+    anchor = Anchor()
+    for block in range(310):
+        true_us = T0_US + block * BLOCK * US_PER_FRAME + (late_us if block >= 300 else 0.0)
+        anchor.add(block * BLOCK, true_us, true_us - 180_000)
+    assert _line(anchor).us_at(0) == pytest.approx(T0_US + late_us, abs=1)
+
+
 @given(late_us=st.floats(SLIP_US * 1.5, 50_000))
 @settings(max_examples=10)
 def test_a_slip_that_nothing_tells_of_is_followed_later(late_us: float) -> None:
@@ -119,11 +149,11 @@ def test_callbacks_told_together_tell_the_same(errors: list[float], together: in
     at_once.tell_break(300 * BLOCK)
     for first in range(300, 300 + 6 * together, together):
         callbacks = [
-            (block * BLOCK, T0_US + block * BLOCK * US_PER_FRAME + late_us + errors[block % len(errors)])
+            (block * BLOCK, T0_US + block * BLOCK * US_PER_FRAME + late_us + errors[block % len(errors)], None)
             for block in range(first, first + together)
         ]
         at_once.add_all(callbacks)
-        for frame, dac_us in callbacks:
+        for frame, dac_us, _ in callbacks:
             one_by_one.add(frame, dac_us)
     frame = (300 + 6 * together) * BLOCK
     assert _line(at_once).us_at(frame) == pytest.approx(_line(one_by_one).us_at(frame), abs=1_000)

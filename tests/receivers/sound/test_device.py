@@ -71,7 +71,7 @@ def test_frames_lost_to_a_stopped_process_are_a_gap(horns: VirtualHorns, announc
         player.set_plan([cue])
         player.await_status(lambda status: status["playing"] == cue.key)
         os.kill(player.pid, signal.SIGSTOP)
-        time.sleep(0.4)
+        time.sleep(0.6)  # a quarter of a second is in store
         os.kill(player.pid, signal.SIGCONT)
         played = player.played(timeout_s=60)
         status = player.status()
