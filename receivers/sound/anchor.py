@@ -34,6 +34,7 @@ SLIP_PROOF = 5  # callbacks in a row that must agree on a slip
 UNTOLD_FRAMES = 4 * RATE_HZ  # and for so long when the card has not told of a break
 TOLD_FRAMES = 2 * RATE_HZ  # a slip within this after a break is that break's
 DOUBT_US = 400.0  # what the first estimate may be off by
+YOUNG_FRAMES = 3 * RATE_HZ  # before, the line is no better than a few stamps
 SETTLED_FRAMES = 10 * RATE_HZ  # after so long no doubt is left
 MARK_FRAMES = RATE_HZ  # for one point of the slope
 MARKS = 24  # points: a card that changes its pace (null sinks do, as streams come and go) is followed in 12 s
@@ -192,8 +193,9 @@ class Anchor:
     def _proof(self, frame: int) -> list[_Sample]:
         """The newest suspects that must agree; none while there are not enough."""
         newest = list(self._suspects)[-SLIP_PROOF:]
-        is_young = frame - self._epoch < SETTLED_FRAMES  # then the line is no better than a stamp
-        if (frame <= self._told_to or is_young) and self._is_borne_out(newest):
+        age = frame - self._epoch
+        told = frame <= self._told_to or age < SETTLED_FRAMES
+        if age < YOUNG_FRAMES or (told and self._is_borne_out(newest)):
             return newest
         if frame - self._suspects[0].frame < UNTOLD_FRAMES:
             return []
