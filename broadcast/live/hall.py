@@ -9,6 +9,8 @@ Rules
 - The drops are for a link that was cut: the first that arrives tells the kernel what was lost before it, and each puts
   off the kernel's own timer, which tries again a second after it tried in vain (RFC 8985 and 6298).
 - Who is behind gets each chunk by itself: what is sent as one is one record of TLS, of no use before its end has come.
+- Where much is lost a chunk leaves in PIECES. Loss is told by what comes after it, and as long as it is not, BBR lets
+  no more leave than was under way; with whole chunks that is one or two packets, and then the timer alone can tell.
 - Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
@@ -31,6 +33,8 @@ head of the answer, and on a slow link what is late makes the next late."""
 BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
 GIVE_UP_US = 20_000_000
+PIECES, POOR_SEGMENTS, WEIGH_CHUNKS, POOR_CHUNKS = 3, 2, 20, 120
+"""A link is poor for POOR_CHUNKS after it lost POOR_SEGMENTS within WEIGH_CHUNKS."""
 PAIRS_FROM_US = 3_500_000
 """With this delay or more, what is sent may be another 240 ms old: a packet that is lost twice is still in time."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
@@ -48,6 +52,10 @@ class Listener(Protocol):
 
     def queued_bytes(self) -> int:
         """How much the kernel holds that the other end has not confirmed."""
+        ...
+
+    def resent_segments(self) -> int:
+        """How many of its segments the kernel has sent again so far."""
         ...
 
     def stands_still(self, *, still: bool) -> None:
@@ -80,6 +88,8 @@ class Hall:
         self._looking = False
         self._begun: dict[Listener, bytes] = {}  # what is left of a chunk that goes out in drops
         self._early: set[Listener] = set()  # what they want has not been said yet
+        self._resent: dict[Listener, int] = {}  # when last looked at
+        self._poor: dict[Listener, int] = {}  # who loses much, until which chunk
         self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
         self._unseen_bytes = 0  # sent to all of them since they were looked at
         self._in_pairs = feed.delay_us is not None and feed.delay_us >= PAIRS_FROM_US
@@ -108,6 +118,8 @@ class Hall:
         self._begun.pop(listener, None)
         self._early.discard(listener)
         self._stuck.pop(listener, None)
+        self._resent.pop(listener, None)
+        self._poor.pop(listener, None)
 
     def go_on(self, listener: Listener) -> None:
         """There is room again: send what is missing, as much as it takes."""
@@ -132,7 +144,7 @@ class Hall:
         if number > feed.next_number or self._held:
             self._early.add(listener)
         else:
-            self._ready[listener] = listener.send
+            self._ready[listener] = self._way(listener)
             self._tight.add(listener)
 
     def _oldest(self, late_us: int = LATE_US) -> int:
@@ -149,6 +161,8 @@ class Hall:
         first = chunk.number - bool(self._held)
         data, self._held = self._held + sealed, b""
         self._look(first)
+        if not chunk.number % WEIGH_CHUNKS:
+            self._weigh(chunk.number)
         short, broken = _send_all(self._ready, data)
         self._unseen_bytes += len(data)
         for listener in broken:
@@ -186,6 +200,22 @@ class Hall:
                 self._wait(listener, first)
             if not 0 <= room_bytes < enough_bytes:
                 self._tight.discard(listener)
+
+    def _weigh(self, number: int) -> None:
+        """See which links lose much."""
+        if self._limit_bytes is None:
+            return
+        for listener in self._ready:
+            before, resent = self._resent.get(listener, 0), listener.resent_segments()
+            self._resent[listener] = resent
+            if resent - before >= POOR_SEGMENTS:
+                self._poor[listener] = number + POOR_CHUNKS
+            elif self._poor.get(listener, number) < number:
+                del self._poor[listener]
+            self._ready[listener] = self._way(listener)
+
+    def _way(self, listener: Listener) -> Send:
+        return _in_pieces(listener.send) if listener in self._poor else listener.send
 
     def _room_bytes(self, listener: Listener) -> int:
         """How much may be sent now; negative where too much is on the way already."""
@@ -257,6 +287,22 @@ def _send_all(listeners: Mapping[Listener, Send], data: bytes) -> tuple[list[tup
         if sent != whole:
             short.append((listener, sent))
     return short, broken
+
+
+def _in_pieces(send: Send) -> Send:
+    def sending(data: bytes) -> int:
+        piece_bytes, sent = -(-len(data) // PIECES), 0
+        while piece := data[sent : sent + piece_bytes]:
+            try:
+                took = send(piece)
+            except NO_ROOM:
+                break
+            sent += took
+            if took < len(piece):
+                break
+        return sent
+
+    return sending
 
 
 def queue_bytes(feed: LiveFeed) -> int:

@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import socket
 import ssl
+import struct
 import termios
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ _queued = array.array("i", [0])
 STILL_CONGESTION = b"reno"
 """BBR would look for the shortest way just when a link is back, with four packets under way at most: so with more lost
 than that nothing could be sent for a second. Every kernel has Reno."""
+RESENT_AT, _RESENT = 100, struct.Struct("I")
 END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -63,6 +65,7 @@ class Line:
         self._unsent = b""
         self._then: Callable[[], None] | None = None
         self._is_open = True
+        self._resent_segments = 0
         self._loop.add_reader(self.socket, self._readable)
 
     def queued_bytes(self) -> int:
@@ -70,6 +73,13 @@ class Line:
         if self._is_open:
             fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, _queued)
         return _queued[0]
+
+    def resent_segments(self) -> int:
+        """How many segments the kernel has sent again so far: tcpi_total_retrans."""
+        if self._is_open:
+            info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RESENT_AT + _RESENT.size)
+            self._resent_segments = _RESENT.unpack_from(info, RESENT_AT)[0]
+        return self._resent_segments
 
     def stands_still(self, *, still: bool) -> None:
         """Change the congestion control of a line that stands still, and back."""

@@ -7,7 +7,7 @@ import pytest
 
 from broadcast.live.desk import LiveDesk
 from broadcast.live.feed import LiveFeed
-from broadcast.live.hall import DROP_BYTES, Hall, Send
+from broadcast.live.hall import DROP_BYTES, PIECES, POOR_CHUNKS, POOR_SEGMENTS, WEIGH_CHUNKS, Hall, Send
 from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US
 
 HEAD = b"head"
@@ -21,6 +21,7 @@ class Ear:
         self.heard: list[bytes] = []
         self.under_way_bytes = 0
         self.is_still = False
+        self.resent = 0
         self.moved = asyncio.Event()
         self.send: Send = self._send
 
@@ -36,6 +37,9 @@ class Ear:
 
     def queued_bytes(self) -> int:
         return self.under_way_bytes
+
+    def resent_segments(self) -> int:
+        return self.resent
 
     def stands_still(self, *, still: bool) -> None:
         self.is_still = still
@@ -121,3 +125,23 @@ async def test_a_line_that_stands_still_is_sent_no_more_than_was_said_and_leaves
     ear.under_way_bytes = 0
     said(feed, 1)
     assert b"".join(ear.heard) == HEAD + feed.chunks[0]
+
+
+def test_who_loses_much_is_sent_each_chunk_in_pieces_until_it_loses_no_more(desk: LiveDesk) -> None:
+    feed = desk.open("talk", delay_us=2_000_000, levelled=False)
+    hall, poor, good = Hall(feed), Ear(0), Ear(0)
+    for ear in (poor, good):
+        hall.enter(ear, HEAD)
+        ear.heard.clear()
+    poor.resent, good.resent = POOR_SEGMENTS, POOR_SEGMENTS - 1
+    said(feed, WEIGH_CHUNKS)
+    for ear in (poor, good):
+        ear.heard.clear()
+    said(feed, POOR_CHUNKS)
+    assert len(good.heard) == POOR_CHUNKS
+    assert len(poor.heard) == POOR_CHUNKS * PIECES
+    assert b"".join(poor.heard) == b"".join(good.heard)
+    said(feed, WEIGH_CHUNKS)
+    poor.heard.clear()
+    said(feed, 1)
+    assert poor.heard == [feed.chunks[-1]]
