@@ -30,6 +30,9 @@ class Ear:
     def queued_bytes(self) -> int:
         return 0
 
+    def resent_segments(self) -> int:
+        return 0
+
     def stands_still(self, *, still: bool) -> None:
         raise AssertionError(still)
 
