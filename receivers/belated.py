@@ -2,7 +2,8 @@
 
 Rules
 - A text that has not begun within IN_PLACE_US of its place never joins in the middle of a sentence. It begins, from its
-  first sample, when all of it is here, by its feed or as its file; so it cannot break off for want of sound.
+  first sample, when all of it is here, by its feed or as its file, or its feed brings the rest in time as far as one
+  can tell (`live.decide.comes_in_time`); so it does not break off for want of sound unless the link gets much worse.
 - That is no later than `Read.latest_us`, and behind what already sounds of the same order. The parts after a text wait
   for it in the same way, so that none is parted; parts before it, and orders without a text, keep to their places.
 - Late ones begin at whole TOGETHER_US of the centre's clock, so that horns that had it late together sound together.
@@ -23,7 +24,7 @@ IN_PLACE_US = ledger.JOIN_TOLERANCE_US
 TOLD_US = 300_000  # what has begun is told of by then
 TOGETHER_US = 2_000_000
 
-WholeFeeds = Callable[[], frozenset[str]]
+SureFeeds = Callable[[], frozenset[str]]
 
 
 class Belated:
@@ -90,12 +91,12 @@ class Belated:
         return [f"{name}.{other}" for same, _, other in parts if same == name and int(other) > int(number)]
 
     def lack(
-        self, read: Read, languages: tuple[str, ...], ready: Container[str], whole: Collection[str]
+        self, read: Read, languages: tuple[str, ...], ready: Container[str], sure: Collection[str]
     ) -> frozenset[str]:
-        """Those that wait for their sound; `ready` are the files that are here, `whole` the feeds."""
+        """Those that wait for their sound; `ready` are the files that are here, `sure` the feeds that hold."""
 
         def is_here(sha256: str) -> bool:
-            return sha256 in ready or (sha256 in read.feeds and read.feeds[sha256].feed.id in whole)
+            return sha256 in ready or (sha256 in read.feeds and read.feeds[sha256].feed.id in sure)
 
         sounds = {key: read.airings[key].media_for(languages).sha256 for key in self.waiting}
         self.lacking = frozenset(key for key, sha256 in sounds.items() if not is_here(sha256))

@@ -99,7 +99,7 @@ class Daemon:
         self._board = self._make_board(config)
         self._restarts = Restarts(own)
         self._node.lead_us = lambda: self._board.lead_us
-        self._node.whole_feeds = lambda: self._feeds.whole
+        self._node.sure_feeds = lambda: self._feeds.sure
         parts = Parts(self._node, self._horn, self._feeds, self._stock, self._store, self._link, self._senses)
         self._teller = Teller(folder, identity, clock, parts)
         self._acts: Mapping[Effect, Callable[[], None]] = {

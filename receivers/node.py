@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from broadcast.wire.documents import Airing, BroadcastClass, Outcome, ReceiverSettings
 from broadcast.wire.trust import Refused
 from receivers import ledger, orders, past, plan, verdict
-from receivers.belated import Belated, WholeFeeds
+from receivers.belated import Belated, SureFeeds
 from receivers.hands import message
 from receivers.known import Known
 from receivers.ledger import Ending, Planned, piece_of
@@ -83,7 +83,7 @@ class Node:
         self._rest = _Rest(due_us=now_us)
         self.jumps = 0
         self.lead_us: Lead = lambda: 0  # what comes to be known now waits so long for the amplifier
-        self.whole_feeds: WholeFeeds = frozenset
+        self.sure_feeds: SureFeeds = frozenset
         self._belated = Belated()
         self._needs: tuple[int, tuple[Need, ...]] = 0, ()
         self.last_refusal: tuple[int, str] | None = None
@@ -237,7 +237,7 @@ class Node:
             self._store.ready.keys(),
             self.known.broken,
             self._belated.mark,
-            self.whole_feeds(),
+            self.sure_feeds(),
         )
         if inputs == self._resolved_for:
             return
@@ -293,7 +293,7 @@ class Node:
             return 0 if airing_id in self.outbox.over else self.outbox.begun.get(airing_id, ready_us)
 
         missing = frozenset(key for key, one in self.airings.items() if one.media_for(languages).sha256 not in usable)
-        lacking = belated.lack(self.standing.read, languages, self._store.ready, self.whole_feeds())
+        lacking = belated.lack(self.standing.read, languages, self._store.ready, self.sure_feeds())
         return self.known.learn(self.airings, lacking | missing, able_us, now_us)
 
     def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 
 from broadcast.wire.chunks import PACKET_FRAMES, PACKETS, PRE_SKIP_FRAMES, Chunk
-from receivers.live.decide import BEHIND_CHUNKS, Growing, Taken, ask_from, due_number, taken
+from receivers.live.decide import BEHIND_CHUNKS, Growing, Taken, ask_from, comes_in_time, due_number, taken
 
 
 class ChunkBuffer:
@@ -14,6 +14,8 @@ class ChunkBuffer:
         self.growing = growing
         self.moved_us: int | None = None
         """When a chunk came last, or it was first asked for: monotonic time. None before."""
+        self.first_us: int | None = None
+        """When the first chunk came: monotonic time."""
         self.turned_away = False
         """Whether who was asked last has nothing of it."""
         self._chunks: dict[int, tuple[bytes, ...]] = {}
@@ -53,6 +55,12 @@ class ChunkBuffer:
     def is_whole(self) -> bool:
         """Whether every chunk of a recording that is kept whole is here."""
         return self.growing.said_us is None and self._last is not None and len(self._chunks) == self._last + 1
+
+    def is_sure(self, monotonic_us: int) -> bool:
+        """Whether all of a recording is here, or comes in time."""
+        if self.is_whole or self.first_us is None:
+            return self.is_whole
+        return comes_in_time(self.growing, self._chunks, self.first_us, monotonic_us)
 
     @property
     def is_heard(self) -> bool:
@@ -116,9 +124,9 @@ class Buffers:
     def get(self, feed_id: str) -> ChunkBuffer | None:
         return self._buffers.get(feed_id)
 
-    def whole(self) -> frozenset[str]:
-        """The feeds of which everything is here."""
-        return frozenset(feed_id for feed_id, buffer in self._buffers.items() if buffer.is_whole)
+    def sure(self, monotonic_us: int) -> frozenset[str]:
+        """The feeds of which everything is here, or comes in time."""
+        return frozenset(feed_id for feed_id, buffer in self._buffers.items() if buffer.is_sure(monotonic_us))
 
     def all(self) -> tuple[ChunkBuffer, ...]:
         return tuple(self._buffers.values())

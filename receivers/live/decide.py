@@ -11,6 +11,8 @@ Rules
   back soon after a long cut, and a centre that starts again is not overrun.
 - A text that is still coming has the link to itself: with its own file beside it, it would not come in time where the
   link carries one of them. That ends when no chunk has come for HURRY_US; the file may come where the feed does not.
+- A text that is late may begin when what is missing of it comes in time though the link brought only PACE_SHARE of what
+  it brought since the first chunk: over a link of 64 kbit/s all of it takes three times as long.
 - An attempt is given KNOCKING_US to be let in, and then OPEN_US to be answered. After one that was let in and not
   answered in that time the link is slow, and the next is given SLOW_OPEN_US.
 """
@@ -31,6 +33,7 @@ GAP_FIRST_US, GAP_MAX_US = 100_000, 1_600_000
 OPEN_US, SLOW_OPEN_US = 2_000_000, 6_000_000
 KNOCKING_US = 4_000_000
 HURRY_US = 5_000_000
+PACE_SHARE, PACE_CHUNKS = 0.6, 5  # the first of these tells when it began, the others how fast it goes on
 STEADY_US = 1_000_000  # a connection that brought sound and lasted so long was no failure
 EARLY_US = 5_000_000  # a session that is announced for later is asked for so long before it is spoken
 SPARE_CHUNKS = 16  # held beyond what the delay needs: four seconds
@@ -131,6 +134,20 @@ def hurries(growing: Growing, *, missing: bool, quiet_us: int) -> bool:
     `quiet_us` is how long ago its last chunk came, or it was asked for first.
     """
     return growing.said_us is None and missing and quiet_us < HURRY_US
+
+
+def comes_in_time(growing: Growing, held: Container[int], first_us: int, now_us: int) -> bool:
+    """Whether a recording of known length that is heard from now on would not have to wait for a chunk.
+
+    Of `held` the first came at `first_us`.
+    """
+    if growing.frames is None or growing.said_us is not None:
+        return False
+    chunks = -(-(growing.frames + PRE_SKIP_FRAMES) // CHUNK_FRAMES)
+    here = next((number for number in range(chunks) if number not in held), chunks)
+    took_us = max(1, now_us - first_us)
+    to_come_us = (chunks - here) * took_us / max(1, here - 1) / PACE_SHARE
+    return here >= min(chunks, PACE_CHUNKS) and to_come_us <= chunks * CHUNK_US
 
 
 def open_us(*, slow: bool) -> int:

@@ -47,9 +47,9 @@ class Feeds:
         return {reason: count for reason, count in self._refused.items() if reason != Taken.PAST}
 
     @property
-    def whole(self) -> frozenset[str]:
-        """The feeds of which everything is here."""
-        return self._buffers.whole()
+    def sure(self) -> frozenset[str]:
+        """The recordings of which everything is here, or comes in time if they begin now."""
+        return self._buffers.sure(self._clock.monotonic_us())
 
     @property
     def hurry_us(self) -> int | None:

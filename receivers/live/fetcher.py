@@ -150,6 +150,7 @@ class Fetcher:
                 if became is Taken.TAKEN:
                     self._came, self._barren_us, self._useless = True, None, 0
                     self._buffer.moved_us, self._buffer.turned_away = now_us, False
+                    self._buffer.first_us = self._buffer.first_us or now_us
                     continue
                 self._refused[became] += 1
                 self._useless += 1

@@ -83,6 +83,6 @@ def test_a_recording_is_whole_when_its_last_chunk_and_all_before_have_come() -> 
     (buffer,) = buffers.all()
     for number in (*range(50, 100), *range(49)):
         buffer.put(STUDIO.chunks[number], NOON)
-        assert not buffers.whole()
+        assert not buffers.sure(0)
     buffer.put(STUDIO.chunks[49], NOON)
-    assert buffers.whole() == {WHOLE.feed.id}
+    assert buffers.sure(0) == {WHOLE.feed.id}

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from broadcast.wire.chunks import CHUNK_US
+from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US, PRE_SKIP_FRAMES
 from broadcast.wire.documents import Media
 from broadcast.wire.now import LiveSession
 from receivers.lab.saying import NOON, URL, saying, spoken_at_noon
@@ -85,6 +86,31 @@ def test_the_watchdog_waits_for_what_is_not_said_yet_and_as_long_as_what_is_in_h
     assert 1_000_000 <= waits_us <= 3_500_000
     assert min(delay_us, 3_000_000) <= waits_us <= max(delay_us, 1_000_000) + 500_000
     assert 1_000_000 <= decide.quiet_us(WHOLE, number, now_us, random) <= 1_500_000
+
+
+@given(chunks=st.integers(1, 200), here=st.integers(0, 200), took_us=st.integers(0, 60_000_000))
+def test_a_text_begins_early_only_where_the_rest_comes_in_time_at_less_than_its_pace_so_far(
+    chunks: int, here: int, took_us: int
+) -> None:
+    growing = structs.replace(WHOLE, frames=chunks * CHUNK_FRAMES - PRE_SKIP_FRAMES)
+    if decide.comes_in_time(growing, range(here), NOON, NOON + took_us):
+        late_us = [
+            (number - here + 1) * took_us / max(1, here - 1) / 0.6 - (number + 1) * CHUNK_US
+            for number in range(here, chunks)
+        ]
+        assert here >= min(5, chunks)
+        assert max(late_us, default=0) <= 0
+    else:
+        assert here < 5 or (chunks - here) * took_us / (here - 1) / 0.6 > chunks * CHUNK_US
+
+
+def test_a_text_begins_after_a_second_of_sound_on_a_link_that_brings_twice_as_much_as_is_heard() -> None:
+    growing = structs.replace(WHOLE, frames=50 * CHUNK_FRAMES)
+    assert decide.comes_in_time(growing, range(5), NOON, NOON + 4 * CHUNK_US // 2)
+    assert not decide.comes_in_time(growing, range(5), NOON, NOON + 4 * CHUNK_US)
+    assert not decide.comes_in_time(growing, {0, 1, 2, 3, 5, 6, 7, 8}, NOON, NOON + 1)
+    assert not decide.comes_in_time(structs.replace(growing, frames=None), range(50), NOON, NOON + 1)
+    assert not decide.comes_in_time(structs.replace(growing, said_us=NOON), range(50), NOON, NOON + 1)
 
 
 @given(random=st.floats(0, 1, exclude_max=True), took_us=st.integers(0, 3_000_000))

@@ -65,8 +65,8 @@ def test_what_comes_late_is_heard_whole_and_told_so(
     else:
         rig.durations_us[rig.store.path(text.sha256)] = text.duration_us
         rig.run(3)
-        assert _heard(rig) == []  # a feed that is not whole could break off
-        rig.node.whole_feeds = lambda: frozenset({FEED.id})
+        assert _heard(rig) == []  # a feed that is not sure could break off
+        rig.node.sure_feeds = lambda: frozenset({FEED.id})
     rig.run(200)
     ((name, start_s, end_s),) = _heard(rig)
     assert (name, end_s - start_s) == ("o1.0.0", TEXT_S)
