@@ -21,6 +21,8 @@ from broadcast.wire.enrolment import order_key
 
 HOST = "127.0.0.1"
 SOON_S = 10
+KERNEL = Path("/proc/sys/net/ipv4")
+NAME_BYTES = 16  # TCP_CA_NAME_MAX
 ABRUPT = struct.pack("ii", 1, 0)  # SO_LINGER: gone without a word
 
 Serve = Callable[..., contextlib.AbstractAsyncContextManager[FeedServer]]
@@ -29,8 +31,10 @@ Serve = Callable[..., contextlib.AbstractAsyncContextManager[FeedServer]]
 @pytest.fixture
 def serve(desk: LiveDesk) -> Serve:
     @contextlib.asynccontextmanager
-    async def serving(limits: Limits | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[FeedServer]:
-        server = FeedServer(desk, HOST, 0, SystemClock(), limits=limits, tls=tls)
+    async def serving(
+        limits: Limits | None = None, tls: ssl.SSLContext | None = None, congestion: str = "bbr"
+    ) -> AsyncIterator[FeedServer]:
+        server = FeedServer(desk, HOST, 0, SystemClock(), limits=limits, tls=tls, congestion=congestion)
         task = asyncio.create_task(server.run())
         yield server
         task.cancel()
@@ -90,6 +94,23 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(SOON_S):
         while not true():  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0)
+
+
+def congestion_of(line: socket.socket) -> str:
+    return line.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, NAME_BYTES).rstrip(b"\0").decode()
+
+
+def kernels_own() -> str:
+    """The congestion control of a socket that asked for none."""
+    return (KERNEL / "tcp_congestion_control").read_text().strip()
+
+
+def can_have(congestion: str) -> bool:
+    """Some are there and only for the administrator."""
+    with socket.socket() as line, contextlib.suppress(OSError):
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, congestion.encode())
+        return True
+    return False
 
 
 def said(feed: LiveFeed, chunks: int) -> None:
@@ -341,3 +362,32 @@ async def test_who_left_before_he_was_greeted_is_nobody_s_trouble(
                 hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPT)
         assert (await ask(server, "/live/talk", tls=receiver)).head.startswith(b"HTTP/1.1 200")
     assert not troubles
+
+
+@pytest.mark.parametrize("with_tls", [False, True])
+async def test_every_line_has_the_congestion_control_that_was_asked_for(
+    desk: LiveDesk, serve: Serve, tls_ends: tuple[ssl.SSLContext, ssl.SSLContext], with_tls: bool
+) -> None:
+    there = (KERNEL / "tcp_available_congestion_control").read_text().split()
+    others = [name for name in there if name != kernels_own() and can_have(name)]
+    if not others:
+        pytest.skip(f"this kernel has no congestion control but {kernels_own()}")
+    centre, receiver = tls_ends if with_tls else (None, None)
+    feed = desk.open("talk", levelled=False)
+    for asked in others:
+        async with serve(tls=centre, congestion=asked) as server:
+            assert congestion_of(server._socket) == asked
+            ear = await ask(server, "/live/talk", tls=receiver)
+            said(feed, 1)
+            await ear.chunks(feed, lambda _: True)
+            assert [congestion_of(line.socket) for line in server._heard_by] == [asked]
+            ear.close()
+
+
+async def test_where_the_kernel_lacks_what_was_asked_for_its_own_serves(desk: LiveDesk, serve: Serve) -> None:
+    feed = desk.open("talk", delay_us=None, levelled=False)
+    said(feed, 2)
+    feed.end()
+    async with serve(congestion="no-such-thing") as server:
+        assert congestion_of(server._socket) == kernels_own()
+        assert await (await ask(server, "/live/talk?from=0")).rest() == b"".join(feed.chunks)
