@@ -32,7 +32,10 @@ def bank(rig: Rig, desk: Desk) -> Media:
     sound = desk.media("siren", 10)
     rig.fetch(sound)
     rig.give(desk.bank({"siren.1": sound}))
-    rig.give(desk.bank({"drill.1": sound}, Purpose.DRILL, zone="tra-van"))
+    drills, tests = (
+        desk.bank({f"{purpose}.1": sound}, purpose, zone="tra-van") for purpose in (Purpose.DRILL, Purpose.TEST)
+    )
+    assert rig.give(replace(drills, messages=drills.messages + tests.messages))
     return sound
 
 
@@ -59,7 +62,7 @@ def _sent(rig: Rig, topic: str, raw: bytes, refused: dict[str, int]) -> None:
 
 @pytest.mark.usefixtures("bank")
 @pytest.mark.parametrize(
-    ("purpose", "part"), [(Purpose.REAL, "siren.1"), (Purpose.DRILL, "drill.1")], ids=["emergency", "test"]
+    ("purpose", "part"), [(Purpose.REAL, "siren.1"), (Purpose.DRILL, "drill.1"), (Purpose.TEST, "test.1")]
 )
 def test_dallas_2017_a_captured_order_is_sent_again(rig: Rig, desk: Desk, purpose: Purpose, part: str) -> None:
     captured = _over(rig, desk, desk.order("o1", part, purpose=purpose))
