@@ -13,6 +13,7 @@ from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.zones.models import Holiday
+from web.pages.rehearsed import WIDE
 
 DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
 
@@ -170,6 +171,26 @@ def test_a_repeating_broadcast_is_rehearsed_before_it_is_sent(office: Any, offic
     assert "“Thời tiết” (Thứ Tư 25/11, 17:00)" in page
     once = official.post("/broadcasts/new/preview", data=fields | {"when": "at", "date": "2026-11-25", "time": "17:00"})
     assert "Thử trước" not in once.text
+
+
+@pytest.mark.parametrize(("loudspeakers", "rehearsed"), [(WIDE - 1, False), (WIDE, True)])
+def test_a_single_broadcast_is_rehearsed_where_many_loudspeakers_play_it(
+    office: Any, official: TestClient, loudspeakers: int, rehearsed: bool
+) -> None:
+    with office.store.writing() as db:
+        for number in range(3, loudspeakers + 1):  # one stands in each village already
+            db.add(Receiver(id=f"R{number}", zone_id=office.places.leng_2, name=f"Loa {number}", online=True))
+    made = office.planned("Thời tiết", "2026-11-25T17:00", zone_ids=[office.places.leng_2])
+    fields: dict[str, object] = {
+        "announcement_id": made.announcement_id, "source": "existing", "existing": made.announcement_id,
+        "zone": [office.places.leng_1, office.places.leng_2], "when": "at", "date": "2026-11-25", "time": "17:00",
+        "cls": "priority", "step": "check", "csrf_token": official.headers["x-csrf-token"],
+    }  # fmt: skip
+    page = official.post("/broadcasts/new/preview", data=fields).text
+    assert f"{loudspeakers} cụm loa" in page
+    assert ("Thử trước bảy ngày tới" in page) is rehearsed
+    assert ("1 lần, ở 2 thôn" in page) is rehearsed
+    assert page.count("“Thời tiết” (Thứ Tư 25/11, 17:00)") == 1  # what is in the way is said either way, once
 
 
 @pytest.mark.parametrize("path", ["/board", "/board/week", "/board/month"])
