@@ -230,6 +230,7 @@ class Node:
 
     def _resolve(self, settings: ReceiverSettings, number: int, now_us: int) -> None:
         live = tuple(programme for programme in self.vault.programmes() if programme.expires_us > now_us)
+        lacking = self._belated.lack(self.standing.read, settings.languages, self._store.ready, self.sure_feeds())
         inputs = (
             settings,
             tuple((programme.target, programme.number) for programme in live),
@@ -237,7 +238,7 @@ class Node:
             self._store.ready.keys(),
             self.known.broken,
             self._belated.mark,
-            self.sure_feeds(),
+            lacking,
         )
         if inputs == self._resolved_for:
             return
@@ -249,7 +250,7 @@ class Node:
             self._held_us = now_us
         self._stopped = stopped
         usable, gone = self._store.ready.keys() | read.feeds.keys(), past.gone(self.airings, self.outbox)
-        silent, whole = self._learn(settings, usable, now_us), [*self.airings.values(), *gone]
+        silent, whole = self._learn(settings, usable, lacking, now_us), [*self.airings.values(), *gone]
         lived = past.lived(whole, self.outbox, self.resolution, now_us, orders=read.airings, stopped=stopped)
         intended = plan.intend(
             self.airings,
@@ -284,8 +285,10 @@ class Node:
         )
         self._own = {key: own for key, own in self._own.items() if key in self._stories}
 
-    def _learn(self, settings: ReceiverSettings, usable: Collection[str], now_us: int) -> frozenset[str]:
-        """What of the airings cannot be played now."""
+    def _learn(
+        self, settings: ReceiverSettings, usable: Collection[str], lacking: frozenset[str], now_us: int
+    ) -> frozenset[str]:
+        """What of the airings cannot be played now; `lacking` are late texts."""
         belated, languages = self._belated, settings.languages
 
         def able_us(airing_id: str) -> int:
@@ -293,7 +296,6 @@ class Node:
             return 0 if airing_id in self.outbox.over else self.outbox.begun.get(airing_id, ready_us)
 
         missing = frozenset(key for key, one in self.airings.items() if one.media_for(languages).sha256 not in usable)
-        lacking = belated.lack(self.standing.read, languages, self._store.ready, self.sure_feeds())
         return self.known.learn(self.airings, lacking | missing, able_us, now_us)
 
     def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:

@@ -9,8 +9,8 @@ Rules
 - The drops are for a link that was cut: the first that arrives tells the kernel what was lost before it, and each puts
   off the kernel's own timer, which tries again a second after it tried in vain (RFC 8985 and 6298).
 - Who is behind gets each chunk by itself: what is sent as one is one record of TLS, of no use before its end has come.
-- Where much is lost a chunk leaves in PIECES. Loss is told by what comes after it, and as long as it is not, BBR lets
-  no more leave than was under way; with whole chunks that is one or two packets, and then the timer alone can tell.
+- Who keeps up though much is lost gets each chunk in PIECES. Loss is told by what comes after it, and as long as it is
+  not, BBR lets no more leave than was under way: of whole chunks one or two packets, and then the timer alone can tell.
 - Who has taken nothing for GIVE_UP_US of sound is let go: a place is for somebody who hears.
 - Where a socket takes a part of a chunk, the rest goes first, as soon as there is room.
 """
@@ -90,6 +90,7 @@ class Hall:
         self._begun: dict[Listener, bytes] = {}  # what is left of a chunk that goes out in drops
         self._early: set[Listener] = set()  # what they want has not been said yet
         self._resent: dict[Listener, int] = {}  # when last looked at
+        self._weigh_at = 0
         self._poor: dict[Listener, int] = {}  # who loses much, until which chunk
         self._limit_bytes = None if feed.delay_us is None else queue_bytes(feed)
         self._unseen_bytes = 0  # sent to all of them since they were looked at
@@ -162,7 +163,8 @@ class Hall:
         first = chunk.number - bool(self._held)
         data, self._held = self._held + sealed, b""
         self._look(first)
-        if not chunk.number % WEIGH_CHUNKS:
+        if chunk.number >= self._weigh_at:
+            self._weigh_at = chunk.number + WEIGH_CHUNKS
             self._weigh(chunk.number)
         short, broken = _send_all(self._ready, data)
         self._unseen_bytes += len(data)
@@ -207,7 +209,8 @@ class Hall:
         if self._limit_bytes is None:
             return
         for listener in self._ready:
-            before, resent = self._resent.get(listener, 0), listener.resent_segments()
+            resent = listener.resent_segments()
+            before = self._resent.get(listener, resent)
             self._resent[listener] = resent
             if resent - before >= POOR_SEGMENTS * (1 + (listener in self._poor)):
                 self._poor[listener] = number + POOR_CHUNKS

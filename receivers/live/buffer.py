@@ -14,8 +14,8 @@ class ChunkBuffer:
         self.growing = growing
         self.moved_us: int | None = None
         """When a chunk came last, or it was first asked for: monotonic time. None before."""
-        self.first_us: int | None = None
-        """When the first chunk came: monotonic time."""
+        self.opened_us: int | None = None
+        """When it was first answered: monotonic time."""
         self.turned_away = False
         """Whether who was asked last has nothing of it."""
         self._chunks: dict[int, tuple[bytes, ...]] = {}
@@ -58,9 +58,9 @@ class ChunkBuffer:
 
     def is_sure(self, monotonic_us: int) -> bool:
         """Whether all of a recording is here, or comes in time."""
-        if self.is_whole or self.first_us is None:
+        if self.is_whole or self.opened_us is None or self.moved_us is None:
             return self.is_whole
-        return comes_in_time(self.growing, self._chunks, self.first_us, monotonic_us)
+        return comes_in_time(self.growing, self._chunks, self.opened_us, self.moved_us, monotonic_us)
 
     @property
     def is_heard(self) -> bool:

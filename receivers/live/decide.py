@@ -3,7 +3,7 @@
 Rules
 - Sample k of a feed is heard at `plays_us + k / 48000`, wherever it came from and whenever it came.
 - Asked for is the first chunk that is missing and can still be heard; never what is past. Of a recording that is kept
-  whole, what is past comes last, for its repetitions.
+  whole nothing is past: it may begin late, and has repetitions.
 - A connection that brings no byte for as long as the delay, between QUIET_US and QUIET_MAX_US, and a bit more is left
   for a new one: after a cut a carrier sends what it held back first, and a new connection does not. Sooner is worse:
   what is in hand lasts nearly so long, and where much is lost an old connection recovers before a new one is made.
@@ -12,7 +12,7 @@ Rules
 - A text that is still coming has the link to itself: with its own file beside it, it would not come in time where the
   link carries one of them. That ends when no chunk has come for HURRY_US; the file may come where the feed does not.
 - A text that is late may begin when what is missing of it comes in time though the link brought only PACE_SHARE of what
-  it brought since the first chunk: over a link of 64 kbit/s all of it takes three times as long.
+  it has brought since it was opened, and goes on bringing: all of it takes thrice as long over 64 kbit/s.
 - An attempt is given KNOCKING_US to be let in, and then OPEN_US to be answered. After one that was let in and not
   answered in that time the link is slow, and the next is given SLOW_OPEN_US.
 """
@@ -33,7 +33,7 @@ GAP_FIRST_US, GAP_MAX_US = 100_000, 1_600_000
 OPEN_US, SLOW_OPEN_US = 2_000_000, 6_000_000
 KNOCKING_US = 4_000_000
 HURRY_US = 5_000_000
-PACE_SHARE, PACE_CHUNKS = 0.6, 5  # the first of these tells when it began, the others how fast it goes on
+PACE_SHARE, PACE_CHUNKS = 0.6, 5  # so many are here before anything is said of the pace
 STEADY_US = 1_000_000  # a connection that brought sound and lasted so long was no failure
 EARLY_US = 5_000_000  # a session that is announced for later is asked for so long before it is spoken
 SPARE_CHUNKS = 16  # held beyond what the delay needs: four seconds
@@ -106,12 +106,9 @@ def taken(growing: Growing, held: Container[int], last: int | None, number: int,
 
 def ask_from(growing: Growing, held: Container[int], last: int | None, now_us: int) -> int | None:
     """The chunk to ask from; None when all that is of use has come."""
-    of_use, due = room(growing, now_us), due_number(growing, now_us)
+    of_use = room(growing, now_us)
     stop = of_use.stop if last is None else last + 1
-    missing = next((number for number in range(due, stop) if number not in held), None)
-    if missing is None:
-        missing = next((number for number in range(of_use.start, min(due, stop)) if number not in held), None)
-    return missing
+    return next((number for number in range(of_use.start, stop) if number not in held), None)
 
 
 def opens_us(growing: Growing) -> int:
@@ -136,18 +133,18 @@ def hurries(growing: Growing, *, missing: bool, quiet_us: int) -> bool:
     return growing.said_us is None and missing and quiet_us < HURRY_US
 
 
-def comes_in_time(growing: Growing, held: Container[int], first_us: int, now_us: int) -> bool:
+def comes_in_time(growing: Growing, held: Container[int], opened_us: int, moved_us: int, now_us: int) -> bool:
     """Whether a recording of known length that is heard from now on would not have to wait for a chunk.
 
-    Of `held` the first came at `first_us`.
+    `held` came since `opened_us`, the last of it at `moved_us`.
     """
-    if growing.frames is None or growing.said_us is not None:
+    if growing.frames is None or growing.said_us is not None or now_us - moved_us >= QUIET_US:
         return False
     chunks = -(-(growing.frames + PRE_SKIP_FRAMES) // CHUNK_FRAMES)
     here = next((number for number in range(chunks) if number not in held), chunks)
-    took_us = max(1, now_us - first_us)
-    to_come_us = (chunks - here) * took_us / max(1, here - 1) / PACE_SHARE
-    return here >= min(chunks, PACE_CHUNKS) and to_come_us <= chunks * CHUNK_US
+    if here < min(chunks, PACE_CHUNKS):
+        return False
+    return (chunks - here) * (now_us - opened_us) / here <= chunks * CHUNK_US * PACE_SHARE
 
 
 def open_us(*, slow: bool) -> int:

@@ -91,6 +91,7 @@ class Fetcher:
         url = feed.urls[self._failures % len(feed.urls)]
         try:
             await self._open(line, f"{url}?from={number}")
+            self._buffer.opened_us = self._buffer.opened_us or self._clock.monotonic_us()
             reader = ChunkReader(feed.id, order_key(feed.key))
             self._useless, self._barren_us = 0, None
             while block := await self._next_block(line, number):
@@ -150,7 +151,6 @@ class Fetcher:
                 if became is Taken.TAKEN:
                     self._came, self._barren_us, self._useless = True, None, 0
                     self._buffer.moved_us, self._buffer.turned_away = now_us, False
-                    self._buffer.first_us = self._buffer.first_us or now_us
                     continue
                 self._refused[became] += 1
                 self._useless += 1

@@ -133,7 +133,10 @@ def test_who_loses_much_is_sent_each_chunk_in_pieces_until_it_loses_no_more(desk
     for ear in (poor, good):
         hall.enter(ear, HEAD)
         ear.heard.clear()
-    poor.resent, good.resent = POOR_SEGMENTS, POOR_SEGMENTS - 1
+    poor.resent = good.resent = 7  # before it was looked at
+    said(feed, WEIGH_CHUNKS)
+    poor.resent += POOR_SEGMENTS
+    good.resent += POOR_SEGMENTS - 1
     said(feed, WEIGH_CHUNKS)
     for ear in (poor, good):
         ear.heard.clear()

@@ -1,3 +1,5 @@
+from collections.abc import Container
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -7,11 +9,12 @@ from broadcast.wire.documents import Media
 from broadcast.wire.now import LiveSession
 from receivers.lab.saying import NOON, URL, saying, spoken_at_noon
 from receivers.live import decide
-from receivers.live.decide import Taken
+from receivers.live.decide import Growing, Taken
 
 FEED = saying(1).feed(URL)
 WHOLE = decide.of_made(FEED, Media(sha256="0" * 64, size_bytes=1, duration_us=60_000_000), NOON, NOON + 600_000_000)
 PRE_SKIP_US = 6_500
+S = 1_000_000
 
 held_numbers = st.sets(st.integers(0, 120))
 moments_us = st.integers(NOON - 60_000_000, NOON + 60_000_000)
@@ -36,15 +39,11 @@ def test_never_asked_for_is_what_is_late_or_held_nor_anything_after_the_end(
 
 
 @given(held=held_numbers, now_us=moments_us, last=st.none() | st.integers(0, 120))
-def test_of_what_is_kept_whole_the_past_is_asked_for_last(held: set[int], now_us: int, last: int | None) -> None:
-    number, due = decide.ask_from(WHOLE, held, last, now_us), decide.due_number(WHOLE, now_us)
-    stop = 121 if last is None else last + 1
-    if number is None:
-        assert last is not None
-        assert held >= set(range(last + 1))
-    elif number < due:
-        assert held >= set(range(due, stop))
-        assert number == min(set(range(due)) - held)
+def test_of_what_is_kept_whole_the_first_that_is_missing_is_asked_for(
+    held: set[int], now_us: int, last: int | None
+) -> None:
+    missing = set(range(122 if last is None else last + 1)) - held
+    assert decide.ask_from(WHOLE, held, last, now_us) == min(missing, default=None)
 
 
 @given(held=held_numbers, number=st.integers(0, 5_000), now_us=moments_us, delay_us=delays_us)
@@ -93,24 +92,30 @@ def test_a_text_begins_early_only_where_the_rest_comes_in_time_at_less_than_its_
     chunks: int, here: int, took_us: int
 ) -> None:
     growing = structs.replace(WHOLE, frames=chunks * CHUNK_FRAMES - PRE_SKIP_FRAMES)
-    if decide.comes_in_time(growing, range(here), NOON, NOON + took_us):
-        late_us = [
-            (number - here + 1) * took_us / max(1, here - 1) / 0.6 - (number + 1) * CHUNK_US
-            for number in range(here, chunks)
-        ]
-        assert here >= min(5, chunks)
-        assert max(late_us, default=0) <= 0
+    begins = decide.comes_in_time(growing, range(here), NOON, NOON + took_us, NOON + took_us)
+    if here < min(5, chunks):
+        assert not begins
+    elif begins:
+        for number in range(here, chunks):
+            comes_us = (number + 1 - here) * took_us / min(here, chunks) / 0.6
+            assert comes_us <= (number + 1) * CHUNK_US + 1
     else:
-        assert here < 5 or (chunks - here) * took_us / (here - 1) / 0.6 > chunks * CHUNK_US
+        assert (chunks - here) * took_us / here / 0.6 > chunks * CHUNK_US
 
 
 def test_a_text_begins_after_a_second_of_sound_on_a_link_that_brings_twice_as_much_as_is_heard() -> None:
-    growing = structs.replace(WHOLE, frames=50 * CHUNK_FRAMES)
-    assert decide.comes_in_time(growing, range(5), NOON, NOON + 4 * CHUNK_US // 2)
-    assert not decide.comes_in_time(growing, range(5), NOON, NOON + 4 * CHUNK_US)
-    assert not decide.comes_in_time(growing, {0, 1, 2, 3, 5, 6, 7, 8}, NOON, NOON + 1)
-    assert not decide.comes_in_time(structs.replace(growing, frames=None), range(50), NOON, NOON + 1)
-    assert not decide.comes_in_time(structs.replace(growing, said_us=NOON), range(50), NOON, NOON + 1)
+    growing, second, opened_us = structs.replace(WHOLE, frames=50 * CHUNK_FRAMES), range(5), NOON
+
+    def begins(held: Container[int], *, moved_s: float, now_s: float, of: Growing = growing) -> bool:
+        return decide.comes_in_time(of, held, opened_us, NOON + round(moved_s * S), NOON + round(now_s * S))
+
+    assert begins(second, moved_s=0.6, now_s=0.6)
+    assert not begins(second, moved_s=1.2, now_s=1.2)
+    assert begins(range(30), moved_s=0.6, now_s=1.5)
+    assert not begins(range(30), moved_s=0.6, now_s=1.6)  # a link that stands still
+    assert not begins({0, 1, 2, 3, *range(5, 40)}, moved_s=0.6, now_s=0.6)
+    assert not begins(range(50), moved_s=0.6, now_s=0.6, of=structs.replace(growing, frames=None))
+    assert not begins(range(50), moved_s=0.6, now_s=0.6, of=structs.replace(growing, said_us=NOON))
 
 
 @given(random=st.floats(0, 1, exclude_max=True), took_us=st.integers(0, 3_000_000))

@@ -78,6 +78,17 @@ def test_what_comes_late_is_heard_whole_and_told_so(
     assert told.reason == ""
 
 
+def test_a_feed_that_is_sure_no_more_begins_nothing(rig: Rig, desk: Desk, text: Media) -> None:
+    rig.give(desk.now(_order(desk, text)))
+    rig.run(4)
+    rig.durations_us[rig.store.path(text.sha256)] = text.duration_us
+    rig.node.sure_feeds = lambda: frozenset(
+        {FEED.id} if rig.now_us == NOON + 6 * S or rig.now_us > NOON + 19 * S else ()
+    )
+    rig.run(200)
+    assert _heard(rig) == [("o1.0.0", 22, 22 + TEXT_S)]
+
+
 def test_what_is_there_in_time_begins_for_all_at_once(rig: Rig, desk: Desk, text: Media) -> None:
     rig.durations_us[rig.store.path(text.sha256)] = text.duration_us
     rig.give(desk.now(_order(desk, text)))
