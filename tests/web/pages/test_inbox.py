@@ -21,6 +21,8 @@ from scheduler.store.engine import Store
 from scheduler.store.types import new_id
 from scheduler.zones.models import Zone
 
+SINCE = "Thay đổi so với lần trước"
+
 
 class Commune:
     def __init__(self, store: Store, now: datetime, places: Any, lan: Actor) -> None:
@@ -135,6 +137,39 @@ def test_returned_with_a_reason_and_not_without(commune: Commune, minh: TestClie
     assert minh.post(path, data=data | {"reason": " "}, follow_redirects=False).status_code == 422
     assert minh.post(path, data=data | {"reason": "Sai ngày"}, follow_redirects=False).status_code == 303
     assert commune.row(made.id).return_reason == "Sai ngày"
+
+
+def test_what_was_returned_edited_and_sent_again_shows_what_changed(
+    commune: Commune, minh: TestClient, browser: Any
+) -> None:
+    title, lan = "Lịch <cắt> điện & nước", browser("lan")
+    made, same = commune.waiting(title), commune.waiting("Một")
+    assert SINCE not in minh.get("/inbox").text  # seen for the first time
+    for one in (made, same):
+        data = {"version": one.version, "reason": "Sai giờ"}
+        assert minh.post(f"/inbox/{one.id}/return", data=data, follow_redirects=False).status_code == 303
+    typed = {
+        "announcement_id": commune.row(made.id).announcement_id, "source": "text", "title": title,
+        "text": "Nội dung <mất> điện & nước.", "zone": [commune.places.leng_2], "when": "at", "date": "2026-11-24",
+        "time": "18:00", "cls": "priority", "version": commune.row(made.id).version, "intent": "send",
+        "csrf_token": lan.headers["x-csrf-token"],
+    }  # fmt: skip
+    assert lan.post(f"/broadcasts/{made.id}/edit", data=typed, follow_redirects=False).status_code == 303
+    again = {"version": commune.row(same.id).version, "csrf_token": lan.headers["x-csrf-token"]}
+    assert lan.post(f"/broadcasts/{same.id}/submit", data=again, follow_redirects=False).status_code == 303
+    page = minh.get("/inbox").text
+    cards = {one: page.partition(f'id="b-{one}"')[2].partition("</article>")[0] for one in (made.id, same.id)}
+    assert page.count(SINCE) == 2
+    told = cards[made.id].partition(SINCE)[2].partition("</div>")[0]
+    assert "Nội dung <del>Lịch &lt;cắt&gt; </del><ins>&lt;mất&gt; </ins>điện &amp; nước." in told
+    assert re.findall("<li>(.*?)</li>", told) == [
+        "Giờ phát trước đó: Thứ Ba 24/11, 17:00",
+        "Loại trước đó: Thông thường",
+        "Thêm địa bàn: Thôn 2",
+        "Bỏ địa bàn: Thôn 1",
+    ]
+    assert "Không có gì thay đổi." in cards[same.id]
+    assert "<ins>" not in cards[same.id]
 
 
 def test_the_number_of_queries_is_that_of_one(commune: Commune, minh: TestClient, store: Store) -> None:
