@@ -5,7 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -23,11 +23,14 @@ from scheduler.reports.models import ReportAiring, ReportLine
 from scheduler.reports.summing import sum_anew
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.zones import groups
+from scheduler.zones.schemas import GroupNew
 from web.i18n import translations
 from web.pages.present import Present
 from web.pages.report_mail import letter
 
 MINUTE_US = 60_000_000
+MERGER = date(2025, 7, 1)
 XML = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 Browser = Callable[[str], TestClient]
 
@@ -166,6 +169,55 @@ def test_villages_add_up_to_communes_and_communes_to_the_province(browser: Brows
     assert sum(one["total"]["played_us"] for one in by_days) == whole["total"]["played_us"]
     lines = client.get("/api/v1/plan-heard?length=month&day=2026-11-01&limit=500").json()["items"]
     assert sum(one["played_us"] for one in lines if one["kind"] != "emergency") == whole["total"]["played_us"]
+
+
+def as_all_say(client: TestClient, zone_id: str, boundaries: str) -> list[list[str]]:
+    """November's rows of the stations and their total, which page, CSV, XLSX and API agree on."""
+    asked = f"zone={zone_id}&length=month&day=2026-11-23&boundaries={boundaries}"
+    table = of_csv(client.get(f"/reports/stations.csv?{asked}").content)[1:]
+    xlsx = of_xlsx(client.get(f"/reports/stations.xlsx?{asked}").content)
+    assert [[row[0], *row[6:14]] for row in xlsx[-len(table) :]] == [
+        [row[0], *(float(cell) for cell in row[6:14])] for row in table
+    ]
+    on = f"{date.fromisoformat(boundaries or '2026-11-30'):%-d/%-m/%Y}"
+    assert f"Theo địa giới hành chính ngày {on}" in [row[0] for row in xlsx if row]
+    query = {"zone_id": zone_id, "day": "2026-11-23"} | ({"boundaries": boundaries} if boundaries else {})
+    api = client.get("/api/v1/summaries", params=query).json()
+    names = ("bulletins", "airings", "heard", "emergencies", "emergencies_heard")
+    said = [[one["code"], *(str(one[name]) for name in names)] for one in api["stations"]]
+    assert said == [[row[1], *row[6:11]] for row in table[:-1]]
+    assert [str(api["total"][name]) for name in names] == table[-1][6:11]
+    page = client.get(f"/reports/stations?{asked}").text
+    assert f"ngày {on}" in page
+    assert re.findall(r'<tr><th scope="row">(.*?)<small class="muted block">(.*?)</small>', page) == [
+        (row[0], row[1]) for row in table[:-1]
+    ]
+    shown = [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", page, re.DOTALL)]
+    assert [shown[first + 3 : first + 6] for first in range(0, len(shown), 10)] == [row[6:9] for row in table]
+    at = f"boundaries={boundaries}" if boundaries else "day=2026-11-01"
+    assert [kind for kind in ("csv", "xlsx") if not re.search(rf'"/reports/stations\.{kind}\?[^"]*{at}"', page)] == []
+    return table
+
+
+@pytest.mark.parametrize("members", [("leng", "van"), ("leng_1", "leng_2", "van_1", "van_2")])
+@pytest.mark.usefixtures("month")
+def test_old_communes_and_what_they_were_merged_into_are_other_rows_of_the_same_total(
+    browser: Browser, store: Store, places: Any, now: datetime, members: tuple[str, ...]
+) -> None:
+    merged = [getattr(places, name) for name in members]
+    new = GroupNew(zone_id=places.province, name="Xã Trà", code="20938", member_ids=merged, valid_from=MERGER)
+    with store.writing() as db:
+        groups.create_group(db, signin.machine(db), now, new)
+    client = browser("operator")
+    page = client.get(f"/reports/stations?zone={places.province}&length=month&day=2026-11-23").text
+    eras = page.partition('<select id="boundaries"')[2].partition("</select>")[0]
+    assert re.findall(r'<option value="(.*?)".*?>(.*?)</option>', eras)[1:] == [("2025-06-30", "trước ngày 1/7/2025")]
+    before, since, at_its_end = (as_all_say(client, places.province, on) for on in ("2025-06-30", str(MERGER), ""))
+    assert [row[:2] for row in before[:-1]] == [["Trà Leng", "20935"], ["Trà Vân", "20959"]]
+    assert [row[:2] for row in since[:-1]] == [["Xã Trà", "20938"]]
+    assert [row[6] for row in (*before, *since)] == ["2", "3", "3", "3", "3"]  # one that both heard counts once
+    assert before[-1] == since[-1]
+    assert since == at_its_end
 
 
 @pytest.mark.usefixtures("month")
