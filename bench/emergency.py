@@ -3,7 +3,7 @@
 A whole centre (`loa serve`, its Mosquitto, TLS), real receiver daemons in a few processes, whose horns note when the
 first sample would sound (`bench.crowd`), and beside them connections that are to centre and broker what a receiver is
 (`bench.audience`). A click is the request by which the second person confirms an order, or by which one is taken back,
-or everything stopped; its time is taken before the request leaves.
+or corrected, or everything stopped; its time is taken before the request leaves.
 
 A receiver has a processor of its own. A thousand daemons on this one take more than it has before anything happens:
 the second table tells what one takes. So some are daemons, connected after the one half of the others and before the
@@ -47,9 +47,9 @@ ROUNDS, QUICK_ROUNDS = 3, 2
 MOBILE = Way(delay_us=150_000, jitter_us=50_000, loss=0.02, rate_bps=64_000)
 PROCESSES = 2
 BEHIND = ("nice", "-n", "5")
-SIREN, MESSAGE = "siren-rise-fall", "flash-flood"
+SIREN, MESSAGE, ALL_CLEAR = "siren-rise-fall", "flash-flood", "all-clear"
 TEXT = "Nước sông Tranh lên nhanh. Bà con thôn một, thôn hai di chuyển ngay lên nhà văn hoá. Không đi qua ngầm tràn."
-TEXT_ROW, CANCEL, STOP_ALL = "new text", "cancel", "stop all"
+TEXT_ROW, CANCEL, STOP_ALL, CORRECTION = "new text", "cancel", "stop all", "correction"
 WORD = "KHẨN CẤP"
 READY_S = 600.0
 HEARD_S = 20.0  # who has not heard by then has not heard
@@ -132,6 +132,7 @@ class Desk:
         self._audiences, self._others = audiences, others
         self._begun = 0
         bank = {entry["name"]: entry["id"] for entry in self._author.get("/bank")["items"]}
+        self._all_clear = bank[ALL_CLEAR]
         self.prepared = [{"kind": "bank", "id": bank[SIREN]}, {"kind": "bank", "id": bank[MESSAGE]}]
 
     def sound(self, what: str, parts: Sequence[dict[str, Any]]) -> tuple[list[Row], str]:
@@ -142,17 +143,31 @@ class Desk:
         time.sleep(REST_S)
         at_us = CLOCK.now_us()
         self._other.post(f"/emergencies/{asked['id']}/confirm", {"word": WORD}, version=asked["version"])
-        begun = self._collect(lambda piece: piece.airing_id.startswith(asked["id"]), self._count)
+        return self._heard(what, asked["id"], at_us), asked["id"]
+
+    def correct(self, order_id: str) -> list[Row]:
+        """Take the order back and say so: when the correction sounded."""
+        time.sleep(REST_S)
+        at_us = CLOCK.now_us()
+        asked = {"bank_id": self._all_clear, "reason": CORRECTION}
+        said = self._author.post(f"/emergencies/{order_id}/correct", asked)["correction"]
+        rows = self._heard(CORRECTION, said["id"], at_us)
+        self.cancel(said["id"])
+        return rows
+
+    def _heard(self, what: str, order_id: str, at_us: int) -> list[Row]:
+        """What came of the order that was clicked at `at_us`."""
+        begun = self._collect(lambda piece: piece.airing_id.startswith(order_id), self._count)
         self._begun = len(begun)
         heard_s = [(piece.first_us - at_us) / US_PER_S for piece in begun.values()]
         came_s = [(piece.came_us - at_us) / US_PER_S for piece in begun.values()]
         react_s = [(piece.told_us - piece.came_us) / US_PER_S for piece in begun.values()]
         rows = [Row(what, self._count, heard_s, came_s, self._count - len(begun), react_s)]
         if self._audiences:
-            came = self._collect(lambda piece: piece.airing_id == asked["id"], self._others, self._audiences)
+            came = self._collect(lambda piece: piece.airing_id == order_id, self._others, self._audiences)
             came_s = [(piece.came_us - at_us) / US_PER_S for piece in came.values()]
             rows.append(Row(f"{what}, connections", self._others, [], came_s, self._others - len(came)))
-        return rows, asked["id"]
+        return rows
 
     def silence(self, what: str, order_id: str) -> Row:
         """Take the order back, or stop all; when it was silent where it had sounded."""
@@ -330,6 +345,9 @@ def _clicks(desk: Desk) -> list[Row]:
         begun, order_id = desk.sound("prepared message", desk.prepared)
         note(*begun, desk.silence(STOP_ALL if number % 2 else CANCEL, order_id))
         report.progress(f"round {number + 1}: prepared message, and silence")
+        begun, order_id = desk.sound("prepared message", desk.prepared)
+        note(*begun, *desk.correct(order_id))
+        report.progress(f"round {number + 1}: prepared message, and correction")
         text = f"{TEXT} Lần {number + 1}."
         begun, order_id = desk.sound(TEXT_ROW, [{"kind": "text", "text": text}])
         note(*begun)
