@@ -5,7 +5,7 @@ are marked as well, so that the publisher sends what this process could not.
 """
 
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -160,7 +160,7 @@ def correct(
     mark_dirty(db, (topics.now(zone.id) for zone in zones), now)
     gone = [ended.id for ended in replaced]
     detail = {"correction": said.id, "parts": _said(said), "reason": said.reason, "replaced": gone}
-    _note(db, actor, now, held, "correct", **detail)
+    _note(db, actor, now, held, "correct", where=_where(db, correction), **detail)
     cancelled, made = views.shown(db, actor, now, [row, said])
     return CorrectOut(cancelled=cancelled, correction=made, replaced=gone)
 
@@ -317,18 +317,19 @@ def _said(row: EmergencyOrder) -> list[str]:
 
 
 def _note(db: Session, actor: Actor, now: datetime, held: Held, what: str, **detail: Any) -> None:
+    """Put it in the audit record; `where` is all its places, unless `detail` says otherwise."""
     row = held.row
-    where = _names(zone.name for _target, zone in held.placed)
-    subject = f"order:{row.id}"
     if row.purpose is Purpose.REAL:
         told.emergency(db, row, what, actor.user_id, now)
-    audit.record(
-        db, actor, now, f"{NAMES[row.purpose]}.{what}", subject, zone_path=row.zone_path, where=where, **detail
-    )
+    said = {"where": _where(db, held)} | detail
+    audit.record(db, actor, now, f"{NAMES[row.purpose]}.{what}", f"order:{row.id}", zone_path=row.zone_path, **said)
 
 
-def _names(names: Iterable[str]) -> list[str]:
-    return list(names)[:50]
+def _where(db: Session, held: Held) -> list[str]:
+    """Its places, each with those above it but the root: every commune has a “Thôn 1”."""
+    paths = [zone_sql.ids_of(zone.path) for _target, zone in held.placed]
+    zones = zone_sql.zones(db, {zone_id for path in paths for zone_id in path})
+    return [" › ".join(zones[zone_id].name for zone_id in path[1:] or path) for path in paths]
 
 
 def _done(db: Session, actor: Actor, now: datetime, held: Held, what: str) -> OrderOut:

@@ -108,6 +108,12 @@ class Desk:
         kinds = ("emergency.", "drill.", "stop_all")
         return [(row.action, row.user_id) for row in rows if row.action.startswith(kinds)]
 
+    def noted(self) -> AuditEntry:
+        """The newest entry of the audit record."""
+        with self.store.reading() as db:
+            rows = db.exec(select(AuditEntry).order_by(AuditEntry.id)).all()  # type: ignore[arg-type]
+            return rows[-1]
+
     def dirty(self) -> set[str]:
         """The topics marked since this was asked last."""
         with self.store.writing() as db:

@@ -21,12 +21,15 @@ from scheduler.emergency.models import EmergencyOrder
 from scheduler.emergency.schemas import OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooMany
 from scheduler.fleet.models import Receiver
+from scheduler.people import signin
 from scheduler.people.actor import Actor
 from scheduler.people.signin import NotSignedIn
 from scheduler.rights import Role
+from scheduler.zones import service as zones
 from scheduler.zones.groups import create_group
-from scheduler.zones.models import SecondPerson
-from scheduler.zones.schemas import GroupNew
+from scheduler.zones.models import SecondPerson, ZoneKind
+from scheduler.zones.schemas import GroupNew, ZoneNew
+from tests.scheduler.emergency.conftest import FLOOD, FLOOD_DRILL
 
 
 def test_an_order_is_silent_until_another_person_has_confirmed_it(desk: Any) -> None:
@@ -251,6 +254,70 @@ def test_one_person_does_not_put_new_words_into_a_correction_and_let_them_sound(
     with desk.store.writing() as db:
         db.get_one(EmergencyOrder, order.id).issued_at = desk.clock.now()
     assert desk.corrected(order, made.id).correction.state is State.ISSUED
+
+
+VILLAGES = ["Trà Leng › Thôn 1", "Trà Vân › Thôn 1"]  # whoever reads of two called alike knows which
+
+
+def noted(desk: Any) -> tuple[str | None, str, Any, list[str], list[str]]:
+    """Who, on what, when, with which parts, where: of the newest entry, which is found from the zone of them all."""
+    entry = desk.noted()
+    assert entry.zone_path == f"/{desk.places.province}/"
+    return (
+        entry.user_id,
+        f"{entry.action} {entry.subject}",
+        entry.at,
+        entry.detail["parts"],
+        sorted(entry.detail["where"]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("purpose", "name", "correction"),
+    [(Purpose.REAL, "emergency", "false-alarm.1"), (Purpose.DRILL, "drill", "drill-false-alarm.1")],
+)
+def test_who_did_what_where_and_when_is_in_the_record_at_every_step(
+    desk: Any, purpose: Purpose, name: str, correction: str
+) -> None:
+    places, began = desk.places, desk.clock.now()
+    flood = FLOOD_DRILL if purpose is Purpose.DRILL else FLOOD
+    text = {"kind": "text", "text": "Nước lên nhanh"}
+    asked = desk.asked(desk.draft(flood, text, zones=[places.leng_1, places.van_1]), purpose=purpose)
+    said, about = [flood, asked.parts[1].text], f"order:{asked.id}"  # a drill's text is wrapped
+    assert noted(desk) == (desk.operator.user_id, f"{name}.ask {about}", began, said, VILLAGES)
+    assert desk.noted().detail["reason"] == "Lũ quét"
+    for number, (act, actor) in enumerate((("confirm", desk.second), ("cancel", desk.operator)), start=1):
+        desk.later(seconds=1)
+        {"confirm": desk.confirmed, "cancel": desk.cancelled}[act](asked, by=actor)
+        when = began + timedelta(seconds=number)
+        assert noted(desk) == (actor.user_id, f"{name}.{act} {about}", when, said, VILLAGES)
+    desk.later(seconds=1)
+    corrected = desk.corrected(asked, correction, by=desk.second)
+    when = began + timedelta(seconds=3)
+    assert noted(desk) == (desk.second.user_id, f"{name}.correct {about}", when, [correction], VILLAGES)
+    assert desk.noted().detail.items() >= {"reason": "Báo nhầm", "correction": corrected.correction.id}.items()
+
+
+def test_a_correction_is_noted_where_it_sounds_and_not_where_a_stop_was_before(desk: Any) -> None:
+    order = desk.issued(desk.draft(zones=[desk.places.leng_1, desk.places.van_1]))
+    desk.stopped(desk.places.van, by=desk.operator)
+    desk.corrected(order)
+    assert desk.noted().detail["where"] == VILLAGES[:1]
+
+
+def test_every_place_of_many_is_in_the_record(desk: Any) -> None:
+    names = [f"Thôn {number}" for number in range(3, 103)]
+    with desk.store.writing() as db:
+        admin = signin.machine(db)
+        made = [
+            zones.create_zone(
+                db, admin, desk.clock.now(),
+                ZoneNew(parent_id=desk.places.van, kind=ZoneKind.VILLAGE, name=name, code=f"20959-{name[5:]}"),
+            ).id
+            for name in names
+        ]  # fmt: skip
+    desk.asked(desk.draft(zones=made))
+    assert set(desk.noted().detail["where"]) == {f"Trà Vân › {name}" for name in names}
 
 
 def test_asked_for_it_is_withdrawn_by_its_author_or_refused_by_the_second_person(desk: Any) -> None:

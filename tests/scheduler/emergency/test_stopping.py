@@ -34,6 +34,18 @@ def test_everything_at_and_below_the_place_is_over(desk: Any) -> None:
     assert desk.audit()[-1] == ("stop_all", desk.official.user_id)
 
 
+def test_who_stopped_what_where_and_when_is_in_the_record(desk: Any) -> None:
+    order = desk.issued()
+    desk.later(seconds=1)
+    desk.stopped(desk.places.leng)
+    entry = desk.noted()
+    assert (entry.user_id, entry.action, entry.at) == (desk.official.user_id, "stop_all", desk.clock.now())
+    assert (entry.subject, entry.zone_path) == (
+        f"zone:{desk.places.leng}", f"/{desk.places.province}/{desk.places.leng}/",
+    )  # fmt: skip
+    assert entry.detail == {"reason": "", "orders": [order.id], "where": ["Trà Leng"]}
+
+
 def test_whose_zones_fell_silent_reads_of_it_though_it_was_said_above_them(desk: Any) -> None:
     desk.stopped(desk.places.province, by=desk.operator)
     desk.stopped(desk.places.van, by=desk.operator)
