@@ -6,13 +6,15 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal, or_, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col
 
 from scheduler.announcements import finding
 from scheduler.announcements.models import Announcement, Recording, RecordingPart
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.library.schemas import Search
+from scheduler.live import repository as live
+from scheduler.live.models import LiveKind, LiveTalk
 from scheduler.people.models import User
 from scheduler.reports.models import ReportLine
 from scheduler.zones.models import Zone
@@ -27,6 +29,20 @@ class Use(Struct, frozen=True):
     times: int = 0
     heard: int = 0
     last_at: datetime | None = None
+
+
+class Aired(Struct, frozen=True):
+    """One time that it was broadcast, as `whole`, by a broadcast's airing or, where `kind` says which, by a live talk.
+
+    `id` is the airing's or the talk's.
+    """
+
+    id: str
+    start_at: datetime
+    zone_ids: Sequence[str]
+    whole: Announcement
+    broadcast_id: str | None = None
+    kind: LiveKind | None = None
 
 
 def page(
@@ -85,54 +101,91 @@ def tags(db: Session, paths: Iterable[str]) -> list[str]:
 
 
 def uses(db: Session, announcement_ids: Collection[str], now: datetime) -> dict[str, Use]:
-    """What became of each of these by `now`, also as a part of others."""
+    """What became of each of these by `now`, also as a part of others and in live talks."""
     pairs = _pairs(announcement_ids).subquery()
-    heard = case((col(ReportLine.heard) > 0, col(PlannedAiring.id)))
-    query = (
-        select(
-            pairs.c.announcement_id,
-            func.count(col(PlannedAiring.id).distinct()),
-            func.count(heard.distinct()),
-            func.max(col(PlannedAiring.start_at)),
-        )
+    planned = (
+        select(pairs.c.announcement_id, *_used(col(PlannedAiring.id), col(PlannedAiring.start_at)))
         .select_from(pairs)
         .join(Broadcast, col(Broadcast.announcement_id) == pairs.c.whole_id)
         .join(PlannedAiring, and_(col(PlannedAiring.broadcast_id) == col(Broadcast.id), _came(now)))
         .outerjoin(ReportLine, col(ReportLine.airing_id) == col(PlannedAiring.id))
         .group_by(pairs.c.announcement_id)
     )
-    return {row[0]: Use(row[1], row[2], row[3]) for row in db.execute(query)}
-
-
-def airings(
-    db: Session, announcement_id: str, now: datetime, limit: int
-) -> list[tuple[PlannedAiring, Announcement, int | None, int | None]]:
-    """The last airings of it or of what it is a part of; each with the loudspeakers that were heard, of how many."""
-    pairs = _pairs([announcement_id]).subquery()
-    lines = (
-        select(
-            col(ReportLine.airing_id).label("airing_id"),
-            func.sum(col(ReportLine.heard)).label("heard"),
-            func.sum(col(ReportLine.receivers)).label("receivers"),
-        )
-        .group_by(col(ReportLine.airing_id))
-        .subquery()
+    spoken = (
+        select(pairs.c.announcement_id, *_used(col(LiveTalk.id), col(LiveTalk.began_at)))
+        .select_from(pairs)
+        .join(LiveTalk, and_(col(LiveTalk.announcement_id) == pairs.c.whole_id, _began(now)))
+        .outerjoin(ReportLine, col(ReportLine.airing_id) == col(LiveTalk.id))
+        .group_by(pairs.c.announcement_id)
     )
+    found: dict[str, Use] = {}
+    for announcement_id, times, heard, last_at in [*db.execute(planned), *db.execute(spoken)]:
+        other = found.get(announcement_id, Use())
+        last = max(last_at, other.last_at or last_at)
+        found[announcement_id] = Use(times + other.times, heard + other.heard, last)
+    return found
+
+
+def _used(airing_id: Mapped[str], start_at: Mapped[Any]) -> tuple[ColumnElement[Any], ...]:
+    """The columns of a `Use`."""
+    heard = case((col(ReportLine.heard) > 0, airing_id))
+    return func.count(airing_id.distinct()), func.count(heard.distinct()), func.max(start_at)
+
+
+def airings(db: Session, announcement_id: str, now: datetime, limit: int) -> list[Aired]:
+    """The last airings of it or of what it is a part of."""
+    pairs = _pairs([announcement_id]).subquery()
     query = (
-        select(PlannedAiring, Announcement, lines.c.heard, lines.c.receivers)
+        select(PlannedAiring, Announcement)
         .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
         .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
         .join(pairs, pairs.c.whole_id == col(Announcement.id))
-        .outerjoin(lines, lines.c.airing_id == col(PlannedAiring.id))
         .where(_came(now))
         .order_by(col(PlannedAiring.start_at).desc(), col(PlannedAiring.id))
         .limit(limit)
     )
-    return [(airing, of, heard, receivers) for airing, of, heard, receivers in db.execute(query)]
+    return [
+        Aired(airing.id, airing.start_at, airing.zone_ids, whole, broadcast_id=airing.broadcast_id)
+        for airing, whole in db.execute(query)
+    ]
+
+
+def talks(db: Session, announcement_id: str, now: datetime, limit: int) -> list[Aired]:
+    """The last live talks and relays that it, or what it is a part of, was kept from or played in."""
+    pairs = _pairs([announcement_id]).subquery()
+    query = (
+        select(LiveTalk, col(LiveTalk.began_at), Announcement)
+        .join(Announcement, col(Announcement.id) == col(LiveTalk.announcement_id))
+        .join(pairs, pairs.c.whole_id == col(Announcement.id))
+        .where(_began(now))
+        .order_by(col(LiveTalk.began_at).desc(), col(LiveTalk.id))
+        .limit(limit)
+    )
+    rows = list(db.execute(query))
+    zones = live.zones_of(db, [talk.id for talk, *_rest in rows])
+    return [
+        Aired(talk.id, began_at, [zone.id for zone in zones[talk.id]], whole, kind=talk.kind)
+        for talk, began_at, whole in rows
+    ]
+
+
+def heard(db: Session, ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """The loudspeakers that these airings and talks were heard from, of how many; absent where nothing is known."""
+    query = (
+        select(col(ReportLine.airing_id), func.sum(col(ReportLine.heard)), func.sum(col(ReportLine.receivers)))
+        .where(col(ReportLine.airing_id).in_(ids))
+        .group_by(col(ReportLine.airing_id))
+    )
+    return {airing_id: (heard, receivers) for airing_id, heard, receivers in db.execute(query)}
 
 
 def _came(now: datetime) -> ColumnElement[bool]:
     return and_(col(PlannedAiring.start_at) <= now, col(PlannedAiring.withdrawn_at).is_(None))
+
+
+def _began(now: datetime) -> ColumnElement[bool]:
+    """Not of what only waited for its turn: what is played is known before that comes."""
+    return col(LiveTalk.began_at) <= now
 
 
 def _pairs(announcement_ids: Collection[str]) -> "Select[tuple[str, str]]":

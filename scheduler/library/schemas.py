@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from scheduler.announcements.finding import MAX_TAG_LETTERS
 from scheduler.announcements.models import Category
 from scheduler.announcements.schemas import AnnouncementOut
+from scheduler.live.models import LiveKind
 from scheduler.zones.schemas import Id, Input
 
 MAX_TAGS = 10
@@ -56,10 +57,15 @@ class LibraryPage(BaseModel):
 
 
 class UseOut(BaseModel):
-    """One airing: of the announcement itself, or of `within`, which it was a part of."""
+    """One airing: of the announcement itself, or of `within`, which it was a part of.
 
-    airing_id: str
-    broadcast_id: Id
+    It was a broadcast's, or a live talk's or a relay's that the announcement was kept from or was played in.
+    """
+
+    airing_id: str | None = Field(description="Null of a live talk that whoever asks may not see.")
+    broadcast_id: Id | None = Field(description="Null of what was broadcast live.")
+    live: LiveKind | None = Field(description="How it was broadcast live; null of a broadcast.")
+    talk_id: Id | None = Field(description="The live talk, where its log is; null for whoever may not see it.")
     within: str | None
     start: datetime
     zone_names: list[str]

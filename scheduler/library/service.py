@@ -1,5 +1,6 @@
 """Finding announcements to use again: search, labels, history. Each function is part of one transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlmodel import Session
@@ -10,8 +11,9 @@ from scheduler.announcements import service as announcement_service
 from scheduler.announcements.schemas import AnnouncementOut
 from scheduler.errors import Invalid
 from scheduler.library import repository
-from scheduler.library.repository import Use
+from scheduler.library.repository import Aired, Use
 from scheduler.library.schemas import MAX_TAGS, HistoryOut, LabelsIn, LibraryItem, LibraryPage, Search, UseOut
+from scheduler.live.repository import AIRING_PREFIX
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
 from scheduler.zones import repository as zones
@@ -65,28 +67,40 @@ def label(
 
 
 def history(db: Session, actor: Actor, now: datetime, announcement_id: str) -> HistoryOut:
-    """Where and when it was broadcast, and how many loudspeakers were heard; the last of it."""
+    """Where and when it was broadcast, live too, and how many loudspeakers were heard; the last of it."""
     announcement_service.readable(db, actor, now, announcement_id)
-    rows = repository.airings(db, announcement_id, now, HISTORY + 1)
+    found = [
+        *repository.airings(db, announcement_id, now, HISTORY + 1),
+        *repository.talks(db, announcement_id, now, HISTORY + 1),
+    ]
+    rows = sorted(found, key=lambda one: one.start_at, reverse=True)
+    heard = repository.heard(db, [aired.id for aired in rows[:HISTORY]])
     seen = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     names = {
         zone.id: zone.name
-        for zone in zones.zones(db, {zone_id for airing, *_rest in rows for zone_id in airing.zone_ids}).values()
+        for zone in zones.zones(db, {zone_id for aired in rows for zone_id in aired.zone_ids}).values()
         if any(zone.path.startswith(path) or path.startswith(zone.path) for path in seen)
     }
-    items = []
-    for airing, of, heard, receivers in rows[:HISTORY]:
-        shown = [names[zone_id] for zone_id in airing.zone_ids if zone_id in names]
-        items.append(
-            UseOut(
-                airing_id=airing.id,
-                broadcast_id=airing.broadcast_id,
-                within=of.title if of.id != announcement_id else None,
-                start=airing.start_at,
-                zone_names=shown,
-                other_zones=len(airing.zone_ids) - len(shown),
-                heard=heard,
-                receivers=receivers,
-            )
-        )
+    items = [_use(aired, announcement_id, names, *heard.get(aired.id, (None, None))) for aired in rows[:HISTORY]]
     return HistoryOut(items=items, more=len(rows) > HISTORY)
+
+
+def _use(
+    aired: Aired, announcement_id: str, names: Mapping[str, str], heard: int | None, receivers: int | None
+) -> UseOut:
+    """`names` are of the zones that the asker sees; who sees none of a talk's zones may not see the talk."""
+    shown = [names[zone_id] for zone_id in aired.zone_ids if zone_id in names]
+    talk_id = aired.id if aired.kind is not None and shown else None
+    told = f"{AIRING_PREFIX}{talk_id}" if talk_id else None
+    return UseOut(
+        airing_id=aired.id if aired.kind is None else told,
+        broadcast_id=aired.broadcast_id,
+        live=aired.kind,
+        talk_id=talk_id,
+        within=aired.whole.title if aired.whole.id != announcement_id else None,
+        start=aired.start_at,
+        zone_names=shown,
+        other_zones=len(aired.zone_ids) - len(shown),
+        heard=heard,
+        receivers=receivers,
+    )

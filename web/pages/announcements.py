@@ -21,6 +21,7 @@ from web.pages.compose_form import NO_FILE, uploaded
 from web.pages.form_data import TheForm
 from web.pages.frame import Page, ThePage
 from web.pages.library_words import CATEGORY
+from web.pages.live_words import AIRED
 from web.pages.sounds import longest_us, sound, state_of
 from web.pages.voices import spoken_text, voice_names
 from web.telling import tell_after
@@ -189,7 +190,10 @@ def _use(page: Page, use: UseOut) -> dict[str, Any]:
         where = f"{where}, {others}" if where else others
     heard = N_("heard from %(heard)s of %(total)s loudspeakers")
     said = page.say(heard, heard=use.heard, total=use.receivers) if use.heard is not None else ""
-    return {"use": use, "where": where, "heard": said}
+    href = f"/broadcasts/{use.broadcast_id}" if use.broadcast_id else ""
+    href = f"/live/{use.talk_id}" if use.talk_id else href
+    live = page.say(AIRED[use.live]) if use.live else ""
+    return {"use": use, "href": href, "live": live, "where": where, "heard": said}
 
 
 def _line(page: Page, item: LibraryItem) -> dict[str, Any]:

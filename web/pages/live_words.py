@@ -32,6 +32,14 @@ KIND = MappingProxyType(
         LiveKind.RELAY: N_("Relay of another station"),
     }
 )
+AIRED = MappingProxyType(
+    {
+        LiveKind.MICROPHONE: N_("Broadcast live"),
+        LiveKind.RECORDED: KIND[LiveKind.RECORDED],
+        LiveKind.RELAY: N_("Relayed"),
+    }
+)
+"""How what is kept of a talk was broadcast."""
 END = MappingProxyType(
     {
         LiveEnd.SPEAKER: N_("Ended by the speaker."),
