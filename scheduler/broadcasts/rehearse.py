@@ -7,7 +7,7 @@ Rules
 - A receiver fetches one recording after the other, what plays first first, from now on, at its link's rate; what it
   has it does not fetch. Listed is what is not whole at its start: of the new airings, and of those planned that would
   have been in time without them.
-- At most MAX_GROUPS different villages are tried; how many were left out is told.
+- No more than MAX_GROUPS different villages are tried; how many were left out is told.
 """
 
 from collections import defaultdict
@@ -71,17 +71,17 @@ class Rehearsal(Struct, frozen=True):
     left_out: int
 
 
-def rehearse(villages: Iterable[Village], window: Interval, now_us: int) -> Rehearsal:
-    """What would be otherwise in `window` in `villages`."""
+def rehearse(villages: Iterable[Village], window: Interval, now_us: int, *, at_most: int = MAX_GROUPS) -> Rehearsal:
+    """What would be otherwise in `window` in `villages`, of which `at_most` different ones are tried."""
     alike: dict[tuple[object, ...], list[Village]] = defaultdict(list)
     for village in villages:
         if village.proposed:
             alike[_key(village)].append(village)
     tried = list(alike.values())
-    groups = tuple(_tried(found, window) for found in tried[:MAX_GROUPS])
-    late = [late for found in tried[:MAX_GROUPS] for late in _late(found, window, now_us)]
+    groups = tuple(_tried(found, window) for found in tried[:at_most])
+    late = [late for found in tried[:at_most] for late in _late(found, window, now_us)]
     order = sorted(late, key=lambda item: (item.due_us, item.zone_id, item.receiver_id, item.airing_id))
-    return Rehearsal(groups, tuple(order), sum(len(found) for found in tried[MAX_GROUPS:]))
+    return Rehearsal(groups, tuple(order), sum(len(found) for found in tried[at_most:]))
 
 
 def arrivals(airings: Iterable[Airing], languages: tuple[str, ...], link: Link, now_us: int) -> dict[str, int]:

@@ -27,7 +27,7 @@ from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep import repository as upkeep
 from scheduler.people.actor import Actor
 from scheduler.policy import local_day
-from scheduler.relays import drawing
+from scheduler.relays import drawing, timing
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.rules import valid_on
 
@@ -69,11 +69,28 @@ def rehearsal(
     found = rehearse.rehearse(villages, window, to_us(now))
     titles = plans.titles | {row.id: repository.titles(db, [row.announcement_id])[row.announcement_id]}
     names = {receiver.id: receiver.name for receiver in receivers}
+    return summed(found, villages, by_id, window=window, timezone=row.timezone, names=names, titles=titles)
+
+
+def summed(
+    found: Rehearsal,
+    villages: Sequence[Village],
+    by_id: dict[str, Place],
+    *,
+    window: Window,
+    timezone: str,
+    names: dict[str, str],
+    titles: dict[str, str],
+) -> RehearsalOut:
+    """What `found` comes to over the days of `window`; `names` are of receivers, `titles` of broadcasts."""
+    # a relay is never fetched, so it is not late behind what is
+    too_late = tuple(item for item in found.late if not item.airing_id.startswith(timing.PREFIX))
+    found = with_changes(found, late=too_late)
     places, late = _told(found, villages, by_id, names=names, titles=titles)
     changed = sum(len(place.zone_ids) for place in places)
     return RehearsalOut(
-        first=local_day(row.timezone, window[0]),
-        last=local_day(row.timezone, window[1] - 1),
+        first=local_day(timezone, window[0]),
+        last=local_day(timezone, window[1] - 1),
         times=max((len(village.proposed) for village in villages), default=0),
         villages=len(villages),
         unchanged=len(villages) - changed - found.left_out,
@@ -117,9 +134,12 @@ def _media(db: Session, row: Broadcast) -> tuple[Media, ...]:
 
 
 def _window(row: Broadcast, media: tuple[Media, ...], now: datetime) -> Window:
-    """Seven days from now on, or from the beginning of the first day on which it comes."""
+    return days_of(airings.next_start(row, now) if media else None, now)
+
+
+def days_of(first: datetime | None, now: datetime) -> Window:
+    """Seven days from now on, or from its `first` start if it comes only after them."""
     start_us = to_us(now)
-    first = airings.next_start(row, now) if media else None
     if first is not None and first >= now + timedelta(days=DAYS):
         start_us = to_us(first)
     return start_us, start_us + DAYS * 24 * 3600 * US_PER_S

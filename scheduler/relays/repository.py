@@ -21,6 +21,11 @@ def get(db: Session, relay_id: str, *, lock: bool = False) -> Relay | None:
     return db.get(Relay, relay_id, with_for_update=lock, populate_existing=lock)
 
 
+def some(db: Session, relay_ids: Collection[str]) -> Sequence[Relay]:
+    """Those of these ids that there are, oldest first."""
+    return db.exec(select(Relay).where(col(Relay.id).in_(relay_ids)).order_by(Relay.id)).all()
+
+
 def index(
     db: Session, paths: Iterable[str], states: Collection[State], *, before: str | None = None, limit: int = 200
 ) -> Sequence[Relay]:

@@ -16,7 +16,7 @@ from scheduler.announcements import naming
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
 from scheduler.broadcasts import airings, drafts
-from scheduler.broadcasts.repository import chosen
+from scheduler.broadcasts.repository import Target, chosen
 from scheduler.broadcasts.rights import WRITE, may_see, require_step
 from scheduler.clashes import EffectKind
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
@@ -82,13 +82,19 @@ def saved(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms)
 
 def create(db: Session, actor: Actor, now: datetime, asked: RelayIn, terms: Terms) -> RelayDetail:
     """A new draft."""
-    row = Relay(
-        id=new_id(now), zone_id=asked.zone_id, title="", source_url="", limit_s=0, state=State.DRAFT, starts_local="",
-        timezone="", rrule="", until_local="", author_id=actor.user_id, editor_ids=[actor.user_id], created_at=now,
-        version=0,
-    )  # fmt: skip
+    row = _blank(actor, now, asked, new_id(now))
     _write(db, actor, now, row, asked, terms=terms)
     return _done(db, actor, now, row, "create", terms=terms)
+
+
+def unsaved(
+    db: Session, actor: Actor, now: datetime, asked: RelayIn, terms: Terms, *, relay_id: str | None = None
+) -> tuple[Relay, tuple[Target, ...]]:
+    """A relay as it would be saved (as a new one, or in place of `relay_id`) and its places, if the actor may."""
+    if relay_id is not None:
+        _readable(db, actor, now, relay_id)
+    row = _blank(actor, now, asked, relay_id or new_id(now))
+    return row, _fill(db, actor, now, row, asked, terms=terms)
 
 
 def edit(
@@ -167,8 +173,24 @@ def set_next(db: Session, row: Relay, now: datetime) -> None:
     row.next_at = _next(db, row, now)
 
 
+def _blank(actor: Actor, now: datetime, asked: RelayIn, relay_id: str) -> Relay:
+    return Relay(
+        id=relay_id, zone_id=asked.zone_id, title="", source_url="", limit_s=0, state=State.DRAFT, starts_local="",
+        timezone="", rrule="", until_local="", author_id=actor.user_id, editor_ids=[actor.user_id], created_at=now,
+        version=0,
+    )  # fmt: skip
+
+
 def _write(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn, *, terms: Terms) -> None:
-    """Have it say what is asked for, if the actor may and it can be."""
+    """Have it say and keep what is asked for, if the actor may and it can be."""
+    _fill(db, actor, now, row, asked, terms=terms)
+    db.add(row)
+    db.flush()
+    repository.set_targets(db, row.id, asked.zone_ids, asked.group_ids)
+
+
+def _fill(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn, *, terms: Terms) -> tuple[Target, ...]:
+    """Have it say what is asked for, if the actor may and it can be; its places."""
     sender = zones.zone(db, asked.zone_id)
     if sender is None:
         raise Invalid("unknown_zone", "There is no such zone.", field="zone_id")
@@ -192,9 +214,7 @@ def _write(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn,
     row.skip_holidays, row.timezone = asked.when.skip_holidays, effective(db, sender.path).rules.timezone
     validate(timing.recurrence_of(row))
     _set_fallback(db, actor, now, row, asked.fallback_id)
-    db.add(row)
-    db.flush()
-    repository.set_targets(db, row.id, asked.zone_ids, asked.group_ids)
+    return targets
 
 
 def _set_fallback(db: Session, actor: Actor, now: datetime, row: Relay, announcement_id: str | None) -> None:

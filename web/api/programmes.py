@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from scheduler.announcements import parts
 from scheduler.announcements.schemas import AnnouncementOut, NewPlaylist, PlaylistParts
+from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
 from scheduler.broadcasts.schemas import ReturnIn
 from scheduler.bulletins import service as bulletins
 from scheduler.bulletins.schemas import BulletinIn, BulletinOut, BulletinPage, EditionOut, FillIn
@@ -16,6 +17,7 @@ from scheduler.days import Day
 from scheduler.library import service as library
 from scheduler.library.schemas import HistoryOut, LabelsIn, LibraryPage, Search
 from scheduler.live.asking import Terms
+from scheduler.relays import rehearsing
 from scheduler.relays import service as relays
 from scheduler.relays.schemas import RelayDetail, RelayIn, RelayPage
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
@@ -232,6 +234,23 @@ def create_relay(
 ) -> RelayDetail:
     """A draft: another station at fixed times, from a host that the centre's settings name."""
     return once(db, now, lambda: relays.create(db, actor, now, body, _terms(centre)))
+
+
+@router.post("/relays/rehearsal")
+def rehearse_relay(
+    body: RelayIn,
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    centre: TheCentre,
+    replaces: Annotated[str | None, Query(max_length=26, description="The relay that this edits.")] = None,
+) -> RehearsalOut | None:
+    """Seven days in every village concerned, with and without this: what is cut, moved or dropped, and what forbids it.
+
+    Nothing is saved. Null where it does not come, or no receiver is there.
+    """
+    return rehearsing.rehearsal(db, actor, now, body, _terms(centre), relay_id=replaces)
 
 
 @router.get("/relays/{relay_id}")

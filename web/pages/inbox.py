@@ -14,6 +14,7 @@ from scheduler.approval.inbox import Waiting
 from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import ApproveIn, When
 from scheduler.errors import Invalid
+from scheduler.relays import rehearsing
 from scheduler.relays import service as relay_service
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
@@ -123,6 +124,7 @@ def _listing(
     tree = zone_service.tree(db, page.actor, page.now) if found else []
     zones = [Placed(view, zone.path) for view, zone in zip(zone_views(db, tree), tree, strict=True)]
     stations = relay_service.waiting(db, page.actor, page.now, relays.terms(page))
+    tried = rehearsing.waiting(db, page.actor, page.now, [one.id for one in stations])
     shown = {one.item.id for one in found[:PER_PAGE]}
     return page.render(
         "inbox/page.html",
@@ -130,7 +132,7 @@ def _listing(
         items=[_item(page, one, zones, (typed or {}).get(one.item.id, {})) for one in found[:PER_PAGE]],
         more=len(found) > PER_PAGE,
         unshown=[left.get("reason", "") for of, left in (typed or {}).items() if of not in shown],
-        relays=[relays.whole(page, one) for one in stations],
+        relays=[relays.whole(page, one, tried.get(one.id)) for one in stations],
         errors=errors or {},
         done=done,
     )

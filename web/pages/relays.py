@@ -7,15 +7,16 @@ from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session
 
 from scheduler.announcements import service as announcements
+from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
 from scheduler.errors import Forbidden
 from scheduler.live.asking import Terms
-from scheduler.relays import service
+from scheduler.relays import rehearsing, service
 from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut
 from scheduler.rights import Action
 from scheduler.workflow import State
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import choosing, picker, places, relay_words, repeating, source_trial, telling, words
+from web.pages import choosing, picker, places, rehearsed, relay_words, repeating, source_trial, telling, words
 from web.pages.compose import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
@@ -75,6 +76,20 @@ def try_source(page: ThePage, data: TheForm) -> Response:
     with page.centre.store.reading() as db:
         item = _view(db, page, form["relay"]) if form["relay"] else None
         return _form(db, page, form, item=item, errors=errors)
+
+
+@router.post("/rehearse")
+def rehearse(db: ReadDb, page: ThePage, data: TheForm) -> Response:
+    """Plays the coming days through with what is typed, and shows the form again with what that changes."""
+    form, tried = read(data), None
+    item = _saved(db, page, form["relay"]) if form["relay"] else None
+    with page.attempt(db) as errors:
+        asked_for = _asked(db, page, form, item)
+        found = rehearsing.rehearsal(
+            db, page.actor, page.now, asked_for, terms(page), relay_id=item.id if item else None
+        )
+        tried = {"found": rehearsed.told(page, page.show, found) if found else None}
+    return _form(db, page, form, item=item, errors=errors, tried=tried)
 
 
 @router.get("/listen")
@@ -168,10 +183,11 @@ def line(page: Page, item: RelayOut) -> dict[str, Any]:
     }
 
 
-def whole(page: Page, item: RelayDetail) -> dict[str, Any]:
-    """With what it meets, and what is heard where its source is silent."""
+def whole(page: Page, item: RelayDetail, tried: RehearsalOut | None) -> dict[str, Any]:
+    """With what it meets, what the coming days were with it, and what is heard where its source is silent."""
     return line(page, item) | {
         "stand_in": [],
+        "rehearsed": rehearsed.told(page, page.show, tried) if tried else None,
         "conflicts": relay_words.conflicts(page.show, item.conflicts),
         "silence": relay_words.silence(page.show, item.fallback_title),
         "listen": source_trial.address(item.source_url) if item.host_allowed else "",
@@ -198,11 +214,12 @@ def _saved(db: Session, page: Page, relay_id: str) -> RelayOut:
 def _detail(db: Session, page: Page, relay_id: str, errors: Errors | None = None, reason: str = "") -> Response:
     item = _view(db, page, relay_id)
     found = announcements.view(db, page.actor, page.now, item.fallback_id) if item.fallback_id else None
+    tried = rehearsing.waiting(db, page.actor, page.now, [item.id])
     stand_in = [sound(one, voice_names(page)) for one in found.recordings[:1]] if found else []
     return page.render(
         "relays/detail.html",
         422 if errors else 200,
-        item=whole(page, item) | {"stand_in": stand_in},
+        item=whole(page, item, tried.get(item.id)) | {"stand_in": stand_in},
         coming=[{"when": page.show.moment(one), "from_now": page.show.from_now(one)} for one in item.coming],
         runs=[relay_words.run(page.show, one) for one in item.runs],
         possible={str(one) for one in item.possible},
@@ -218,7 +235,13 @@ def _asked(db: Session, page: Page, form: Fields, edited: RelayOut | None = None
 
 
 def _form(
-    db: Session, page: Page, form: Fields, *, item: RelayOut | None = None, errors: Errors | None = None
+    db: Session,
+    page: Page,
+    form: Fields,
+    *,
+    item: RelayOut | None = None,
+    errors: Errors | None = None,
+    tried: dict[str, Any] | None = None,
 ) -> Response:
     area = area_for(db, page)
     used = service.index(db, page.actor, page.now, terms(page)).items
@@ -227,6 +250,7 @@ def _form(
         422 if errors else 200,
         form=form,
         item=item,
+        tried=tried,
         hosts=sorted(page.centre.settings.relay_hosts),
         sources=sorted({one.source_url for one in used if one.host_allowed}),
         minutes=sorted({*MINUTES, *([int(form["limit_min"])] if form["limit_min"].isdigit() else [])}),

@@ -12,10 +12,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from broadcast.live.lab import HOST
+from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
+from scheduler.store.engine import Store
 from web.auth import CSRF_HEADER
 from web.centre import Centre
+
+DROPPED = "Không phát được vì “Thời sự VOV2” đang phát."
 
 
 @pytest.fixture
@@ -136,3 +140,28 @@ def test_a_station_is_listened_to_before_it_is_chosen(people: dict[str, TestClie
     assert (sound.headers["content-type"], len(sound.content) > 48_000) == ("audio/wav", True)
     elsewhere = official.get("/relays/listen", params={"source": "http://10.0.0.1/secret"})
     assert elsewhere.status_code == 422
+
+
+def test_the_coming_days_are_tried_on_the_form_and_told_to_whoever_approves(
+    people: dict[str, TestClient], places: Any, store: Store
+) -> None:
+    official, leader = people["official"], people["leader"]
+    assert "Không có gì để thử" in post(official, "/relays/rehearse", form(places)).text
+    with store.writing() as db:
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+        db.add(Receiver(id="R2", zone_id=places.leng_2, name="Loa 2"))
+    other = form(places, title="Thời sự VOV2", cls="priority", zone=[places.leng_1])
+    before = post(official, "/relays/new", other).headers["location"].partition("?")[0]
+    assert post(official, f"{before}/submit", {"version": "1"}).status_code == 303
+    assert "Tất cả đều phát trọn vẹn" in leader.get("/inbox").text
+    assert post(leader, f"{before}/approve", {"version": "2"}).status_code == 303
+    tried = post(official, "/relays/rehearse", form(places, title="Còn đây"))
+    assert 'value="Còn đây"' in tried.text
+    assert DROPPED in tried.text
+    assert official.get("/api/v1/relays").json()["items"][1:] == []
+    path = post(official, "/relays/new", form(places)).headers["location"].partition("?")[0]
+    assert DROPPED in official.get(path).text
+    assert DROPPED in post(official, "/relays/rehearse", form(places, relay=path.rpartition("/")[2])).text
+    assert post(official, f"{path}/submit", {"version": "1"}).status_code == 303
+    assert DROPPED in leader.get("/inbox").text
+    assert post(official, "/relays/rehearse", form(places, weekday=[])).status_code == 422
