@@ -6,10 +6,11 @@ from datetime import datetime
 from msgspec import Struct
 from sqlmodel import Session
 
+from broadcast.wire.now import Purpose
 from scheduler.announcements.models import RecordingState
 from scheduler.bank import naming, repository
 from scheduler.bank.models import BankEntry, BankMedia, BankSource
-from scheduler.bank.shipped import DEFAULT_LANGUAGE, drill_titles, framed, shipped, spoken_languages
+from scheduler.bank.shipped import DEFAULT_LANGUAGE, drill_titles, framed, shipped, spoken_languages, unframed
 
 
 class Sound(Struct, frozen=True):
@@ -37,6 +38,13 @@ class Draft(Struct, frozen=True):
             return None
         return Draft(name, drill_titles(self.titles), {tag: _drilled(sound, tag) for tag, sound in self.sounds.items()})
 
+    @property
+    def as_heard(self) -> "Draft":
+        """A test between two “diễn tập”, whether it says so already or not; anything else as it is."""
+        if naming.purpose_of(self.name) is not Purpose.TEST:
+            return self
+        return Draft(self.name, self.titles, {tag: _tested(said, tag) for tag, said in self.sounds.items()}, self.siren)
+
 
 def texts(said: Mapping[str, str]) -> dict[str, Sound]:
     return {language: Sound(BankSource.TEXT, text=text) for language, text in said.items()}
@@ -54,19 +62,22 @@ def draft_of(held: repository.Held) -> Draft:
 def seed(db: Session, now: datetime) -> bool:
     """Have what comes with Loa in the bank, in its present words; whether anything changed.
 
-    What people changed stays as they left it.
+    What people changed stays as they left it; a test of theirs only gets its “diễn tập”.
     """
     changed = False
     for draft in _shipped():
         last = repository.newest(db, draft.name)
-        if last is None or (last.entry.made_by is None and _words(draft_of(last)) != _words(draft)):
-            add(db, draft, now, None)
+        made_by = last.entry.made_by if last is not None else None
+        wanted = draft if last is None or made_by is None else draft_of(last)
+        if last is None or _words(draft_of(last)) != _words(wanted.as_heard):
+            add(db, wanted, now, made_by)
             changed = True
     return changed
 
 
 def add(db: Session, draft: Draft, now: datetime, made_by: str | None) -> BankEntry:
     """The next revision of the name, to be produced where it says something new."""
+    draft = draft.as_heard
     last = repository.newest(db, draft.name)
     revision = last.entry.revision + 1 if last is not None else 1
     entry = BankEntry(
@@ -109,6 +120,12 @@ def _drilled(sound: Sound, language: str) -> Sound:
     if sound.text is None or language not in spoken_languages():
         return sound
     return Sound(sound.source, text=framed(sound.text, language))
+
+
+def _tested(sound: Sound, language: str) -> Sound:
+    if sound.text is None or language not in spoken_languages():
+        return sound
+    return Sound(sound.source, text=framed(unframed(sound.text, language), language))
 
 
 def _queued(entry_id: str, language: str, sound: Sound) -> BankMedia:

@@ -4,6 +4,7 @@ Rules
 - The name alone says what a message is for, so nothing that is edited can turn a drill into an alarm or back.
 - A message and its drill are one: `drill-NAME` is made with NAME, says the same between two “diễn tập”, and is never
   edited by itself. There is no drill of a siren, of a drill, or of a test.
+- A test says what it says between two “diễn tập” too, whoever wrote it.
 - A correction takes an alarm back; the desk offers it while one is in force.
 """
 

@@ -1,4 +1,4 @@
-"""The messages that come with Loa: `broadcast/data/bank_messages.json`, and how a drill is framed (reads one file)."""
+"""The messages that come with Loa: `broadcast/data/bank_messages.json`, drills and tests framed (reads one file)."""
 
 import json
 from functools import cache
@@ -26,7 +26,7 @@ class Message(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Shipped(Struct, frozen=True, forbid_unknown_fields=True):
-    """`drill_frame` is said before and after a drill's message."""
+    """`drill_frame` is said before and after the message of a drill or a test."""
 
     drill_frame: dict[str, str]
     drill_title: dict[str, str]
@@ -46,9 +46,15 @@ def spoken_languages() -> frozenset[str]:
 
 
 def framed(text: str, language: str) -> str:
-    """A drill's words."""
+    """The words of a drill or a test."""
     frame = shipped().drill_frame[language]
     return f"{frame}\n{text}\n{frame}"
+
+
+def unframed(text: str, language: str) -> str:
+    """What stands between the frames, where there are any."""
+    frame = shipped().drill_frame[language]
+    return text.removeprefix(frame).removesuffix(frame).strip()
 
 
 def drill_titles(titles: dict[str, str]) -> dict[str, str]:

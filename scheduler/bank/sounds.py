@@ -1,4 +1,4 @@
-"""What a bank message's sound is made of (does I/O): a tone, a text, or a recording; a drill says so in each.
+"""What a bank message's sound is made of (does I/O): a tone, a text, or a recording; drills and tests say so in each.
 
 An alarm opens with the fast gong of emergencies, a drill with the three rising notes of priority, a correction and a
 test with the two calm ones: nobody who knows them takes one for the other. A siren stands alone.
@@ -69,7 +69,7 @@ class Sounds:
         recipe = Recipe(opening=_chime(asked.name))
         if asked.source is BankSource.TEXT:
             return ProduceRequest(TextSource(asked.text or "", self._voice(asked.language).info.id), recipe)
-        if naming.purpose_of(asked.name) is not Purpose.DRILL:
+        if naming.purpose_of(asked.name) is Purpose.REAL:
             return ProduceRequest(OriginalSource(asked.original_sha256 or ""), recipe)
         return ProduceRequest(FileSource(self._framed(asked.original_sha256 or "", folder, cancel)), recipe)
 

@@ -137,7 +137,7 @@ def _stored(part: PartIn, purpose: Purpose) -> dict[str, Any]:
             message = "A text can be read aloud in these languages: %(languages)s. Choose a recording."
             raise Invalid("no_voice", message, field="parts", languages=", ".join(sorted(spoken_languages())))
         text = texts.text(part.text)
-        kept["text"] = framed(text, part.language) if purpose is Purpose.DRILL else text
+        kept["text"] = text if purpose is Purpose.REAL else framed(text, part.language)
     return kept
 
 

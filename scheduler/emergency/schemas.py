@@ -17,8 +17,9 @@ MAX_TARGETS = 500
 MAX_TEXT = 2000
 MAX_MINUTES = 24 * 60
 MIN_EVERY_S, MAX_EVERY_S = 10, 3600
-WORDS = {Purpose.REAL: "KHẨN CẤP", Purpose.DRILL: "DIỄN TẬP"}
+WORDS = {Purpose.REAL: "KHẨN CẤP", Purpose.DRILL: "DIỄN TẬP", Purpose.TEST: "THỬ LOA"}
 """What whoever lets an order sound types by hand; capitals and spaces around it do not matter."""
+MAX_WORD = 40
 
 BankId = Annotated[
     str,
@@ -28,6 +29,7 @@ BankId = Annotated[
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 MAX_CODE = 24
 """One for recovery is longer than those of the second factor."""
+TypedWord = Annotated[str, StringConstraints(max_length=MAX_WORD)]
 Code = Annotated[str, StringConstraints(max_length=MAX_CODE)]
 
 
@@ -89,7 +91,7 @@ class OrderIn(Input):
 class ConfirmIn(Input):
     """`word` is typed by hand. `code` is the second factor's, from whoever has one and from whoever confirms alone."""
 
-    word: Annotated[str, StringConstraints(max_length=40)] = Field(examples=["KHẨN CẤP"])
+    word: TypedWord = Field(examples=["KHẨN CẤP"])
     code: Code = Field("", examples=["492039"])
 
 

@@ -42,7 +42,7 @@ from scheduler.zones.models import SecondPerson
 from scheduler.zones.rules import effective_rules
 
 __all__ = (
-    "ask", "cancel", "confirm", "confirmable", "correct", "get", "index", "may_speak", "readable",
+    "ask", "cancel", "check_word", "confirm", "confirmable", "correct", "get", "index", "may_speak", "readable",
     "rehearse", "spoken", "stop_all", "tick", "who_heard", "withdraw",
 )  # fmt: skip
 LEAST_LEAD_US = 700_000
@@ -97,11 +97,16 @@ def confirmable(
     if version != row.version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
     _after(row, Event.CONFIRM, now)
-    if " ".join(unicodedata.normalize("NFC", asked.word).split()).upper() != WORDS[purpose]:
-        raise Invalid("wrong_word", "Type %(word)s to let it sound.", field="word", word=WORDS[purpose])
+    check_word(asked.word, purpose)
     if row.until_at is not None and to_us(row.until_at) <= to_us(now) + _lead_us(db, held):
         raise Conflict("end_passed", "The time until which it should sound is over. Ask for it again.")
     return held
+
+
+def check_word(word: str, purpose: Purpose) -> None:
+    """Return if `word` is what people type to let something of this purpose sound; else Invalid of field `word`."""
+    if " ".join(unicodedata.normalize("NFC", word).split()).upper() != WORDS[purpose]:
+        raise Invalid("wrong_word", "Type %(word)s to let it sound.", field="word", word=WORDS[purpose])
 
 
 def withdraw(db: Session, actor: Actor, now: datetime, order_id: str, *, purpose: Purpose) -> OrderOut:

@@ -18,7 +18,7 @@ SHOWN = 8
 
 
 def alarms(db: Session, actor: Actor, now: datetime, show: Present) -> list[view.Alarm]:
-    """Real ones first, then what waits, then drills; nothing at all is the usual answer."""
+    """Real ones first, then what waits, then drills and tests; nothing at all is the usual answer."""
     found = service.index(db, actor, now, states=(State.ASKED, State.ISSUED), limit=SHOWN).items
     orders = [order for order in found if view.in_force(order, now)]
     if not orders:
@@ -31,7 +31,7 @@ def alarms(db: Session, actor: Actor, now: datetime, show: Present) -> list[view
         view.alarm(show, order, actor.user_id, offered[order.purpose], silences=silences, spoken=order.id in spoken)
         for order in orders
     ]
-    return sorted(told, key=lambda one: ("real", "asked", "drill").index(one.look))
+    return sorted(told, key=lambda one: ("real", "asked", "drill", "test").index(one.look))
 
 
 def corrections(db: Session, language: str, purpose: Purpose) -> list[view.Correction]:

@@ -9,10 +9,11 @@ from typing import Any
 from msgspec import Struct
 from starlette.datastructures import FormData
 
+from broadcast.wire.now import Purpose
 from scheduler.bank import naming
 from scheduler.bank.models import BankSource
-from scheduler.bank.schemas import BankChange, BankEntryOut, BankNew
-from scheduler.bank.shipped import DEFAULT_LANGUAGE, spoken_languages
+from scheduler.bank.schemas import BankChange, BankEntryOut, BankMediaOut, BankNew
+from scheduler.bank.shipped import DEFAULT_LANGUAGE, spoken_languages, unframed
 from web.i18n import N_
 
 LANGUAGES = (DEFAULT_LANGUAGE, *sorted(spoken_languages() - {DEFAULT_LANGUAGE}))
@@ -68,8 +69,14 @@ def from_request(data: FormData) -> BankForm:
 
 def of_entry(entry: BankEntryOut) -> BankForm:
     """The form as the message is now."""
-    texts = {media.language: media.text or "" for media in entry.media if media.source is BankSource.TEXT}
+    texts = {media.language: _words(entry, media) for media in entry.media if media.source is BankSource.TEXT}
     return BankForm(titles=dict(entry.titles), texts=texts, siren=entry.siren or "", revision=entry.revision)
+
+
+def _words(entry: BankEntryOut, media: BankMediaOut) -> str:
+    """What somebody wrote; the “diễn tập” around a test is not theirs to write."""
+    text = media.text or ""
+    return unframed(text, media.language) if entry.purpose is Purpose.TEST else text
 
 
 def fields_of(errors: dict[str, str]) -> dict[str, str]:

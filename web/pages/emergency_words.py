@@ -69,8 +69,8 @@ TEST = Desk(
     path="/tests",
     title=N_("Test"),
     mark=N_("TEST"),
-    theme="drill-page",
-    look="drill",
+    theme="drill-page test-page",
+    look="test",
     icon="drill",
 )
 DESKS = MappingProxyType({desk.purpose: desk for desk in (REAL, DRILL, TEST)})

@@ -6,15 +6,19 @@ from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
 from broadcast.wire.fault_codes import FaultCode
+from broadcast.wire.now import Purpose
 from scheduler.emergency.rehearsal import service
 from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunIn, RunOut, RunState
+from scheduler.emergency.schemas import MAX_WORD, WORDS
+from scheduler.errors import Invalid
 from scheduler.people import proof
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from scheduler.zones.models import ZoneKind
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import repeating, words
+from web.pages import emergency_words, repeating, words
+from web.pages.emergency_form import typed
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.words import Look
 from web.telling import tell_after
@@ -46,6 +50,7 @@ TROUBLE = {
 }
 
 Code = Annotated[str, Form(max_length=300)]
+Word = Annotated[str, Form(max_length=MAX_WORD)]
 
 router = APIRouter(prefix="/rehearsals", include_in_schema=False)
 
@@ -76,7 +81,7 @@ def report(db: ReadDb, page: ThePage, run_id: str) -> Response:
         }
         for one in found.receivers
     ]
-    return page.render("emergency/rehearsal_run.html", run=_run(page, found), receivers=receivers)
+    return page.render("emergency/rehearsal_run.html", run=_run(page, found), receivers=receivers, **_desk(page))
 
 
 @router.get("/{zone_id}")
@@ -93,16 +98,17 @@ def change(
     at: Annotated[str, Form(max_length=5)] = "",
     silent: Annotated[bool, Form()] = False,
     version: Annotated[int, Form()] = 0,
+    word: Word = "",
     code: Code = "",
 ) -> Response:
     """Set the weekly test; with no day chosen there is none."""
     with page.attempt() as errors:
-        fields = {"weekday": weekday, "at": at, "silent": silent}
+        fields = {"weekday": weekday, "at": at, "silent": silent, "word": _typed(word)}
         asked = RehearsalIn.model_validate(fields) if weekday else None
 
         def act(db: Session) -> None:
             if asked is not None:
-                service.change(db, page.actor, page.now, zone_id, asked, version=version)
+                _set(db, page, zone_id, asked, version)
             elif version:
                 service.remove(db, page.actor, page.now, zone_id, version=version)
 
@@ -114,8 +120,10 @@ def change(
 
 
 @router.post("/{zone_id}/run")
-def run_now(page: ThePage, zone_id: str, *, silent: Annotated[bool, Form()] = False, code: Code = "") -> Response:
-    asked = RunIn(silent=silent)
+def run_now(
+    page: ThePage, zone_id: str, *, silent: Annotated[bool, Form()] = False, word: Word = "", code: Code = ""
+) -> Response:
+    asked = RunIn(silent=silent, word=_typed(word))
 
     def act(db: Session) -> str:
         run_id = service.run_now(db, page.actor, page.now, zone_id, asked).id
@@ -129,6 +137,20 @@ def run_now(page: ThePage, zone_id: str, *, silent: Annotated[bool, Form()] = Fa
         return _place(db, page, zone_id, errors)
 
 
+def _typed(word: str) -> str:
+    return typed(word, WORDS[Purpose.TEST])
+
+
+def _set(db: Session, page: Page, zone_id: str, asked: RehearsalIn, version: int) -> None:
+    """Refusals of its word name the field that this form has, beside the one of a test at once."""
+    try:
+        service.change(db, page.actor, page.now, zone_id, asked, version=version)
+    except Invalid as refusal:
+        if refusal.field == "word":
+            refusal.field = "word-weekly"
+        raise
+
+
 def _place(db: Session, page: Page, zone_id: str, errors: Errors | None = None) -> Response:
     held = service.view(db, page.actor, page.now, zone_id)
     zone = zone_service.zone_for(db, page.actor, page.now, zone_id)
@@ -139,10 +161,17 @@ def _place(db: Session, page: Page, zone_id: str, errors: Errors | None = None) 
         held=held,
         next_said=_when(page, held),
         coded=proof.has_one(db, page.actor),
+        **_desk(page),
+        test_word=WORDS[Purpose.TEST],
         weekdays=repeating.weekdays(page.show),
         runs=[_run(page, run) for run in service.runs(db, page.actor, page.now, zone_id, limit=RUNS).items],
         errors=errors or {},
     )
+
+
+def _desk(page: Page) -> dict[str, Any]:
+    """What makes a page one of tests: its colour and its mark."""
+    return {"desk": emergency_words.TEST, "mark": emergency_words.mark(page.translations, emergency_words.TEST)}
 
 
 def _when(page: Page, held: RehearsalOut) -> str:

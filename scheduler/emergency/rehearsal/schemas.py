@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from scheduler.emergency.schemas import TypedWord
 from scheduler.policy import BadRules, minute_of_day
 from scheduler.zones.schemas import Id, Input
 
@@ -32,12 +33,21 @@ class RunState(StrEnum):
     MISSED = "missed"
 
 
-class RehearsalIn(Input):
-    """Each week on `weekday` (Monday is 0) at `at` by the zone's clock. `silent`: the self-test that nobody hears."""
+class _Tested(Input):
+    """`silent`: the self-test that nobody hears. What is heard takes a `word`, typed by hand; silence takes none."""
+
+    silent: bool = True
+    word: TypedWord = Field("", examples=["THỬ LOA"])
+
+
+class RehearsalIn(_Tested):
+    """Each week on `weekday` (Monday is 0) at `at` by the zone's clock.
+
+    One that is heard is agreed to here, by `word`: nobody types it again when its time comes.
+    """
 
     weekday: int = Field(ge=0, le=6, examples=[0])
     at: str = Field(examples=["16:30"])
-    silent: bool = True
 
     @field_validator("at")
     @classmethod
@@ -50,10 +60,8 @@ class RehearsalIn(Input):
         raise PydanticCustomError("bad_time", "Write a time of day as HH:MM.")
 
 
-class RunIn(Input):
-    """A test at once."""
-
-    silent: bool = True
+class RunIn(_Tested):
+    """A test at once; one that is heard by its `word` only."""
 
 
 class RehearsalOut(BaseModel):

@@ -2,7 +2,8 @@
 
 Rules
 - Silent, each receiver is asked for its self-test; audible, an order of purpose TEST sounds the bank's test
-  announcement. Neither is ever an emergency, and neither is set into the zone's quiet hours.
+  announcement between two “diễn tập”. Neither is ever an emergency, and neither is set into the zone's quiet hours.
+- Whoever asks for an audible one, at once or each week, types the word of tests; when a weekly one is due nobody does.
 - A moment that the centre slept through by more than LATE is noted as missed and not made up.
 - One test of a zone at a time. It is closed after its time, with what every receiver said by then; a silent
   one earlier, once all have answered that can be reached; who cannot is waited for a few minutes, and not for the hour.
@@ -15,6 +16,7 @@ from sqlmodel import Session
 
 from broadcast.clock import to_us
 from broadcast.wire import topics
+from broadcast.wire.now import Purpose
 from scheduler.bank import naming
 from scheduler.bank import service as bank
 from scheduler.bank.completeness import Known
@@ -32,7 +34,7 @@ from scheduler.emergency.rehearsal.schemas import (
     RunState,
     Verdict,
 )
-from scheduler.emergency.service import rehearse
+from scheduler.emergency.service import check_word, rehearse
 from scheduler.errors import Conflict, Invalid, NotFound, Problem, Stale
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.fleet.views import said
@@ -95,6 +97,7 @@ def overview(
 def change(db: Session, actor: Actor, now: datetime, zone_id: str, asked: RehearsalIn, *, version: int) -> RehearsalOut:
     """Set it, also where there is none yet (version 0)."""
     zone = _editable(db, actor, now, zone_id)
+    _check_word(asked)
     row = _at_version(db, zone_id, version)
     minute = minute_of_day(asked.at)
     held = rules.effective_rules(db, zone.path)
@@ -108,7 +111,8 @@ def change(db: Session, actor: Actor, now: datetime, zone_id: str, asked: Rehear
     row.version += 1
     db.add(row)
     db.flush()
-    audit.record(db, actor, now, "rehearsal.set", f"zone:{zone.id}", zone_path=zone.path, **asked.model_dump())
+    said = asked.model_dump(exclude={"word"})
+    audit.record(db, actor, now, "rehearsal.set", f"zone:{zone.id}", zone_path=zone.path, **said)
     return _shown(actor, now, zone, row)
 
 
@@ -125,6 +129,7 @@ def remove(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: i
 def run_now(db: Session, actor: Actor, now: datetime, zone_id: str, asked: RunIn) -> RunDetail:
     """Test at once."""
     zone = _editable(db, actor, now, zone_id)
+    _check_word(asked)
     alone(db, f"rehearsal:{zone_id}")
     if repository.running(db, zone_id) is not None:
         raise Conflict("test_running", "A test is running there already.")
@@ -279,6 +284,11 @@ def _editable(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
     zone = zone_for(db, actor, now, zone_id)
     require(actor, Action.DRILL_ISSUE, zone.path, now)
     return zone
+
+
+def _check_word(asked: RehearsalIn | RunIn) -> None:
+    if not asked.silent:
+        check_word(asked.word, Purpose.TEST)
 
 
 def _at_version(db: Session, zone_id: str, version: int) -> Rehearsal | None:

@@ -135,6 +135,44 @@ def test_what_people_changed_is_not_taken_back_by_a_newer_version(filled: Any) -
     assert [media.text for media in filled.entry("drill-storm.2").media] == [f"{DRILL_FRAME}\nBão số 5.\n{DRILL_FRAME}"]
 
 
+TEST = naming.TEST_ANNOUNCEMENT
+
+
+def test_a_test_is_framed_as_drills_are(filled: Any) -> None:
+    said = {media.language: media.text.split("\n") for media in filled.entry(f"{TEST}.1").media}
+    for language, (first, words, last) in said.items():
+        assert first == last == shipped().drill_frame[language]
+        assert words == next(message.text[language] for message in shipped().messages if message.name == TEST)
+
+
+@pytest.mark.parametrize("typed", ["Thử loa.", f"{DRILL_FRAME}\nThử loa.", f"{DRILL_FRAME}\nThử loa.\n{DRILL_FRAME}"])
+def test_whoever_writes_the_test_does_not_take_its_frame_away_nor_say_it_twice(filled: Any, typed: str) -> None:
+    revise(filled, TEST, texts={"vi": typed})
+    filled.made()
+    (media,) = filled.entry(f"{TEST}.2").media
+    assert media.text == f"{DRILL_FRAME}\nThử loa.\n{DRILL_FRAME}"
+
+
+@pytest.mark.parametrize("made_by_people", [False, True])
+def test_a_test_of_a_version_that_had_no_frame_gets_one(filled: Any, *, made_by_people: bool) -> None:
+    with filled.store.writing() as db:
+        older = repository.newest(db, TEST)
+        assert older is not None
+        older.media[0].text = "Thử loa."
+        older.entry.made_by = filled.operator.user_id if made_by_people else None
+    filled.maker.seed()
+    assert filled.made() == 1
+    text = filled.entry(f"{TEST}.2").media[0].text
+    words = "Thử loa." if made_by_people else shipped_text(TEST)
+    assert text == f"{DRILL_FRAME}\n{words}\n{DRILL_FRAME}"
+    with filled.store.reading() as db:
+        newest = repository.newest(db, TEST)
+    assert newest is not None
+    assert (newest.entry.made_by is not None) is made_by_people
+    filled.maker.seed()
+    assert filled.made() == 0
+
+
 def test_an_old_revision_stays_until_no_order_names_it(filled: Any) -> None:
     order(filled, "storm.1", State.ASKED)
     made = revise(filled, "storm", texts={"vi": "Bão số 5."})
@@ -267,7 +305,7 @@ def test_the_size_of_the_bank_counts_each_sound_once(filled: Any) -> None:
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)  # seconds of sound, which know no database
 def test_real_sounds_are_made_of_everything(bank: Any, tmp_path: Any, heard_text: Callable[..., Any]) -> None:
-    """A tone, a text in both languages, and a recording in a language without a voice, real and as a drill."""
+    """A tone, a text in both languages, and a recording in a language without a voice, real, as a drill and a test."""
     sound = tmp_path / "spoken.wav"
     heard_text("Một hai ba.", sound)
     with bank.store.writing() as db:
@@ -279,6 +317,8 @@ def test_real_sounds_are_made_of_everything(bank: Any, tmp_path: Any, heard_text
         service.add_recording(
             db, bank.operator, now, "x", revision=1, asked=NewBankRecording(language="sed"), stored=stored
         )
+        recording = {"sed": entries.Sound(BankSource.RECORDING, original_sha256=stored.sha256, original_name="x.wav")}
+        entries.add(db, entries.Draft("test-x", {"vi": "Thử"}, recording), now, None)
         db.get_one(BankEntry, "x.1").dropped_at = now
     bank.produced()
     real, drill, siren = bank.entry("x.2"), bank.entry("drill-x.1"), bank.entry("siren-steady.1")
@@ -286,4 +326,6 @@ def test_real_sounds_are_made_of_everything(bank: Any, tmp_path: Any, heard_text
     assert siren.duration_us == pytest.approx(10_200_000, abs=50_000)
     for one, framed in zip(real.media, drill.media, strict=True):
         assert (framed.duration_us or 0) > (one.duration_us or 0) + 1_500_000
+    (tested,) = bank.entry("test-x.1").media
+    assert tested.duration_us == pytest.approx(drill.media[-1].duration_us, abs=500_000)
     shutil.rmtree(tmp_path / "media")

@@ -18,16 +18,20 @@ from scheduler.bank.models import BankMedia
 from scheduler.emergency.life import State
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
 from scheduler.emergency.rehearsal import service
+from scheduler.emergency.rehearsal.models import Rehearsal
 from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunDetail, RunIn, RunState, Verdict
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.fleet import intake
 from scheduler.fleet.models import DirtyTopic, Receiver
 from scheduler.people.actor import Actor
+from scheduler.people.models import AuditEntry
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone
 
 WEEK = timedelta(days=7)
+WORD = "THỬ LOA"
+WRONG_WORDS = ("", "KHẨN CẤP", "DIỄN TẬP", "THỬ", "THỬ LOA THỬ LOA")
 
 
 @dataclass
@@ -41,13 +45,14 @@ class Office:
     official: Actor
 
     def weekly(self, *, version: int = 0, by: Actor | None = None, **asked: Any) -> RehearsalOut:
-        values = RehearsalIn.model_validate({"weekday": 0, "at": "16:30"} | asked)
+        values = RehearsalIn.model_validate({"weekday": 0, "at": "16:30", "word": WORD} | asked)
         with self.store.writing() as db:
             return service.change(db, by or self.operator, self.clock.now(), self.places.leng, values, version=version)
 
-    def run_now(self, *, silent: bool = True) -> RunDetail:
+    def run_now(self, *, silent: bool = True, word: str = WORD) -> RunDetail:
+        asked = RunIn(silent=silent, word=word)
         with self.store.writing() as db:
-            return service.run_now(db, self.operator, self.clock.now(), self.places.leng, RunIn(silent=silent))
+            return service.run_now(db, self.operator, self.clock.now(), self.places.leng, asked)
 
     def tick(self) -> int:
         """How many tests have begun, ended or been missed."""
@@ -208,6 +213,35 @@ def test_an_audible_test_is_an_order_for_tests_only(office: Office) -> None:
         ("R2", Verdict.FAILED, ["unknown_message"]),
         ("R1", Verdict.HEARD, []),
     ]
+
+
+@pytest.mark.parametrize("word", WRONG_WORDS)
+def test_an_audible_test_takes_the_word_of_tests_and_no_other(office: Office, word: str) -> None:
+    with_test_announcement(office)
+    office.dirty()
+    for ask in (office.run_now, office.weekly):
+        with pytest.raises(Invalid, match=WORD) as refused:
+            ask(silent=False, word=word)
+        assert (refused.value.code, refused.value.field) == ("wrong_word", "word")
+    with office.store.reading() as db:
+        assert db.exec(select(EmergencyOrder)).all() == []
+        assert db.exec(select(Rehearsal)).all() == []
+    assert (office.runs(), office.dirty()) == (0, set())
+    assert office.weekly(silent=True, word=word).version == 1
+    assert office.run_now(silent=True, word=word).state is RunState.RUNNING
+
+
+@pytest.mark.parametrize("word", [WORD, "  thử   loa "])
+def test_the_word_is_the_same_in_small_letters_and_with_more_spaces(office: Office, word: str) -> None:
+    with_test_announcement(office)
+    assert office.run_now(silent=False, word=word).order_id is not None
+
+
+def test_the_word_of_a_weekly_test_is_kept_nowhere(office: Office) -> None:
+    office.weekly(silent=False)
+    with office.store.reading() as db:
+        (said,) = db.exec(select(AuditEntry.detail).where(AuditEntry.action == "rehearsal.set"))
+    assert said == {"weekday": 0, "at": "16:30", "silent": False}
 
 
 def test_the_microphone_has_the_last_word_on_an_audible_test(office: Office) -> None:

@@ -163,6 +163,20 @@ def test_what_makes_no_message_is_refused(operator: TestClient, body: dict[str, 
     assert operator.post("/api/v1/bank", json=body).status_code == 422
 
 
+@pytest.mark.parametrize("word", [None, "", "KHẨN CẤP", "DIỄN TẬP"])
+def test_a_test_that_is_heard_takes_its_own_word(operator: TestClient, places: Any, word: str | None) -> None:
+    path, typed = f"/api/v1/zones/{places.leng}/rehearsal", {} if word is None else {"word": word}
+    heard = {"silent": False, **typed}
+    tries = (
+        operator.post(f"{path}/runs", json=heard),
+        operator.put(path, json=WEEKLY | heard, headers={"If-Match": '"0"'}),
+    )
+    for answer in tries:
+        assert (answer.status_code, answer.json()["code"]) == (422, "wrong_word")
+    assert (operator.get(path).json()["weekday"], operator.get(f"{path}/runs").json()["items"]) == (None, [])
+    assert operator.post(f"{path}/runs", json={"silent": False, "word": "THỬ LOA"}).status_code == 201
+
+
 def test_the_weekly_test_is_set_run_reported_and_removed(operator: TestClient, places: Any) -> None:
     path = f"/api/v1/zones/{places.leng}/rehearsal"
     none = operator.get(path)

@@ -73,7 +73,7 @@ def test_the_whole_is_said_in_one_sentence() -> None:
     )
 
 
-@pytest.mark.parametrize(("purpose", "word"), [(Purpose.DRILL, "DIỄN TẬP: "), (Purpose.TEST, "KIỂM TRA: ")])
+@pytest.mark.parametrize(("purpose", "word"), [(Purpose.DRILL, "DIỄN TẬP: "), (Purpose.TEST, "THỬ LOA: ")])
 def test_what_is_not_real_says_so_first(purpose: Purpose, word: str) -> None:
     assert said.sentence(SHOW, order(purpose)).startswith(word)
 

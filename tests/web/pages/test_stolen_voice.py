@@ -25,6 +25,7 @@ from scheduler.zones.models import Group, GroupMember
 
 API = "/api/v1"
 PASSWORD = "một mật khẩu đủ dài"
+WORD = "THỬ LOA"
 STREAM = "https://vov.example/1.mp3"
 Code = Callable[[str], str]
 BRIDGE = {"title_vi": "Cấm cầu", "text_vi": "Cầu treo đang nguy hiểm."}
@@ -63,13 +64,13 @@ def sounding(desk: Any) -> list[Any]:
 
 def by_api(places: Any) -> dict[str, tuple[str, str, dict[str, Any]]]:
     talk = {"zone_id": places.leng, "zone_ids": [places.leng], "title": "Giả mạo"}
-    weekly = {"weekday": 0, "at": "16:30", "silent": False}
+    weekly = {"weekday": 0, "at": "16:30", "silent": False, "word": WORD}
     said = {"titles": {"vi": "Cấm cầu"}, "texts": {"vi": "Không có gì."}}
     return {
         "speaks": ("POST", "/live", talk),
         "plays a recording": ("POST", "/live", talk | {"kind": "recorded", "recording_id": "R1"}),
         "relays a station": ("POST", "/live", talk | {"kind": "relay", "source_url": STREAM}),
-        "sounds the test": ("POST", f"/zones/{places.leng}/rehearsal/runs", {"silent": False}),
+        "sounds the test": ("POST", f"/zones/{places.leng}/rehearsal/runs", {"silent": False, "word": WORD}),
         "sounds it each week": ("PUT", f"/zones/{places.leng}/rehearsal", weekly),
         "adds a message": ("POST", "/bank", said | {"name": "bridge"}),
         "has a message say something else": ("POST", "/bank/flash-flood/revisions", said),
@@ -83,8 +84,8 @@ def by_page(places: Any) -> dict[str, tuple[str, dict[str, Any]]]:
         "speaks": ("/live", where | {"mode": "microphone"}),
         "plays a recording": ("/live", where | {"mode": "recorded", "recording": "R1", "announcement": "A1"}),
         "relays a station": ("/live", where | {"mode": "relay", "source_url": STREAM}),
-        "sounds the test": (f"/rehearsals/{places.leng}/run", {"silent": "false"}),
-        "sounds it each week": (f"/rehearsals/{places.leng}", {"weekday": "0", "at": "16:30"}),
+        "sounds the test": (f"/rehearsals/{places.leng}/run", {"silent": "false", "word": WORD}),
+        "sounds it each week": (f"/rehearsals/{places.leng}", {"weekday": "0", "at": "16:30", "word": WORD}),
         "adds a message": ("/emergency/bank/new", BRIDGE),
         "has a message say something else": ("/emergency/bank/flash-flood/edit", BRIDGE | {"revision": "1"}),
         "takes a message out": ("/emergency/bank/storm/retire", {"revision": "1", "sure": "true"}),
