@@ -1,6 +1,8 @@
 """An emergency passes while everything that could be in its way is there. What passes is told by order, not by time."""
 
 import asyncio
+import shutil
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -11,12 +13,16 @@ from typing import Any
 import anyio.to_thread
 import httpx
 import pytest
+import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlmodel import Session, col, select
 
 from broadcast.broker.lab import running
 from broadcast.bus import Bus, Message
 from broadcast.clock import SystemClock
+from broadcast.media import MediaStore
+from broadcast.produce.producer import Producer
+from broadcast.speech.say import all_voices
 from scheduler.emergency.document import now_document
 from scheduler.emergency.sender import Urgent
 from scheduler.fleet.documents import Draft
@@ -30,9 +36,13 @@ from web.urgent_door import AT_ONCE, STRANGERS
 API = "/api/v1"
 LIMIT_S = 60
 THREADS_OF_PAGES = 40
+MB = 1 << 20
+UPLOADS = 4
+UNDER_WAY_MB, LONGEST_MB = 60, 190
+"""Of each upload: what has come of it before anything urgent is asked for, and what it has at most."""
 
 
-async def test_not_behind_pages_and_uploads_that_fill_every_thread(alarm: Any, browsers: Any) -> None:
+async def test_not_behind_pages_and_jobs_that_fill_every_thread(alarm: Any, browsers: Any) -> None:
     let_go, inside = threading.Event(), threading.Semaphore(0)
 
     def page() -> None:
@@ -200,3 +210,68 @@ async def test_not_behind_the_fault_of_another_zone(alarm: Any, browsers: Any, o
 async def test_the_broker_has_it_before_the_answer(alarm: Any, browsers: Any, on_air: Bus) -> None:
     order = await alarm.passes(browsers)
     assert order["delivered"]
+
+
+@pytest.fixture
+async def served(alarm: Any, browsers: Any, tmp_path: Path) -> AsyncIterator[dict[str, httpx.AsyncClient]]:
+    """The two operators, over a real connection each to the application as it is served."""
+    media, originals = (MediaStore(tmp_path / name) for name in ("media", "originals"))
+    alarm.app.state.centre.producer = Producer(media, originals, all_voices())
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(alarm.app, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    made = {
+        login: httpx.AsyncClient(base_url=url, cookies=dict(one.cookies), headers=one.headers, timeout=LIMIT_S)
+        for login, one in browsers.items()
+    }
+    yield made
+    for client in made.values():
+        await client.aclose()
+    server.should_exit = True
+    await serving
+    shutil.rmtree(tmp_path / "originals")
+
+
+class Upload:
+    """A sound file that is sent as fast as it is taken, and does not end before it is let go."""
+
+    def __init__(self, client: httpx.AsyncClient, zone_id: str, let_go: asyncio.Event, letter: bytes) -> None:
+        self.sent_mb = 0
+        self.under_way = asyncio.Event()
+        self._zone_id = zone_id
+        self._piece = letter * MB
+        self._let_go = let_go
+        headers = {"Content-Type": "multipart/form-data; boundary=x"}
+        path = f"{API}/uploads/announcements"
+        self.answer = asyncio.create_task(client.post(path, content=self._body(), headers=headers))
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        for name, value in (("zone_id", self._zone_id), ("title", "Từ tệp")):
+            yield f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="loa.wav"\r\n\r\n'
+        while self.sent_mb < LONGEST_MB and not self._let_go.is_set():
+            yield self._piece
+            self.sent_mb += 1
+            if self.sent_mb == UNDER_WAY_MB:
+                self.under_way.set()
+        await self._let_go.wait()
+        yield b"\r\n--x--\r\n"
+
+
+async def test_not_behind_hundreds_of_megabytes_that_are_being_uploaded(alarm: Any, served: Any, on_air: Bus) -> None:
+    let_go = asyncio.Event()
+    uploads = [Upload(served["operator"], alarm.places.leng, let_go, bytes([number])) for number in range(UPLOADS)]
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            await asyncio.gather(*(upload.under_way.wait() for upload in uploads))
+        order = await alarm.passes(served)
+        assert order["delivered"]
+        assert await on_air.retained(f"loa/v1/zones/{alarm.places.leng}/now") is not None
+        assert not any(upload.answer.done() for upload in uploads)
+    finally:
+        let_go.set()
+        answers = await asyncio.gather(*(upload.answer for upload in uploads))
+    assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
+    originals = alarm.app.state.centre.producer.originals
+    assert sorted(originals.size_bytes(sha256) for sha256 in originals) == sorted(up.sent_mb * MB for up in uploads)
