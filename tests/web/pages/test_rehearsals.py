@@ -81,3 +81,10 @@ def test_the_word_of_a_test_is_not_filled_in_by_the_page(operator: TestClient, p
     page = post(operator, f"/rehearsals/{places.leng}/run", silent="false", word="THỬ LOA")
     assert page.status_code == 422  # the code is missing
     assert not re.search(r'name="word"[^>]* value=', page.text)
+
+
+def test_who_edits_the_test_announcement_is_asked_for_its_own_words_only(operator: TestClient) -> None:
+    page = operator.get("/emergency/bank/test-announcement/edit")
+    (words,) = re.findall(r'<textarea[^>]*name="text_vi"[^>]*>\s*([^<]*)<', page.text)
+    assert words.startswith("Đây là buổi thử loa định kỳ.")
+    assert "iễn tập" not in words
