@@ -78,13 +78,13 @@ def places(db: Session, zones: Iterable[Zone], window: Window | None = None) -> 
     return found
 
 
-def plans(db: Session, where: Collection[Place], window: Window, *, without: str | None = None) -> Plans:
-    """The airings of exactly these zones that may sound within `window`, but those of the broadcast `without`."""
+def plans(db: Session, where: Collection[Place], window: Window, *, without: frozenset[str] = frozenset()) -> Plans:
+    """The airings of exactly these zones that may sound within `window`, but those of the broadcasts `without`."""
     by_id = {place.zone.id: place for place in where}
     found: dict[str, list[Airing]] = {zone_id: [] for zone_id in by_id}
     titles: dict[str, str] = {}
     for item in repository.placed(db, by_id.keys(), from_us(window[0])):
-        if item.broadcast.id == without:
+        if item.broadcast.id in without:
             continue
         titles[item.broadcast.id] = item.title
         for zone_id, occurrences in _aired(item, by_id, window).items():

@@ -7,8 +7,9 @@ Rules
   an hour since yesterday, if that is more. Past MAX_MEASURED receivers only the first is asked.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from msgspec.structs import replace as with_changes
 from sqlmodel import Session
@@ -51,8 +52,26 @@ def rehearsal(
     row = held.row
     media = _media(db, row)
     window = _window(row, media, now)
+    title = repository.titles(db, [row.announcement_id])[row.announcement_id]
     paths = [zone.path for target in held.targets for zone in target.live(now.date())]
-    receivers = repository.receivers(db, paths)
+    tried = Tried(row.id, title, row.timezone, paths, _Draft(row, media, window, now).airings, frozenset({row.id}))
+    return played(db, tried, window, now)
+
+
+class Tried(NamedTuple):
+    """What would come in each place at or below `paths`, and the broadcasts `without` which it would."""
+
+    broadcast_id: str
+    title: str
+    timezone: str
+    paths: Sequence[str]
+    coming: Callable[[Place], tuple[Airing, ...]]
+    without: frozenset[str]
+
+
+def played(db: Session, tried: Tried, window: Window, now: datetime) -> RehearsalOut:
+    """The days of `window` without and with what is tried."""
+    receivers = repository.receivers(db, tried.paths)
     homes = zone_sql.zones(db, {receiver.zone_id for receiver in receivers})
     there = sorted(
         (zone for zone in homes.values() if valid_on(zone, now.date())), key=lambda zone: (zone.name, zone.id)
@@ -60,16 +79,16 @@ def rehearsal(
     by_id = planning.places(db, there, window)
     start_us = min((planning.day_start(by_id[zone.id], window[0]) for zone in there), default=window[0])
     whole = start_us, window[1]
-    plans = planning.plans(db, by_id.values(), whole, without=row.id)
+    plans = planning.plans(db, by_id.values(), whole, without=tried.without)
     plans = drawing.with_relays(db, plans, by_id, whole, now).plans
     ids = [receiver.id for receiver in receivers] if len(receivers) <= MAX_MEASURED else []
     managed = rehearse.managed(upkeep.bytes_told(db, ids, now - MEASURED_FOR))
     links = [(receiver.zone_id, _link(receiver, managed)) for receiver in receivers]
-    villages = _villages([by_id[zone.id] for zone in there], plans, links, _Draft(row, media, window, now))
+    villages = _villages([by_id[zone.id] for zone in there], plans, links, tried.coming)
     found = rehearse.rehearse(villages, window, to_us(now))
-    titles = plans.titles | {row.id: repository.titles(db, [row.announcement_id])[row.announcement_id]}
+    titles = plans.titles | {tried.broadcast_id: tried.title}
     names = {receiver.id: receiver.name for receiver in receivers}
-    return summed(found, villages, by_id, window=window, timezone=row.timezone, names=names, titles=titles)
+    return summed(found, villages, by_id, window=window, timezone=tried.timezone, names=names, titles=titles)
 
 
 def summed(
@@ -145,7 +164,12 @@ def days_of(first: datetime | None, now: datetime) -> Window:
     return start_us, start_us + DAYS * 24 * 3600 * US_PER_S
 
 
-def _villages(homes: Sequence[Place], plans: Plans, links: Iterable[tuple[str, Link]], draft: _Draft) -> list[Village]:
+def _villages(
+    homes: Sequence[Place],
+    plans: Plans,
+    links: Iterable[tuple[str, Link]],
+    coming: Callable[[Place], tuple[Airing, ...]],
+) -> list[Village]:
     by_zone: dict[str, list[Link]] = {}
     for zone_id, link in links:
         by_zone.setdefault(zone_id, []).append(link)
@@ -153,7 +177,7 @@ def _villages(homes: Sequence[Place], plans: Plans, links: Iterable[tuple[str, L
         Village(
             place.zone.id,
             Plan(plans.heard_in(place), place.effective.rules, place.effective.languages),
-            draft.airings(place),
+            coming(place),
             tuple(by_zone.get(place.zone.id, ())),
         )
         for place in homes

@@ -49,6 +49,14 @@ class Which(NamedTuple):
     at: str
 
 
+class Aimed(NamedTuple):
+    """A template, its zone and its places."""
+
+    bulletin: Bulletin
+    zone: Zone
+    targets: tuple[Target, ...]
+
+
 class _Begun(NamedTuple):
     """An edition with a row of its own."""
 
@@ -103,12 +111,26 @@ def edition(db: Session, actor: Actor, now: datetime, which: Which) -> EditionOu
 def create(db: Session, actor: Actor, now: datetime, new: BulletinIn) -> BulletinOut:
     """A template."""
     _checked(db, actor, now, new)
-    row = Bulletin(
-        id=new_id(now), zone_id=new.zone_id, name="", slots=[], times=[], weekdays=[], author_id=actor.user_id,
-        created_at=now, version=0,
-    )  # fmt: skip
+    row = _blank(actor, now, new, new_id(now))
     _write(db, row, new)
     return _kept(db, actor, now, row, "create")
+
+
+def unsaved(db: Session, actor: Actor, now: datetime, asked: BulletinIn, *, bulletin_id: str | None = None) -> Aimed:
+    """A template as it would be saved (as a new one, or in place of `bulletin_id`), if the actor may."""
+    if bulletin_id is not None:
+        _readable(db, actor, now, bulletin_id)
+    zone = _checked(db, actor, now, asked)
+    row = _blank(actor, now, asked, bulletin_id or new_id(now))
+    _fill(row, asked)
+    return Aimed(row, zone, chosen(db, set(asked.zone_ids), set(asked.group_ids)))
+
+
+def saved(db: Session, actor: Actor, now: datetime, bulletin_id: str) -> Aimed:
+    """A template as it is saved, with its places."""
+    row, zone = _readable(db, actor, now, bulletin_id)
+    zone_ids, group_ids = repository.targets(db, [row.id])[row.id]
+    return Aimed(row, zone, chosen(db, set(zone_ids), set(group_ids)))
 
 
 def edit(db: Session, actor: Actor, now: datetime, bulletin_id: str, asked: BulletinIn, *, version: int) -> BulletinOut:
@@ -247,7 +269,23 @@ def _ids(targets: Sequence[Target]) -> set[str]:
     return {target.group.id if target.group else target.zones[0].id for target in targets}
 
 
+def _blank(actor: Actor, now: datetime, asked: BulletinIn, bulletin_id: str) -> Bulletin:
+    return Bulletin(
+        id=bulletin_id, zone_id=asked.zone_id, name="", slots=[], times=[], weekdays=[], author_id=actor.user_id,
+        created_at=now, version=0,
+    )  # fmt: skip
+
+
 def _write(db: Session, row: Bulletin, asked: BulletinIn) -> None:
+    """Have it say and keep what is asked for."""
+    _fill(row, asked)
+    row.version += 1
+    db.add(row)
+    db.flush()
+    repository.set_targets(db, row.id, asked.zone_ids, asked.group_ids)
+
+
+def _fill(row: Bulletin, asked: BulletinIn) -> None:
     """Have it say what is asked for."""
     slots = [_slot(slot, place) for place, slot in enumerate(asked.slots, 1)]
     if len({slot["key"] for slot in slots}) != len(slots):
@@ -256,10 +294,6 @@ def _write(db: Session, row: Bulletin, asked: BulletinIn) -> None:
     row.times, row.weekdays = sorted(set(asked.times)), sorted(set(asked.weekdays))
     row.skip_holidays, row.cls, row.pause_ms = asked.skip_holidays, asked.cls, asked.pause_ms
     row.opening, row.between, row.closing = asked.opening, asked.between, asked.closing
-    row.version += 1
-    db.add(row)
-    db.flush()
-    repository.set_targets(db, row.id, asked.zone_ids, asked.group_ids)
 
 
 def _kept(db: Session, actor: Actor, now: datetime, row: Bulletin, what: str) -> BulletinOut:

@@ -7,16 +7,18 @@ from fastapi import APIRouter, Form, Query, Response
 from sqlmodel import Session
 from starlette.datastructures import FormData
 
-from scheduler.bulletins import service
+from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
+from scheduler.bulletins import rehearsing, service
 from scheduler.bulletins.schemas import MAX_SLOTS, BulletinIn, BulletinOut, EditionOut, FillIn
 from scheduler.bulletins.service import Which
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import choosing, picker, places, repeating, words
+from web.pages import choosing, picker, places, rehearsed, repeating, words
 from web.pages.compose import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
+from web.pages.rehearsed import Rehearsed
 from web.telling import tell_after
 
 SLOT_FIELDS = 6
@@ -47,12 +49,29 @@ def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
     return _form(db, page, form, errors=errors) if errors else page.go(f"/bulletins/{made}", "saved")
 
 
+@router.post("/rehearse")
+def rehearse(db: ReadDb, page: ThePage, data: TheForm) -> Response:
+    """Plays the coming days through with what is typed, and shows the form again with what that changes."""
+    form, tried = _read(data), None
+    bulletin_id = str(data.get("bulletin") or "") or None
+    item = service.view(db, page.actor, page.now, bulletin_id) if bulletin_id else None
+    with page.attempt(db) as errors:
+        asked = _asked(db, page, form)
+        found = rehearsing.template(db, page.actor, page.now, asked, bulletin_id=bulletin_id)
+        tried = {"found": _told(page, found)}
+    return _form(db, page, form, item=item, errors=errors, tried=tried)
+
+
 @router.get("/{bulletin_id}")
 def detail(db: ReadDb, page: ThePage, bulletin_id: str) -> Response:
     item = service.view(db, page.actor, page.now, bulletin_id)
     coming = service.editions(db, page.actor, page.now, bulletin_id)
+    tried = rehearsing.saved(db, page.actor, page.now, bulletin_id) if item.may_edit else None
     return page.render(
-        "bulletins/detail.html", item=_line(page, item), editions=[_edition(page, one) for one in coming]
+        "bulletins/detail.html",
+        item=_line(page, item),
+        editions=[_edition(page, one) for one in coming],
+        tried=_told(page, tried),
     )
 
 
@@ -111,16 +130,22 @@ def _day(
     chosen = filled
     if chosen is None:
         chosen = {slot.key: slot.announcement_id or "" for slot in found.slots if slot.source == "filled"}
+    tried = rehearsing.edition(db, page.actor, page.now, which) if found.may_edit else None
     stand_ins = {slot.key for slot in bulletin.slots if slot.stand_in_id}
     return page.render(
         "bulletins/edition.html",
         422 if errors else 200,
         item=_edition(page, found),
+        tried=_told(page, tried),
         chosen=chosen,
         stand_ins=stand_ins,
         choices=choosing.choices(db, page, list(chosen.values())),
         errors=errors or {},
     )
+
+
+def _told(page: Page, found: RehearsalOut | None) -> Rehearsed | None:
+    return rehearsed.told(page, page.show, found) if found else None
 
 
 def _edition(page: Page, found: EditionOut) -> dict[str, Any]:
@@ -202,7 +227,13 @@ def _asked(db: Session, page: Page, form: Fields) -> BulletinIn:
 
 
 def _form(
-    db: Session, page: Page, form: Fields, *, item: BulletinOut | None = None, errors: Errors | None = None
+    db: Session,
+    page: Page,
+    form: Fields,
+    *,
+    item: BulletinOut | None = None,
+    errors: Errors | None = None,
+    tried: dict[str, Rehearsed | None] | None = None,
 ) -> Response:
     area = area_for(db, page)
     slots = [*form["slots"], *({"key": "", "name": "", "stand_in": ""} for _ in range(SLOT_FIELDS))][
@@ -213,6 +244,7 @@ def _form(
         422 if errors else 200,
         form=form,
         item=item,
+        tried=tried,
         slots=slots,
         choices=choosing.choices(db, page, [slot["stand_in"] for slot in form["slots"]]),
         weekdays=repeating.weekdays(page.show),

@@ -9,9 +9,11 @@ from fastapi.testclient import TestClient
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.announcements.schemas import NewAnnouncement, TextRecording
+from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.zones.models import Zone
 from web.auth import CSRF_HEADER
 
 
@@ -84,3 +86,24 @@ def test_labels_and_filters(official: TestClient, announced: str) -> None:
     )
     for wrong in ({"category": "health"}, {"tag": "vụ"}, {"q": "lích cấy"}):
         assert f"/announcements/{announced}" not in official.get("/announcements", params=wrong).text
+
+
+def test_the_coming_days_are_tried_before_a_template_is_saved_and_an_edition_is_sent(
+    official: TestClient, places: Any, store: Store
+) -> None:
+    tried = "Thử trước bảy ngày tới</h3>"
+    assert "Không có gì để thử" in post(official, "/bulletins/rehearse", template(places)).text
+    with store.writing() as db:
+        zone = db.get_one(Zone, places.leng_1)
+        zone.quiet_hours, zone.version = [{"start_minute": 1000, "end_minute": 1100}], zone.version + 1
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+    quiet = "Rơi vào giờ yên lặng"
+    shown = post(official, "/bulletins/rehearse", template(places, name="Còn đây")).text
+    assert (tried in shown, quiet in shown, 'value="Còn đây"' in shown) == (True, True, True)
+    assert "Chưa có bản tin nào" in official.get("/bulletins").text
+    path = post(official, "/bulletins/new", template(places)).headers["location"].partition("?")[0]
+    for page in (path, f"{path}/2026-11-23/17:00"):
+        assert quiet in official.get(page).text
+    again = template(places, times="12:00", bulletin=path.rpartition("/")[2])
+    assert quiet not in post(official, "/bulletins/rehearse", again).text
+    assert post(official, "/bulletins/rehearse", template(places, times="25:00")).status_code == 422
