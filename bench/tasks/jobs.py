@@ -46,11 +46,11 @@ class Desk:
         return public_path(zone_id, name)
 
     def leave_word(self, text: str) -> None:
-        """As a resident."""
+        """As a resident, of another address than the browser's: one may write only so often."""
         path = f"{public_path(self.office.village('Thôn 3'), 'Thôn 3')}/feedback"
-        httpx.post(
-            self.url + path, data={"about": "other", "text": text}, timeout=60, follow_redirects=True
-        ).raise_for_status()
+        elsewhere = httpx.HTTPTransport(local_address=f"127.0.1.{1 + number() % 250}")
+        with httpx.Client(transport=elsewhere, timeout=60, follow_redirects=True) as client:
+            client.post(self.url + path, data={"about": "other", "text": text}).raise_for_status()
 
     def post(self, login: str, path: str, body: Any = None, version: int | None = None) -> Any:
         headers = {} if version is None else {"If-Match": f'"{version}"'}

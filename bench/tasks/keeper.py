@@ -68,7 +68,8 @@ def _come_back(desk: Desk) -> None:
     """So that somebody can leave once more."""
     who, api = desk.office.ids[LEAVING], desk.api(KEEPER)
     tag = api.get(f"/users/{who}").headers["etag"]
-    api.patch(f"/users/{who}", json={"disabled": False}, headers={"If-Match": tag}).raise_for_status()
+    enabled = {"disabled": False, "code": desk.office.code(KEEPER)}
+    api.patch(f"/users/{who}", json=enabled, headers={"If-Match": tag}).raise_for_status()
     role = {"user_id": who, "zone_id": desk.office.commune, "role": "editor"}
     desk.post(KEEPER, "/grants", role | {"code": desk.office.code(KEEPER)})
 
