@@ -33,6 +33,15 @@ SPEAK = """
     await microphone.start(talk);
   }"""
 
+CHANGE = """
+  async () => {
+    const used = () => microphone.stream.getAudioTracks()[0].getSettings().deviceId, before = used();
+    const other = (await navigator.mediaDevices.enumerateDevices())
+      .find((device) => device.kind === "audioinput" && ![before, "default"].includes(device.deviceId));
+    await microphone.change({ audio: { deviceId: { exact: other.deviceId } } });
+    return [before, other.deviceId, used()];
+  }"""
+
 
 @pytest.fixture
 def spoken(tmp_path: Path) -> Path:
@@ -91,6 +100,27 @@ async def test_where_no_udp_gets_through_the_microphone_goes_by_websocket(air: A
     await page.evaluate("microphone.stop()")
     assert (await air.until_ended(asked["id"]))["end_reason"] == "speaker"
     assert found_again(chunks, act.opening_ms) > 0.8
+
+
+@pytest.mark.parametrize("way", ["whip", "websocket"])
+async def test_another_microphone_is_taken_in_the_middle_of_a_talk(air: Any, page: Page, way: str) -> None:
+    if way == "websocket":
+        offer_addresses(frozenset({"192.0.2.1"}), loopback=False)
+    csrf = await page.evaluate(SIGN_IN, {"login": "operator", "password": PASSWORD})
+    asked = await air.ask(delay_ms=1000)
+    await page.evaluate(SPEAK, [csrf, asked["id"]])
+    await air.until(lambda: air.sent)
+    act = air.studio.stage(asked["id"]).act
+    await air.until(lambda: act.feed.frames > act.opening_ms * RATE_HZ // 1000 + RATE_HZ)
+    before, other, used = await page.evaluate(CHANGE)
+    assert before != other == used
+    chunks, changed_at = air.record(asked["id"]), act.feed.frames
+    await air.until(lambda: act.feed.frames > changed_at + 5 * RATE_HZ)
+    heard = decoded(chunks)[-2 * RATE_HZ :]
+    assert np.sqrt(np.mean(heard**2)) > 0.01
+    assert "refused" not in await page.evaluate("told")
+    await page.evaluate("microphone.stop()")
+    assert (await air.until_ended(asked["id"]))["end_reason"] == "speaker"
 
 
 def found_again(chunks: list[Chunk], opening_ms: int) -> float:
