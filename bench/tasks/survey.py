@@ -184,6 +184,7 @@ def _in_english(served: Served) -> Iterator[None]:
             page.goto("/nghe" if not login else "/account")
             if page.locator(f"button[name=language][value={code}]").count():
                 page.locator(f"button[name=language][value={code}]").first.click()
+                page.locator(f"html[lang={code}]").wait_for(state="attached")
             page.context.close()
 
     turn("en")
