@@ -34,8 +34,7 @@ BATCH_BYTES = 4096
 """So much is sent at once where nothing gets stale."""
 GIVE_UP_US = 20_000_000
 PIECES, POOR_SEGMENTS, WEIGH_CHUNKS, POOR_CHUNKS = 3, 2, 20, 120
-"""A link is poor for POOR_CHUNKS after it lost POOR_SEGMENTS within WEIGH_CHUNKS; while it is, and sends more segments,
-after twice as many."""
+"""A link is poor for POOR_CHUNKS after it lost POOR_SEGMENTS within WEIGH_CHUNKS."""
 PAIRS_FROM_US = 3_500_000
 """With this delay or more, what is sent may be another 240 ms old: a packet that is lost twice is still in time."""
 NO_ROOM = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
@@ -212,7 +211,7 @@ class Hall:
             resent = listener.resent_segments()
             before = self._resent.get(listener, resent)
             self._resent[listener] = resent
-            if resent - before >= POOR_SEGMENTS * (1 + (listener in self._poor)):
+            if resent - before >= POOR_SEGMENTS:
                 self._poor[listener] = number + POOR_CHUNKS
             elif self._poor.get(listener, number) < number:
                 del self._poor[listener]

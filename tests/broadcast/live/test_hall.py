@@ -140,7 +140,7 @@ def test_who_loses_much_is_sent_each_chunk_in_pieces_until_it_loses_no_more(desk
     said(feed, WEIGH_CHUNKS)
     for ear in (poor, good):
         ear.heard.clear()
-    poor.resent += 2 * POOR_SEGMENTS - 1  # less than what keeps it poor
+    poor.resent += POOR_SEGMENTS - 1  # less than what keeps it poor
     said(feed, POOR_CHUNKS)
     assert len(good.heard) == POOR_CHUNKS
     assert len(poor.heard) == POOR_CHUNKS * PIECES
