@@ -250,7 +250,7 @@ class Node:
             self._held_us = now_us
         self._stopped = stopped
         usable, gone = self._store.ready.keys() | read.feeds.keys(), past.gone(self.airings, self.outbox)
-        silent, whole = self._learn(settings, usable, lacking, now_us), [*self.airings.values(), *gone]
+        silent, whole = self._learn(settings, usable, now_us), [*self.airings.values(), *gone]
         lived = past.lived(whole, self.outbox, self.resolution, now_us, orders=read.airings, stopped=stopped)
         intended = plan.intend(
             self.airings,
@@ -285,10 +285,8 @@ class Node:
         )
         self._own = {key: own for key, own in self._own.items() if key in self._stories}
 
-    def _learn(
-        self, settings: ReceiverSettings, usable: Collection[str], lacking: frozenset[str], now_us: int
-    ) -> frozenset[str]:
-        """What of the airings cannot be played now; `lacking` are late texts."""
+    def _learn(self, settings: ReceiverSettings, usable: Collection[str], now_us: int) -> frozenset[str]:
+        """What of the airings cannot be played now."""
         belated, languages = self._belated, settings.languages
 
         def able_us(airing_id: str) -> int:
@@ -296,7 +294,7 @@ class Node:
             return 0 if airing_id in self.outbox.over else self.outbox.begun.get(airing_id, ready_us)
 
         missing = frozenset(key for key, one in self.airings.items() if one.media_for(languages).sha256 not in usable)
-        return self.known.learn(self.airings, lacking | missing, able_us, now_us)
+        return self.known.learn(self.airings, belated.lacking | missing, able_us, now_us)
 
     def _note_playing(self, now_us: int, status: PlayerStatus | None) -> str | None:
         if status is None or status.playing is None:
