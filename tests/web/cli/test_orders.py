@@ -119,6 +119,7 @@ def test_without_a_token_or_a_centre_it_says_what_is_missing(alarm: Any, loa: An
 def test_stop_all_needs_no_token_and_no_centre(alarm: Any, monkeypatch: Any, tmp_path: Path) -> None:
     monkeypatch.setenv("LOA_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("LOA_DATABASE_URL", str(alarm.store.url))
+    monkeypatch.setattr(stop_all, "clock", alarm.app.state.centre.clock)
     order = alarm.confirm(alarm.sign_in("second"), alarm.asked(alarm.sign_in("operator"))).json()
     wide = alarm.asked(alarm.sign_in("operator"), zone_ids=[alarm.places.province])
     alarm.confirm(alarm.sign_in("second"), wide)
