@@ -4,7 +4,7 @@ import { parse, say } from "./loa.js";
 const STEP = 5;
 const HOUR = 60;
 const DAY = 1440;
-const ASK_AFTER_MS = 250;
+const ASK_EVERY_MS = 250;
 const FAR_ENOUGH = 6;
 const bar = document.getElementById("move");
 const board = () => document.querySelector("[data-board]");
@@ -36,13 +36,15 @@ function cellAt(row, minute) {
 
 function standAt(minute) {
   const { item } = held;
+  const was = held.minute;
   held.minute = Math.min(Math.max(minute, 0), DAY - STEP);
   const text = board().dataset.moving.replace("{title}", item.dataset.title).replace("{time}", clock(held.minute));
   item.querySelector("time").textContent = clock(held.minute);
   bar.elements.time.value = clock(held.minute);
   bar.querySelector("[data-says]").textContent = `${item.dataset.title}: ${clock(held.minute)}`;
-  clearTimeout(asking);
-  asking = setTimeout(ask, ASK_AFTER_MS);
+  if (held.minute === was) return text;
+  bar.querySelector("[data-put]").disabled = true; // until it is said what it meets there
+  asking ||= setTimeout(ask, ASK_EVERY_MS); // also while it is on its way, not only where it rests
   return text;
 }
 
@@ -54,32 +56,30 @@ function settle() {
   held.item.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
+// Says what it meets where it stands now. Whether that is nothing; undefined if it stands elsewhere by then.
 async function ask() {
+  clearTimeout(asking);
+  asking = 0;
   const now = held;
-  if (!now) return;
-  const query = new URLSearchParams({ date: board().dataset.day, time: clock(now.minute) });
+  if (!now) return undefined;
   const minute = now.minute;
+  const query = new URLSearchParams({ date: board().dataset.day, time: clock(minute) });
+  let fresh = null;
   try {
     const answer = await fetch(`${now.item.dataset.move}/preview?${query}`, { credentials: "same-origin", headers: { "X-Refresh": "1" } });
-    if (!answer.ok || held !== now || minute !== now.minute) return;
-    const fresh = parse(await answer.text()).querySelector("[data-meets]");
-    if (!fresh) return;
-    bar.querySelector("[data-meets]").replaceChildren(...fresh.childNodes);
-    bar.querySelector("[data-put]").disabled = Boolean(bar.querySelector("[data-no]"));
+    if (answer.ok) fresh = parse(await answer.text()).querySelector("[data-meets]");
   } catch { /* the connection is away: putting it there says so */ }
-}
-
-function put() {
-  if (!held) return;
-  if (held.minute === held.was) { leave(); return; }
-  clearTimeout(asking);
-  bar.requestSubmit();
+  if (held !== now || minute !== now.minute) return undefined;
+  bar.querySelector("[data-meets]").replaceChildren(...(fresh?.childNodes ?? []));
+  bar.querySelector("[data-put]").disabled = Boolean(bar.querySelector("[data-no]"));
+  return Boolean(bar.querySelector(".meets-none"));
 }
 
 function leave() {
   if (!held) return;
   const { item, cell, next, was, live } = held;
   clearTimeout(asking);
+  asking = 0;
   held = null;
   item.classList.remove("moving", "dragging");
   item.style.transform = "";
@@ -93,10 +93,12 @@ function leave() {
   link(item).focus();
 }
 
-// What loses its approval by moving is asked for once more; the rest is put where it was let go.
-function putOrAsk(item) {
-  if ("again" in item.dataset) bar.querySelector("[data-put]").focus();
-  else put();
+// Put where it was let go, if nothing is in its way there and it loses no approval by that; else it is asked for once more.
+async function putOrAsk(item) {
+  if (held.minute === held.was) { leave(); return; }
+  const free = await ask();
+  if (free && !("again" in item.dataset)) bar.requestSubmit();
+  else if (free !== undefined) bar.querySelector("[data-put]").focus();
 }
 
 function aim(cell) {
@@ -119,7 +121,7 @@ document.addEventListener("keydown", (event) => {
     say(text);
   } else if (event.key === "Enter" && held?.item === item) {
     event.preventDefault();
-    if (held.minute === held.was) leave(); else putOrAsk(item);
+    putOrAsk(item);
   }
 });
 
@@ -189,7 +191,7 @@ document.addEventListener("pointerup", (event) => {
   aim(null);
   noClickBefore = event.timeStamp + 300;
   settle();
-  if (held.minute === held.was) leave(); else putOrAsk(item);
+  putOrAsk(item);
 });
 document.addEventListener("pointercancel", () => { drag = null; leave(); });
 // Letting go of an item is no click on it.

@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
+from scheduler.zones.models import Zone
+
 PASSWORD = "một mật khẩu đủ dài"
 PICTURES = Path(__file__).parents[4] / "build" / "pictures"
 
@@ -69,3 +71,39 @@ def test_an_item_is_moved_by_mouse_and_by_keyboard(office: Any, address: str, ch
     page.wait_for_url(re.compile(f"moved={approved.id}"))
     assert office.seen(approved.id).starts_local == "2026-11-23T18:00:00"
     assert refused == []
+
+
+def test_what_is_let_go_onto_another_is_put_there_only_once_that_was_said(
+    office: Any, address: str, chromium: Browser
+) -> None:
+    with office.store.writing() as db:
+        db.get_one(Zone, office.places.leng).approval_classes = []  # nothing else asks once more
+    dropped = office.planned("Họp thôn", "2026-11-23T09:00", approve=False)
+    typed = office.planned("Lịch tiêm chủng mở rộng", "2026-11-23T17:55", approve=False, cls="priority")
+    office.planned("Thời tiết", "2026-11-23T18:00", approve=False)
+    page = signed_in(chromium, address, 1280)
+
+    page.goto("/board")
+    item = page.locator("[data-item]", has_text="Họp thôn").first
+    box, target = item.bounding_box(), page.locator("th[data-from='1080']").bounding_box()
+    assert box is not None
+    assert target is not None
+    page.mouse.move(box["x"] + 30, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(target["x"] + 1, box["y"] + 15)
+    page.mouse.up()
+    expect(page.locator("[data-put]")).to_be_focused()
+    expect(page.locator("#move .meets")).to_contain_text("Thời tiết")
+    assert office.seen(dropped.id).starts_local == "2026-11-23T09:00:00"
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(f"moved={dropped.id}"))
+    assert office.seen(dropped.id).starts_local == "2026-11-23T18:00:00"
+
+    page.locator("[data-item]", has_text="Lịch tiêm chủng").first.locator("a").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-put]")).to_be_focused()
+    expect(page.locator("#move .meets")).to_contain_text("Họp thôn")
+    assert office.seen(typed.id).starts_local == "2026-11-23T17:55:00"
+    page.keyboard.press("Escape")
+    expect(page.locator("#move")).to_be_hidden()
