@@ -11,6 +11,8 @@ Rules
   saw last and not so much later that all it holds has expired. The system clock alone is not: it may go on where the
   power went off.
 - Who is not believed plays emergencies only, and does not judge by time what certificates say.
+- Seconds that make no wrong hour make an order begin late and leave live sound nothing to play. A clock that is off by
+  so much and that nobody disciplines any more is still believed, but orders and sessions go by the centre's.
 """
 
 from enum import StrEnum

@@ -271,7 +271,7 @@ class Daemon:
     def _live_on(self, now_us: int, sounding: PlayerStatus | None) -> None:
         """Take in what the parts look like now, do what the life's tables say, and hold what they hold."""
         told = self._timekeeper.look(self._node.vault.issued_us)
-        self._node.standing.set_clock(trusted=told.trusted, offset_us=told.offset_us)
+        self._node.standing.set_clock(trusted=self._timekeeper.keeps_centre_time, offset_us=told.offset_us)
         seen = life.Seen(
             online=self._online,
             clock_trusted=told.trusted,

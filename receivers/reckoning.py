@@ -1,8 +1,9 @@
 """What the centre's clock says, as far as this node can tell (pure): `now` documents carry times of that clock.
 
 Rules
-- A clock that is trusted is the centre's. One that is not is put right by what was measured of the centre's; a
-  measurement that differs by less than FOLLOW_US from the one in use changes nothing, so that no piece moves for it.
+- A clock that is trusted is the centre's. One that is not, or is seconds off and disciplined by nobody, is put right by
+  what was measured of the centre's; a measurement that differs by less than FOLLOW_US from the one in use changes
+  nothing, so that no piece moves for it.
 - Where nothing was measured yet it is no earlier than when the newest document believed was issued. What arrives and is
   newer than every document believed was issued just now, unless the centre's time has come within WAIT_US: a node that
   connects is told both at once, and an order of hours ago is not taken for a new one.

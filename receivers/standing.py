@@ -42,7 +42,7 @@ class Standing:
         return self._reckoning.shift_us
 
     def set_clock(self, *, trusted: bool, offset_us: int | None) -> None:
-        """Whether this node's clock is believed, and what was measured of the centre's."""
+        """Whether orders go by this node's clock, and what was measured of the centre's."""
         self._reckoning.trusted, self._reckoning.offset_us = trusted, offset_us
 
     def centre_us(self, now_us: int) -> int:

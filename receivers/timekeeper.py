@@ -63,6 +63,7 @@ class Timekeeper:
         self._battery: Witness | None = None
         self._battery_read_us = 0
         self._doubt: Doubt | None = Doubt.UNPROVEN
+        self._astray = False
         self.state = ClockState(trusted=False, reason=Doubt.UNPROVEN)
 
     def open(self) -> None:
@@ -108,6 +109,8 @@ class Timekeeper:
         verdict = judge(facts, self._memory)
         self._doubt, self._memory = verdict.doubt, verdict.memory
         self._keep()
+        limit_us = OFF_US // 2 if self._astray else OFF_US  # so that it does not come and go
+        self._astray = not kernel.disciplined and facts.centre is not None and facts.centre.is_off(limit_us)
         self.state = ClockState(
             trusted=verdict.doubt is None,
             reason=verdict.doubt or "",
@@ -116,6 +119,11 @@ class Timekeeper:
             offset_error_us=facts.centre.error_us if facts.centre else None,
         )
         return self.state
+
+    @property
+    def keeps_centre_time(self) -> bool:
+        """Whether orders and sessions may go by this clock, as of the last `look`."""
+        return self.state.trusted and not self._astray
 
     def faults(self) -> dict[FaultCode, str]:
         """What is wrong with the clock, by code, as of the last `look`."""

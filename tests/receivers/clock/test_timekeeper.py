@@ -200,6 +200,20 @@ async def test_a_little_off_the_centre_is_a_fault_and_no_doubt(machine: Machine)
     assert (state.trusted, state.error_us) == (True, None)
 
 
+async def test_orders_go_by_the_centres_time_where_a_clock_that_nobody_disciplines_is_seconds_off(
+    machine: Machine,
+) -> None:
+    machine.disciplined = True
+    assert machine.doubt == ""
+    await machine.ask(machine.clock.now() + timedelta(seconds=20))
+    assert (machine.doubt, machine.keeper.keeps_centre_time) == ("", True)  # the kernel's word goes before the centre's
+    machine.disciplined = False
+    assert (machine.doubt, machine.keeper.keeps_centre_time) == ("", False)
+    for off_ms, keeps in ((1500, False), (500, True), (1500, True), (2500, False)):
+        await machine.ask(machine.clock.now() + timedelta(milliseconds=off_ms), trip_ms=20)
+        assert (machine.doubt, machine.keeper.keeps_centre_time) == ("", keeps), off_ms
+
+
 async def test_the_file_is_written_once_an_hour_at_most(machine: Machine) -> None:
     machine.disciplined = True
     written = set[int]()
