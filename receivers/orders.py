@@ -2,7 +2,8 @@
 
 Rules
 - Parts go one after another by their lengths in the node's language. Repetition n begins at start + n * every, at the
-  first n at which the one before is over and SHORTEST_US have gone by; nothing begins at or after `until_us`.
+  first n at which the one before is over and SHORTEST_US have gone by; none after the first begins that could not end
+  by `until_us`, when the centre takes the order away, and no part at or after it.
 - A part has its number for the order's life: none is lost or sounds twice because one before it comes later.
 - Who learns of an order after all of it was over plays it once, whole, if that can begin before `until_us`.
 - A bank message that is not known is left out and the rest sounds; of a drill or test nothing does then: without the
@@ -185,12 +186,14 @@ class _Reader:
         if not parts:
             return
         rhythm_us, end_us = _rhythm_us(order, length_us), _end_us(order, parts)
+        times = _times(order, rhythm_us, length_us)
         received_us = self._received_us(order.id)
         if received_us >= end_us:
             end_us = self._take_late(order, owner, parts, received_us)
         else:
-            for number, start_us in self._repetitions(order, rhythm_us, length_us):
-                next_us = start_us + rhythm_us if rhythm_us and start_us + rhythm_us < order.until_us else None
+            for index, start_us in self._repetitions(order, times, rhythm_us, length_us):
+                next_us = start_us + rhythm_us if index + 1 < times else None
+                number = index * rhythm_us // (order.every_us or 1)
                 self._take_parts(order, owner, parts, f"{number}", start_us, next_us=next_us)
         self.found.ends_us[order.id] = end_us - self._shift_us
 
@@ -247,19 +250,15 @@ class _Reader:
         known = self._messages.get(message_id)
         return known[-1].media if known else ()  # of the nearest zone
 
-    def _repetitions(self, order: Order, rhythm_us: int, length_us: int) -> Iterator[tuple[int, int]]:
-        """(n, start) of the repetitions near now."""
-        if not rhythm_us:
-            if order.start_us < order.until_us:
-                yield 0, order.start_us
-            return
-        first = max(0, (self._now_us - LOOK_BACK_US - length_us - order.start_us) // rhythm_us)
-        for index in range(first, -(-(order.until_us - order.start_us) // rhythm_us)):
+    def _repetitions(self, order: Order, times: int, rhythm_us: int, length_us: int) -> Iterator[tuple[int, int]]:
+        """(n, start) of the repetitions near now, of so many `times`."""
+        first = max(0, (self._now_us - LOOK_BACK_US - length_us - order.start_us) // rhythm_us) if rhythm_us else 0
+        for index in range(first, times):
             start_us = order.start_us + index * rhythm_us
             if start_us > self._now_us + LOOK_AHEAD_US:
                 self._read_again(self._now_us + READ_AGAIN_US - self._shift_us)
                 return
-            yield index * rhythm_us // order.every_us, start_us
+            yield index, start_us
 
     def supersede(self) -> None:
         """Nothing begins late once a later emergency has begun."""
@@ -351,6 +350,14 @@ def _rhythm_us(order: Order, length_us: int) -> int:
     return times * order.every_us
 
 
+def _times(order: Order, rhythm_us: int, length_us: int) -> int:
+    """How often it begins: what begins again must be able to end before the order does, so that no sentence breaks."""
+    if order.start_us >= order.until_us:
+        return 0
+    room_us = order.until_us - order.start_us - length_us
+    return 1 + max(0, room_us) // rhythm_us if rhythm_us else 1
+
+
 def _latest_us(order: Order, left: Sequence[_Part], start_us: int, next_us: int | None) -> int:
     """Until when the first of the parts that are `left` may begin, the place of which is `start_us`."""
     latest_us = order.until_us - left[0].duration_us
@@ -363,12 +370,12 @@ def _latest_us(order: Order, left: Sequence[_Part], start_us: int, next_us: int 
 
 def _end_us(order: Order, parts: Sequence[_Part]) -> int:
     """When the last part that may begin is over."""
-    if order.start_us >= order.until_us:
+    length_us = sum(part.duration_us for part in parts)
+    rhythm_us = _rhythm_us(order, length_us)
+    times = _times(order, rhythm_us, length_us)
+    if not times:
         return order.until_us
-    rhythm_us = _rhythm_us(order, sum(part.duration_us for part in parts))
-    last_us = order.start_us
-    if rhythm_us:
-        last_us += (order.until_us - 1 - order.start_us) // rhythm_us * rhythm_us
+    last_us = order.start_us + (times - 1) * rhythm_us
     for part in parts:
         if last_us >= order.until_us:
             break

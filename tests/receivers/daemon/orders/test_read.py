@@ -150,17 +150,21 @@ def test_on_a_clock_that_is_off_all_is_told_in_that_clocks_time(
 
 
 def test_parts_follow_each_other_and_begin_again_until_the_end() -> None:
-    found = _read(_order("siren.1", "flood.1", every_us=60 * S, until_us=NOON + 130 * S))
-    assert _starts(found) == [
-        *(("o1.0.0", 0), ("o1.0.1", 10)),
-        *(("o1.1.0", 60), ("o1.1.1", 70)),
-        ("o1.2.0", 120),  # its second part would begin when the order is over
-    ]
-    assert found.ends_us == {"o1": NOON + 130 * S}
+    for until_s in (149, 90):  # a third beginning could not end before the order does, or not begin
+        found = _read(_order("siren.1", "flood.1", every_us=60 * S, until_us=NOON + until_s * S))
+        assert _starts(found) == [("o1.0.0", 0), ("o1.0.1", 10), ("o1.1.0", 60), ("o1.1.1", 70)]
+        assert found.ends_us == {"o1": NOON + 90 * S}
+    whole = _read(_order("siren.1", "flood.1", every_us=60 * S, until_us=NOON + 150 * S))
+    assert _starts(whole)[4:] == [("o1.2.0", 120), ("o1.2.1", 130)]
+
+
+def test_what_is_longer_than_its_order_begins_once() -> None:
+    found = _read(_order("siren.1", "flood.1", every_us=60 * S, until_us=NOON + 15 * S))
+    assert _starts(found) == [("o1.0.0", 0), ("o1.0.1", 10)]
 
 
 def test_a_rhythm_too_fast_for_its_parts_leaves_beginnings_out() -> None:
-    found = _read(_order("siren.1", "flood.1", every_us=20 * S, until_us=NOON + 100 * S))
+    found = _read(_order("siren.1", "flood.1", every_us=20 * S, until_us=NOON + 110 * S))
     assert [key for key, _ in _starts(found) if key.endswith(".0")] == ["o1.0.0", "o1.2.0", "o1.4.0"]
 
 
