@@ -21,12 +21,11 @@ from web.conditional import unchanged
 from web.i18n import N_
 from web.pages import residents_view as view
 from web.pages.residents_feeds import CALENDAR_TYPE, FEED_TYPE, Source, calendar, feed
-from web.pages.residents_frame import Front, Fronted, Place, ThePlace, path_of
+from web.pages.residents_frame import FRESH_S, Front, Fronted, Place, ThePlace, path_of
 from web.pages.residents_paths import PREFIX, public_path
 
 LISTED_AT_MOST = 300
 IN_WIDGET = 3
-SOUND_KEPT_S = 3600
 READ = ["GET", "HEAD"]
 _MISSING = "There is no such page."
 _ONE_AT_A_TIME = CapacityLimiter(1)  # an MP3 is made when it is first asked for
@@ -199,7 +198,7 @@ def _media(at: Place) -> MediaStore:
 def _sound(at: Place, path: Path, media_type: str, tag: str) -> Response:
     if not path.is_file():
         raise NotFound("sound_missing", _MISSING)
-    headers = {"etag": f'"{tag}"', "cache-control": f"public, max-age={SOUND_KEPT_S}"}
+    headers = {"etag": f'"{tag}"', "cache-control": f"public, max-age={FRESH_S}"}
     if unchanged(at.front.request.headers.get("if-none-match"), headers["etag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return FileResponse(path, media_type=media_type, headers=headers)

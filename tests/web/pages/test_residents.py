@@ -178,6 +178,8 @@ def test_what_comes_is_told_and_once_it_was_on_it_can_be_heard_again(village: Vi
     assert (part.status_code, part.content) == (206, heard.content[10:20])
     mp3 = village.get(sound.replace(".ogg", ".mp3"))
     assert (mp3.status_code, mp3.headers["content-type"]) == (200, "audio/mpeg")
+    kept = {answer.headers["cache-control"] for answer in (heard, mp3, village.get())}
+    assert kept == {"public, max-age=30"}  # what is taken off the page is heard nowhere any more soon after
 
 
 @pytest.mark.parametrize("until", ["save", "submit", "return"])
