@@ -1,4 +1,7 @@
-"""Another time for a planned item: as a page without script, and what the board asks while an item is dragged."""
+"""Another time for a planned item: as a page without script, and what the board asks while an item is dragged.
+
+The page speaks of the item's own wall time. The board shows each village in its own, and names the `place` whose it is.
+"""
 
 from datetime import date, datetime, time
 from typing import Annotated, Any
@@ -10,9 +13,12 @@ from scheduler.broadcasts import moving, service
 from scheduler.broadcasts.schemas import At, BroadcastOut
 from scheduler.days import checked
 from scheduler.errors import Conflict, Invalid
+from scheduler.rights import Action
+from scheduler.zones.rules import effective
+from scheduler.zones.service import zone_for
 from web.auth import ReadDb, WriteDb
 from web.pages import clashing, telling
-from web.pages.compose_form import NO_CLOCK, NO_DATE
+from web.pages.compose_form import NO_CLOCK, NO_DATE, clock_of
 from web.pages.frame import Errors, Page, ThePage
 from web.telling import tell_after
 
@@ -40,11 +46,14 @@ def preview(
     db: ReadDb,
     page: ThePage,
     broadcast_id: str,
+    *,
     day: Annotated[str, Query(alias="date", max_length=20)],
     clock: Annotated[str, Query(alias="time", max_length=20)],
+    place: Annotated[str, Query(max_length=26)] = "",
 ) -> Response:
     """What would happen at that time; the answer to somebody who holds an item in the air."""
     item = service.view(db, page.actor, page.now, broadcast_id)
+    day, clock = _own_clock(db, page, item, place, day=day, clock=clock)
     plan, errors = _planned(db, page, item, day, clock)
     return page.render("board/meets.html", plan=plan, errors=errors)
 
@@ -59,8 +68,11 @@ def put(
     day: Annotated[str, Form(alias="date", max_length=20)] = "",
     clock: Annotated[str, Form(alias="time", max_length=20)] = "",
     zone: ZoneId = "",
+    place: ZoneId = "",
 ) -> Response:
     item = service.view(db, page.actor, page.now, broadcast_id)
+    shown = day
+    day, clock = _own_clock(db, page, item, place, day=day, clock=clock)
     starts_local, errors = _moment(page, day, clock)
     if not errors:
         with page.attempt(db) as refused:
@@ -71,7 +83,7 @@ def put(
     tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
     was = item.when.starts_local if isinstance(item.when, At) else ""
     where = f"&zone={zone}" if zone.isalnum() else ""
-    return page.go(f"/board?day={starts_local[:10]}{where}&moved={broadcast_id}&before={was}")
+    return page.go(f"/board?day={shown if place else starts_local[:10]}{where}&moved={broadcast_id}&before={was}")
 
 
 def _page(
@@ -122,6 +134,16 @@ def _planned(db: Session, page: Page, item: BroadcastOut, day: str, clock: str) 
             "again": movable is not None and movable.approved,
         }
     return plan, _own_fields(refused)
+
+
+def _own_clock(db: Session, page: Page, item: BroadcastOut, place: str, *, day: str, clock: str) -> tuple[str, str]:
+    """A day and a time of the place's clock as the item's own has them; what is neither stays as it is."""
+    local, errors = _moment(page, day, clock)
+    if errors or not place:
+        return day, clock
+    path = zone_for(db, page.actor, page.now, place, Action.BROADCAST_READ).path
+    local = clock_of(local, effective(db, path).rules.timezone, item.timezone)
+    return local[:10], local[11:]
 
 
 def _moment(page: Page, day: str, clock: str) -> tuple[str, Errors]:

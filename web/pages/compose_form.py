@@ -119,6 +119,12 @@ def place_at(form: ComposeForm, zone_id: str, at: str) -> None:
         form.when, (form.date, form.time) = "at", _parted(at)
 
 
+def clock_of(local: str, there: str, here: str) -> str:
+    """A wall time of the time zone `there` as that of `here`, to the minute."""
+    moment = datetime.fromisoformat(local).replace(tzinfo=zone(there))
+    return moment.astimezone(zone(here)).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
 def uploaded(data: FormData) -> UploadFile | None:
     """The sound that came with the form, if any; browsers send an empty one where none was chosen."""
     file = data.get("file")

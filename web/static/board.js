@@ -27,6 +27,7 @@ function hold(item) {
   bar.action = item.dataset.move;
   bar.elements.version.value = item.dataset.version;
   bar.elements.date.value = board().dataset.day;
+  bar.elements.place.value = item.closest("tr").dataset.row; // whose clock it is
   bar.hidden = false;
 }
 
@@ -63,7 +64,7 @@ async function ask() {
   const now = held;
   if (!now) return undefined;
   const minute = now.minute;
-  const query = new URLSearchParams({ date: board().dataset.day, time: clock(minute) });
+  const query = new URLSearchParams({ date: board().dataset.day, time: clock(minute), place: bar.elements.place.value });
   let fresh = null;
   try {
     const answer = await fetch(`${now.item.dataset.move}/preview?${query}`, { credentials: "same-origin", headers: { "X-Refresh": "1" } });

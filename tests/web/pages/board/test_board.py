@@ -12,7 +12,7 @@ from sqlalchemy import Engine, delete, event
 from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
-from scheduler.zones.models import Holiday
+from scheduler.zones.models import Holiday, Zone
 from web.pages.rehearsed import WIDE
 
 DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
@@ -116,6 +116,25 @@ def test_what_an_item_meets_is_said_while_it_is_held(office: Any, official: Test
     assert "data-no" in official.get(f"{path}06:00").text
     daily = office.planned("Hằng ngày", DAILY)
     assert official.get(f"/broadcasts/{daily.id}/move").status_code == 409
+
+
+def test_a_village_with_another_clock_is_asked_and_moved_by_its_own(office: Any, official: TestClient) -> None:
+    there = office.places.leng_2
+    with office.store.writing() as db:
+        db.get_one(Zone, there).timezone = "Asia/Singapore"  # an hour ahead of the commune
+    made = office.planned("Lịch tiêm chủng", "2026-11-23T17:00", zone_ids=[there])
+    assert 'data-minute="1080"' in cells(official.get("/board").text, there)["18"]
+    path = f"/broadcasts/{made.id}/move"
+    assert "Thứ Hai 23/11, 17:05" in official.get(f"{path}/preview?date=2026-11-23&time=18:05&place={there}").text
+    assert official.get(f"{path}/preview?date=2026-11-23&time=18:05&place=nowhere").status_code == 404
+    form = {"csrf_token": official.headers["x-csrf-token"], "version": str(made.version), "place": there}
+    moved = official.post(path, data=form | {"date": "2026-11-23", "time": "18:05"})
+    assert "18:05" in cells(moved.text, there)["18"]
+    again = office.seen(made.id)
+    assert again.starts_local == "2026-11-23T17:05:00"
+    night = official.post(path, data=form | {"version": str(again.version), "date": "2026-11-25", "time": "00:10"})
+    assert night.url.params["day"] == "2026-11-25"
+    assert office.seen(made.id).starts_local == "2026-11-24T23:10:00"
 
 
 def test_weeks_and_months_count_by_day_and_village(office: Any, official: TestClient) -> None:

@@ -103,7 +103,24 @@ def test_what_is_let_go_onto_another_is_put_there_only_once_that_was_said(
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(page.locator("[data-put]")).to_be_focused()
-    expect(page.locator("#move .meets")).to_contain_text("Họp thôn")
+    expect(page.locator("#move .meets")).to_contain_text(re.compile("“(Thời tiết|Họp thôn)”"))
     assert office.seen(typed.id).starts_local == "2026-11-23T17:55:00"
     page.keyboard.press("Escape")
     expect(page.locator("#move")).to_be_hidden()
+
+
+def test_a_village_with_another_clock_is_moved_by_its_own(office: Any, address: str, chromium: Browser) -> None:
+    with office.store.writing() as db:
+        db.get_one(Zone, office.places.leng_2).timezone = "Asia/Singapore"  # an hour ahead of the commune
+    made = office.planned("Họp thôn", "2026-11-23T17:00", approve=False)
+    page = signed_in(chromium, address, 1280)
+    page.goto("/board")
+    there = page.locator(f"tr[data-row='{office.places.leng_2}'] [data-item]")
+    expect(there.locator("time")).to_have_text("18:00")
+    there.locator("a").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#move .meets-none")).to_be_visible()
+    expect(page.locator("#move [data-meets]")).to_contain_text("17:05")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(f"moved={made.id}"))
+    assert office.seen(made.id).starts_local == "2026-11-23T17:05:00"
