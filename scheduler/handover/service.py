@@ -140,12 +140,17 @@ def _move(db: Session, actor: Actor, now: datetime, item: Item, taker: User) -> 
 
 
 def _with_roles(db: Session, actor: Actor, now: datetime, user: User, taker: User) -> Actor:
-    """The taker, with the roles of who leaves as well; each as any role is given."""
-    held = {(grant.zone_id, grant.role) for grant in service.grant_views(db, [taker.id])}
+    """The taker, with the roles of who leaves as well and for as long; each as any role is given."""
+    held = {(grant.zone_id, grant.role): grant for grant in service.grant_views(db, [taker.id])}
     for grant in service.grant_views(db, [user.id]):
-        if (grant.zone_id, grant.role) not in held and (grant.until is None or now < grant.until):
+        if grant.until is not None and grant.until <= now:
+            continue
+        had = held.get((grant.zone_id, grant.role))
+        if had is None:
             new = GrantNew(user_id=taker.id, zone_id=grant.zone_id, role=grant.role, until=grant.until)
             service.give_role(db, actor, now, new)
+        elif had.until is not None and (grant.until is None or had.until < grant.until):
+            service.change_role_end(db, actor, now, had.id, grant.until)
     return actor_of(db, taker)
 
 

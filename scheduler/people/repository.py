@@ -198,14 +198,18 @@ def names_of(db: Session, user_ids: Collection[str]) -> dict[str, str]:
     return dict(db.exec(select(User.id, User.name).where(col(User.id).in_(user_ids))).all())
 
 
-def administrators(db: Session, zone_id: str, role: str, now: datetime) -> int:
-    """How many enabled people hold `role` on the zone itself now."""
+def other_administrators(db: Session, row: RoleGrant, at: datetime) -> int:
+    """How many enabled people other than its holder have the role of `row` on the zone itself at that time."""
     query: Select[Any] = select(func.count(func.distinct(RoleGrant.user_id))).join(
         User, col(User.id) == RoleGrant.user_id
     )
-    live = or_(col(RoleGrant.until).is_(None), col(RoleGrant.until) > now)
+    live = or_(col(RoleGrant.until).is_(None), col(RoleGrant.until) > at)
     query = query.where(
-        col(RoleGrant.zone_id) == zone_id, col(RoleGrant.role) == role, col(User.disabled).is_(False), live
+        col(RoleGrant.zone_id) == row.zone_id,
+        col(RoleGrant.role) == row.role,
+        col(RoleGrant.user_id) != row.user_id,
+        col(User.disabled).is_(False),
+        live,
     )
     return int(db.execute(query).scalar_one())
 

@@ -4,7 +4,8 @@ Rules
 - An account is managed by who may edit people where it belongs and in every zone where it holds a role: nobody takes
   over an account that reaches further than their own administration.
 - A role is given or taken by who may edit people in its zone and sees the person; nobody gives one to themselves.
-- The last administrator of a zone without a parent stays, so that nobody is locked out of the whole.
+- The last administrator of a zone without a parent stays, so that nobody is locked out of the whole; nor does the last
+  one without an end go while others have one.
 """
 
 from collections.abc import Sequence
@@ -172,7 +173,7 @@ def change_role_end(db: Session, actor: Actor, now: datetime, grant_id: str, unt
     if until is not None and until <= now:
         raise Invalid("until_past", "This is over already.", field="until")
     if until is not None and row.until is None:
-        keep_an_administrator(db, FAR_OFF, [row])  # one without an end
+        keep_an_administrator(db, now, [row])
     row.until = until
     db.add(row)
     said = until.isoformat() if until else None
@@ -279,12 +280,16 @@ def _disable(db: Session, actor: Actor, now: datetime, user: User, disabled: boo
 
 
 def keep_an_administrator(db: Session, now: datetime, going: Sequence[RoleGrant]) -> None:
-    """Return if a root zone keeps an administrator when these roles go; else Conflict."""
+    """Return if somebody else administers each root zone, and without an end where such a role goes; else Conflict."""
     alone(db, "administrators")
     roots = set(repository.root_ids(db))
     for row in going:
-        last = row.role == Role.ADMINISTRATOR.value and row.zone_id in roots
-        if last and repository.administrators(db, row.zone_id, row.role, now) <= 1:
+        if row.role != Role.ADMINISTRATOR.value or row.zone_id not in roots:
+            continue
+        if row.until is not None and row.until <= now:
+            continue
+        at = now if row.until is not None else FAR_OFF
+        if repository.other_administrators(db, row, at) == 0:
             raise Conflict(
                 "last_administrator", "This is the last administrator. Give the role to another person first."
             )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlmodel import select
 
 from scheduler.announcements.models import Announcement
 from scheduler.broadcasts import service as broadcasts
@@ -17,7 +18,7 @@ from scheduler.handover.service import NotTheirs
 from scheduler.live.models import LiveKind, LiveTalk
 from scheduler.people import signin, trail
 from scheduler.people.actor import Actor
-from scheduler.people.models import User
+from scheduler.people.models import RoleGrant, User
 from scheduler.rights import Role
 from scheduler.store.types import new_id
 
@@ -114,6 +115,49 @@ def test_roles_go_with_the_items_where_that_is_asked(
     with commune.store.reading() as db:
         grants = signin.actor_of(db, db.get_one(User, new.user_id)).grants
     assert [(grant.role, grant.zone_id) for grant in grants] == [(Role.EDITOR, places.leng)]
+
+
+@pytest.mark.parametrize("had_until_days", [-1, 30])
+@pytest.mark.parametrize("given_until_days", [60, None])
+def test_a_role_that_the_taker_has_for_less_long_lasts_as_the_givers(
+    commune: Any, admin: Actor, heir: Actor, had_until_days: int, given_until_days: int | None
+) -> None:
+    until = commune.later(days=given_until_days) if given_until_days is not None else None
+    with commune.store.writing() as db:
+        for who, at in ((heir, commune.later(days=had_until_days)), (commune.official, until)):
+            db.exec(select(RoleGrant).where(RoleGrant.user_id == who.user_id)).one().until = at
+    hand_over(commune, admin, to=heir.user_id, items=items(commune, admin), give_roles=True, end_access=True)
+    with commune.store.reading() as db:
+        grants = signin.actor_of(db, db.get_one(User, heir.user_id)).grants
+        said = [entry.action for entry in trail.page(db, admin, commune.now, trail.Asked(action="role.until"))]
+    assert [(grant.role, grant.until) for grant in grants] == [(Role.EDITOR, until)]
+    assert said == ["role.until"]
+
+
+def test_a_role_that_the_taker_has_for_longer_stays_so(commune: Any, admin: Actor, heir: Actor) -> None:
+    with commune.store.writing() as db:
+        held = db.exec(select(RoleGrant).where(RoleGrant.user_id == commune.official.user_id)).one()
+        held.until = commune.later(days=30)
+    hand_over(commune, admin, to=heir.user_id, items=items(commune, admin), give_roles=True)
+    with commune.store.reading() as db:
+        [grant] = signin.actor_of(db, db.get_one(User, heir.user_id)).grants
+    assert grant.until is None
+
+
+def test_the_last_administrator_without_an_end_hands_over_to_one_for_good(
+    commune: Any, admin: Actor, add_person: AddPerson, places: Any
+) -> None:
+    other = add_person("other", places.province, Role.ADMINISTRATOR)
+    asked = HandoverIn(to=other.user_id, give_roles=True, end_access=True)
+    with commune.store.writing() as db:
+        db.exec(select(RoleGrant).where(RoleGrant.user_id == other.user_id)).one().until = commune.later(days=30)
+        machine = signin.machine(db)
+        with pytest.raises(Conflict, match="last administrator"):
+            service.hand_over(db, machine, commune.now, admin.user_id, HandoverIn(end_access=True))
+    with commune.store.writing() as db:
+        service.hand_over(db, machine, commune.now, admin.user_id, asked)
+        [grant] = signin.actor_of(db, db.get_one(User, other.user_id)).grants
+    assert grant.until is None
 
 
 def test_access_does_not_end_over_items_that_nobody_took(commune: Any, admin: Actor) -> None:

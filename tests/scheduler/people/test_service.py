@@ -248,3 +248,40 @@ def test_somebody_administers_the_whole_on_every_day_to_come(
         end(two, of_one, 90)(db)
     assert refused(store, end(one, of_two, 60)).code == "last_administrator"
     assert refused(store, end(two, of_one, -1)).code == "until_past"
+
+
+def test_whose_role_has_ended_is_not_the_last_administrator(
+    store: Store, now: datetime, places: Any, add_person: AddPerson
+) -> None:
+    one, two = (add_person(login, places.province, Role.ADMINISTRATOR) for login in ("one", "two"))
+    with store.writing() as db:
+        [held] = service.grant_views(db, [two.user_id])
+        service.change_role_end(db, one, now, held.id, now + timedelta(days=30))
+        july = now + timedelta(days=31)
+        user = service.change_user(db, one, july, two.user_id, version=1, change=UserChange(disabled=True))
+        assert user.disabled
+        service.take_role(db, one, july, held.id)
+
+
+def test_nobody_takes_the_last_role_without_an_end_from_whoever_administers_the_whole(
+    store: Store, now: datetime, places: Any, add_person: AddPerson
+) -> None:
+    one, two = (add_person(login, places.province, Role.ADMINISTRATOR) for login in ("one", "two"))
+    with store.writing() as db:
+        of_one, of_two = (service.grant_views(db, [actor.user_id])[0].id for actor in (one, two))
+        service.change_role_end(db, one, now, of_two, now + timedelta(days=30))
+    change = UserChange(disabled=True)
+    assert refused(store, lambda db: service.take_role(db, two, now, of_one)).code == "last_administrator"
+    disabling = refused(store, lambda db: service.change_user(db, two, now, one.user_id, version=1, change=change))
+    assert disabling.code == "last_administrator"
+    with store.writing() as db:
+        service.take_role(db, one, now, of_two)
+
+
+def test_a_closed_accounts_role_is_taken_where_another_administers(
+    store: Store, now: datetime, places: Any, add_person: AddPerson
+) -> None:
+    one, two = (add_person(login, places.province, Role.ADMINISTRATOR) for login in ("one", "two"))
+    with store.writing() as db:
+        service.change_user(db, one, now, two.user_id, version=1, change=UserChange(disabled=True))
+        service.take_role(db, one, now, service.grant_views(db, [two.user_id])[0].id)
