@@ -7,7 +7,7 @@ Rules
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -117,7 +117,7 @@ def _faults(show: Present, data: Mapping[str, Any]) -> list[str]:
     lines = []
     for one in data["faults"]:
         since = datetime.fromisoformat(one["since"])
-        what = show.translations.gettext(cast("str", words.FAULT.get(one["code"], one["code"])))
+        what = words.fault(show.translations, one["code"])
         lines.append(f"- {one['receiver']} ({one['zone']}): {what}, {show.moment(since)}")
     return [*lines, *_more(show, data)]
 

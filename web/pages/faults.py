@@ -8,10 +8,8 @@ from fastapi import APIRouter, Form, Query, Response
 from msgspec import Struct
 from sqlmodel import Session
 
-from broadcast.wire.fault_codes import FaultCode
 from scheduler.fleet.schemas import FaultView
 from scheduler.fleet.upkeep import service, village
-from scheduler.fleet.upkeep.records import UNREACHABLE
 from scheduler.fleet.upkeep.schemas import Act, FaultOut, Show, VillageReportClose
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
@@ -33,7 +31,6 @@ FILTERS = (
 HOLDS = Look(N_("still so"), "warn", "triangle")
 OVER = Look(N_("over"), "ready", "check")
 CLOSED = Look(N_("reset"), "plain", "check")
-_UNREACHABLE = N_("It cannot be reached")
 _SAID = {Act.ACKNOWLEDGE: "fault-acknowledged", Act.SILENCE: "fault-silenced", Act.RESET: "fault-reset"}
 
 router = APIRouter(prefix="/faults", include_in_schema=False)
@@ -48,16 +45,9 @@ class Fault(Struct, frozen=True):
     since: datetime | None = None
 
 
-def words_of(page: Page, code: str) -> str:
-    """The fault in words; one that this version does not know by its code."""
-    if code == UNREACHABLE:
-        return page.say(_UNREACHABLE)
-    return page.say(words.FAULT[FaultCode(code)]) if code in words.FAULT else code
-
-
 def said(page: Page, fault: FaultView) -> Fault:
     detail = fault_words.worded(page.show, fault.code, fault.detail)
-    return Fault(words_of(page, fault.code), detail, fault.detail, fault.since)
+    return Fault(words.fault(page.translations, fault.code), detail, fault.detail, fault.since)
 
 
 @router.get("")
@@ -136,7 +126,7 @@ def _row(page: Page, fault: FaultOut) -> dict[str, Any]:
     )
     return {
         "fault": fault,
-        "text": words_of(page, fault.code),
+        "text": words.fault(page.translations, fault.code),
         "detail": fault_words.worded(page.show, fault.code, fault.detail),
         "place": ", ".join(reversed(fault.place[-2:])),
         "look": CLOSED if fault.reset else OVER if fault.until else HOLDS,

@@ -19,7 +19,7 @@ from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
 from web.auth import ReadDb
 from web.i18n import N_
-from web.pages import faults, fleet_map
+from web.pages import faults, fleet_map, words
 from web.pages.frame import Page, ThePage
 from web.pages.places import Option
 
@@ -108,7 +108,7 @@ def _zones(db: Session, page: Page) -> list[Option]:
 def _kinds(db: Session, page: Page) -> list[tuple[str, str, int]]:
     """Faults that hold: code, words and on how many."""
     paths = zone_sql.paths_of(db, page.actor.zones_for(Action.RECEIVER_READ, page.now))
-    return [(code, faults.words_of(page, code), count) for code, count in upkeep_sql.codes(db, paths)]
+    return [(code, words.fault(page.translations, code), count) for code, count in upkeep_sql.codes(db, paths)]
 
 
 def _pages(given: Mapping[str, str], number: int, matching: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
-from broadcast.wire.fault_codes import FaultCode
 from broadcast.wire.now import Purpose
 from scheduler.emergency.rehearsal import service
 from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunIn, RunOut, RunState
@@ -196,5 +195,5 @@ def _trouble(page: Page, code: str) -> str:
     if code in TROUBLE:
         return page.say(TROUBLE[code])
     if code in words.FAULT:
-        return page.say(words.FAULT[FaultCode(code)])
+        return words.fault(page.translations, code)
     return words.reason(page.translations, code)

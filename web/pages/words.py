@@ -8,6 +8,7 @@ from gettext import NullTranslations
 from types import MappingProxyType
 
 from broadcast.wire.fault_codes import FaultCode
+from scheduler.fleet.upkeep.records import UNREACHABLE
 from web.i18n import N_
 
 
@@ -46,6 +47,7 @@ AIRING = MappingProxyType(
         "failed": Look(N_("not heard"), "warn", "triangle"),
         "part": Look(N_("heard in part"), "warn", "triangle"),
         "not_heard": Look(N_("not heard"), "warn", "triangle"),
+        "not_kept": Look(N_("details are no longer kept"), "plain", "doc"),
         "waiting_report": Look(N_("waiting for reports"), "busy", "hourglass"),
         "not_played": Look(N_("does not play"), "warn", "triangle"),
         "stopped": Look(N_("stopped"), "plain", "stop"),
@@ -209,8 +211,9 @@ WARNING = MappingProxyType(
         "voice_fallback": N_("The chosen voice did not work, so another one was used."),
     }
 )
-FAULT = MappingProxyType(
+FAULT: MappingProxyType[str, str] = MappingProxyType(
     {
+        UNREACHABLE: N_("It cannot be reached"),
         FaultCode.AUDIO_DEVICE: N_("The sound card does not work"),
         FaultCode.MEDIA_MISSING: N_("A sound file is missing"),
         FaultCode.MEDIA_CORRUPT: N_("A sound file is damaged and is fetched again"),
@@ -292,6 +295,11 @@ HISTORY = MappingProxyType(
         "broadcast.hide": N_("Taken off the public page"),
     }
 )
+
+
+def fault(translations: NullTranslations, code: str) -> str:
+    """A fault in words; one that this version does not know by its code."""
+    return translations.gettext(FAULT[code]) if code in FAULT else code
 
 
 def reason(translations: NullTranslations, said: str) -> str:
