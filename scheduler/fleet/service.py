@@ -29,6 +29,7 @@ from scheduler.fleet.schemas import (
     ReportList,
     ReportPage,
 )
+from scheduler.fleet.upkeep import intake as upkeep
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.policy import minute_of_day
@@ -237,6 +238,7 @@ def revoke(db: Session, actor: Actor, now: datetime, receiver_id: str, *, versio
         raise Conflict("not_enrolled", "No machine was enrolled as this receiver yet.")
     repository.drop_secrets(db, receiver.id)
     repository.revoke_certificate(db, receiver, now)
+    upkeep.end_all(db, receiver.id, now)
     return _apply(
         db,
         actor,

@@ -73,14 +73,6 @@ class Notice(SQLModel, table=True):
     trouble: str | None = Field(default=None, max_length=300)
 
 
-class NoticeMark(SQLModel, table=True):
-    """How far something was looked through for what is to be told: the id of the last one that was seen."""
-
-    __tablename__ = "notice_mark"
-    name: str = Field(primary_key=True, max_length=20)
-    seen_id: str = Field(max_length=26)
-
-
 class NoticeChoice(SQLModel, table=True):
     """Where a person gets mail, and of which `kinds`; without a row, none."""
 

@@ -2,8 +2,11 @@
 
 Rules
 - A fault is told once, when it has lasted for so long and is neither over nor silenced; what is found in one look goes
-  into one notice for each who is told. What began before the first look is told to nobody.
-- Yesterday is told to those who asked for it in their zone's morning, once.
+  into one notice for each who is told. What comes and goes within `records.CALM` lasts too.
+- What was over for longer and is back is told again when it has lasted for so long again, but once in AGAIN: what fails
+  every hour is one mail a day.
+- Yesterday is told to those who asked for it in their zone's morning, once; days that were missed before it too.
+  By a centre without mail, and to who has no address, it counts as told: nobody gets old days later.
 """
 
 from collections import defaultdict
@@ -11,13 +14,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
-from broadcast.clock import to_us
 from scheduler.errors import Problem
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep.models import FaultRecord
-from scheduler.notices.models import Channel, Kind, NoticeChoice, NoticeEvent, NoticeMark
+from scheduler.notices.models import Channel, Kind, NoticeChoice, NoticeEvent
 from scheduler.notices.spreading import add, hooks, people
 from scheduler.people import signin
 from scheduler.people.models import User
@@ -26,51 +29,45 @@ from scheduler.reports.digest import Digest
 from scheduler.rights import Action
 from scheduler.zones.models import Zone
 
-FAULTS = "faults"
+AGAIN = timedelta(days=1)
 MOST_FAULTS, MOST_MISSED = 50, 50
 DIGEST_HOUR = 6
-_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def lasting_faults(db: Session, now: datetime, channels: Collection[Channel], lasting: timedelta) -> int:
-    """Tell of the faults that have lasted `lasting` since the last look; how many there were."""
-    until = first_id(now - lasting)
-    mark = db.get(NoticeMark, FAULTS, with_for_update=True)
-    if mark is None:
-        db.add(NoticeMark(name=FAULTS, seen_id=until))
-        return 0
-    since, mark.seen_id = mark.seen_id, max(mark.seen_id, until)
-    db.add(mark)
+    """Tell of the faults that have lasted `lasting` and were not told since they hold; how many there were."""
+    told, held_since = col(FaultRecord.told_at), col(FaultRecord.held_since)
     query = (
         select(FaultRecord, Receiver, Zone)
         .join(Receiver, col(Receiver.id) == FaultRecord.receiver_id)
         .join(Zone, col(Zone.id) == Receiver.zone_id)
         .where(
-            col(FaultRecord.id) >= since,
-            col(FaultRecord.id) < until,
             col(FaultRecord.until).is_(None),
             col(FaultRecord.reset_at).is_(None),
             col(FaultRecord.silenced_at).is_(None),
+            held_since <= now - lasting,
+            or_(told.is_(None), and_(told < held_since, told <= now - AGAIN)),
         )
         .order_by(col(FaultRecord.since), FaultRecord.id)
     )
-    rows = db.exec(query).all()
+    rows = db.exec(query.with_for_update(of=FaultRecord)).all()
     if rows:
+        for fault, _receiver, _zone in rows:
+            fault.told_at = now
         found = [(zone.path, _fault(fault, receiver, zone)) for fault, receiver, zone in rows]
-        _tell_faults(
-            db, now, channels, found, NoticeEvent(kind=Kind.FAULT, subject=f"faults:{until}", zone_path="", at=now)
-        )
+        event = NoticeEvent(kind=Kind.FAULT, subject=f"faults:{now.isoformat()}", zone_path="", at=now)
+        _tell_faults(db, now, channels, found, event)
     return len(rows)
 
 
-def digests(db: Session, now: datetime) -> int:
-    """Tell of yesterday whoever is to be told of it by now; how many."""
+def digests(db: Session, now: datetime, channels: Collection[Channel], hears_since: datetime) -> int:
+    """Tell of a day whoever is to be told of it by now; how many. `hears_since` is as `reports.digests_due` has it."""
     count = 0
-    for held, day in reports.digests_due(db, now, DIGEST_HOUR):
-        user = db.get(User, held.user_id)
-        if user is None or db.get(NoticeChoice, held.user_id) is None:
-            continue
+    for held, day in reports.digests_due(db, now, DIGEST_HOUR, hears_since):
         reports.digest_sent(db, held, day)
+        user = db.get(User, held.user_id)
+        if Channel.MAIL not in channels or user is None or db.get(NoticeChoice, held.user_id) is None:
+            continue
         try:
             found = reports.digest_of(db, signin.actor_of(db, user), now, held.zone_id, day)
         except Problem:  # the right to it is gone
@@ -81,12 +78,6 @@ def digests(db: Session, now: datetime) -> int:
         add(db, now, event, _digest(found), user_id=user.id)
         count += 1
     return count
-
-
-def first_id(at: datetime) -> str:
-    """The first of the ids that are made at this millisecond."""
-    value = (to_us(at) // 1000) << 80
-    return "".join(_DIGITS[value >> shift & 31] for shift in range(125, -1, -5))
 
 
 def _tell_faults(

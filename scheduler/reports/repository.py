@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from scheduler.fleet.models import Receiver
 from scheduler.reports.boundaries import Atlas, Merged, Past, Place
 from scheduler.reports.figures import PROGRAMME
-from scheduler.reports.models import ReportAiring, ReportLine, ReportSubscription
+from scheduler.reports.models import ReportAiring, ReportBook, ReportLine, ReportSubscription
 from scheduler.reports.spans import Span
 from scheduler.reports.summing import SMALL
 from scheduler.zones import repository as zone_sql
@@ -153,6 +153,11 @@ def own_lines(db: Session, span: Span, zone_id: str) -> Sequence[Row]:
         .order_by(col(ReportAiring.start_at), col(ReportAiring.id))
     )
     return [(row[0], row[1]) for row in db.execute(query)]
+
+
+def book(db: Session) -> ReportBook | None:
+    """How far it is kept; None before the first round."""
+    return db.get(ReportBook, 1)
 
 
 def subscription(db: Session, user_id: str, zone_id: str) -> ReportSubscription | None:

@@ -18,7 +18,7 @@ from scheduler.fleet.models import StoredReport
 from scheduler.fleet.results import HEARD, result
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
-from scheduler.policy import local_day
+from scheduler.policy import day_bounds, local_day
 from scheduler.policy import zone as zone_info
 from scheduler.reports import repository, sources, summing, views
 from scheduler.reports.begun import LIVE
@@ -43,6 +43,7 @@ from scheduler.zones.models import Zone
 By = Literal["station", "commune", "village"]
 MOST_LINES = 100_000
 """In one file; a year of a district has half of it."""
+BRING_WITHIN, MOST_DAYS = timedelta(minutes=15), 7
 _NO_ZONE = "There is no such zone, or it is not in your area."
 
 
@@ -202,17 +203,25 @@ def digest_of(db: Session, actor: Actor, now: datetime, zone_id: str | None, day
     return digest(_lines(db, _atlas_of(db, rows), rows), zone.id, zone.name, day)
 
 
-def digests_due(db: Session, now: datetime, hour: int) -> list[tuple[ReportSubscription, date]]:
-    """Whom to tell of yesterday: once `hour` has struck where the zone is, and not twice of a day."""
+def digests_due(db: Session, now: datetime, hour: int, hears_since: datetime) -> list[tuple[ReportSubscription, date]]:
+    """Whom to tell of which day, once `hour` has struck where the zone is: the oldest of MOST_DAYS that is not told.
+
+    None before the book is past that day and has taken in what receivers kept while this centre was away: from
+    `hears_since` on it hears them, and they have BRING_WITHIN.
+    """
+    book = repository.book(db)
+    if book is None or book.reported_until < hears_since + BRING_WITHIN:
+        return []
     subscriptions = repository.subscriptions(db)
     atlas = repository.atlas(db, paths=[], zone_ids={held.zone_id for held in subscriptions})
     found = []
     for held in subscriptions:
-        local = now.astimezone(zone_info(atlas.timezone(held.zone_id)))
-        yesterday = local.date() - timedelta(days=1)
-        told = held.sent_day is not None and held.sent_day >= yesterday
-        if local.hour >= hour and not told and held.since.astimezone(local.tzinfo).date() <= local.date():
-            found.append((held, yesterday))
+        timezone = atlas.timezone(held.zone_id)
+        local = now.astimezone(zone_info(timezone))
+        told = held.sent_day or held.since.astimezone(local.tzinfo).date() - timedelta(days=2)
+        day = max(told + timedelta(days=1), local.date() - timedelta(days=MOST_DAYS))
+        if local.hour >= hour and day < local.date() and day_bounds(timezone, day)[1] <= to_us(book.opened_until):
+            found.append((held, day))
     return found
 
 

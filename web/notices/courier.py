@@ -43,6 +43,7 @@ class Courier:
         self._settings = settings
         self._mailer = mailer
         self._caller = caller
+        self._began_us = clock.monotonic_us()
         self._channels = (Channel.HOOK, *([Channel.MAIL] if mailer is not None else []))
 
     async def run(self) -> None:
@@ -146,9 +147,9 @@ class Courier:
         now, lasting = self._clock.now(), timedelta(minutes=self._settings.fault_notice_minutes)
         with self._store.writing() as db:
             rounds.lasting_faults(db, now, self._channels, lasting)
-        if self._mailer is not None:
-            with self._store.writing() as db:
-                rounds.digests(db, now)
+        hears_since = now - timedelta(microseconds=self._clock.monotonic_us() - self._began_us)
+        with self._store.writing() as db:
+            rounds.digests(db, now, self._channels, hears_since)
 
     def _spread(self) -> int:
         with self._store.writing() as db:

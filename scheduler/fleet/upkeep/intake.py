@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, bindparam, false, func, insert, or_, update
+from sqlalchemy import Table, and_, bindparam, case, false, func, insert, literal, or_, update
 from sqlmodel import Session, col, select
 
 from broadcast.wire.documents import ReceiverState
@@ -17,7 +17,7 @@ from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample
 from scheduler.fleet.upkeep.records import UNREACHABLE, Begun, Known
 from scheduler.people import audit
 from scheduler.people.actor import Actor
-from scheduler.store.types import new_id
+from scheduler.store.types import UtcDateTime, new_id
 from scheduler.zones.models import Zone
 
 CHUNK = 500
@@ -51,12 +51,19 @@ def write_unreachable(db: Session, now: datetime) -> set[str]:
     )
     lost = db.exec(query.with_for_update(of=_RECEIVERS)).all()
     _begin(db, [(receiver_id, Begun(UNREACHABLE, "", at)) for receiver_id, at, known in lost if known is None], now)
-    _return(db, [(known, "") for _receiver_id, _at, known in lost if known is not None])
+    _return(db, [(known, "") for _receiver_id, _at, known in lost if known is not None], now)
     found = select(FaultRecord.id, Receiver.id).join(Receiver, col(Receiver.id) == FaultRecord.receiver_id)
-    found = found.where(FaultRecord.code == UNREACHABLE, col(FaultRecord.until).is_(None), _reset_at.is_(None))
-    back = db.exec(found.where(or_(col(Receiver.online), col(Receiver.revoked_at).is_not(None)))).all()
+    found = found.where(col(FaultRecord.until).is_(None), _reset_at.is_(None))
+    heard = and_(col(FaultRecord.code) == UNREACHABLE, col(Receiver.online))
+    back = db.exec(found.where(or_(heard, col(Receiver.revoked_at).is_not(None)))).all()
     _end(db, [fault_id for fault_id, _receiver_id in back], now)
     return {row[0] for row in lost} | {receiver_id for _fault_id, receiver_id in back}
+
+
+def end_all(db: Session, receiver_id: str, now: datetime) -> None:
+    """Nothing is heard of this receiver any more: what holds is over."""
+    query = select(FaultRecord.id).where(FaultRecord.receiver_id == receiver_id, _reset_at.is_(None))
+    _end(db, db.exec(query.where(col(FaultRecord.until).is_(None))).all(), now)
 
 
 def _write_faults(db: Session, said: Mapping[str, ReceiverState], now: datetime) -> None:
@@ -68,7 +75,7 @@ def _write_faults(db: Session, said: Mapping[str, ReceiverState], now: datetime)
     _note_stops(db, [key for key, change in found if records.is_stopped(change, known.get(key, ()))], now)
     _begin(db, [(key, begun) for key, change in found for begun in change.begun], now)
     _end(db, [fault_id for _key, change in found for fault_id in change.over], now)
-    _return(db, [one for _key, change in found for one in change.back])
+    _return(db, [one for _key, change in found for one in change.back], now)
     reworded = [{"which": id_, "said": detail} for _key, change in found for id_, detail in change.reworded]
     if reworded:
         change = update(_FAULTS).where(_FAULTS.c.id == bindparam("which")).values(detail=bindparam("said"))
@@ -99,9 +106,12 @@ def _write_samples(db: Session, said: Mapping[str, ReceiverState], now: datetime
 
 def _begin(db: Session, begun: Sequence[tuple[str, Begun]], now: datetime) -> None:
     rows = [
-        {"id": new_id(now), "receiver_id": key, "code": one.code, "detail": one.detail, "since": one.since, "times": 1}
+        {
+            "id": new_id(now), "receiver_id": key, "code": one.code, "detail": one.detail, "since": one.since,
+            "times": 1, "held_since": now,
+        }
         for key, one in begun
-    ]
+    ]  # fmt: skip
     if rows:
         db.connection().execute(insert(FaultRecord), rows)
 
@@ -111,12 +121,18 @@ def _end(db: Session, fault_ids: Collection[str], now: datetime) -> None:
         db.connection().execute(update(FaultRecord).where(col(FaultRecord.id).in_(some)).values(until=now))
 
 
-def _return(db: Session, back: Sequence[tuple[str, str]]) -> None:
+def _return(db: Session, back: Sequence[tuple[str, str]], now: datetime) -> None:
     rows = [{"which": fault_id, "said": detail} for fault_id, detail in back]
     if rows:
         change = update(_FAULTS).where(_FAULTS.c.id == bindparam("which"))
+        holds_on = _FAULTS.c.until > now - records.CALM
         again = change.values(
-            until=None, detail=bindparam("said"), times=_FAULTS.c.times + 1, silenced_by=None, silenced_at=None
+            until=None,
+            detail=bindparam("said"),
+            times=_FAULTS.c.times + 1,
+            held_since=case((holds_on, _FAULTS.c.held_since), else_=literal(now, UtcDateTime())),
+            silenced_by=None,
+            silenced_at=None,
         )
         db.connection().execute(again, rows)
 

@@ -14,7 +14,8 @@ CODE_LETTERS = 40
 class FaultRecord(SQLModel, table=True):
     """A fault of a receiver from its beginning until somebody reset it; `records` has the rules.
 
-    `until` is when it was over, None while it holds; `times` is how often it began before it was reset.
+    `until` is when it was over, None while it holds; `times` is how often it began before it was reset. `held_since`
+    is from when on it holds by the centre's clock, as `records.CALM` has it; `told_at` is when notices told of it last.
     """
 
     __tablename__ = "fault_record"
@@ -25,6 +26,8 @@ class FaultRecord(SQLModel, table=True):
     since: datetime = Field(sa_type=UtcDateTime)
     until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     times: int = 1
+    held_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     acknowledged_by: str | None = Field(default=None, max_length=26)
     acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     silenced_by: str | None = Field(default=None, max_length=26)

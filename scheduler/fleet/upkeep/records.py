@@ -7,6 +7,7 @@ Rules
 - What comes back before that is the same fault, once more: it calls again, whoever silenced it before.
 - What comes back after a reset is a new one.
 - A receiver that cannot be reached tells of nothing: its other faults stay as they were.
+- A receiver that was shut out has no fault that holds.
 """
 
 from collections.abc import Collection, Iterable
@@ -23,6 +24,8 @@ UNREACHABLE = "unreachable"
 """The one fault that the centre finds itself."""
 UNREACHABLE_AFTER = timedelta(seconds=60)
 """A link that is back sooner was no fault; with the centre's look each half minute it shows within 100 s."""
+CALM = timedelta(minutes=10)
+"""What comes back sooner held on all the while: so what comes and goes lasts too, and is told."""
 SAMPLE_US = 15 * 60 * 1_000_000
 
 

@@ -1,22 +1,28 @@
 """Who is told of what, once."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from broadcast.wire.documents import Fault, ReceiverState
 from scheduler.broadcasts import service as broadcasts
-from scheduler.fleet.upkeep.models import FaultRecord
+from scheduler.fleet.upkeep import intake
+from scheduler.fleet.upkeep import service as upkeep
+from scheduler.fleet.upkeep.schemas import Act
 from scheduler.live.asking import Terms
 from scheduler.notices import patience, rounds, service, spreading
-from scheduler.notices.models import Channel, Kind, Notice, NoticeEvent
+from scheduler.notices.models import Channel, Kind, Notice, NoticeChoice, NoticeEvent
 from scheduler.notices.schemas import ChoiceIn
 from scheduler.relays import service as relays
 from scheduler.relays.schemas import RelayIn
-from scheduler.store.types import new_id
+from scheduler.reports import service as reports
+from scheduler.reports.models import ReportBook, ReportSubscription
 
 BOTH = (Channel.MAIL, Channel.HOOK)
+LASTING = timedelta(minutes=30)
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -61,20 +67,170 @@ def test_a_centre_without_mail_keeps_nothing_for_later(listening: Any) -> None:
         assert db.exec(select(NoticeEvent)).all() == []
 
 
-def test_a_fault_is_told_once_when_it_has_lasted(listening: Any) -> None:
-    receiver_id = f"R{listening.places.leng_1[1:]}"
-    lasting = timedelta(minutes=30)
+class Horn:
+    """A loudspeaker of the commune: what it says is wrong, and how many faults are told at a look."""
 
-    def look(minutes: float) -> int:
-        with listening.store.writing() as db:
-            return rounds.lasting_faults(db, listening.later(minutes=minutes), BOTH, lasting)
+    def __init__(self, commune: Any) -> None:
+        self._commune = commune
+        self._receiver_id = f"R{commune.places.leng_1[1:]}"
 
-    assert look(0) == 0
-    with listening.store.writing() as db:
-        at = listening.later(minutes=1)
-        db.add(FaultRecord(id=new_id(at), receiver_id=receiver_id, code="unreachable", since=at))
-    assert [look(minutes) for minutes in (20, 30, 32, 33)] == [0, 0, 1, 0]
+    def says(self, minutes: float, *codes: str) -> None:
+        state = ReceiverState(online=True, at_us=1, faults=tuple(Fault(code=code) for code in codes))
+        with self._commune.store.writing() as db:
+            intake.write_said(db, {self._receiver_id: state}, self._commune.later(minutes=minutes))
+
+    def look(self, minutes: float) -> int:
+        with self._commune.store.writing() as db:
+            return rounds.lasting_faults(db, self._commune.later(minutes=minutes), BOTH, LASTING)
+
+    def silence(self) -> None:
+        commune = self._commune
+        with commune.store.writing() as db:
+            [held] = upkeep.faults(db, commune.operator, commune.now).items
+            upkeep.act(db, commune.operator, commune.now, [held.id], Act.SILENCE)
+
+
+@pytest.fixture
+def horn(listening: Any) -> Horn:
+    return Horn(listening)
+
+
+def test_a_fault_is_told_once_when_it_has_lasted(listening: Any, horn: Horn) -> None:
+    horn.says(1, "gpio")
+    assert [horn.look(minutes) for minutes in (20, 30, 32, 33, 3000)] == [0, 0, 1, 0, 0]
     assert spread(listening) == {(Kind.FAULT, "official"), (Kind.FAULT, "leader"), (Kind.FAULT, "operator")}
+
+
+def test_a_fault_that_was_over_before_it_was_told_is_told_when_it_is_back_and_lasts(listening: Any, horn: Horn) -> None:
+    horn.says(0, "gpio")
+    horn.says(5)
+    assert horn.look(35) == 0
+    horn.says(60, "gpio")
+    assert [horn.look(minutes) for minutes in (89, 91, 92)] == [0, 1, 0]
+    assert spread(listening) == {(Kind.FAULT, "official"), (Kind.FAULT, "leader"), (Kind.FAULT, "operator")}
+
+
+def test_a_fault_that_fails_every_hour_is_told_once_a_day(horn: Horn) -> None:
+    told = []
+    for hour in range(50):
+        horn.says(60 * hour, "gpio")
+        told += [hour] * horn.look(60 * hour + 35)
+        horn.says(60 * hour + 40)
+    assert told == [0, 24, 48]
+
+
+def test_a_fault_that_is_back_within_the_day_is_told_when_the_day_is_over(horn: Horn) -> None:
+    horn.says(0, "gpio")
+    assert horn.look(30) == 1
+    horn.says(60)
+    horn.says(120, "gpio")
+    assert [horn.look(30 + 60 * hours) for hours in (2, 23, 24, 25, 48)] == [0, 0, 1, 0, 0]
+
+
+def test_a_fault_that_comes_and_goes_lasts_and_is_told_once(horn: Horn) -> None:
+    told = []
+    for minute in range(0, 60, 2):
+        horn.says(minute, "gpio")
+        told += [minute] * horn.look(minute)
+        horn.says(minute + 1)
+    assert told == [30]
+
+
+def test_a_fault_that_is_silenced_is_not_told(horn: Horn) -> None:
+    horn.says(0, "gpio")
+    horn.silence()
+    assert horn.look(31) == 0
+
+
+class Mornings:
+    """The official wants to know of the commune each morning since Friday the 20th; the book is kept by hand."""
+
+    def __init__(self, commune: Any) -> None:
+        self.commune = commune
+        self.since = datetime(2026, 11, 20, 3, tzinfo=UTC)
+        with commune.store.writing() as db:
+            db.add(
+                ReportSubscription(
+                    user_id=commune.official.user_id, zone_id=commune.places.leng, since=self.since,
+                    sent_day=date(2026, 11, 19),
+                )
+            )  # fmt: skip
+            db.add(ReportBook(id=1, opened_until=self.since, reported_until=self.since, claimed_until=self.since))
+
+    def book(self, until: datetime) -> None:
+        with self.commune.store.writing() as db:
+            row = db.get_one(ReportBook, 1)
+            row.opened_until = row.reported_until = until
+
+    def look(self, now: datetime, hears_since: datetime | None = None, channels: Any = BOTH) -> list[int]:
+        """The days of November that are told, as the courier looks three times."""
+        with self.commune.store.writing() as db:
+            for _look in range(3):
+                rounds.digests(db, now, channels, hears_since or self.since)
+                db.flush()
+            return self._days(db)
+
+    def _days(self, db: Session) -> list[int]:
+        found = db.exec(select(Notice).order_by(col(Notice.id), col(Notice.subject))).all()
+        for row in found:
+            db.delete(row)
+        return sorted(int(row.subject[-2:]) for row in found)
+
+
+@pytest.fixture
+def mornings(listening: Any) -> Mornings:
+    return Mornings(listening)
+
+
+MORNING = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+"""Saturday the 21st, 06:30 in Vietnam."""
+
+
+def test_yesterday_is_told_in_the_morning_once(mornings: Mornings) -> None:
+    mornings.book(MORNING)
+    assert mornings.look(MORNING - HOUR) == []
+    assert (mornings.look(MORNING), mornings.look(MORNING + HOUR)) == ([20], [])
+
+
+def test_a_day_is_told_when_the_book_is_past_it(mornings: Mornings) -> None:
+    midnight = datetime(2026, 11, 20, 17, tzinfo=UTC)
+    mornings.book(midnight - timedelta(seconds=1))
+    assert mornings.look(MORNING) == []
+    mornings.book(midnight)
+    assert mornings.look(MORNING) == [20]
+
+
+def test_after_an_outage_receivers_have_time_to_bring_what_they_kept(mornings: Mornings) -> None:
+    until = MORNING + reports.BRING_WITHIN
+    mornings.book(until - timedelta(seconds=1))
+    assert mornings.look(until, MORNING) == []
+    mornings.book(until)
+    assert mornings.look(until, MORNING) == [20]
+
+
+@pytest.mark.parametrize(("days_away", "told"), [(2, [20, 21, 22]), (9, [23, 24, 25])])
+def test_days_that_no_morning_told_are_told_later_seven_at_most(
+    mornings: Mornings, days_away: int, told: list[int]
+) -> None:
+    now = MORNING + timedelta(days=days_away)
+    mornings.book(now)
+    assert mornings.look(now) == told
+    assert mornings.look(now + HOUR) == list(range(told[-1] + 1, 20 + days_away + 1))[:3]
+
+
+def test_who_gets_no_mail_gets_no_old_days_when_there_is_mail(mornings: Mornings) -> None:
+    mornings.book(MORNING)
+    assert mornings.look(MORNING, channels=(Channel.HOOK,)) == []
+    with mornings.commune.store.writing() as db:
+        choice = db.get_one(NoticeChoice, mornings.commune.official.user_id)
+        kept = choice.model_dump()
+        db.delete(choice)
+    mornings.book(MORNING + timedelta(days=1))
+    assert mornings.look(MORNING + timedelta(days=1)) == []
+    with mornings.commune.store.writing() as db:
+        db.add(NoticeChoice(**kept))
+    mornings.book(MORNING + timedelta(days=2))
+    assert mornings.look(MORNING + timedelta(days=2)) == [22]
 
 
 def test_tries_come_apart_and_end(commune: Any) -> None:

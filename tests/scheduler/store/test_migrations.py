@@ -1,12 +1,13 @@
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
 from scheduler.store.engine import Store
-from scheduler.store.migrate import StoreTooNew, newest
+from scheduler.store.migrate import StoreTooNew, configuration, newest
 from scheduler.store.schema import metadata
 
 
@@ -47,3 +48,25 @@ def test_foreign_keys_hold_after_migrating(store: Store) -> None:
     store.migrate()
     with pytest.raises(Exception, match=r"(?i)foreign key"), store.writing() as db:
         db.execute(text("INSERT INTO zone_group_member (group_id, zone_id) VALUES ('none', 'none')"))
+
+
+@pytest.mark.parametrize(("passed", "told"), [("", {"A", "B"}), ("B", {"A"})])
+def test_faults_that_were_passed_before_count_as_told(tmp_path: Path, passed: str, told: set[str]) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    steps = configuration()
+    with engine.begin() as connection:
+        steps.attributes.update(connection=connection, progress=lambda _step: None)
+        command.upgrade(steps, "0007")
+        for fault_id in ("A", "B"):
+            of = {"id": fault_id, "at": "2026-01-01 00:00:00.000000"}
+            insert = "INSERT INTO fault_record (id, receiver_id, code, since, detail, times)"
+            connection.execute(text(f"{insert} VALUES (:id, 'R', 'gpio', :at, '', 1)"), of)
+        if passed:
+            insert = "INSERT INTO notice_mark (name, seen_id) VALUES ('faults', :passed)"
+            connection.execute(text(insert), {"passed": passed})
+        command.upgrade(steps, "0008")
+        rows = connection.execute(text("SELECT id, since, held_since, told_at FROM fault_record")).all()
+    engine.dispose()
+    assert {row.id for row in rows if row.told_at == row.since} == told
+    assert {row.id for row in rows if row.told_at is None} == {"A", "B"} - told
+    assert {row.held_since for row in rows} == {"2026-01-01 00:00:00.000000"}

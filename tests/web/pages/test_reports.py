@@ -19,7 +19,7 @@ from scheduler.people import signin
 from scheduler.people.models import User
 from scheduler.reports import book, service
 from scheduler.reports.figures import Kind
-from scheduler.reports.models import ReportAiring, ReportLine
+from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
 from scheduler.reports.summing import sum_anew
 from scheduler.rights import Role
 from scheduler.store.engine import Store
@@ -295,15 +295,18 @@ def test_a_morning_mail_is_asked_for_and_says_what_was_missed(
         "/reports/digest", data={"zone": places.province, "wanted": "1"}, headers={"origin": "http://testserver"}
     )
     assert sent.status_code == 200
+    began = now - service.BRING_WITHIN
     with store.writing() as db:
-        assert service.digests_due(db, now, 9) == []  # it is eight there
-        [(held, day)] = service.digests_due(db, now, 6)
+        assert service.digests_due(db, now, 6, began) == []  # there is no book yet
+        db.add(ReportBook(id=1, opened_until=now, reported_until=now, claimed_until=now))
+        assert service.digests_due(db, now, 9, began) == []  # it is eight there
+        [(held, day)] = service.digests_due(db, now, 6, began)
         operator = db.exec(select(User).where(col(User.login) == "operator")).one()
         assert (held.user_id, str(day)) == (operator.id, "2026-11-22")
         actor = signin.actor_of(db, operator)
         digest = service.digest_of(db, actor, now, held.zone_id, day)
         service.digest_sent(db, held, day)
-        assert service.digests_due(db, now, 6) == []
+        assert service.digests_due(db, now, 6, began) == []
     assert (digest.airings, digest.heard, len(digest.missed), digest.silent_villages) == (3, 3, 1, 0)
     show = Present("vi", "Asia/Ho_Chi_Minh", now, translations("vi"))
     told = letter(show, digest, "https://centre.example")

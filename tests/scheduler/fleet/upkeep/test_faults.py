@@ -12,6 +12,7 @@ from broadcast.clock import to_us
 from broadcast.wire.documents import DataUse, Fault, PowerState, ReceiverState, SignalState
 from scheduler.errors import Conflict, Forbidden, NotFound
 from scheduler.fleet import intake as states
+from scheduler.fleet import service as receivers
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep import intake, service
 from scheduler.fleet.upkeep.models import FaultRecord
@@ -134,6 +135,23 @@ def test_who_cannot_be_reached_is_a_fault_within_100_s_and_hides_no_other(fleet:
     assert fleet.looks(5 * MINUTE, online=False) == {"r1"}
     [lost] = [fault for fault in fleet.faults() if fault.code == UNREACHABLE]
     assert (lost.times, lost.until, lost.since) == (2, None, fleet.now)
+
+
+def test_who_is_shut_out_has_no_fault_that_holds(fleet: Fleet, places: Any, add_person: Callable[..., Actor]) -> None:
+    administrator = add_person("chu", places.leng, Role.ADMINISTRATOR)
+    fleet.says("gpio", "disk_full")
+    fleet.says("memory", receiver_id="r2")
+    fleet.looks(2 * MINUTE, online=False)
+    with fleet.store.writing() as db:
+        receivers.revoke(db, administrator, fleet.now + 3 * MINUTE, "r1")
+    ended = {(fault.code, fault.until) for fault in fleet.faults(Show.OVER)}
+    assert ended == {(code, fleet.now + 3 * MINUTE) for code in ("gpio", "disk_full", UNREACHABLE)}
+    assert [fault.receiver_id for fault in fleet.faults(Show.HOLDS)] == ["r2"]
+    fleet.says("gpio", "battery", at=4 * MINUTE)  # before the broker has put it out
+    assert fleet.looks(5 * MINUTE, online=False) == {"r1"}
+    assert [fault.receiver_id for fault in fleet.faults(Show.HOLDS)] == ["r2"]
+    with fleet.store.writing() as db:
+        assert service.reset_over(db, fleet.operator, fleet.now + 6 * MINUTE).changed == 4
 
 
 def test_a_wrong_clock_begins_no_fault_in_the_future(fleet: Fleet) -> None:
