@@ -99,6 +99,13 @@ def paths_heard(db: Session, announcement_id: str) -> tuple[str, ...]:
     return tuple(db.scalars(direct.union(grouped)))
 
 
+def broadcasts_with_senders(db: Session, announcement_id: str) -> list[tuple[Broadcast, str]]:
+    """All of it, each with the path of the zone in whose name it is sent."""
+    query = select(Broadcast, col(Zone.path)).join(Zone, col(Zone.id) == col(Broadcast.zone_id))
+    rows = db.execute(query.where(col(Broadcast.announcement_id) == announcement_id))
+    return [(row, sender) for row, sender in rows]
+
+
 def broadcasts_holding(db: Session, announcement_id: str) -> list[Broadcast]:
     """Those for which its sound must stay as it is: waiting for approval, approved or on the air."""
     return _broadcasts(db, announcement_id, _FREE)

@@ -23,12 +23,15 @@ from scheduler.announcements.schemas import (
     SoundRecording,
     TextRecording,
 )
+from scheduler.broadcasts import repository as broadcast_sql
+from scheduler.broadcasts.rights import judges
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.people.models import User
 from scheduler.rights import Action
 from scheduler.store.types import new_id
+from scheduler.workflow import State
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
@@ -201,12 +204,17 @@ def listenable(db: Session, actor: Actor, now: datetime, recording_id: str) -> R
 
 
 def readable(db: Session, actor: Actor, now: datetime, announcement_id: str) -> Announcement:
-    """The announcement if it is of a zone that the actor sees, or was approved to be heard in one."""
+    """The announcement if it is of a zone that the actor sees, or was approved to be heard in one.
+
+    Also where it is broadcast in the name of such a zone, or waits for what the actor may approve.
+    """
     announcement = repository.get(db, announcement_id)
     if announcement is None:
         raise NotFound("not_found", _NO_SUCH)
     zone = db.get_one(Zone, announcement.zone_id)
-    if not actor.may(Action.ANNOUNCEMENT_READ, zone.path, now) and not _heard_by(db, actor, now, announcement.id):
+    if actor.may(Action.ANNOUNCEMENT_READ, zone.path, now):
+        return announcement
+    if not _heard_by(db, actor, now, announcement.id) and not _planned_for(db, actor, now, announcement.id):
         require(actor, Action.ANNOUNCEMENT_READ, zone.path, now)
     return announcement
 
@@ -236,6 +244,16 @@ def _heard_by(db: Session, actor: Actor, now: datetime, announcement_id: str) ->
     heard = repository.paths_heard(db, announcement_id)
     own = zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
     return any(path.startswith(seen) or seen.startswith(path) for path in heard for seen in own)
+
+
+def _planned_for(db: Session, actor: Actor, now: datetime, announcement_id: str) -> bool:
+    """Whether the actor sees a broadcast of it that nobody has approved."""
+    sent = repository.broadcasts_with_senders(db, announcement_id)
+    if any(actor.may(Action.ANNOUNCEMENT_READ, sender, now) for _row, sender in sent):
+        return True
+    targets = broadcast_sql.targets(db, [row.id for row, _sender in sent])
+    paths = {row.id: [path for target in targets[row.id] for path in target.paths] for row, _sender in sent}
+    return any(judges(actor, State(row.state), paths[row.id], now) for row, _sender in sent)
 
 
 def begun(db: Session, actor: Actor, now: datetime, zone_id: str, title: str) -> Announcement:

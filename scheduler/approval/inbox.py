@@ -63,7 +63,7 @@ class _Found:
 def waiting(db: Session, actor: Actor, now: datetime, *, limit: int = MOST) -> list[Waiting]:
     """What the actor is to decide, soonest first."""
     own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now))
-    rows = repository.page(db, own, set(), states=[State.SUBMITTED], before=None, limit=MOST)
+    rows = repository.page(db, own, set(), states=[State.SUBMITTED], before=None, limit=MOST, judged=own)
     items = {item.id: item for item in views.shown(db, actor, now, rows) if Event.APPROVE in item.possible}
     chosen = sorted((row for row in rows if row.id in items), key=lambda row: _soonest(items[row.id], now))[:limit]
     targets = repository.targets(db, [row.id for row in chosen])

@@ -215,8 +215,12 @@ def page(
     before: str | None,
     limit: int,
     document: str | None = None,
+    judged: Collection[str] = (),
 ) -> list[Broadcast]:
-    """The newest broadcasts of the subtrees of `own`, or that reach into them, also from the zones `above`."""
+    """The newest broadcasts of the subtrees of `own`, or that reach into them, also from the zones `above`.
+
+    Those that wait too, where all that approving them takes lies in the subtrees of `judged`.
+    """
     own_paths = tuple(own)
 
     def reaches(zone_id: Mapped[str] | Mapped[str | None]) -> ColumnElement[bool]:
@@ -233,7 +237,10 @@ def page(
     )
     theirs = at_or_below(db, own_paths, col(Broadcast.zone_id))
     public = col(Broadcast.state).not_in((State.DRAFT, State.SUBMITTED, State.RETURNED))
-    query = select(Broadcast).where(or_(theirs, and_(aimed, public))).order_by(col(Broadcast.id).desc()).limit(limit)
+    shown = [theirs, and_(aimed, public)]
+    if judged:
+        shown.append(and_(col(Broadcast.state) == State.SUBMITTED, _all_within(db, judged)))
+    query = select(Broadcast).where(or_(*shown)).order_by(col(Broadcast.id).desc()).limit(limit)
     if states:
         query = query.where(col(Broadcast.state).in_(states))
     if before is not None:
@@ -241,6 +248,18 @@ def page(
     if document is not None:
         query = query.where(col(Broadcast.document_key).contains(document, autoescape=True))
     return list(db.scalars(query))
+
+
+def _all_within(db: Session, paths: Collection[str]) -> ColumnElement[bool]:
+    """Of a broadcast: that it has targets, and each of `Target.paths` is at one of `paths` or below it."""
+    zone_id, group_id = col(BroadcastTarget.zone_id), col(BroadcastTarget.group_id)
+    homes = select(col(Group.id)).where(not_(at_or_below(db, paths, col(Group.zone_id))))
+    members = select(col(GroupMember.group_id)).where(not_(at_or_below(db, paths, col(GroupMember.zone_id))))
+    outside = or_(
+        and_(zone_id.is_not(None), not_(at_or_below(db, paths, zone_id))), group_id.in_(homes), group_id.in_(members)
+    )
+    target = exists().where(col(BroadcastTarget.broadcast_id) == col(Broadcast.id))
+    return and_(target, not_(target.where(outside)))
 
 
 def names(db: Session, broadcasts: Collection[Broadcast]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:

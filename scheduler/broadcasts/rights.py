@@ -5,8 +5,8 @@ Rules
   in the zone that a group belongs to: its members may be others tomorrow, or none.
 - An emergency is written and sent only by those who may issue one, and approved by those who may confirm one.
 - Whoever approves as a deputy does so for nobody who wrote or changed it.
-- It is seen by those who see the zone in whose name it is sent; and, once it is approved, by those who see a zone that
-  hears it, from above or from within.
+- It is seen by those who see the zone in whose name it is sent; while it waits, by those who may approve in all its
+  zones; and, once it is approved, by those who see a zone that hears it, from above or from within.
 """
 
 from collections.abc import Collection, Iterable
@@ -85,10 +85,26 @@ def acts_for(actor: Actor, planned: Planned, paths: Collection[str], now: dateti
     return list(on_behalf_of(judge.grants, Action.BROADCAST_APPROVE, paths, now))
 
 
+def judges(actor: Actor, state: State, paths: Collection[str], now: datetime) -> bool:
+    """Whether it waits for an approval that takes a right in each of `paths`, and `actor` has it there."""
+    rights = Action.BROADCAST_READ, Action.BROADCAST_APPROVE
+    return state is State.SUBMITTED and all(actor.may_everywhere(right, paths, now) for right in rights)
+
+
 def may_see(
-    actor: Actor, state: State, now: datetime, *, sender: str, targets: Iterable[str], seen: Collection[str]
+    actor: Actor,
+    state: State,
+    now: datetime,
+    *,
+    sender: str,
+    targets: Iterable[str],
+    seen: Collection[str],
+    judged: Collection[str] = (),
 ) -> bool:
-    """Whether `actor`, who sees the subtrees of the paths `seen`, sees a broadcast sent from `sender` to `targets`."""
-    if actor.may(Action.BROADCAST_READ, sender, now):
+    """Whether `actor`, who sees the subtrees of the paths `seen`, sees a broadcast sent from `sender` to `targets`.
+
+    `judged` are the paths in which approving it takes a right.
+    """
+    if actor.may(Action.BROADCAST_READ, sender, now) or judges(actor, state, judged, now):
         return True
     return state not in UNSEEN and any(path.startswith(own) or own.startswith(path) for path in targets for own in seen)

@@ -80,7 +80,8 @@ def index(
     key = deciding.document_key(document) or None
     own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     above = {zone_id for path in own for zone_id in zone_sql.ids_of(path)}
-    rows = repository.page(db, own, above, states=states, before=before, limit=limit + 1, document=key)
+    judged = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now)) if own else []
+    rows = repository.page(db, own, above, states=states, before=before, limit=limit + 1, document=key, judged=judged)
     items = views.shown(db, actor, now, rows[:limit])
     return BroadcastPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
@@ -92,8 +93,8 @@ def readable(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> Hel
         raise NotFound("not_found", _NO_SUCH)
     held = Held(row, repository.targets(db, [row.id])[row.id])
     seen = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
-    sender = db.get_one(Zone, row.zone_id).path
-    if not may_see(actor, State(row.state), now, sender=sender, targets=[zone.path for zone in held.zones], seen=seen):
+    sender, aimed = db.get_one(Zone, row.zone_id).path, [zone.path for zone in held.zones]
+    if not may_see(actor, State(row.state), now, sender=sender, targets=aimed, seen=seen, judged=held.paths):
         raise NotFound("not_found", _NO_SUCH)
     return held
 

@@ -45,7 +45,7 @@ def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
     if picker.unfolding(data):
         return _form(db, page, form)
     with page.attempt(db) as errors:
-        made = service.create(db, page.actor, page.now, _asked(db, page, form)).id
+        made = service.create(db, page.actor, page.now, _asked(db, page, form, None)).id
     return _form(db, page, form, errors=errors) if errors else page.go(f"/bulletins/{made}", "saved")
 
 
@@ -56,7 +56,7 @@ def rehearse(db: ReadDb, page: ThePage, data: TheForm) -> Response:
     bulletin_id = str(data.get("bulletin") or "") or None
     item = service.view(db, page.actor, page.now, bulletin_id) if bulletin_id else None
     with page.attempt(db) as errors:
-        asked = _asked(db, page, form)
+        asked = _asked(db, page, form, item)
         found = rehearsing.template(db, page.actor, page.now, asked, bulletin_id=bulletin_id)
         tried = {"found": _told(page, found)}
     return _form(db, page, form, item=item, errors=errors, tried=tried)
@@ -87,7 +87,7 @@ def edit(db: WriteDb, page: ThePage, bulletin_id: str, data: TheForm) -> Respons
     if picker.unfolding(data):
         return _form(db, page, form, item=item)
     with page.attempt(db) as errors:
-        asked = _asked(db, page, form)
+        asked = _asked(db, page, form, item)
         service.edit(db, page.actor, page.now, bulletin_id, asked, version=_version(data))
     return _form(db, page, form, item=item, errors=errors) if errors else page.go(f"/bulletins/{bulletin_id}", "saved")
 
@@ -203,8 +203,8 @@ def _read(data: FormData) -> Fields:
 _SEVERAL = {"weekdays": "weekday", "zones": "zone", "groups": "group"}
 
 
-def _asked(db: Session, page: Page, form: Fields) -> BulletinIn:
-    area = area_for(db, page)
+def _asked(db: Session, page: Page, form: Fields, edited: BulletinOut | None) -> BulletinIn:
+    area = area_for(db, page, {*form["zones"], *form["groups"]}, edited.zone_id if edited else "")
     slots = [
         {"key": slot["key"], "name": slot["name"], "stand_in_id": slot["stand_in"] or None}
         for slot in form["slots"]

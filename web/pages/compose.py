@@ -1,6 +1,6 @@
 """New broadcast as one page: what, where, when, listen, send. Without script the same form works in two steps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +17,7 @@ from scheduler.rights import Action
 from scheduler.workflow import State
 from scheduler.zones import groups as group_service
 from scheduler.zones import service as zone_service
+from scheduler.zones.models import Zone
 from scheduler.zones.rules import effective, valid_on
 from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import group_views, with_counts, zone_views
@@ -54,12 +55,11 @@ router = APIRouter(prefix="/broadcasts", include_in_schema=False)
 
 
 class Area(Struct, frozen=True):
-    """Where the reader may broadcast, and in whose name; `zones` uncounted."""
+    """Where the reader may broadcast, and in whose name: that of `home`; `zones` uncounted."""
 
     zones: list[ZoneView]
     groups: list[GroupView]
-    home: ZoneView
-    home_path: str
+    home: Zone
     timezone: str
 
     def chosen(self, form: ComposeForm) -> tuple[list[ZoneView], list[GroupView]]:
@@ -77,13 +77,12 @@ def new(
     at: Annotated[str, Query(max_length=19)] = "",
 ) -> Response:
     """Empty, or for a place and a time that were chosen on the board."""
-    area = area_for(db, page)
     form = ComposeForm()
     place_at(form, zone, at)
     if announcement:
         found = announcements.view(db, page.actor, page.now, announcement)
         form.source, form.existing, form.announcement_id = "existing", found.id, found.id
-    return _page(db, page, area, form)
+    return _page(db, page, _area(db, page, form), form)
 
 
 @router.post("/new")
@@ -94,7 +93,8 @@ def send(page: ThePage, data: TheForm, request: Request) -> Response:
 @router.get("/{broadcast_id}/edit")
 def edit(db: ReadDb, page: ThePage, broadcast_id: str) -> Response:
     item = service.view(db, page.actor, page.now, broadcast_id)
-    return _page(db, page, area_for(db, page), from_broadcast(item), edited=item)
+    form = from_broadcast(item)
+    return _page(db, page, _area(db, page, form, item), form, edited=item)
 
 
 @router.post("/{broadcast_id}/edit")
@@ -107,7 +107,7 @@ def announce(page: ThePage, data: TheForm) -> Response:
     """Makes the announcement while the rest is chosen; answers with the parts of the page that change."""
     form, made = from_request(data), None
     with page.centre.store.reading() as db:
-        area = area_for(db, page)
+        area = _area(db, page, form)
     with page.attempt() as errors:
         made = announcement_for(page, form, uploaded(data), area.home.id)
     said = {"what": _what(page, made)} if made else {}
@@ -126,7 +126,8 @@ def preview_edit(db: ReadDb, page: ThePage, broadcast_id: str, data: TheForm) ->
 
 def _preview(db: Session, page: Page, form: ComposeForm, step: str, broadcast_id: str | None) -> Response:
     """What has been chosen so far, in sentences; once all is chosen, what would happen."""
-    area = area_for(db, page)
+    edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
+    area = _area(db, page, form, edited)
     errors: Errors = {}
     said: dict[str, str] = {}
     zones, groups = area.chosen(form)
@@ -145,7 +146,7 @@ def _preview(db: Session, page: Page, form: ComposeForm, step: str, broadcast_id
     plan = None
     if step in ("when", "check") and asked is not None and not errors and form.announcement_id:
         with page.attempt() as refused:
-            plan = _plan(db, page, area, form, asked=asked, broadcast_id=broadcast_id)
+            plan = _plan(db, page, area, form, asked=asked, edited=edited)
         errors |= _own_fields(refused)
     return _parts(page, errors, said, plan=plan)
 
@@ -154,9 +155,9 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
     """Keeps the announcement first, then the broadcast, so that what cannot be kept loses nothing that can."""
     intent = str(data.get("intent") or "send")
     with page.centre.store.reading() as db:
-        area = area_for(db, page)
+        edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
+        area = _area(db, page, form, edited)
         if picker.unfolding(data):
-            edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
             return _page(db, page, area, form, edited=edited)
     with page.attempt() as errors:
         form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id).id
@@ -210,8 +211,16 @@ def _deduplicated(area: Area, form: ComposeForm) -> ComposeForm:
     return form
 
 
-def area_for(db: Session, page: Page) -> Area:
-    """Raises Forbidden for those who may broadcast nowhere."""
+def _area(db: Session, page: Page, form: ComposeForm, edited: BroadcastOut | None = None) -> Area:
+    return area_for(db, page, {*form.zones, *form.groups}, edited.zone_id if edited else "")
+
+
+def area_for(db: Session, page: Page, chosen: Collection[str] = (), sender_id: str = "") -> Area:
+    """For these places and groups; of what is edited, the sender stays. Forbidden for those who may broadcast nowhere.
+
+    In whose name: of the zones in which the reader holds a role, the deepest one that all that is chosen lies in; where
+    none is so, the first of them.
+    """
     own = page.actor.zones_for(Action.BROADCAST_EDIT, page.now)
     rows = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_EDIT)
     today = page.show.today
@@ -221,10 +230,14 @@ def area_for(db: Session, page: Page) -> Area:
     views = zone_views(db, there, counted=False)
     known = {zone.id for zone in views}
     found = group_views(db, group_service.list_groups(db, page.actor, page.now))
-    home = next((zone for zone in views if zone.id in own), views[0])
-    path = next(zone.path for zone in there if zone.id == home.id)
     usable = [group for group in found if group.member_ids and known >= set(group.member_ids)]
-    return Area(views, usable, home, path, effective(db, path).rules.timezone)
+    grouped = {zone_id for group in usable if group.id in chosen for zone_id in (group.zone_id, *group.member_ids)}
+    paths = [zone.path for zone in there if zone.id in grouped or zone.id in chosen]
+    holding = [zone for zone in there if zone.id in own and all(path.startswith(zone.path) for path in paths)]
+    kept = next((zone for zone in rows if zone.id == sender_id), None)
+    deepest = max(holding, key=lambda zone: len(zone.path)) if paths and holding else None
+    home = kept or deepest or next((zone for zone in there if zone.id in own), there[0])
+    return Area(views, usable, home, effective(db, home.path).rules.timezone)
 
 
 def _page(
@@ -276,7 +289,7 @@ def _told(db: Session, page: Page, area: Area, form: ComposeForm) -> dict[str, s
 
 def _slots(db: Session, page: Page, area: Area) -> list[dict[str, str]]:
     show = page.show.within(area.timezone)
-    found = next_slots(page.now, effective(db, area.home_path).rules, SLOTS_SHOWN)
+    found = next_slots(page.now, effective(db, area.home.path).rules, SLOTS_SHOWN)
     return [
         {
             "value": f"slot:{slot.replace(tzinfo=None).isoformat(timespec='minutes')}",
@@ -326,14 +339,14 @@ def _where(db: Session, page: Page, area: Area, zones: Sequence[ZoneView], group
 
 
 def _plan(
-    db: Session, page: Page, area: Area, form: ComposeForm, *, asked: Now | At | Repeat, broadcast_id: str | None
+    db: Session, page: Page, area: Area, form: ComposeForm, *, asked: Now | At | Repeat, edited: BroadcastOut | None
 ) -> dict[str, Any]:
     """What would happen: the sentence, what clashes with the ways out of it, and what sending does."""
     show = page.show.within(area.timezone)
     form = _deduplicated(area, form)
     plain = ComposeForm(**{name: getattr(form, name) for name in form.__struct_fields__} | {"clash": ""})
     actor, now, sender = page.actor, page.now, area.home.id
-    edited = service.view(db, actor, now, broadcast_id) if broadcast_id else None
+    broadcast_id = edited.id if edited else None
     before = broadcast_in(plain, sender, asked, edited)
     found = service.preview(db, actor, now, before, broadcast_id=broadcast_id)
     draft = broadcast_in(form, sender, asked, edited)

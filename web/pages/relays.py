@@ -229,7 +229,7 @@ def _detail(db: Session, page: Page, relay_id: str, errors: Errors | None = None
 
 
 def _asked(db: Session, page: Page, form: Fields, edited: RelayOut | None = None) -> RelayIn:
-    area = area_for(db, page)
+    area = area_for(db, page, {*form["zones"], *form["groups"]}, edited.zone_id if edited else "")
     zone_ids = [zone.id for zone in places.outermost(area.zones, set(form["zones"]))]
     return asked(form, area.home.id, zone_ids, edited)
 

@@ -1,4 +1,6 @@
 import threading
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +13,14 @@ from scheduler.announcements import repository as announcement_sql
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.schemas import CopyOf, NewAnnouncement, TextRecording
+from scheduler.approval import inbox
 from scheduler.broadcasts import onair, planning, repository, service
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import CancelIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Stale
 from scheduler.fleet.models import Receiver
 from scheduler.people.models import AuditEntry
-from scheduler.rights import Role
+from scheduler.rights import Action, Role
 from scheduler.workflow import Event, NotPossible, State
 from scheduler.zones.models import Group, GroupMember, Zone
 
@@ -201,6 +204,70 @@ def test_what_comes_from_above_is_seen_once_it_is_approved(commune: Any) -> None
         assert (seen.origin, seen.possible) == ("province", [])
         assert [item.id for item in service.index(db, commune.official, commune.now).items] == [made.id]
         announcements.view(db, commune.stranger, commune.now, made.announcement_id)
+
+
+@pytest.mark.parametrize(
+    ("aimed", "state", "seen"),
+    [
+        (["leng_1", "leng_2"], State.SUBMITTED, True),
+        (["group_of_leng"], State.SUBMITTED, True),
+        (["leng_1", "van_1"], State.SUBMITTED, False),
+        (["group_of_province"], State.SUBMITTED, False),
+        (["group_of_both"], State.SUBMITTED, False),
+        (["leng_1"], State.DRAFT, False),
+        (["leng_1"], State.RETURNED, False),
+    ],
+)
+def test_what_another_sends_is_seen_while_it_waits_by_whoever_may_approve_it_in_all_its_places(
+    commune: Any, aimed: list[str], state: State, *, seen: bool
+) -> None:
+    """The commune's leader; its official, and those who may approve in a part of it, see nothing."""
+    places = commune.places
+    groups = {
+        "group_of_leng": (places.leng, [places.leng_1]),
+        "group_of_province": (places.province, [places.leng_1]),
+        "group_of_both": (places.leng, [places.leng_1, places.van_1]),
+    }
+    with commune.store.writing() as db:
+        for group_id, (home, members) in groups.items():
+            db.add(Group(id=group_id, zone_id=home, name=group_id))
+            db.flush()
+            db.add_all(GroupMember(group_id=group_id, zone_id=member) for member in members)
+    text = NewAnnouncement(zone_id=places.province, title="Của tỉnh", recordings=[TextRecording(text="Của tỉnh.")])
+    with commune.store.writing() as db:
+        announcement_id = announcements.create(db, commune.operator, commune.now, text).id
+    zone_ids = [getattr(places, name) for name in aimed if name not in groups]
+    group_ids = [name for name in aimed if name in groups]
+    draft = commune.draft(announcement_id, zone_id=places.province, zone_ids=zone_ids, group_ids=group_ids)
+    made = commune.saved(draft, by=commune.operator)
+    with commune.store.writing() as db:
+        db.get_one(Broadcast, made.id).state = state
+
+    def found(db: Session, actor: Any) -> set[str]:
+        looked_at: dict[str, Callable[[], Any]] = {
+            "alone": lambda: service.view(db, actor, commune.now, made.id),
+            "listed": lambda: service.index(db, actor, commune.now).items[0],
+            "waiting": lambda: inbox.waiting(db, actor, commune.now)[0],
+            "heard": lambda: announcements.view(db, actor, commune.now, announcement_id),
+        }
+        reached = set()
+        for name, look in looked_at.items():
+            with suppress(NotFound, IndexError):
+                look()
+                reached.add(name)
+        return reached
+
+    with commune.store.reading() as db:
+        assert found(db, commune.leader) == ({"alone", "listed", "waiting", "heard"} if seen else set())
+        for actor in (commune.official, commune.stranger):
+            assert found(db, actor) == set()
+        blind = replace(commune.leader, scope=frozenset({Action.BROADCAST_APPROVE}))
+        with pytest.raises(NotFound):
+            service.view(db, blind, commune.now, made.id)
+        assert service.index(db, blind, commune.now).items == []
+    if seen:
+        with commune.store.writing() as db:
+            service.approve(db, commune.leader, commune.now, made.id, version=made.version)
 
 
 def test_two_officials_edit_one_broadcast(commune: Any, add_person: Any) -> None:
