@@ -65,6 +65,7 @@ class Fault(StrEnum):
     CUT_OFF = "cut_off"  # an anchor knows of later entries
     OTHER_HISTORY = "other_history"  # an anchor knows this entry with another hash
     FORGED = "forged"  # an anchor that the centre did not sign
+    UNSIGNED = "unsigned"  # an export without the centre's signature, whose own hashes anybody can make
     UNREADABLE = "unreadable"
 
 

@@ -5,6 +5,8 @@ Rules
 - Then one entry a line, oldest first, each with its own hash and the one before it.
 - The last line counts them, has the SHA-256 of all bytes before it and, where the centre has keys, its signature of
   that: a line cut off, changed or put in is found, also in a selection.
+- The hashes need no secret, so only the signature says that the centre wrote the file: whoever has the centre's key
+  finds a file without one at fault.
 """
 
 import base64
@@ -29,12 +31,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Read(Struct, frozen=True):
-    """What checking a file came to; `signed` is None where no key was at hand or the file has no signature."""
+    """What checking a file came to; `signed` is None where no key was at hand, `anchors` how many were held to it."""
 
     entries: int
     whole: bool
     found: chain.Found | None
     signed: bool | None = None
+    anchors: int = 0
 
 
 def json_lines(
@@ -65,22 +68,31 @@ def table(views: Iterable[AuditView]) -> Iterator[bytes]:
         yield _row([_harmless(said[name]) for name in COLUMNS])
 
 
-def check(lines: Iterable[bytes], key: Ed25519PublicKey | None) -> Read:
-    """Whether a file of JSON lines is as it was written; an unreadable line is named by its number in the file."""
+def check(lines: Iterable[bytes], key: Ed25519PublicKey | None, anchors: Iterable[chain.Anchor] = ()) -> Read:
+    """Whether a file of JSON lines is as it was written; an unreadable line is named by its number in the file.
+
+    With the centre's key it must be signed, and a whole record must fit those of the `anchors` that it is not older
+    than.
+    """
     reader = _Reader()
     try:
         whole = reader.begin(rest := iter(lines))
-        found, _hashes = chain.check(reader.entries(rest), whole=whole)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        found, hashes = chain.check(reader.entries(rest), whole=whole)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return Read(reader.count, reader.whole, chain.Found(chain.Fault.UNREADABLE, reader.line))
     if found is None and reader.end is None:
         found = chain.Found(chain.Fault.CUT_OFF, reader.count + 1)
     if found is None and reader.end != {"entries": reader.count, "sha256": reader.digest.hexdigest()}:
         found = chain.Found(chain.Fault.CHANGED, 0)
-    signed = _signed(reader, key) if key is not None and reader.signature else None
-    if found is None and signed is False:
-        found = chain.Found(chain.Fault.FORGED, 0)
-    return Read(reader.count, whole, found, signed)
+    if key is None:
+        return Read(reader.count, whole, found)
+    signed = _signed(reader, key)
+    if found is None and not signed:
+        found = chain.Found(chain.Fault.FORGED if reader.signature else chain.Fault.UNSIGNED, 0)
+    held = [one for one in anchors if one.number in hashes or one.at.timestamp() <= reader.made_at_s] if whole else []
+    if found is None:
+        found = chain.check_anchors(held, key, hashes.get)
+    return Read(reader.count, whole, found, signed, len(held))
 
 
 class _Reader:
@@ -92,6 +104,7 @@ class _Reader:
         self.digest = hashlib.sha256()
         self.end: dict[str, Any] | None = None
         self.signature = ""
+        self.made_at_s = 0.0
 
     def begin(self, lines: Iterator[bytes]) -> bool:
         self.line, first = 1, next(lines, b"")
@@ -100,6 +113,7 @@ class _Reader:
             raise ValueError("of another kind")
         self.digest.update(first)
         self.whole = bool(said["whole"])
+        self.made_at_s = datetime.fromisoformat(said["made_at"]).timestamp()
         return self.whole
 
     def entries(self, lines: Iterator[bytes]) -> Iterator[tuple[chain.Entry, str]]:
@@ -110,7 +124,7 @@ class _Reader:
                 raise ValueError("after the end")
             if "end" in said:
                 self.end = dict(said["end"])
-                self.signature = self.end.pop("signature", "")
+                self.signature = str(self.end.pop("signature", None) or "")
                 continue
             self.digest.update(line)
             self.count += 1

@@ -1,5 +1,6 @@
 """`loa audit`: whether the record of who did what is whole."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from scheduler.people import anchors, chain, exporting, trail
 from web.cli.opened import clock, refuse, settings, store
 
 BROKEN = 3
-CODES = "Exit codes: 0 whole, 1 could not be read (the reason is said), 2 usage, 3 broken (where is said)."
+CODES = "Exit codes: 0 nothing is wrong, 1 could not be read (the reason is said), 2 usage, 3 broken (where is said)."
 
 app = typer.Typer(no_args_is_help=True, help=f"The audit record. {CODES}")
 
@@ -26,6 +27,7 @@ SAYS = {
     chain.Fault.CUT_OFF: "is missing at the end, though it was there",
     chain.Fault.OTHER_HISTORY: "is not what it was when the centre signed it",
     chain.Fault.FORGED: "has a signature that is not this centre's",
+    chain.Fault.UNSIGNED: "has no signature of the centre: anybody can have written it",
     chain.Fault.UNREADABLE: "cannot be read (line of the file)",
 }
 
@@ -40,7 +42,8 @@ def verify(
     """Go through the whole chain and its anchors, or through an export; names the first entry that is not right."""
     public = _key(key)
     if file is not None:
-        _tell_file(file, public, as_json=as_json)
+        told = [] if key is not None else anchors.read(settings().data_dir / anchors.FILE)  # another's key: not its own
+        _tell_file(file, public, [*told, *(anchors.read(kept) if kept else [])], as_json=as_json)
         return
     told = [*anchors.read(settings().data_dir / anchors.FILE), *(anchors.read(kept) if kept else [])]
     with store() as opened, opened.reading() as db:
@@ -82,10 +85,10 @@ def public_key() -> None:
     print(found.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(), end="")
 
 
-def _tell_file(file: Path, public: Ed25519PublicKey | None, *, as_json: bool) -> None:
+def _tell_file(file: Path, public: Ed25519PublicKey | None, told: Sequence[chain.Anchor], *, as_json: bool) -> None:
     try:
         with file.open("rb") as lines:
-            read = exporting.check(lines, public)
+            read = exporting.check(lines, public, told)
     except OSError as error:
         refuse(f"{file}: {error.strerror}")
     if as_json:
@@ -93,10 +96,13 @@ def _tell_file(file: Path, public: Ed25519PublicKey | None, *, as_json: bool) ->
     elif read.found is not None:
         what = "The file" if read.found.number == 0 else f"Broken: {read.found.number}"
         print(f"{what} {SAYS[read.found.fault]}. {read.entries} entries were read.")
+    elif read.signed:
+        kind = f"the whole record, {read.anchors} anchors" if read.whole else "a selection"
+        print(f"Whole: {read.entries} entries, {kind}, signed by the centre.")
     else:
-        kind = "the whole record" if read.whole else "a selection"
-        signed = {True: "signed by the centre", False: "", None: "its signature was not looked at"}[read.signed]
-        print(f"Whole: {read.entries} entries, {kind}, {signed}.")
+        kind = "said to be the whole record" if read.whole else "a selection"
+        print(f"{read.entries} entries, {kind}: they fit each other and the file's own hash, which anybody can make.")
+        print("Nobody's signature was checked. Give the centre's public key with --key.")
     if read.found is not None:
         raise typer.Exit(BROKEN)
 

@@ -1,5 +1,7 @@
 """The audit record as a chain, on both databases."""
 
+import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine, text
 from sqlmodel import Session, col, select
 
-from scheduler.people import audit, chain, trail
+from scheduler.people import audit, chain, exporting, trail
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry
 from scheduler.store.engine import Store
@@ -144,3 +146,65 @@ def test_a_chain_cut_off_at_its_end_is_noticed_by_its_anchor(store: Store, now: 
     assert chain.check_anchors([anchor], public, hashes.get) == chain.Found(chain.Fault.OTHER_HISTORY, number)
     forged = chain.Anchor(number - 1, sha256, now, anchor.signature)
     assert chain.check_anchors([forged], public, hashes.get) == chain.Found(chain.Fault.FORGED, number - 1)
+
+
+def exported(store: Store, made_at: datetime, key: Ed25519PrivateKey | None, **asked: Any) -> list[bytes]:
+    """The lines of a file, of the whole record where nothing is asked for."""
+    with store.reading() as db:
+        views = list(trail.export(db, LOA, made_at, trail.Asked(**asked)))
+    return list(exporting.json_lines(views, whole=not asked, now=made_at, key=key))
+
+
+def made_anew(lines: list[bytes], **said: Any) -> list[bytes]:
+    """What somebody without any key can make of a file: its last entry is another, all hashes fit, nobody signed it."""
+    last = json.loads(lines[-2]) | said
+    told = (last["user_id"], last["action"], last["subject"], last["zone_path"], last["detail"])
+    entry = chain.Entry(last["number"], datetime.fromisoformat(last["at"]), *told, "")
+    changed = json.dumps(last | {"sha256": chain.sha256_of(entry, last["before"])}).encode() + b"\n"
+    before = b"".join([*lines[:-2], changed])
+    end = {"entries": len(lines) - 2, "sha256": hashlib.sha256(before).hexdigest()}
+    return [*lines[:-2], changed, json.dumps({"end": end}).encode() + b"\n"]
+
+
+def test_a_file_that_the_centre_did_not_sign_is_not_whole_for_who_has_its_key(store: Store, now: datetime) -> None:
+    key = Ed25519PrivateKey.generate()
+    with store.writing() as db:
+        for number in range(3):
+            note(db, now, f"zone:{number}")
+    signed, public = exported(store, now, key), key.public_key()
+    assert exporting.check(signed, public) == exporting.Read(3, True, None, True)
+    changed = made_anew(signed, user_id="another")
+    assert exporting.check(changed, None) == exporting.Read(3, True, None)  # nobody can know
+    unsigned = exporting.Read(3, True, chain.Found(chain.Fault.UNSIGNED, 0), False)
+    assert exporting.check(changed, public) == unsigned
+    assert exporting.check(exported(store, now, None), public) == unsigned
+    part = made_anew(exported(store, now, key, action="zone"), user_id="another")
+    assert exporting.check(part, public).found == chain.Found(chain.Fault.UNSIGNED, 0)
+    others: list[object] = ["rubbish", 5, None, [], json.loads(signed[-1])["end"]["signature"]]
+    for signature in others:
+        end = json.loads(changed[-1])["end"] | {"signature": signature}
+        found = exporting.check([*changed[:-1], json.dumps({"end": end}).encode() + b"\n"], public).found
+        fault = chain.Fault.FORGED if signature else chain.Fault.UNSIGNED
+        assert found == chain.Found(fault, 0), signature
+
+
+def test_a_whole_file_is_held_against_the_anchors_of_its_time(store: Store, now: datetime) -> None:
+    key, later = Ed25519PrivateKey.generate(), now + timedelta(hours=1)
+    public = key.public_key()
+    with store.writing() as db:
+        for number in range(3):
+            note(db, now, f"zone:{number}")
+    sha256 = rows_of(store)[2].sha256 or ""
+    whole, part = exported(store, now, key), exported(store, now, key, action="zone")
+    fits = chain.anchor(key, 3, sha256, now)
+    younger = chain.anchor(key, 9, "f" * 64, later)  # the record had grown since
+    assert exporting.check(whole, public, [fits, younger]) == exporting.Read(3, True, None, True, 1)
+    faults = {
+        chain.Fault.CUT_OFF: chain.anchor(key, 4, "f" * 64, now),
+        chain.Fault.OTHER_HISTORY: chain.anchor(key, 2, "f" * 64, later),
+        chain.Fault.FORGED: chain.anchor(Ed25519PrivateKey.generate(), 3, sha256, now),
+    }
+    for fault, anchor in faults.items():
+        read = exporting.check(whole, public, [fits, anchor])
+        assert read.found == chain.Found(fault, anchor.number)
+        assert exporting.check(part, public, [fits, anchor]).found is None
