@@ -34,22 +34,25 @@ class Column(Struct, frozen=True):
 
 
 class Table(Struct, frozen=True, kw_only=True):
-    """`total` is a last row; `notes` say what it is of."""
+    """`total` is a last row; `notes` say what it is of, `warning` what is not in it, which CSV has below all rows."""
 
     title: str
     notes: tuple[str, ...] = ()
+    warning: str = ""
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Value]]
     total: Sequence[Value] | None = None
 
 
 def csv_of(table: Table) -> bytes:
-    """The headings and the rows, the total last."""
+    """The headings and the rows, the total last; below it the warning, where there is one."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow([column.heading for column in table.columns])
     for row in [*table.rows, *([table.total] if table.total is not None else [])]:
         writer.writerow([_plain(value) for value in row])
+    if table.warning:
+        writer.writerow([table.warning, *[""] * (len(table.columns) - 1)])
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 
@@ -63,9 +66,10 @@ def xlsx_of(table: Table) -> bytes:
     looks = {kind: book.add_format({"num_format": _NUMBERS[kind]}) for kind in Kind}
     sums = {kind: book.add_format({"num_format": _NUMBERS[kind], "bold": True, "top": 1}) for kind in Kind}
     sheet.write_string(0, 0, table.title, book.add_format({"bold": True, "font_size": 14}))
-    for line, note in enumerate(table.notes, 1):
+    notes = (*table.notes, *([table.warning] if table.warning else []))
+    for line, note in enumerate(notes, 1):
         sheet.write_string(line, 0, note)
-    top = len(table.notes) + 2
+    top = len(notes) + 2
     heading = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1})
     for place, column in enumerate(table.columns):
         sheet.write_string(top, place, column.heading, heading)

@@ -104,6 +104,12 @@ class Atlas:
             here = self._parent(here, on)
         return zone_id
 
+    def units(self, path: str, first: date, last: date) -> set[str]:
+        """All communes, or zones in none, that what is now at or below `path` stood in from one day to another."""
+        days = [first, *(day for day in self.changes() if first < day <= last)]
+        here = [place.id for place in self.places.values() if place.path.startswith(path)]
+        return {self.commune(zone_id, day) for zone_id in here for day in days}
+
     def changes(self) -> tuple[date, ...]:
         """The days on which stations became others, the latest first."""
         communes = [place for place in self.places.values() if place.kind is ZoneKind.COMMUNE]

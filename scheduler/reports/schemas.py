@@ -44,8 +44,18 @@ class StationOut(FiguresOut):
     longitude: float | None = Field(examples=[107.99])
 
 
+class DetailsGone(BaseModel):
+    """Before a day a rule of retention has left nothing but the sums of each commune as it was then."""
+
+    before: date
+    total_whole: bool = Field(description="Whether these sums are in the total, each as a row of the commune.")
+
+
 class SummaryOut(BaseModel):
-    """`changes` are the days on which stations became others: each can be the day of `boundaries`."""
+    """`changes` are the days on which stations became others: each can be the day of `boundaries`.
+
+    `gone` is said where villages had to be told apart and no longer can be.
+    """
 
     zone_id: Id
     zone_name: str = Field(examples=["Nam Trà My"])
@@ -56,6 +66,7 @@ class SummaryOut(BaseModel):
     changes: list[date]
     stations: list[StationOut]
     total: StationOut
+    gone: DetailsGone | None = None
 
 
 class LineOut(BaseModel):
@@ -90,10 +101,11 @@ class LineOut(BaseModel):
 
 
 class LinePage(BaseModel):
-    """`next` is the cursor of the following page; absent on the last."""
+    """`next` is the cursor of the following page; absent on the last. `gone` says that the list is not whole."""
 
     items: list[LineOut]
     next: str | None = None
+    gone: DetailsGone | None = None
 
 
 class ReceiverHeard(BaseModel):
@@ -124,6 +136,7 @@ class VillageDay(BaseModel):
     timezone: str
     figures: FiguresOut
     airings: list[AiringHeard]
+    gone: DetailsGone | None = None
 
 
 class SubscriptionOut(BaseModel):

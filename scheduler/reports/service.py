@@ -5,6 +5,7 @@ Rules
 - Only what is settled is summed, so that a sum never says "not heard" of what may still be reported.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -25,9 +26,11 @@ from scheduler.reports.begun import LIVE
 from scheduler.reports.beside import beside
 from scheduler.reports.boundaries import DEFAULT_TIMEZONE, Atlas
 from scheduler.reports.digest import Digest, digest
+from scheduler.reports.figures import Sums, total
 from scheduler.reports.models import ReportSubscription
 from scheduler.reports.schemas import (
     AiringHeard,
+    DetailsGone,
     LineOut,
     LinePage,
     ReceiverHeard,
@@ -93,6 +96,7 @@ def summary(
         changes=list(atlas.changes()),
         stations=rows,
         total=views.total_of(zone, rows, different),
+        gone=summed.gone,
     )
 
 
@@ -120,7 +124,8 @@ def lines(
     )
     shown = _lines(db, _atlas_of(db, rows), rows[:limit])
     more = len(rows) > limit
-    return LinePage(items=shown, next=_cursor(rows[limit - 1]) if more else None)
+    gone = _gone(db, span, zone.path)
+    return LinePage(items=shown, next=_cursor(rows[limit - 1]) if more else None, gone=gone)
 
 
 def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: date) -> VillageDay:
@@ -155,6 +160,7 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
         timezone=atlas.timezone(zone.id),
         figures=views.figures_out(summing.of_village(db, span, zone.id)),
         airings=airings,
+        gone=_gone(db, span, zone.path),
     )
 
 
@@ -246,11 +252,33 @@ def _by_unit(db: Session, span: Span, path: str, on: date, *, merged: bool) -> t
 
 
 def _by_village(db: Session, span: Span, path: str, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
-    atlas = repository.atlas(db, paths=[path])
-    sums, clusters = summing.by_village(db, span, [path]), summing.clusters_by_village(db, [path])
-    reached = summing.reached_villages(db, span, [path])
+    """From lines; where they are gone, from the sums of the commune, which is a place beside its villages."""
+    atlas, gone = repository.atlas(db, paths=[path]), _gone(db, span, path)
+    sums = summing.by_village(db, span, [path], some_closed=gone is not None)
+    reached = summing.reached_villages(db, span, [path], some_closed=gone is not None)
+    bulletins = Counter[str]()
+    for places, count in reached if gone else ():
+        bulletins.update(dict.fromkeys(places, count))
+    for unit_id, closed in summing.by_unit(db, span, [path], only_closed=True).items() if gone else ():
+        sums[unit_id] = total([closed, sums.get(unit_id, Sums())], bulletins[unit_id])
+    clusters = summing.clusters_by_village(db, [path])
     units = atlas.stations(sums.keys() | clusters.keys(), on, merged=merged)
-    return atlas, views.Summed(units, sums, clusters, reached)
+    return atlas, views.Summed(units, sums, clusters, reached, gone)
+
+
+def _gone(db: Session, span: Span, path: str) -> DetailsGone | None:
+    """From when on all lines of a span are kept of what is at or below `path`; None where none may be gone."""
+    last = summing.last_closed(db, span)
+    if not last:
+        return None
+    atlas = repository.atlas(db, paths=[path])
+    units = last.keys() & atlas.units(path, span.first, span.last)
+    if not units:
+        return None
+    return DetailsGone(
+        before=max(last[unit_id] for unit_id in units) + timedelta(days=1),
+        total_whole=all(atlas.places[unit_id].path.startswith(path) for unit_id in units),
+    )
 
 
 def _atlas_of(db: Session, rows: Sequence[repository.Row]) -> Atlas:

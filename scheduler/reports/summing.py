@@ -1,11 +1,14 @@
-"""Sums of the book in SQL: by village from its lines, by unit and day from what was summed when they were written."""
+"""Sums of the book in SQL: by village from its lines, by unit and day from what was summed when they were written.
+
+Of a day that is closed in a unit lines may be gone, some or all: there only what was summed counts.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, delete, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, func, insert, select
 from sqlmodel import Session, col
 
 from scheduler.fleet.models import Receiver
@@ -21,10 +24,13 @@ _ALL = (*_COUNTS, "emergencies", "emergencies_heard", "requested_us", "played_us
 _BY = "\x1f"
 
 
-def by_village(db: Session, span: Span, paths: Collection[str]) -> dict[str, Sums]:
-    """What is settled of a span at or below `paths`; `bulletins` is what each village heard itself."""
+def by_village(db: Session, span: Span, paths: Collection[str], *, some_closed: bool = False) -> dict[str, Sums]:
+    """What is settled of a span at or below `paths`; `bulletins` is what each village heard itself.
+
+    With `some_closed` without the days that are closed, which `by_unit` has.
+    """
     here = select(col(Zone.id)).where(below(paths))
-    return _of_lines(db, span, col(ReportLine.zone_id).in_(here))
+    return _of_lines(db, span, col(ReportLine.zone_id).in_(here), *_open(some_closed))
 
 
 def of_village(db: Session, span: Span, zone_id: str) -> Sums:
@@ -32,9 +38,10 @@ def of_village(db: Session, span: Span, zone_id: str) -> Sums:
     return _of_lines(db, span, col(ReportLine.zone_id) == zone_id).get(zone_id, Sums())
 
 
-def by_unit(db: Session, span: Span, paths: Collection[str]) -> dict[str, Sums]:
+def by_unit(db: Session, span: Span, paths: Collection[str], *, only_closed: bool = False) -> dict[str, Sums]:
     """What is settled of a span in the units at or below `paths`; `bulletins` is left to `reached`."""
     here = select(col(Zone.id)).where(below(paths))
+    which = [col(ReportDay.closed).is_(True)] if only_closed else []
     columns = [func.sum(getattr(ReportDay, name)) for name in _ALL]
     query = (
         select(
@@ -43,10 +50,17 @@ def by_unit(db: Session, span: Span, paths: Collection[str]) -> dict[str, Sums]:
             func.max(col(ReportDay.latest_us)),
             func.min(col(ReportDay.earliest_us)),
         )
-        .where(col(ReportDay.day) >= span.first, col(ReportDay.day) < span.end, col(ReportDay.unit_id).in_(here))
+        .where(*_days(span), col(ReportDay.unit_id).in_(here), *which)
         .group_by(col(ReportDay.unit_id))
     )
     return {row[0]: _sums(row, 0) for row in db.execute(query)}
+
+
+def last_closed(db: Session, span: Span) -> dict[str, date]:
+    """The last day of a span that is closed, of each unit that has one."""
+    query = select(col(ReportDay.unit_id), func.max(col(ReportDay.day)))
+    query = query.where(*_days(span), col(ReportDay.closed).is_(True)).group_by(col(ReportDay.unit_id))
+    return {row[0]: row[1] for row in db.execute(query)}
 
 
 def sum_anew(db: Session, days: Iterable[tuple[date, str]]) -> None:
@@ -82,8 +96,8 @@ def reached_units(db: Session, span: Span) -> Reached:
     return [(unit_ids, count) for unit_ids, count in db.execute(query.group_by(col(ReportAiring.unit_ids)))]
 
 
-def reached_villages(db: Session, span: Span, paths: Collection[str]) -> Reached:
-    """The villages of every bulletin of a span."""
+def reached_villages(db: Session, span: Span, paths: Collection[str], *, some_closed: bool = False) -> Reached:
+    """The villages of every bulletin of a span; with `some_closed` the units where its day is closed."""
     here = select(col(Zone.id)).where(below(paths))
     query = select(col(ReportLine.airing_id), col(ReportLine.zone_id)).where(
         col(ReportLine.day) >= span.first,
@@ -91,10 +105,13 @@ def reached_villages(db: Session, span: Span, paths: Collection[str]) -> Reached
         col(ReportLine.zone_id).in_(here),
         col(ReportLine.settled).is_(True),
         col(ReportLine.kind).in_(PROGRAMME),
+        *_open(some_closed),
     )
     found: dict[str, list[str]] = defaultdict(list)
     for airing_id, zone_id in db.execute(query):
         found[airing_id].append(zone_id)
+    for airing_id, unit_ids in _reached_closed(db, span) if some_closed else ():
+        found[airing_id] += unit_ids
     return [(zone_ids, 1) for zone_ids in found.values()]
 
 
@@ -148,10 +165,36 @@ def apart(db: Session, since: date) -> bool:
     return db.execute(moved.union_all(alone).limit(1)).first() is not None
 
 
-def _of_lines(db: Session, span: Span, where: ColumnElement[bool]) -> dict[str, Sums]:
+def _days(span: Span) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return col(ReportDay.day) >= span.first, col(ReportDay.day) < span.end
+
+
+def _open(some_closed: bool) -> list[ColumnElement[bool]]:
+    """That a line's day is not closed; nothing is asked where none is."""
+    if not some_closed:
+        return []
+    mine = and_(col(ReportDay.day) == col(ReportLine.day), col(ReportDay.unit_id) == col(ReportLine.unit_id))
+    return [~exists().where(mine, col(ReportDay.closed).is_(True))]
+
+
+def _reached_closed(db: Session, span: Span) -> list[tuple[str, list[str]]]:
+    """Each bulletin of a span with those of its units in which its day is closed."""
+    pairs = select(col(ReportDay.day), col(ReportDay.unit_id)).where(*_days(span), col(ReportDay.closed).is_(True))
+    closed = {(day, unit_id) for day, unit_id in db.execute(pairs)}
+    airing = ReportAiring
+    query = select(col(airing.id), col(airing.day), col(airing.unit_ids)).where(
+        col(airing.day) >= span.first,
+        col(airing.day) <= max(day for day, _unit_id in closed),
+        col(airing.settled).is_(True),
+        col(airing.kind).in_(PROGRAMME),
+    )
+    return [(key, [one for one in units if (day, one) in closed]) for key, day, units in db.execute(query)]
+
+
+def _of_lines(db: Session, span: Span, *where: ColumnElement[bool]) -> dict[str, Sums]:
     query = (
         select(col(ReportLine.zone_id), *_columns())
-        .where(col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, where)
+        .where(col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, *where)
         .where(col(ReportLine.settled).is_(True))
         .group_by(col(ReportLine.zone_id))
     )

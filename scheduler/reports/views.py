@@ -11,7 +11,7 @@ from scheduler.reports.beside import Beside
 from scheduler.reports.boundaries import Atlas, Unit
 from scheduler.reports.figures import Sums, total
 from scheduler.reports.models import ReportAiring, ReportLine
-from scheduler.reports.schemas import FiguresOut, LineOut, StationOut
+from scheduler.reports.schemas import DetailsGone, FiguresOut, LineOut, StationOut
 from scheduler.zones.models import Zone
 from scheduler.zones.names import fold
 
@@ -21,12 +21,14 @@ class Summed:
     """What a report is made of, all by the same places: villages, or the communes that they stood in.
 
     `clusters` has each place's receivers and villages, `reached` the places of every different bulletin, or of so many.
+    `gone` says from when on it is by villages, where it is not for all of the time.
     """
 
     units: Mapping[str, Unit]
     sums: Mapping[str, Sums]
     clusters: Mapping[str, tuple[int, set[str]]]
     reached: Sequence[tuple[Sequence[str], int]]
+    gone: DetailsGone | None = None
 
 
 def stations(summed: Summed) -> tuple[list[StationOut], int]:

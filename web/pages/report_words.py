@@ -6,7 +6,7 @@ from types import MappingProxyType
 from scheduler.live.models import LiveEnd
 from scheduler.relays.timing import PREFIX
 from scheduler.reports.figures import Kind
-from scheduler.reports.schemas import LineOut, StationOut, SummaryOut
+from scheduler.reports.schemas import DetailsGone, LineOut, LinePage, StationOut, SummaryOut
 from scheduler.reports.spans import Length, Span
 from scheduler.reports.spoken import ENDED
 from web.i18n import N_
@@ -103,6 +103,19 @@ def span(show: Present, of: Span) -> str:
     return f"{show.date(of.first)} – {show.date(of.last)}"
 
 
+def gone(show: Present, what: DetailsGone | None) -> str:
+    """That details are no longer kept, and where their sums are; nothing where all are kept."""
+    if what is None:
+        return ""
+    said = N_("Details before %(day)s are no longer kept, only the sums of each commune; the total is whole.")
+    if not what.total_whole:
+        said = N_(
+            "Details before %(day)s are no longer kept, only the sums of each commune: "
+            "what was heard here until then is in the report of the commune of that time."
+        )
+    return show.translations.gettext(said) % {"day": show.date(what.before)}
+
+
 def kind(show: Present, line: LineOut) -> str:
     """A relay that comes again is a live talk of nobody's."""
     word = RELAY if line.broadcast_id.startswith(PREFIX) else KIND[line.kind]
@@ -141,6 +154,7 @@ def summary_table(show: Present, summary: SummaryOut, of: Span) -> Table:
     return Table(
         title=t.gettext(N_("Report of the stations: %(place)s")) % {"place": summary.zone_name},
         notes=(span(show, of), on),
+        warning=gone(show, summary.gone),
         columns=_said(show, _STATION),
         rows=[station_row(one) for one in summary.stations],
         total=_total_row(t.gettext(N_("All together")), summary.total),
@@ -172,14 +186,15 @@ def station_row(one: StationOut) -> list[Value]:
     ]
 
 
-def line_table(show: Present, place: str, of: Span, lines: Sequence[LineOut]) -> Table:
+def line_table(show: Present, place: str, of: Span, lines: LinePage) -> Table:
     """Plan and heard, an airing of a village a row."""
     t = show.translations
     return Table(
         title=t.gettext(N_("Planned and heard: %(place)s")) % {"place": place},
         notes=(span(show, of),),
+        warning=gone(show, lines.gone),
         columns=_said(show, _LINE),
-        rows=[_line_row(show.within(line.timezone), line) for line in lines],
+        rows=[_line_row(show.within(line.timezone), line) for line in lines.items],
     )
 
 

@@ -78,6 +78,7 @@ def plan_heard(
         by_village=_by(zone) == "village",
         why=report_words.reasons(page.show, service.why(db, page.actor, page.now, zone.id, span)[:5]),
         lines=[_line(page, line) for line in found.items],
+        gone=report_words.gone(page.show, found.gone),
         only_missed=bool(missed),
         all_link=_link("/reports", base | {"missed": ""}),
         missed_link=_link("/reports", base | {"missed": "1"}),
@@ -91,7 +92,7 @@ def plan_heard(
 def plan_heard_csv(asked: OfADay, missed: Missed = "") -> Response:
     page, db, zone, span = asked.page, asked.db, asked.zone, asked.span
     found = service.lines(db, page.actor, page.now, zone.id, span, only_missed=bool(missed), limit=service.MOST_LINES)
-    table = report_words.line_table(page.show, zone.name, span, found.items)
+    table = report_words.line_table(page.show, zone.name, span, found)
     return _file(csv_of(table), CSV, f"nghe-{span.key}.csv")
 
 
@@ -109,6 +110,7 @@ def village_day(page: ThePage, db: ReadDb, zone_id: str, day: str) -> Response:
         figures=found.figures,
         show=show,
         airings=[_airing(page, airing) for airing in found.airings],
+        gone=report_words.gone(page.show, found.gone),
         before=f"/reports/villages/{zone.id}/{span.before.first}",
         after=f"/reports/villages/{zone.id}/{span.after.first}",
         csv=_link("/reports/heard.csv", {"zone": zone.id, "length": Length.DAY, "day": span.first}),
@@ -127,6 +129,7 @@ def stations(asked: OfAMonth, boundaries: Day = None) -> Response:
         rows=summary.stations,
         total=summary.total.model_copy(update={"area": []}),
         by_village=_by(zone) == "village",
+        gone=report_words.gone(page.show, summary.gone),
         seconds=report_words.seconds,
         on=page.show.date(summary.boundaries),
         eras=_eras(page, summary.changes, span, boundaries),

@@ -24,8 +24,9 @@ HELP = MappingProxyType(
             "What a broadcast, a bulletin, a relay or a loudspeaker still needs never goes."
         ),
         Subject.REPORTS: N_(
-            "What each loudspeaker told of each airing, of drills and of tests. "
-            "The sums of every day stay, so monthly and yearly reports read the same; real emergencies stay whole."
+            "What each loudspeaker told of each airing, of drills and of tests, and with it what each village heard. "
+            "The sums of each commune and day stay, so monthly and yearly reports of communes and above read the same; "
+            "real emergencies stay whole."
         ),
         Subject.SAMPLES: N_(
             "Signal, power, temperature and level each quarter of an hour. The least, mean and most of each day stay."
