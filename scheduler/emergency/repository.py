@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Table, and_, func, or_
@@ -20,8 +20,9 @@ from scheduler.fleet.models import DirtyTopic, IssuedDocument, Receiver
 from scheduler.fleet.upkeep.models import FaultRecord
 from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
-from scheduler.zones.models import Zone
-from scheduler.zones.repository import below
+from scheduler.zones.models import SecondPerson, Zone
+from scheduler.zones.repository import below, ids_of
+from scheduler.zones.rules import valid_on
 
 if TYPE_CHECKING:
     from sqlmodel.sql.expression import Select, SelectOfScalar
@@ -69,6 +70,22 @@ def in_force(db: Session, zone_id: str, now: datetime) -> Sequence[EmergencyOrde
     )
     real_first = (EmergencyOrder.purpose == Purpose.REAL).desc()  # type: ignore[attr-defined]  # a column's condition
     return db.exec(query.order_by(real_first, col(EmergencyOrder.start_us).desc(), EmergencyOrder.id)).all()
+
+
+def is_superseded(db: Session, order_id: str, start_us: int, paths: Collection[str], now: datetime) -> bool:
+    """Whether another emergency that began no earlier is in force in one of these zones, above or below one."""
+    above = {zone_id for path in paths for zone_id in ids_of(path)}
+    query = select(EmergencyOrder.id).join(OrderTarget, col(OrderTarget.order_id) == EmergencyOrder.id)
+    query = query.join(Zone, col(Zone.id) == OrderTarget.zone_id).where(
+        EmergencyOrder.id != order_id,
+        EmergencyOrder.purpose == Purpose.REAL,
+        EmergencyOrder.state == State.ISSUED,
+        col(EmergencyOrder.until_at) > now,
+        col(EmergencyOrder.start_us) >= start_us,
+        col(OrderTarget.ended_at).is_(None),
+        or_(below(paths), col(Zone.id).in_(above)),
+    )
+    return db.exec(query.limit(1)).first() is not None
 
 
 def unfinished(db: Session, zone_ids: Collection[str]) -> list[tuple[EmergencyOrder, OrderTarget]]:
@@ -205,6 +222,20 @@ def receivers(db: Session, paths: Collection[str]) -> Sequence[tuple[Receiver, Z
     query = select(Receiver, Zone).join(Zone, col(Zone.id) == Receiver.zone_id)
     query = query.where(below(paths), col(Receiver.revoked_at).is_(None))
     return db.exec(query.order_by(Zone.path, Receiver.name, Receiver.id)).all()
+
+
+def two_people(db: Session, paths: Collection[str], day: date) -> list[str]:
+    """The paths of zones at or below `paths`, there on this day, that say themselves that it takes two people."""
+    query = select(Zone).where(below(paths), Zone.second_person == SecondPerson.TWO_PEOPLE)
+    return [zone.path for zone in db.exec(query) if valid_on(zone, day)]
+
+
+def strayed(db: Session, order_id: str, paths: Collection[str]) -> list[Zone]:
+    """The zones, at or below none of `paths`, in which receivers in use stand that said something of the order."""
+    query = select(Receiver.zone_id).join(OrderProgressRow, col(OrderProgressRow.receiver_id) == Receiver.id)
+    query = query.where(col(OrderProgressRow.order_id).in_([order_id, *talks(db, order_id)]))
+    stood = query.where(col(Receiver.revoked_at).is_(None))
+    return list(db.exec(select(Zone).where(col(Zone.id).in_(stood), ~below(paths)).order_by(Zone.path)))
 
 
 def progress(db: Session, order_id: str) -> dict[str, OrderProgressRow]:

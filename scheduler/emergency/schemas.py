@@ -182,12 +182,20 @@ class OrderPage(BaseModel):
     next: str | None = None
 
 
+class LeftOut(BaseModel):
+    """A place that had the order and is not told by who took it back, for want of the right to it there."""
+
+    zone_id: Id
+    name: str = Field(examples=["Trà Leng › Thôn 1"])
+
+
 class CorrectOut(BaseModel):
     """The order as it was taken back, and the one that says so; `replaced` said so until now."""
 
     cancelled: OrderOut
     correction: OrderOut
     replaced: list[Id] = []
+    left_out: list[LeftOut] = []
     delivered: bool = False
 
 

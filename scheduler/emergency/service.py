@@ -5,7 +5,7 @@ are marked as well, so that the publisher sends what this process could not.
 """
 
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from scheduler.emergency.life import Event, NotPossible, State, step
 from scheduler.emergency.models import EmergencyOrder, OrderSound
 from scheduler.emergency.reading import get, index, readable
 from scheduler.emergency.rights import ISSUE, alone, may_withdraw, require_everywhere
-from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, CorrectOut, OrderIn, OrderOut
+from scheduler.emergency.schemas import WORDS, ConfirmIn, CorrectIn, CorrectOut, LeftOut, OrderIn, OrderOut
 from scheduler.emergency.stopping import SOUNDING, stop_all
 from scheduler.emergency.views import Held
 from scheduler.errors import Conflict, Forbidden, Invalid, Stale, TooMany
@@ -38,7 +38,7 @@ from scheduler.rights import Action
 from scheduler.store.alone import alone as one_at_a_time
 from scheduler.store.types import new_id
 from scheduler.zones import repository as zone_sql
-from scheduler.zones.models import SecondPerson
+from scheduler.zones.models import SecondPerson, Zone
 from scheduler.zones.rules import effective_rules
 
 __all__ = (
@@ -133,12 +133,14 @@ def correct(
 ) -> CorrectOut:
     """Silence it and say so to the same zones, in one act; one person is enough.
 
-    A correction of it that is in force ends: people who change their mind are not talked over by what they said first.
+    It is said where a STOP was before as well: who heard a siren and then nothing knows no better. Such places, and
+    those to which receivers that had it were moved, are left out where the actor has no right to it. A correction of it
+    that is in force ends: people who change their mind are not talked over by what they said first.
     """
     one_at_a_time(db, SOUNDING)
     held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
-    row, zones = held.row, held.zones
-    require_everywhere(actor, ISSUE[purpose], held.paths, now)
+    row = held.row
+    require_everywhere(actor, ISSUE[purpose], held.unstopped, now)
     if not views.correctable(row, now):
         raise Conflict("not_correctable", "This did not sound in the last day, so there is nothing to correct.")
     name = asked.bank_id.rpartition(".")[0].removeprefix(naming.DRILL)
@@ -148,8 +150,11 @@ def correct(
     if asking.are_fresh_words_of(db, asked.bank_id, actor.user_id, now):
         message = "You changed these words yourself within the last day. Another person has to let them sound."
         raise Forbidden("own_words", message)
+    zones, left_out = _to_tell(db, actor, now, held)
     groups = {target.zone_id: target.group_id for target, _zone in held.placed}
     replaced = repository.corrections_in_force(db, row.id)
+    for placed in repository.targets(db, [ended.id for ended in replaced]).values():
+        require_everywhere(actor, ISSUE[purpose], [zone.path for _target, zone in placed], now)
     for ended in (row, *replaced):
         _silence(db, actor, now, ended)
     said = EmergencyOrder(
@@ -158,16 +163,18 @@ def correct(
         reason=" ".join(asked.reason.split()), author_id=actor.user_id or None, corrects_id=row.id,
         asked_at=now, lapses_at=now,
     )  # fmt: skip
-    asking.add(db, said, [(zone.id, groups[zone.id]) for zone in zones])
+    asking.add(db, said, [(zone.id, groups.get(zone.id)) for zone in zones])
     said.state = step(State.ASKED, Event.CONFIRM)
     correction = Held(said, repository.targets(db, [said.id])[said.id])
     _issue(db, now, correction)
     mark_dirty(db, (topics.now(zone.id) for zone in zones), now)
     gone = [ended.id for ended in replaced]
+    without = dict(zip((zone.id for zone in left_out), _named(db, left_out), strict=True))
     detail = {"correction": said.id, "parts": _said(said), "reason": said.reason, "replaced": gone}
-    _note(db, actor, now, held, "correct", where=_where(db, correction), **detail)
+    _note(db, actor, now, held, "correct", where=_where(db, correction), left_out=list(without.values()), **detail)
     cancelled, made = views.shown(db, actor, now, [row, said])
-    return CorrectOut(cancelled=cancelled, correction=made, replaced=gone)
+    places = [LeftOut(zone_id=zone_id, name=name) for zone_id, name in without.items()]
+    return CorrectOut(cancelled=cancelled, correction=made, replaced=gone, left_out=places)
 
 
 def rehearse(
@@ -203,7 +210,8 @@ def spoken(db: Session, now: datetime, order_id: str, place: int) -> list[str]:
     """A text of the order is there: the zones that are to hear it.
 
     Where nothing of the order could sound before, it begins now. Where nothing of it sounds again, its times move on
-    so far that the text is heard from its first word, although what goes before it may be over.
+    so far that the text is heard from its first word, although what goes before it may be over. Not so where a later
+    emergency is in force there: of two the later start has the air, and this one's would become the later one.
     """
     one_at_a_time(db, SOUNDING)
     row = repository.get(db, order_id, lock=True)
@@ -211,12 +219,8 @@ def spoken(db: Session, now: datetime, order_id: str, place: int) -> list[str]:
         return []
     placed = repository.targets(db, [order_id])[order_id]
     held = Held(row, placed)
-    sounds = repository.sounds(db, [order_id])[order_id]
-    if wire(row, {at: sound for at, sound in sounds.items() if at != place}) is None:
-        row.start_us = _start_us(db, now, held)
-    elif row.start_us is not None and not row.every_s:
-        before_us = sum(_least_us(db, part, sounds.get(at)) for at, part in enumerate(row.parts[:place]))
-        row.start_us = max(row.start_us, to_us(now) + LEAST_LEAD_US - before_us)
+    if row.start_us is not None and not repository.is_superseded(db, order_id, row.start_us, held.paths, now):
+        row.start_us = _moved_us(db, now, held, row.start_us, place)
     zone_ids = [target.zone_id for target, _zone in placed]
     mark_dirty(db, map(topics.now, zone_ids), now)
     return zone_ids
@@ -243,7 +247,7 @@ def _check_person(db: Session, actor: Actor, now: datetime, held: Held) -> None:
         require_everywhere(actor, Action.EMERGENCY_CONFIRM, held.paths, now)
         return
     require_everywhere(actor, ISSUE[row.purpose], held.paths, now)
-    if views.mode_of(db, held.zones) is not SecondPerson.SECOND_FACTOR:
+    if views.mode_of(db, held.zones, now) is not SecondPerson.SECOND_FACTOR:
         raise Forbidden("own_order", "You asked for this yourself. Another person has to let it sound.")
 
 
@@ -288,6 +292,18 @@ def _start_us(db: Session, now: datetime, held: Held) -> int:
     return max(to_us(now) + _lead_us(db, held), repository.last_stop_us(db, zone_ids))
 
 
+def _moved_us(db: Session, now: datetime, held: Held, start_us: int, place: int) -> int:
+    """When the order begins, which was to begin at `start_us`, now that its text at `place` is there."""
+    row = held.row
+    sounds = repository.sounds(db, [row.id])[row.id]
+    if wire(row, {at: sound for at, sound in sounds.items() if at != place}) is None:
+        return _start_us(db, now, held)
+    if row.every_s:
+        return start_us
+    before_us = sum(_least_us(db, part, sounds.get(at)) for at, part in enumerate(row.parts[:place]))
+    return max(start_us, to_us(now) + LEAST_LEAD_US - before_us)
+
+
 def _lead_us(db: Session, held: Held) -> int:
     """From the order to its first sample: documents must arrive and amplifiers be on."""
     amplifiers_us = repository.largest_lead_ms(db, held.paths) * US_PER_MS
@@ -300,6 +316,17 @@ def _least_us(db: Session, part: Mapping[str, Any], sound: OrderSound | None) ->
         held = bank.entry(db, part["id"])
         return min((media.duration_us or 0 for media in held.sounds), default=0) if held is not None else 0
     return sound.duration_us or 0 if sound is not None else 0
+
+
+def _to_tell(db: Session, actor: Actor, now: datetime, held: Held) -> tuple[list[Zone], list[Zone]]:
+    """Where a correction is said, and where it is not for want of the right to it.
+
+    Those are the places of the order, and where receivers that had it stand that are in none of them any more.
+    """
+    aimed = [zone for _target, zone in held.placed]
+    places = [*aimed, *repository.strayed(db, held.row.id, [zone.path for zone in aimed])]
+    told = [zone for zone in places if actor.may(ISSUE[held.row.purpose], zone.path, now)]
+    return told, [zone for zone in places if zone not in told]
 
 
 def _silence(db: Session, actor: Actor, now: datetime, row: EmergencyOrder) -> None:
@@ -331,8 +358,12 @@ def _note(db: Session, actor: Actor, now: datetime, held: Held, what: str, **det
 
 
 def _where(db: Session, held: Held) -> list[str]:
-    """Its places, each with those above it but the root: every commune has a “Thôn 1”."""
-    paths = [zone_sql.ids_of(zone.path) for _target, zone in held.placed]
+    return _named(db, [zone for _target, zone in held.placed])
+
+
+def _named(db: Session, places: Sequence[Zone]) -> list[str]:
+    """Each with those above it but the root: every commune has a “Thôn 1”."""
+    paths = [zone_sql.ids_of(zone.path) for zone in places]
     zones = zone_sql.zones(db, {zone_id for path in paths for zone_id in path})
     return [" › ".join(zones[zone_id].name for zone_id in path[1:] or path) for path in paths]
 

@@ -1,7 +1,7 @@
 """Orders as people see them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,6 +47,16 @@ class Held:
     def paths(self) -> list[str]:
         return [zone.path for zone in self.zones]
 
+    @property
+    def unstopped(self) -> list[str]:
+        """The paths of where it sounds, or sounded to its end: no STOP was there before."""
+        end = self.row.ended_at
+        return [
+            zone.path
+            for target, zone in self.placed
+            if target.ended_at is None or (end is not None and target.ended_at >= end)
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class _Around:
@@ -57,8 +67,12 @@ class _Around:
     banked: Mapping[str, bank.Held]
     recordings: Mapping[str, tuple[Recording, Announcement, str]]
     undelivered: set[str]
+    two_people: Collection[str]
+    """The paths of zones at or below these that want two people themselves."""
 
-    def mode(self, zones: Iterable[Zone]) -> SecondPerson:
+    def mode(self, zones: Collection[Zone]) -> SecondPerson:
+        if any(path.startswith(zone.path) for path in self.two_people for zone in zones):
+            return SecondPerson.TWO_PEOPLE
         lineages = ([self.zones[key] for key in zone_sql.ids_of(zone.path) if key in self.zones] for zone in zones)
         return strictest(inherited(lineage).second_person for lineage in lineages)
 
@@ -73,8 +87,10 @@ def state_now(row: EmergencyOrder, now: datetime) -> State:
     return state
 
 
-def mode_of(db: Session, zones: Iterable[Zone]) -> SecondPerson:
-    """Who must let an order for these zones sound."""
+def mode_of(db: Session, zones: Collection[Zone], now: datetime) -> SecondPerson:
+    """Who must let an order for these zones sound, and so for all below them."""
+    if repository.two_people(db, [zone.path for zone in zones], now.date()):
+        return SecondPerson.TWO_PEOPLE
     return strictest(effective(db, zone.path).second_person for zone in zones)
 
 
@@ -90,7 +106,7 @@ def shown(db: Session, actor: Actor, now: datetime, rows: Sequence[EmergencyOrde
     )
     names = people.names_of(db, {i for row in rows for i in (row.author_id, row.confirmer_id, row.ender_id) if i})
     user = people.user(db, actor.user_id) if actor.user_id else None
-    around = _around(db, rows, placed)
+    around = _around(db, now, rows, placed)
     found = []
     for row in rows:
         made = _order(around, actor, now, Held(row, placed[row.id]), sounds[row.id])
@@ -108,7 +124,9 @@ def correctable(row: EmergencyOrder, now: datetime) -> bool:
     return row.issued_at is not None and row.corrects_id is None and now - row.issued_at <= CORRECTED_FOR
 
 
-def _around(db: Session, rows: Sequence[EmergencyOrder], placed: Mapping[str, Sequence[Placed]]) -> _Around:
+def _around(
+    db: Session, now: datetime, rows: Sequence[EmergencyOrder], placed: Mapping[str, Sequence[Placed]]
+) -> _Around:
     zones = {zone.id: zone for row in rows for _target, zone in placed[row.id]}
     named: dict[str, set[str]] = defaultdict(set)
     for part in (part for row in rows for part in row.parts if "id" in part):
@@ -121,6 +139,7 @@ def _around(db: Session, rows: Sequence[EmergencyOrder], placed: Mapping[str, Se
         banked=bank.entries(db, named["bank"]),
         recordings=repository.recordings(db, named["recording"]),
         undelivered=repository.undelivered(db, live),
+        two_people=repository.two_people(db, [zone.path for zone in zones.values()], now.date()),
     )
 
 
@@ -128,7 +147,7 @@ def _order(around: _Around, actor: Actor, now: datetime, held: Held, sounds: Map
     """The order without the names of people."""
     row, state, mode = held.row, state_now(held.row, now), around.mode(held.zones)
     steps: list[Any] = list(steps_for(actor, row, state, mode=mode, paths=held.paths, now=now))
-    if correctable(row, now) and actor.may_everywhere(ISSUE[row.purpose], held.paths, now):
+    if correctable(row, now) and actor.may_everywhere(ISSUE[row.purpose], held.unstopped, now):
         steps.append("correct")
     live = [zone.id for target, zone in held.placed if target.ended_at is None]
     sent = state is State.ISSUED and any(part["kind"] != "live" for part in row.parts)

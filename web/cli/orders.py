@@ -164,6 +164,9 @@ def _correct(app: typer.Typer, office: Open, _word: str) -> None:
         """Silence it and say so, in one act."""
         made = office().send(f"/{order_id}/correct", {"bank_id": message, "reason": reason})
         _tell(made["correction"], as_json=as_json)
+        left_out = "; ".join(place["name"] for place in made["left_out"])
+        if left_out:
+            typer.echo(f"You have no right to say it there, so it is not said to: {left_out}", err=True)
 
 
 def _heard(app: typer.Typer, office: Open, _word: str) -> None:

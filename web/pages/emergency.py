@@ -1,21 +1,31 @@
 """Orders: the second person's page, what is in force with who heard it, and what ends it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from msgspec import Struct
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from scheduler.emergency import proof, service
 from scheduler.emergency.life import Event, State
-from scheduler.emergency.schemas import MAX_CODE, WORDS, ConfirmIn, CorrectIn, OrderOut, StopAllIn, StopAllOut
+from scheduler.emergency.schemas import (
+    MAX_CODE,
+    WORDS,
+    ConfirmIn,
+    CorrectIn,
+    CorrectOut,
+    OrderOut,
+    StopAllIn,
+    StopAllOut,
+)
 from scheduler.errors import Problem
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
 from scheduler.zones import repository as zone_sql
+from scheduler.zones.views import zone_views
 from web.auth import ReadDb
 from web.pages import emergency_view as view
 from web.pages import emergency_words as said
@@ -99,8 +109,11 @@ async def stop_all(lane: TheLane, zone: Annotated[list[str] | None, Form()] = No
 
 
 @router.get("/{order_id}")
-def detail(page: ThePage, desk: TheDesk, order_id: str) -> Response:
-    return _shown(page, desk, order_id)
+def detail(
+    page: ThePage, desk: TheDesk, order_id: str, left_out: Annotated[list[str] | None, Query()] = None
+) -> Response:
+    """`left_out` are the places to which a correction of just now is not said."""
+    return _shown(page, desk, order_id, left_out=left_out or ())
 
 
 @router.post("/{order_id}/confirm")
@@ -151,12 +164,16 @@ async def correct(acting: TheAct, order_id: str, message: Annotated[str, Form(ma
     """Silence it and say so, in one act; the page of the correction is shown."""
     asked = CorrectIn(bank_id=message, reason=NO_REASON)
 
-    def work(db: Session, actor: Actor, now: datetime) -> Done[OrderOut]:
+    def work(db: Session, actor: Actor, now: datetime) -> Done[CorrectOut]:
         made = service.correct(db, actor, now, order_id, asked, purpose=acting.desk.purpose)
         told_of = done(made.correction, made.cancelled)
-        return told_of._replace(words=[*told_of.words, *(f"emergency:{order_id}" for order_id in made.replaced)])
+        return Done(made, told_of.zone_ids, [*told_of.words, *(f"emergency:{order_id}" for order_id in made.replaced)])
 
-    return await acting.through(order_id, work, "corrected")
+    made = await tried(acting.lane, work, subject=f"order:{order_id}")
+    if isinstance(made, Problem):
+        return await run_in_threadpool(_refused, acting.request, acting.desk, order_id, made)
+    left_out = [place.zone_id for place in made.left_out][:MOST_NAMED]
+    return go(view.path_of(made.correction), "corrected", left_out=left_out)
 
 
 def done(*orders: OrderOut) -> Done[OrderOut]:
@@ -171,13 +188,16 @@ def _refused(request: Request, desk: Desk, order_id: str, problem: Problem) -> R
     return _shown(page, desk, order_id, errors)
 
 
-def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) -> Response:
+def _shown(
+    page: Page, desk: Desk, order_id: str, errors: Errors | None = None, *, left_out: Collection[str] = ()
+) -> Response:
     with page.centre.store.reading() as db:
         order = service.get(db, page.actor, page.now, order_id, purpose=desk.purpose)
         begun = order.state not in (State.ASKED, State.WITHDRAWN, State.EXPIRED)
         heard = service.who_heard(db, page.actor, page.now, order_id) if begun else None
         holding = held_where(db, order) if order.state is State.ASKED else None
         silenced = _silenced(db, page, order)
+        untold = zone_views(db, list(zone_sql.zones(db, left_out).values()))
         offered = corrections(db, page.language, desk.purpose) if "correct" in order.possible else []
     show = page.show
     villages = view.villages(show, order, heard) if heard else []
@@ -196,6 +216,7 @@ def _shown(page: Page, desk: Desk, order_id: str, errors: Errors | None = None) 
         sounds=view.sounds(show, order.parts, holding),
         own=order.author_id == page.actor.user_id,
         silenced=silenced,
+        untold=[", ".join((place.name, *reversed(place.place))) for place in untold],
         can={event.value: event in order.possible for event in Event},
         on_its_way=order.state is State.ISSUED and not order.delivered and any(p.kind != "live" for p in order.parts),
         in_force=order.state is State.ISSUED,

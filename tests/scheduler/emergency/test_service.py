@@ -17,7 +17,7 @@ from scheduler.bank.models import BankMedia
 from scheduler.bank.schemas import BankChange
 from scheduler.emergency import service
 from scheduler.emergency.life import TABLE, Event, NotPossible, State, diagram, possible, step
-from scheduler.emergency.models import EmergencyOrder
+from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
 from scheduler.emergency.schemas import OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TooMany
 from scheduler.fleet.models import Receiver
@@ -27,7 +27,7 @@ from scheduler.people.signin import NotSignedIn
 from scheduler.rights import Role
 from scheduler.zones import service as zones
 from scheduler.zones.groups import create_group
-from scheduler.zones.models import SecondPerson, ZoneKind
+from scheduler.zones.models import SecondPerson, Zone, ZoneKind
 from scheduler.zones.schemas import GroupNew, ZoneNew
 from tests.scheduler.emergency.conftest import FLOOD, FLOOD_DRILL
 
@@ -108,6 +108,22 @@ def test_the_strictest_of_its_zones_says_who_must_confirm(desk: Any, second_fact
     assert asked.second_person is SecondPerson.TWO_PEOPLE
     with pytest.raises(Forbidden):
         desk.confirmed(asked, by=desk.operator, code=code())
+
+
+def test_a_zone_below_the_one_that_was_chosen_keeps_its_two_people(desk: Any, second_factor: Any) -> None:
+    desk.zone_lets(desk.places.province, SecondPerson.SECOND_FACTOR)
+    desk.zone_lets(desk.places.leng_1, SecondPerson.TWO_PEOPLE)
+    code = second_factor(desk.operator)
+    asked = desk.asked(desk.draft(zones=[desk.places.province]))
+    assert asked.second_person is SecondPerson.TWO_PEOPLE
+    with pytest.raises(Forbidden) as refused:
+        desk.confirmed(asked, by=desk.operator, code=code())
+    assert refused.value.code == "own_order"
+    assert desk.asked(desk.draft(zones=[desk.places.van])).second_person is SecondPerson.SECOND_FACTOR
+    with desk.store.writing() as db:  # it is no more
+        db.get_one(Zone, desk.places.leng_1).valid_until = desk.clock.now().date()
+    assert desk.shown(asked.id).second_person is SecondPerson.SECOND_FACTOR
+    assert desk.confirmed(asked, by=desk.operator, code=code()).state is State.ISSUED
 
 
 def test_who_has_a_second_factor_shows_it_also_as_the_second_person(desk: Any, second_factor: Any) -> None:
@@ -298,11 +314,50 @@ def test_who_did_what_where_and_when_is_in_the_record_at_every_step(
     assert desk.noted().detail.items() >= {"reason": "Báo nhầm", "correction": corrected.correction.id}.items()
 
 
-def test_a_correction_is_noted_where_it_sounds_and_not_where_a_stop_was_before(desk: Any) -> None:
-    order = desk.issued(desk.draft(zones=[desk.places.leng_1, desk.places.van_1]))
-    desk.stopped(desk.places.van, by=desk.operator)
-    desk.corrected(order)
-    assert desk.noted().detail["where"] == VILLAGES[:1]
+def test_a_correction_is_said_and_noted_also_where_a_stop_was_before(desk: Any) -> None:
+    places = desk.places
+    order = desk.issued(desk.draft(zones=[places.leng_1, places.van_1]))
+    desk.later(seconds=5)
+    desk.stopped(places.van, by=desk.operator)
+    said = desk.corrected(order)
+    assert [desk.sounding(zone_id) for zone_id in (places.leng_1, places.van_1)] == [[said.correction.id]] * 2
+    assert desk.says(places.van_1).orders[0].start_us > desk.says(places.van_1).stop_us
+    assert (sorted(desk.noted().detail["where"]), said.left_out) == (VILLAGES, [])
+
+
+def test_where_a_stop_was_before_and_the_corrector_may_say_nothing_is_left_out_and_named(desk: Any) -> None:
+    places = desk.places
+    order = desk.issued(desk.draft(zones=[places.leng_1, places.van_1]))
+    with pytest.raises(Forbidden):
+        desk.corrected(order, by=desk.local)
+    desk.later(seconds=5)
+    desk.stopped(places.van, by=desk.operator)
+    assert "correct" in desk.shown(order.id, to=desk.local).possible
+    said = desk.corrected(order, by=desk.local)
+    assert [target.zone_id for target in said.correction.targets] == [places.leng_1]
+    assert [(one.zone_id, one.name) for one in said.left_out] == [(places.van_1, VILLAGES[1])]
+    assert desk.noted().detail["left_out"] == VILLAGES[1:]
+    whole = desk.corrected(order)
+    assert (len(whole.correction.targets), whole.left_out) == (2, [])
+    with pytest.raises(Forbidden):  # what is said elsewhere by now is not theirs to end
+        desk.corrected(order, "all-clear.1", by=desk.local)
+
+
+def test_a_correction_follows_receivers_that_had_it_to_where_they_were_moved(desk: Any) -> None:
+    places, moved = desk.places, f"R{desk.places.leng_1[1:]}"
+    order = desk.issued(desk.draft(zones=[places.leng]))
+    with desk.store.writing() as db:
+        for receiver_id in (moved, f"R{places.leng_2[1:]}"):
+            db.add(
+                OrderProgressRow(
+                    order_id=order.id, receiver_id=receiver_id, received_at=desk.clock.now(), told_at=desk.clock.now()
+                )
+            )
+        db.get_one(Receiver, moved).zone_id = places.van_1
+    mine = desk.corrected(order, by=desk.local)
+    assert [target.zone_id for target in mine.correction.targets] == [places.leng]
+    assert [one.name for one in mine.left_out] == VILLAGES[1:]
+    assert {target.zone_id for target in desk.corrected(order).correction.targets} == {places.leng, places.van_1}
 
 
 def test_every_place_of_many_is_in_the_record(desk: Any) -> None:

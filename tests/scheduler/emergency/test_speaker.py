@@ -32,6 +32,7 @@ from scheduler.emergency.models import EmergencyOrder, OrderSound
 from scheduler.emergency.sender import Urgent
 from scheduler.emergency.speaker import TRIES, Speaker
 from scheduler.store.engine import Store
+from tests.scheduler.emergency.conftest import FLOOD_DRILL
 
 LIMIT_S = 120
 TEXT = {"kind": "text", "text": "Nước sông lên nhanh."}
@@ -145,6 +146,43 @@ async def test_an_order_of_one_text_begins_when_it_is_there(
     desk.later(seconds=4)
     assert await speaker.once(threads)
     assert desk.says(desk.places.leng).orders[0].start_us == to_us(desk.clock.now()) + 700_000
+
+
+@pytest.mark.parametrize("parts", [(TEXT,), ("siren-rise-fall.1", TEXT)])
+@pytest.mark.parametrize("place", ["province", "leng", "leng_1"])
+async def test_a_text_that_comes_late_takes_the_air_from_no_later_emergency(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor, place: str, parts: Any
+) -> None:
+    first = desk.issued(desk.draft(*parts))
+    desk.later(seconds=4)
+    second = desk.issued(desk.draft(zones=[getattr(desk.places, place)]))
+    desk.later(seconds=36)
+    assert await speaker.once(threads)
+    (order,) = [one for one in desk.says(desk.places.leng).orders if one.id == first.id]
+    assert len(order.parts) == len(parts)
+    later = desk.says(getattr(desk.places, place)).orders[0]
+    assert (later.id, later.start_us - order.start_us) == (second.id, 4_000_000)
+
+
+@pytest.mark.parametrize("over", ["cancelled", "drill", "elsewhere", "earlier"])
+async def test_what_is_no_later_emergency_there_lets_a_late_text_begin(
+    desk: Any, speaker: Speaker, threads: ThreadPoolExecutor, over: str
+) -> None:
+    if over == "earlier":
+        desk.issued()
+        desk.later(seconds=1)
+    first = desk.issued(desk.draft(TEXT))
+    desk.later(seconds=1)
+    if over == "cancelled":
+        desk.cancelled(desk.issued())
+    if over == "elsewhere":
+        desk.issued(desk.draft(zones=[desk.places.van]))
+    if over == "drill":
+        desk.confirmed(desk.asked(desk.draft(FLOOD_DRILL), purpose=Purpose.DRILL))
+    desk.later(seconds=4)
+    assert await speaker.once(threads)
+    found = {order.id: order.start_us for order in desk.says(desk.places.leng).orders}
+    assert found[first.id] == to_us(desk.clock.now()) + 700_000
 
 
 async def test_what_is_issued_goes_before_what_is_asked_for(

@@ -18,7 +18,7 @@ from scheduler.emergency.models import EmergencyOrder, ZoneStop
 from scheduler.people.actor import Actor
 from scheduler.people.models import ApiToken
 from scheduler.people.signin import digest
-from scheduler.rights import Action
+from scheduler.rights import Action, Role
 from web.cli import drill, emergency, stop_all
 
 FLOOD = ["--message", "siren-rise-fall.1", "--message", "flash-flood.1"]
@@ -80,6 +80,20 @@ def test_asked_for_by_one_and_let_sound_by_another(alarm: Any, loa: Any, second_
     assert json.loads(said.stdout)["corrects_id"] == order["id"]
     ended = loa(alarm.operator, emergency.app, "cancel", json.loads(said.stdout)["id"])
     assert (ended.exit_code, "cancelled" in ended.stdout) == (0, True)
+
+
+def test_places_that_a_correction_leaves_out_are_named(
+    alarm: Any, loa: Any, second_factor: Any, add_person: Callable[..., Actor]
+) -> None:
+    zones = ["--zone", alarm.places.leng, "--zone", alarm.places.van]
+    asked = loa(alarm.operator, emergency.app, "ask", *zones, *FLOOD, "--reason", "Lũ", "--json")
+    order_id, code = json.loads(asked.stdout)["id"], second_factor(alarm.second)
+    loa(alarm.second, emergency.app, "confirm", order_id, "--code", code(), typed="khẩn cấp\n")
+    alarm.sign_in("operator").post("/api/v1/stop", json={"zone_ids": [alarm.places.leng]})
+    local = add_person("vana", alarm.places.van, Role.OPERATOR)
+    words = ("correct", order_id, "false-alarm.1", "--reason", "Báo nhầm")
+    assert "not said to: Trà Leng" in loa(local, emergency.app, *words).stderr
+    assert loa(alarm.operator, emergency.app, *words).stderr == ""
 
 
 def test_a_token_alone_confirms_nothing(alarm: Any, loa: Any) -> None:

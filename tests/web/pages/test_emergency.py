@@ -301,6 +301,19 @@ def test_a_correction_is_one_act(operator: TestClient, leader: TestClient, place
     assert sorted(order.state for order in orders(store)) == ["cancelled", "issued"]
 
 
+def test_where_a_stop_was_and_one_may_say_nothing_the_page_names_it(
+    operator: TestClient, leader: TestClient, browser: Browser, add_person: Callable[..., Any], places: Any
+) -> None:
+    add_person("vana", places.van, Role.OPERATOR)
+    path = ask(operator, "/emergency", places.leng, zone=[places.leng, places.van]).url.path
+    add_person("both", places.province, Role.OPERATOR)
+    confirm(browser("both"), path, "KHẨN CẤP")
+    post(leader, "/emergency/stop", zone=[places.leng])
+    said = post(browser("vana"), f"{path}/correct", message="false-alarm.1")
+    assert "không phát tới: Trà Leng" in said.text
+    assert "không phát tới" not in post(operator, f"{path}/correct", message="false-alarm.1").text
+
+
 def test_stop_all_is_for_the_places_one_may_silence(
     operator: TestClient, leader: TestClient, places: Any, store: Store
 ) -> None:
