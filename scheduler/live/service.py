@@ -190,9 +190,12 @@ def stop(db: Session, actor: Actor, now: datetime, talk_id: str) -> Change:
 
 
 def stop_below(db: Session, now: datetime, paths: list[str]) -> Change:
-    """STOP ALL: end every talk that is heard at or below one of `paths`. The caller has checked the right to it."""
+    """STOP ALL: end every talk that is heard at or below one of `paths`. The caller has checked the right to it.
+
+    A relay planned for later is none of what sounds, and stays.
+    """
     change = Change()
-    rows = repository.not_over(db)
+    rows = [talk for talk in repository.not_over(db) if talk.state is LiveState.ON_AIR or talk.starts_at <= now]
     zones = repository.zones_of(db, [talk.id for talk in rows])
     for talk in rows:
         if any(zone.path.startswith(path) for zone in zones[talk.id] for path in paths):

@@ -155,6 +155,17 @@ def test_stop_all_silences_at_once_what_is_heard_there(air: Microphones) -> None
     assert {air.view(one.id).end_reason for one in (leng, waiting)} == {LiveEnd.STOPPED}
 
 
+def test_stop_all_leaves_what_is_planned_for_later(air: Microphones) -> None:
+    places, stream = air.commune.places, "https://stream.example/vov1.mp3"
+    relay = air.ask(kind="relay", cls="normal", source_url=stream, starts_at=air.later(600))
+    with air.store.writing() as db:
+        service.stop_below(db, air.later(5), [f"/{places.province}/"])
+    assert air.view(relay.id).state is LiveState.WAITING
+    with air.store.writing() as db:
+        service.stop_below(db, air.later(600), [f"/{places.province}/"])
+    assert air.view(relay.id).end_reason is LiveEnd.STOPPED
+
+
 def test_what_a_process_that_died_carried_is_over_and_says_so(air: Microphones) -> None:
     talk = air.ask()
     air.begin(talk.id)
