@@ -16,6 +16,7 @@ from scheduler.errors import Forbidden
 from scheduler.rights import Action
 from scheduler.workflow import State
 from scheduler.zones import groups as group_service
+from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import effective, valid_on
@@ -29,10 +30,10 @@ from web.pages.compose_form import (
     NO_PLACE,
     ComposeForm,
     asked_when,
+    begin_at,
     broadcast_in,
     from_broadcast,
     from_request,
-    place_at,
     uploaded,
 )
 from web.pages.compose_sound import announcement_for
@@ -76,13 +77,15 @@ def new(
     zone: Annotated[str, Query(max_length=26)] = "",
     at: Annotated[str, Query(max_length=19)] = "",
 ) -> Response:
-    """Empty, or for a place and a time that were chosen on the board."""
-    form = ComposeForm()
-    place_at(form, zone, at)
+    """Empty, or for a place and a time of its own clock that were chosen on the board."""
+    form = ComposeForm(zones=[zone] if zone else [])
+    area = _area(db, page, form)
+    place = zone_sql.zone(db, zone) if zone in {one.id for one in area.zones} else area.home
+    begin_at(form, at, effective(db, (place or area.home).path).rules.timezone, area.timezone)
     if announcement:
         found = announcements.view(db, page.actor, page.now, announcement)
         form.source, form.existing, form.announcement_id = "existing", found.id, found.id
-    return _page(db, page, _area(db, page, form), form)
+    return _page(db, page, area, form)
 
 
 @router.post("/new")

@@ -111,12 +111,10 @@ def from_broadcast(item: BroadcastOut) -> ComposeForm:
     return form
 
 
-def place_at(form: ComposeForm, zone_id: str, at: str) -> None:
-    """Fill in a place and a wall time, as far as they are such."""
-    if zone_id:
-        form.zones = [zone_id]
-    if at and _is_moment(at):
-        form.when, (form.date, form.time) = "at", _parted(at)
+def begin_at(form: ComposeForm, local: str, there: str, here: str) -> None:
+    """Fill in a wall time of the time zone `there` as that of `here`, as far as it is one."""
+    if _is_moment(local) and _is_date(local[:10]):
+        form.when, (form.date, form.time) = "at", _parted(clock_of(local, there, here))
 
 
 def clock_of(local: str, there: str, here: str) -> str:

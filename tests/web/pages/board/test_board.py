@@ -62,6 +62,22 @@ def test_a_free_hour_leads_to_a_new_broadcast_with_place_and_time(office: Any, o
     assert 'name="time" value="09:00"' in page
     assert re.search(r'id="said-when">Thứ Hai 23/11, 09:00<', page)
     assert official.get("/broadcasts/new?zone=nowhere&at=rubbish").status_code == 200
+    assert official.get("/broadcasts/new?at=0001-01-01T00:00").status_code == 200
+
+
+def test_a_free_hour_of_a_village_with_another_clock_is_that_moment_by_the_senders(
+    office: Any, official: TestClient
+) -> None:
+    there = office.places.leng_2
+    with office.store.writing() as db:
+        db.get_one(Zone, there).timezone = "Asia/Singapore"  # an hour ahead of the commune
+    assert f"zone={there}&amp;at=2026-11-23T10:00" in cells(official.get("/board").text, there)["10"]
+    page = official.get(f"/broadcasts/new?zone={there}&at=2026-11-23T10:00").text
+    assert 'name="time" value="09:00"' in page
+    assert re.search(r'id="said-when">Thứ Hai 23/11, 09:00<', page)
+    page = official.get(f"/broadcasts/new?zone={there}&at=2026-11-24T00:30").text
+    assert 'name="date" value="2026-11-23"' in page
+    assert 'name="time" value="23:30"' in page
 
 
 def test_who_only_looks_is_offered_no_gap_and_no_moving(
