@@ -16,9 +16,11 @@ from scheduler.fleet.models import StoredReport
 from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample, ReceiverSampleDay
 from scheduler.notices.models import Channel, Notice, NoticeState
 from scheduler.notices.models import Kind as NoticeKind
-from scheduler.reports import summing
+from scheduler.reports import service, summing
 from scheduler.reports.figures import Kind
 from scheduler.reports.models import ReportAiring, ReportDay, ReportLine
+from scheduler.reports.schemas import DetailsGone, SummaryOut
+from scheduler.reports.spans import Length, span_of
 from scheduler.residents.models import Feedback, FeedbackState
 from scheduler.residents.models import Subject as About
 from scheduler.retention.choosing import Rule, Subject
@@ -90,6 +92,28 @@ def test_reports_go_and_their_sums_stay(attic: Attic) -> None:
         summing.sum_anew(db, {(attic.ago(days=200).date(), places.leng)})
     assert sums(attic) == before
     assert attic.audited("retention") == ["retention.create", "retention.force", "retention.run"]
+
+
+def test_the_sums_of_villages_are_those_of_their_commune_once_its_lines_are_gone(attic: Attic) -> None:
+    places, now = attic.places, attic.now
+    for days in (200, 199, 20):
+        airing(attic, places.leng_1, places.leng, days)
+    airing(attic, places.leng_2, places.leng, 200)
+
+    def year() -> SummaryOut:
+        with attic.store.reading() as db:
+            span = span_of(Length.YEAR, now.date())
+            return service.summary(db, attic.commune.operator, now, places.leng, span, by="village")
+
+    before = year()
+    attic.rule("reports", 100)
+    attic.night()
+    after = year()
+    assert after.total.model_copy(update={"area": before.total.area}) == before.total
+    assert after.total.bulletins == 4
+    assert {one.id: one.airings for one in before.stations} == {places.leng_1: 3, places.leng_2: 1}
+    assert {one.id: one.airings for one in after.stations} == {places.leng: 3, places.leng_1: 1, places.leng_2: 0}
+    assert after.gone == DetailsGone(before=attic.ago(days=198).date(), total_whole=True)
 
 
 def test_what_was_told_of_a_real_emergency_stays(attic: Attic) -> None:
