@@ -19,6 +19,8 @@ from scheduler.notices import service, told
 from scheduler.notices.models import Channel, Kind, Notice, NoticeEvent, NoticeState
 from scheduler.notices.schemas import ChoiceIn, HookIn
 from scheduler.people.actor import Actor
+from scheduler.reports.models import ReportBook, ReportSubscription
+from scheduler.reports.service import BRING_WITHIN
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from web.notices.call import Caller
@@ -55,6 +57,13 @@ def trial(store: Store, clock: ManualClock, who: Actor) -> None:
         service.try_out(db, who, clock.now())
 
 
+def kept_book(store: Store, clock: ManualClock) -> None:
+    """Of reports, until now."""
+    now = clock.now()
+    with store.writing() as db:
+        db.merge(ReportBook(id=1, opened_until=now, reported_until=now, claimed_until=now))
+
+
 def states(store: Store) -> list[tuple[NoticeState, int, str | None]]:
     with store.reading() as db:
         return [(row.state, row.tries, row.trouble) for row in db.exec(select(Notice).order_by(Notice.id))]
@@ -65,7 +74,7 @@ async def test_a_mail_arrives_once_in_the_persons_language(
 ) -> None:
     trial(store, clock, lan)
     courier = make()
-    while await courier.once():
+    while await courier.once(Channel.MAIL):
         pass
     [text] = post.mails
     mail = email.message_from_string(text)
@@ -80,7 +89,7 @@ async def test_a_restart_in_the_middle_of_a_mail_sends_it_once(
 ) -> None:
     trial(store, clock, lan)
     post.held.set()
-    sending = asyncio.create_task(make().once())
+    sending = asyncio.create_task(make().once(Channel.MAIL))
     async with asyncio.timeout(LIMIT_S):
         await asyncio.to_thread(post.begun.wait)
         sending.cancel()
@@ -91,7 +100,7 @@ async def test_a_restart_in_the_middle_of_a_mail_sends_it_once(
     post.held.clear()
     await clock.advance(timedelta(minutes=2))
     courier = make()
-    while await courier.once():
+    while await courier.once(Channel.MAIL):
         pass
     assert len(post.mails) == 1
     assert states(store) == [(NoticeState.SENT, 2, None)]
@@ -104,9 +113,9 @@ async def test_what_a_killed_centre_was_sending_is_tried_again_after_a_while(
     with store.writing() as db:
         row = db.exec(select(Notice)).one()
         row.state, row.begun_at, row.tries = NoticeState.SENDING, clock.now(), 1
-    assert not await make().once()
+    assert not await make().once(Channel.MAIL)
     await clock.advance(timedelta(minutes=6))
-    assert await make().once()
+    assert await make().once(Channel.MAIL)
     assert len(post.mails) == 1
 
 
@@ -114,7 +123,7 @@ async def test_a_wrong_password_is_seen_and_never_shown(
     store: Store, clock: ManualClock, make: Make, lan: Actor, post: Any
 ) -> None:
     trial(store, clock, lan)
-    await make(post.url.replace("x:y@", "x:wrong@")).once()
+    await make(post.url.replace("x:y@", "x:wrong@")).once(Channel.MAIL)
     with store.reading() as db:
         trouble = service.standing_trouble(db, Channel.MAIL)
         [shown] = service.log(db, lan, clock.now()).items
@@ -128,7 +137,7 @@ async def test_what_cannot_be_delivered_for_days_is_given_up(
     trial(store, clock, lan)
     nobody = make("smtps://127.0.0.1:1")
     for _hour in range(80):
-        await nobody.once()
+        await nobody.once(Channel.MAIL)
         await clock.advance(timedelta(hours=1))
     [(state, _tries, trouble)] = states(store)
     assert (state, trouble) == (NoticeState.GIVEN_UP, "the mail server cannot be reached: ConnectionRefusedError")
@@ -147,7 +156,7 @@ async def test_a_program_is_called_with_a_signature_until_it_takes_it(  # noqa: 
         path = f"/{places.province}/{places.leng}/"
         db.add(NoticeEvent(kind=Kind.CANCELLED, subject="broadcast:gone", zone_path=path, at=event.at, data={}))
     courier = make()
-    await courier.once()
+    await courier.once(Channel.HOOK)
     assert called == []  # the broadcast is not there
     with store.writing() as db:
         row = Notice(
@@ -156,7 +165,7 @@ async def test_a_program_is_called_with_a_signature_until_it_takes_it(  # noqa: 
         )  # fmt: skip
         db.add(row)
     for _try in range(3):
-        await courier.once()
+        await courier.once(Channel.HOOK)
         await clock.advance(timedelta(minutes=5))
     assert [state for state, _tries, _trouble in states(store)] == [NoticeState.SENT]
     headers, body = called[-1]
@@ -171,6 +180,23 @@ async def test_a_program_is_called_with_a_signature_until_it_takes_it(  # noqa: 
     )
     assert {one[0]["Loa-Delivery"] for one in called} == {"N"}
     assert len(called) == 3
+
+
+async def test_a_centre_that_has_just_begun_waits_for_what_receivers_kept_before_it_tells_of_yesterday(
+    store: Store, clock: ManualClock, make: Make, lan: Actor, places: Any
+) -> None:
+    with store.writing() as db:
+        db.add(ReportSubscription(user_id=lan.user_id, zone_id=places.leng, since=clock.now()))
+    kept_book(store, clock)
+    courier = make()
+    await courier.look_round()
+    assert states(store) == []
+    await clock.advance(BRING_WITHIN)
+    kept_book(store, clock)
+    await make().look_round()
+    assert states(store) == []
+    await courier.look_round()
+    assert [state for state, _tries, _trouble in states(store)] == [NoticeState.WAITING]
 
 
 @pytest.mark.parametrize(
