@@ -25,6 +25,8 @@ from scheduler.announcements.schemas import (
 )
 from scheduler.broadcasts import repository as broadcast_sql
 from scheduler.broadcasts.rights import judges
+from scheduler.bulletins import repository as bulletins
+from scheduler.bulletins.calendar import comes, start_of
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
@@ -34,7 +36,7 @@ from scheduler.store.types import new_id
 from scheduler.workflow import State
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import effective, valid_on
 
 MAX_RECORDINGS = 16
 StoredSound = queueing.StoredSound
@@ -192,6 +194,7 @@ def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, ve
             broadcasts=", ".join(broadcast.id for broadcast in using),
         )
     _refuse_as_held_elsewhere(db, announcement.id)
+    _refuse_as_part_of_bulletin(db, announcement.id, now)
     announcement.deleted_at = now
     done(db, actor, now, announcement, "delete")
 
@@ -308,6 +311,18 @@ def _refuse_as_held_elsewhere(db: Session, announcement_id: str) -> None:
     if receivers:
         message = "%(receivers)s keeps this announcement to be started there. Copy it to change it."
         raise Conflict("held_as_message", message, receivers=", ".join(receiver.name for receiver in receivers))
+
+
+def _refuse_as_part_of_bulletin(db: Session, announcement_id: str, now: datetime) -> None:
+    """It may be changed, as an edition is put together when it is sent; but a part that is gone would be left out."""
+    names = [bulletin.name for bulletin in bulletins.templates_with(db, announcement_id)]
+    for edition, bulletin, zone in bulletins.editions_with(db, announcement_id, (now - timedelta(days=1)).date()):
+        starts = start_of(edition.day, edition.at, effective(db, zone.path).rules.timezone)
+        if starts > now and comes(bulletin, edition.day, edition.at, ()):
+            names.append(f"{bulletin.name}, {edition.day:%d/%m/%Y} {edition.at}")
+    if names:
+        message = "It is a part of %(bulletins)s. Choose another one there first."
+        raise Conflict("held_as_part_of_bulletin", message, bulletins="; ".join(names))
 
 
 def _addable(

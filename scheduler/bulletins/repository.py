@@ -66,6 +66,24 @@ def editions(db: Session, bulletin_ids: Collection[str], first: date) -> dict[tu
     return {(row.bulletin_id, row.day, row.at): row for row in db.exec(query).all()}
 
 
+def templates_with(db: Session, announcement_id: str) -> list[Bulletin]:
+    """Those that have not ended and of which it is a stand-in."""
+    rows = db.exec(select(Bulletin).where(col(Bulletin.ended_at).is_(None)).order_by(Bulletin.id)).all()
+    return [row for row in rows if any(slot.get("stand_in_id") == announcement_id for slot in row.slots)]
+
+
+def editions_with(db: Session, announcement_id: str, first: date) -> list[tuple[BulletinEdition, Bulletin, Zone]]:
+    """Those from the day `first` on into which it is filled, of templates that have not ended."""
+    query = select(BulletinEdition, Bulletin, Zone).join(Bulletin, col(Bulletin.id) == BulletinEdition.bulletin_id)
+    query = query.join(Zone, col(Zone.id) == Bulletin.zone_id)
+    query = query.where(BulletinEdition.day >= first, col(Bulletin.ended_at).is_(None))
+    return [
+        (row, bulletin, zone)
+        for row, bulletin, zone in db.exec(query.order_by(col(BulletinEdition.day), col(BulletinEdition.id))).all()
+        if any(row.filled.get(slot["key"]) == announcement_id for slot in bulletin.slots)
+    ]
+
+
 def announcements(db: Session, announcement_ids: Collection[str]) -> dict[str, Announcement]:
     """Those of these that there still are."""
     query = select(Announcement).where(

@@ -8,13 +8,13 @@ Rules
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
 from scheduler.announcements import naming, parts
-from scheduler.announcements import repository as announcement_sql
 from scheduler.announcements import service as announcements
 from scheduler.announcements.schemas import NewPlaylist, Recipe
 from scheduler.broadcasts import service as broadcasts
@@ -205,12 +205,11 @@ def _broadcast(db: Session, actor: Actor, now: datetime, begun: "_Begun", announ
 
 
 def _let_go(db: Session, actor: Actor, now: datetime, announcement_id: str | None) -> None:
-    """What was put together for an edition before, once nothing is broadcast of it any more."""
-    if announcement_id is None:
-        return
-    before = repository.announcements(db, [announcement_id]).get(announcement_id)
-    if before is not None and not announcement_sql.broadcasts_using(db, announcement_id):
-        announcements.delete(db, actor, now, announcement_id, version=before.version)
+    """What was put together for an edition before, once nothing holds it any more."""
+    before = repository.announcements(db, [announcement_id or ""]).get(announcement_id or "")
+    if before is not None:
+        with suppress(Conflict):
+            announcements.delete(db, actor, now, before.id, version=before.version)
 
 
 def _begun(db: Session, actor: Actor, now: datetime, which: Which, version: int) -> "_Begun":

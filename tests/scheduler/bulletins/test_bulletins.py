@@ -1,11 +1,12 @@
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
 from scheduler.announcements import repository as announcements
-from scheduler.announcements.models import Announcement, Recording, RecordingState
+from scheduler.announcements import service as writing
+from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
 from scheduler.broadcasts import planning
 from scheduler.broadcasts import service as broadcasts
 from scheduler.bulletins import service
@@ -150,6 +151,59 @@ def test_who_may_and_what_is_refused(commune: Any, bulletin: BulletinOut) -> Non
         assert [one.next.at for one in service.index(db, commune.leader, commune.now).items if one.next] == ["17:00"]
         service.end(db, commune.official, commune.now, bulletin.id, version=bulletin.version)
         assert service.index(db, commune.leader, commune.now).items == []
+
+
+def deleted(commune: Any, announcement_id: str, *, now: datetime | None = None) -> str:
+    """What refuses to have it deleted; nothing where it was."""
+    with commune.store.writing() as db:
+        version = db.get_one(Announcement, announcement_id).version
+        try:
+            writing.delete(db, commune.official, now or commune.now, announcement_id, version=version)
+        except Conflict as refused:
+            return f"{refused.code}: {refused.params['bulletins']}"
+    return ""
+
+
+def test_what_a_template_or_a_coming_edition_names_is_not_deleted(
+    commune: Any, bulletin: BulletinOut, stand_in: str
+) -> None:
+    crop, news = commune.announce("Lịch cấy"), commune.announce("Tin xã")
+    begun = filled(commune, bulletin, s1=news, s3=crop)
+    assert deleted(commune, stand_in) == "held_as_part_of_bulletin: Bản tin hằng ngày"
+    assert deleted(commune, crop) == "held_as_part_of_bulletin: Bản tin hằng ngày, 23/11/2026 17:00"
+    sent(commune, bulletin, filled(commune, bulletin, begun.version, s1=news).version)
+    assert deleted(commune, crop) == ""
+    with commune.store.writing() as db:
+        db.exec(select(Recording).where(Recording.source == Source.PARTS)).one().state = RecordingState.READY
+    assert deleted(commune, news, now=commune.later(hours=8, minutes=59)) != ""
+    with commune.store.writing() as db:
+        changed = asked(commune, times=["05:00"])
+        service.edit(db, commune.official, commune.now, bulletin.id, changed, version=bulletin.version)
+    assert deleted(commune, stand_in) == ""
+    with commune.store.writing() as db:
+        service.edit(db, commune.official, commune.now, bulletin.id, asked(commune), version=bulletin.version + 1)
+    assert deleted(commune, news, now=commune.later(hours=9)) == ""
+
+
+def test_what_an_ended_template_names_is_deleted(commune: Any, bulletin: BulletinOut, stand_in: str) -> None:
+    crop = commune.announce("Lịch cấy")
+    filled(commune, bulletin, s3=crop)
+    with commune.store.writing() as db:
+        service.end(db, commune.official, commune.now, bulletin.id, version=bulletin.version)
+    assert [deleted(commune, one) for one in (stand_in, crop)] == ["", ""]
+
+
+def test_an_edition_that_is_a_part_of_another_stays_when_it_is_sent_again(commune: Any, bulletin: BulletinOut) -> None:
+    first = sent(commune, bulletin, filled(commune, bulletin, s1=commune.announcement_id).version)
+    assert first.announcement_id
+    with commune.store.writing() as db:
+        tomorrow = service.Which(bulletin.id, date(2026, 11, 24), "17:00")
+        repeated = FillIn(filled={"s1": first.announcement_id})
+        service.fill(db, commune.official, commune.now, tomorrow, repeated, version=0)
+    again = sent(commune, bulletin, first.version)
+    assert again.announcement_id != first.announcement_id
+    with commune.store.reading() as db:
+        assert db.get_one(Announcement, first.announcement_id).deleted_at is None
 
 
 def test_a_stand_in_that_is_deleted_is_skipped(commune: Any, bulletin: BulletinOut, stand_in: str) -> None:

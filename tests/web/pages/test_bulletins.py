@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from scheduler.announcements import service as announcements
-from scheduler.announcements.models import Recording, RecordingState
+from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.announcements.schemas import NewAnnouncement, TextRecording
 from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
@@ -71,6 +71,25 @@ def test_what_was_typed_stays_where_something_is_wrong(official: TestClient, pla
     assert "Bản tin rất riêng" in refused.text
     assert 'value="25:00"' in refused.text
     assert post(official, "/bulletins/new", template(places, zone=[])).status_code == 422
+
+
+def test_a_part_that_is_there_no_more_shuts_no_page(
+    official: TestClient, places: Any, announced: str, store: Store, now: Any
+) -> None:
+    parts = template(places, slot_stand_in=[announced, ""])
+    path = post(official, "/bulletins/new", parts).headers["location"].partition("?")[0]
+    day = f"{path}/2026-11-23/17:00"
+    assert post(official, day, {"version": "0", "slot-s2": announced}).status_code == 303
+    refused = post(official, f"/announcements/{announced}/delete", {"version": "1"})
+    assert (refused.status_code, "Đang là một phần của Bản tin chiều; Bản tin chiều, 23/11" in refused.text) == (
+        422,
+        True,
+    )
+    with store.writing() as db:
+        db.get_one(Announcement, announced).deleted_at = now
+    for page in (path, f"{path}/edit", day):
+        assert official.get(page).status_code == 200
+    assert post(official, f"{path}/edit", template(places, version="1")).status_code == 303
 
 
 def test_labels_and_filters(official: TestClient, announced: str) -> None:
