@@ -61,8 +61,8 @@ Place = Annotated[int, Meta(ge=0, lt=MAX_PARTS)]
 class Order(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An emergency, a drill or a test: its `parts` one after another from `start_us` on.
 
-    They begin again each `every_us` (0: they do not) as long as they are over by `until_us` then. A receiver that learns of
-    the order after everything was over plays it once, if that is still before `until_us`.
+    They begin again each `every_us` (0: they do not) as long as they are over by `until_us` then. A receiver that
+    learns of the order after everything was over plays it once, if that is still before `until_us`.
 
     A part has one number for the order's life, by which receivers know what they have played. `places` are those of
     `parts` where one of them is still to come; without it they are 0, 1, 2 and so on. Raises ValueError if it has not
