@@ -11,6 +11,7 @@ from sqlmodel import Session, col
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire import enrolment_code, topics
+from scheduler.emergency.leaving import check_leaving
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.fleet import prepared, repository, views
 from scheduler.fleet.enrolment import secret_hash
@@ -201,6 +202,7 @@ def move(
     require(actor, Action.RECEIVER_EDIT, target.path, now)
     if target.id != zone.id:
         _check_code(db, target.id, receiver.code)
+    check_leaving(db, now, zone.path, target.path)
     mark_dirty(db, _programmes(target), now)
     return _apply(db, actor, now, "receiver.move", receiver=receiver, zone=target, values={"zone_id": target.id})
 

@@ -8,6 +8,7 @@ import msgspec
 from sqlmodel import Session
 
 from broadcast.wire import topics
+from scheduler.emergency.leaving import check_leaving
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
@@ -147,6 +148,7 @@ def move_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, version
     deepest = max(len(repository.ids_of(below.path)) for below in repository.subtrees(db, [old_path]))
     if deepest - len(repository.ids_of(old_path)) + len(repository.ids_of(new_path)) > MAX_DEPTH:
         raise Invalid("too_deep", "Zones can be nested %(depth)s deep.", field="parent_id", depth=MAX_DEPTH)
+    check_leaving(db, now, old_path, new_path)
     _apply(db, actor, now, zone, action="zone.move", values={"parent_id": parent.id})
     db.flush()
     repository.rebase(db, old_path, new_path)
