@@ -58,6 +58,12 @@ def to_withdraw(db: Session, now: datetime) -> Sequence[LiveTalk]:
     return db.exec(query.where(or_(col(LiveTalk.heard_until).is_(None), col(LiveTalk.heard_until) <= now))).all()
 
 
+def ending(db: Session, after: datetime) -> Sequence[LiveTalk]:
+    """Ended talks that receivers still hold, and do beyond this moment."""
+    query = select(LiveTalk).where(LiveTalk.state == LiveState.ENDED, col(LiveTalk.withdrawn).is_(False))
+    return db.exec(query.where(col(LiveTalk.heard_until) > after)).all()
+
+
 def add_targets(db: Session, talk_id: str, zones: Collection[tuple[str, str | None]]) -> None:
     """`zones` are (zone id, id of the group that it was chosen by)."""
     db.add_all(LiveTarget(talk_id=talk_id, zone_id=zone_id, group_id=group_id) for zone_id, group_id in sorted(zones))

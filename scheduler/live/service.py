@@ -18,6 +18,8 @@ from sqlmodel import Session
 
 from broadcast.clock import US_PER_S, from_us
 from broadcast.wire import topics
+from broadcast.wire.documents import BroadcastClass
+from scheduler.emergency import repository as emergencies
 from scheduler.errors import Conflict, NotFound
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.live import licence, repository, turns, views
@@ -34,6 +36,8 @@ from scheduler.zones.models import Zone
 
 HEARD_OUT = timedelta(seconds=5)
 """Receivers that join late, or are late, still hear the last words so long after they were due."""
+CLOSING = timedelta(seconds=4)
+"""For the last words and the closing chime of a talk before the order that it is spoken for is over."""
 AT_ONCE = frozenset({LiveEnd.STOPPED, LiveEnd.TAKEN_OVER})
 """Ends that silence the horns instead of letting the last words out."""
 NOT_WAITING = "not_waiting"
@@ -135,6 +139,10 @@ def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
     talk.opening_ms, talk.frames = air.opening_ms, air.frames
     if talk.relay_id is not None:  # it ends when it was to end, by the rules of its places
         talk.limit_s = max(1, talk.limit_s - int((now - talk.starts_at).total_seconds()))
+    order = emergencies.get(db, talk.order_id) if talk.order_id is not None else None
+    if order is not None and order.until_at is not None:  # with it all of it falls silent
+        before = timedelta(milliseconds=talk.opening_ms + talk.delay_ms) + CLOSING
+        talk.limit_s = max(1, min(talk.limit_s, int((order.until_at - now - before).total_seconds())))
     note(db, now, talk, "begin", delay_ms=talk.delay_ms, bitrate_bps=talk.bitrate_bps)
     return change | told(db, now, talk)
 
@@ -204,10 +212,12 @@ def stop_below(db: Session, now: datetime, paths: list[str]) -> Change:
 
 
 def give_turns(db: Session, now: datetime) -> Change:
-    """Let those begin that wait for nobody any more."""
+    """Let those begin that wait for nobody any more, nor for the last words of one that is over."""
     standing, words, begins = Standing(db, now), set(), []
     for talk in standing.rows.values():
         if talk.state is not LiveState.WAITING or talk.starts_at > now or standing.waits_for(talk):
+            continue
+        if _would_be_covered(db, now, talk, standing.of(talk)):
             continue
         if talk.turn_at is None:
             talk.turn_at = now
@@ -235,7 +245,8 @@ def over(
     talk.heard_until = now
     if was_on_air and reason not in AT_ONCE:
         talk.heard_until = max(now, _heard_us(talk)) + HEARD_OUT
-    talk.withdrawn = not was_on_air or reason in AT_ONCE
+    lost = reason is LiveEnd.CENTRE_LEFT and talk.frames is None  # how long it is will never be told
+    talk.withdrawn = not was_on_air or reason in AT_ONCE or lost
     machine = reason not in (LiveEnd.SPEAKER, LiveEnd.GONE)
     note(db, now, talk, "end", by="" if machine else None, reason=reason.value, seconds=_seconds(talk))
     db.flush()
@@ -249,6 +260,16 @@ def give_up(db: Session, now: datetime, talk: LiveTalk) -> Change:
         note(db, now, talk, "end", by="", reason=LiveEnd.FAILED.value)
     talk.turn_at, talk.silent, talk.heard_until, talk.withdrawn = None, False, now, True
     return told(db, now, talk)
+
+
+def _would_be_covered(db: Session, now: datetime, talk: LiveTalk, mine: turns.Talk) -> bool:
+    """Whether the last words of one that ended there would be heard over the first of this one, if it began now."""
+    if talk.cls is BroadcastClass.EMERGENCY:  # the latest has the air
+        return False
+    heard_from = now + timedelta(milliseconds=talk.delay_ms) + HEARD_OUT
+    late = [t for t in repository.ending(db, heard_from) if t.cls.rank >= talk.cls.rank]
+    zones = repository.zones_of(db, [other.id for other in late])
+    return any(turns.meet_at(mine.paths, [zone.path for zone in zones[other.id]]) for other in late)
 
 
 def _heard_us(talk: LiveTalk) -> datetime:

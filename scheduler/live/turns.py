@@ -32,7 +32,12 @@ class Talk(Struct, frozen=True):
 
 def meet(one: Talk, other: Talk) -> bool:
     """Whether somewhere both would be heard."""
-    return any(a.startswith(b) or b.startswith(a) for a in one.paths for b in other.paths)
+    return meet_at(one.paths, other.paths)
+
+
+def meet_at(paths: Collection[str], others: Collection[str]) -> bool:
+    """Whether a zone of one is a zone of the other, or lies above or below one."""
+    return any(a.startswith(b) or b.startswith(a) for a in paths for b in others)
 
 
 def refused_by(talk: Talk, others: Collection[Talk]) -> tuple[Talk, ...]:

@@ -49,6 +49,10 @@ class Booth:
     def opening_ms(self) -> int:
         return len(self._opening) * 1000 // RATE_HZ
 
+    def limit(self, limit_s: int) -> None:
+        """From the end of the opening chime so long may be spoken, whatever was said when it was made."""
+        self._vigil.limit(limit_s * US_PER_S)
+
     def timeline(self) -> int:
         """The frame at which the talk is now."""
         return (self._clock.monotonic_us() - self._began_us) * RATE_HZ // US_PER_S

@@ -304,13 +304,15 @@ class Studio:
         feed, urls = act.feed, self.desk.announced(act.feed).urls
         air = Air(act.start_us, feed.public_key, urls, act.opening_ms, feed.frames if feed.ended else None)
         try:
-            change = await self._write(service.begin, stage.talk.id, air)
+            change, limit_s = await self._write(_begun, stage.talk.id, air)
         except Problem as refused:
             log.info("talk %s does not begin: %s", stage.talk.id, refused)
             stage.refused = str(refused)
             stage.elsewhere = refused.code == service.NOT_WAITING
             return False
         stage.on_air = True
+        if stage.booth is not None:
+            stage.booth.limit(limit_s)
         await self.tell(change)
         return True
 
@@ -391,6 +393,12 @@ async def _cut(act: Act) -> None:
     """Nothing more comes of it."""
     act.feed.end()
     await act.close()
+
+
+def _begun(db: Session, now: datetime, talk_id: str, air: Air) -> tuple[Change, int]:
+    """What is to be told of its beginning, and its limit by now, in seconds."""
+    change = service.begin(db, now, talk_id, air)
+    return change, db.get_one(LiveTalk, talk_id).limit_s
 
 
 def _facts(db: Session, _now: datetime, talk_id: str) -> tuple[LiveTalk | None, str | None]:

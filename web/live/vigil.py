@@ -32,9 +32,14 @@ class Vigil:
 
     def __init__(self, limit_us: int, speak_us: int) -> None:
         """`speak_us` is when the opening chime is over."""
+        self._speak_us = speak_us
         self._ends_us = speak_us + limit_us
         self._came_us = speak_us
         self._loud_us = speak_us
+
+    def limit(self, limit_us: int) -> None:
+        """Another limit."""
+        self._ends_us = self._speak_us + limit_us
 
     def came(self, now_us: int, level_dbfs: float) -> None:
         """Sound of this level came."""

@@ -132,6 +132,8 @@ def test_with_an_order_it_takes_over_and_ends_with_it(air: Microphones, add_pers
     talk = air.ask(cls="emergency", order_id=order.id, zone_ids=[places.leng_1], at=air.later(5))
     assert talk.limit_s == 3 * 60 - 5  # as long as the order
     air.begin(talk.id, at=air.later(6))
+    spoken_s = 3 * 60 - 6 - 3 - 2 - 4  # less the opening chime, the delay, and the closing chime
+    assert (talk.delay_ms, air.view(talk.id).limit_s) == (2000, spoken_s)
     assert air.view(usual.id).end_reason is LiveEnd.TAKEN_OVER
     assert [session.cls for session in air.in_force(places.leng_1)] == [BroadcastClass.EMERGENCY]
     with air.store.writing() as db:
@@ -175,6 +177,7 @@ def test_what_a_process_that_died_carried_is_over_and_says_so(air: Microphones) 
     change = air.tick(air.later(19))
     assert change.zone_ids
     assert air.view(talk.id).end_reason is LiveEnd.CENTRE_LEFT
+    assert air.in_force() == ()  # nobody can tell how long it is, so receivers do not wait for more of it
 
 
 def test_the_limit_holds_also_where_whoever_carries_it_forgets(air: Microphones) -> None:
@@ -215,6 +218,33 @@ def test_a_relay_begins_at_its_time_from_an_allowed_host(air: Microphones) -> No
     assert air.tick(air.later(600)).begins == (talk.id,)
     assert air.tick(air.later(600 + 1801)).begins == ()
     assert air.view(talk.id).end_reason is LiveEnd.TURN_MISSED
+
+
+def test_what_begins_by_itself_does_so_once_the_last_words_before_it_are_heard(air: Microphones) -> None:
+    with air.store.reading() as db:
+        recording = db.exec(select(Recording)).one()
+    zone_ids = [air.commune.places.leng_1]
+    played: dict[str, Any] = {"kind": "recorded", "recording_id": recording.id, "zone_ids": zone_ids}
+    first = air.ask(delay_ms=4000)
+    air.begin(first.id)
+    second = air.ask(at=air.later(1), delay_ms=600, **played)
+    assert air.end(first.id, LiveEnd.SPEAKER, at=air.later(60), frames=60 * 48_000).begins == ()
+    assert air.tick(air.later(63)).begins == ()
+    assert air.tick(air.later(63.4)).begins == (second.id,)  # its first sample is heard behind the last of the other
+
+
+def test_elsewhere_and_after_a_stop_nobody_waits_for_last_words(air: Microphones) -> None:
+    with air.store.reading() as db:
+        recording = db.exec(select(Recording)).one()
+    played: dict[str, Any] = {"kind": "recorded", "recording_id": recording.id, "delay_ms": 600}
+    for reason, place in ((LiveEnd.SPEAKER, air.commune.places.van), (LiveEnd.STOPPED, air.commune.places.leng)):
+        first = air.ask(delay_ms=4000)
+        air.begin(first.id)
+        air.end(first.id, reason, at=air.later(60), frames=60 * 48_000)
+        second = air.ask(at=air.later(60), zone_ids=[place], **played)
+        assert air.tick(air.later(60)).begins == (second.id,)
+        air.end(second.id, LiveEnd.FAILED, at=air.later(60))
+        air.tick(air.later(90))
 
 
 def test_silence_is_told_once(air: Microphones) -> None:

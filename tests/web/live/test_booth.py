@@ -128,3 +128,12 @@ async def test_the_limit_counts_from_the_end_of_the_opening_chime() -> None:
     assert not talk.running.done()
     await talk.say(voice(0.3))
     assert talk.running.result() is LiveEnd.LIMIT
+
+
+async def test_another_limit_counts_from_there_as_well() -> None:
+    talk = Talk(limit_s=600)
+    talk.booth.limit(5)
+    await talk.say(voice(talk.booth.opening_ms / 1000 + 4.8))
+    assert not talk.running.done()
+    await talk.say(voice(0.3))
+    assert talk.running.result() is LiveEnd.LIMIT

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,10 @@ from av.audio.frame import AudioFrame
 from sqlmodel import select
 
 from broadcast.wire.chunks import PRE_SKIP_FRAMES
+from broadcast.wire.now import Purpose
+from scheduler.emergency.models import EmergencyOrder
 from scheduler.live import repository
+from scheduler.live.models import LiveTalk
 from scheduler.people.models import AuditEntry
 from web.live.lab import HandMicrophone, alignment, decoded, voice
 from web.live.placing import RATE_HZ
@@ -110,6 +113,24 @@ async def test_a_page_that_is_closed_ends_its_talk_with_the_closing_chime(air: A
     assert ended["end_reason"] == "gone"
     assert feed.ended
     assert feed.frames - said > 3 * RATE_HZ  # two seconds of waiting, and the chime
+
+
+async def test_a_talk_for_an_order_is_over_chime_and_all_before_the_order_is(air: Any, microphone: Make) -> None:
+    asked, now = await air.ask(delay_ms=600), air.centre.clock.now()
+    with air.centre.store.writing() as db:
+        order = EmergencyOrder(
+            id="E1", purpose=Purpose.REAL, state="issued", parts=[{"kind": "live"}], reason="Lũ",
+            asked_at=now, lapses_at=now, until_at=now + timedelta(seconds=14),
+        )  # fmt: skip
+        db.add(order)
+        db.get_one(LiveTalk, asked["id"]).order_id = order.id
+    await microphone().connect(asked["id"])
+    await air.until(lambda: air.sent)
+    shown = await air.talk(asked["id"])
+    assert datetime.fromisoformat(shown["ends_at"]) < now + timedelta(seconds=10)  # what the speaker's page counts to
+    chunks = air.record(asked["id"])
+    assert (await air.until_ended(asked["id"]))["end_reason"] == "limit"
+    assert np.abs(decoded(chunks)[-RATE_HZ : -RATE_HZ // 2]).max() > 0.01
 
 
 async def test_a_second_connection_takes_the_place_of_the_first(air: Any, microphone: Make) -> None:
