@@ -111,7 +111,7 @@ def _met(db: Session, found: Sequence[_Found], now: datetime) -> dict[str, list[
     by_id = planning.places(db, villages, window)
     start_us = min(planning.day_start(by_id[zone.id], window[0]) for zone in villages)
     whole = start_us, window[1]
-    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole), by_id, whole, now).plans
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole, now), by_id, whole, now).plans
     return {
         one.row.id: _effects(one, proposed[one.row.id], [by_id[zone.id] for zone in villages], plans)
         for one in looked_at

@@ -10,10 +10,12 @@ Rules
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
+from msgspec.structs import replace as with_changes
+
 from broadcast.clock import US_PER_S, from_us, to_us
 from broadcast.wire.documents import AfterCut, Airing, Late, Media
 from scheduler.announcements.models import Recording, RecordingState
-from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.errors import Invalid
 from scheduler.policy import zone
 from scheduler.recurrence import MAX_DAYS, Recurrence, expand
@@ -22,6 +24,8 @@ PROGRAMME_DAYS = 7
 LEAD_S = 30  # between "now" and the first sound: receivers fetch the recording in it
 UNKNOWN_LENGTH_US = 3600 * US_PER_S  # how long a recording that is still being produced is waited for
 SPEECH_US_PER_CHARACTER = 65_000  # of Vietnamese text, to show a plan before the sound is produced
+NO_FILE = "0" * 64
+"""Instead of the SHA-256 of sound that is not there: not produced yet, or kept no more."""
 
 Window = tuple[int, int]
 
@@ -66,7 +70,7 @@ def expected_media(recordings: Iterable[Recording]) -> tuple[Media, ...]:
     """As `media_of`, with a guess at the length of what is not produced yet, to show a plan by."""
     return tuple(
         Media(
-            sha256=recording.sha256 or "0" * 64,
+            sha256=recording.sha256 or NO_FILE,
             size_bytes=recording.size_bytes or 0,
             duration_us=recording.duration_us or _expected_us(recording),
             language=recording.language,
@@ -103,6 +107,24 @@ def airing_at(broadcast: Broadcast, media: tuple[Media, ...], start_us: int) -> 
     )
 
 
+def airing_as_it_was(row: PlannedAiring, broadcast: Broadcast, media: tuple[Media, ...]) -> Airing:
+    """An airing that was to be over by its end, or was stopped: whatever was changed since, it does not sound later.
+
+    Where none of its sound is kept it has one of that length without a file.
+    """
+    start_us = to_us(row.start_at)
+    whole = airing_at(broadcast, media or (Media(sha256=NO_FILE, size_bytes=0, duration_us=0),), start_us)
+    most_us = max(1, to_us(row.withdrawn_at or row.end_at) - start_us)
+    lengths_us = [min(one.duration_us, most_us) if media else most_us - room_us(whole) for one in whole.media]
+    cut = tuple(with_changes(one, duration_us=max(1, us)) for one, us in zip(whole.media, lengths_us, strict=True))
+    return with_changes(whole, media=cut, window_us=min(whole.window_us, most_us - max(one.duration_us for one in cut)))
+
+
+def has_sound(airing: Airing) -> bool:
+    """Whether there is a file of it."""
+    return (airing.media[0].sha256, airing.media[0].size_bytes) != (NO_FILE, 0)
+
+
 def start_of(airing_id: str) -> datetime:
     """The planned start in an airing's id."""
     return from_us(int(airing_id.rpartition(".")[2]))
@@ -110,9 +132,13 @@ def start_of(airing_id: str) -> datetime:
 
 def end_us(airing: Airing) -> int:
     """When the last of it can have sounded, with the room that its policies give it."""
+    return airing.start_us + max(media.duration_us for media in airing.media) + room_us(airing)
+
+
+def room_us(airing: Airing) -> int:
+    """How much later than planned its policies let it sound."""
     moved = airing.late is Late.WHOLE or airing.after_cut is AfterCut.RESTART
-    longest_us = max(media.duration_us for media in airing.media)
-    return airing.start_us + longest_us + (airing.window_us if moved else 0)
+    return airing.window_us if moved else 0
 
 
 def next_start(broadcast: Broadcast, now: datetime, holidays: Collection[date] = ()) -> datetime | None:

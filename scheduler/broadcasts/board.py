@@ -6,6 +6,7 @@ Rules
 - Afterwards it was `heard` if at least one receiver measured sound at its device and no microphone there says that
   nothing was to be heard, `not_heard` if none did; in between reports are waited for.
 - A relay stands among the broadcasts, as `planned` until it comes; then receivers report it as the talk that it is.
+- What nobody reported so long ago that a rule may have let go of it is `not_kept`, unless the book has it as missed.
 - What the timeline leaves out in a village is `not_played`, with the reason; what was stopped stays on the board.
 - Quiet hours, and the sessions that the quota counts, are those of the rules by which receivers play.
 """
@@ -22,7 +23,6 @@ from broadcast.wire.documents import SHORT_SHA_CHARS, Airing, BroadcastClass, Qu
 from scheduler import days
 from scheduler.broadcasts import airings, planning, repository, waiting
 from scheduler.broadcasts.airings import Window
-from scheduler.broadcasts.models import PlannedAiring
 from scheduler.broadcasts.planning import Place
 from scheduler.broadcasts.repository import Living
 from scheduler.broadcasts.schemas import (
@@ -45,6 +45,8 @@ from scheduler.policy import day_bounds, local_day, quiet_intervals
 from scheduler.relays import drawing
 from scheduler.relays.drawing import Drawn
 from scheduler.relays.timing import PREFIX
+from scheduler.reports.begun import LIVE
+from scheduler.retention.choosing import LEAST_DAYS, Subject
 from scheduler.rights import Action
 from scheduler.timeline import Resolution, Segment
 from scheduler.zones import repository as zone_sql
@@ -75,10 +77,9 @@ class _Day:
     now: datetime
     drawn: Drawn
     windows: dict[str, Window]
-    stopped: list[PlannedAiring]
-    names: dict[str, tuple[str, BroadcastClass]]
     waiting: Mapping[str, list[BoardWaiting]]
     holidays: Mapping[str, str]
+    details: Collection[tuple[str, str]] | None
     resolved: dict[tuple[object, ...], Resolution] = field(default_factory=dict)
 
 
@@ -109,16 +110,15 @@ def board(
     windows = {place.timezone: _window(place.timezone, shown_day, back) for place in by_id.values()}
     window = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
     by_id = planning.places(db, homes.values(), window)
-    drawn = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now)
+    drawn = drawing.with_relays(db, planning.plans(db, by_id.values(), window, now), by_id, window, now)
     villages = _said(receivers)
     _add_reports(db, villages, window)
-    stopped = repository.stopped(db, from_us(window[0]), from_us(window[1]))
-    names = repository.named(db, {*drawn.plans.titles, *(row.broadcast_id for row in stopped)})
     unsent = waiting.waiting(db, actor, now, by_id, windows)
     for place_id, relays in drawing.unsent(db, actor, now, by_id, windows).items():
         unsent[place_id] = sorted([*unsent.get(place_id, ()), *relays], key=lambda one: one.start)
     off = {row.zone_id: row.name for row in zone_sql.holidays(db, by_id.keys(), shown_day, shown_day)}
-    shared = _Day(now, drawn, windows, stopped, names, unsent, off)
+    details = _details(db, homes.keys(), (shown_day - timedelta(days=back), shown_day), now)
+    shared = _Day(now, drawn, windows, unsent, off, details)
     rows = [_row(by_id[zone.id], by_id.get(zone.parent_id or ""), villages[zone.id], shared) for zone in homes.values()]
     return BoardOut(day=shown_day, at=now, villages=rows, next=following)
 
@@ -130,14 +130,14 @@ def timeline(db: Session, actor: Actor, now: datetime, zone_id: str, day: date |
     shown_day = days.checked(day) if day else local_day(place.timezone, to_us(now))
     window = day_bounds(place.timezone, shown_day)
     by_id = planning.places(db, [zone], window)
-    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now).plans
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), window, now), by_id, window, now).plans
     resolution = planning.heard(by_id[zone.id], plans.heard_in(by_id[zone.id]), window)
     known = {airing.id: airing for zone_airings in plans.by_zone.values() for airing in zone_airings}
     segments = [
         SegmentOut(
             airing_id=segment.airing_id,
             broadcast_id=segment.broadcast_id,
-            title=plans.titles[segment.broadcast_id],
+            title=plans.title(known[segment.airing_id]),
             cls=segment.cls,
             start=from_us(segment.start_us),
             end=from_us(segment.end_us),
@@ -149,7 +149,7 @@ def timeline(db: Session, actor: Actor, now: datetime, zone_id: str, day: date |
         SilentOut(
             airing_id=dropped.airing_id,
             broadcast_id=known[dropped.airing_id].broadcast_id,
-            title=plans.titles[known[dropped.airing_id].broadcast_id],
+            title=plans.title(known[dropped.airing_id]),
             at=from_us(dropped.at_us),
             reason=dropped.reason,
         )
@@ -174,6 +174,14 @@ def airings_shown(db: Session, broadcast_id: str, since: datetime) -> list[Airin
         )
         for row in rows
     ]
+
+
+def reports_gone(db: Session, shown: Collection[AiringOut], now: datetime) -> set[str]:
+    """Those of the airings of which nothing is kept that receivers told, so long ago that a rule may have let it go."""
+    old = {
+        one.id for one in shown if not one.reported and one.withdrawn_at is None and _may_be_gone(one.start.date(), now)
+    }
+    return old - repository.with_details(db, old)
 
 
 def _paths(db: Session, actor: Actor, now: datetime, zone_id: str | None) -> list[str]:
@@ -300,6 +308,8 @@ def _airings(place: Place, said: _Village, shared: _Day, resolution: Resolution)
     reasons = {dropped.airing_id: dropped.reason for dropped in resolution.dropped}
     found = []
     for airing in planned:
+        if airing.id in shared.drawn.plans.stopped:
+            continue
         if not (airing.id in spans or (airing.id in reasons and window[0] <= airing.start_us < window[1])):
             continue
         media = airing.media_for(place.effective.languages)
@@ -310,11 +320,13 @@ def _airings(place: Place, said: _Village, shared: _Day, resolution: Resolution)
             state = "planned"
         if airing.id not in spans and not said.heard[heard_as]:
             state, count = "not_played", 0
+        elif state == "not_heard" and not _is_known(heard_as, place, said, shared):
+            state = "not_kept"
         found.append(
             BoardAiring(
                 airing_id=airing.id,
                 broadcast_id=airing.broadcast_id,
-                title=shared.drawn.plans.titles[airing.broadcast_id],
+                title=shared.drawn.plans.title(airing),
                 cls=airing.cls,
                 start=from_us(span[0]),
                 end=from_us(span[1]),
@@ -334,7 +346,7 @@ def _missed(place: Place, said: _Village, shared: _Day) -> list[BoardAiring]:
         BoardAiring(
             airing_id=airing.id,
             broadcast_id=airing.broadcast_id,
-            title=shared.drawn.plans.titles[airing.broadcast_id],
+            title=shared.drawn.plans.title(airing),
             cls=airing.cls,
             start=from_us(airing.start_us),
             end=from_us(airing.start_us + airing.media[0].duration_us),
@@ -362,26 +374,45 @@ def _state(airing_id: str, span: Window, said: _Village, having: int, now: datet
     return ("heard" if heard else "not_heard"), heard
 
 
+def _details(
+    db: Session, zone_ids: Collection[str], shown: tuple[date, date], now: datetime
+) -> Collection[tuple[str, str]] | None:
+    """Of which airings in which villages of these days the book still has details; None if of all."""
+    return repository.detailed(db, zone_ids, *shown) if _may_be_gone(shown[0], now) else None
+
+
+def _may_be_gone(day: date, now: datetime) -> bool:
+    """Whether a rule of retention may have let go of what was reported on that day."""
+    return day <= (now - timedelta(days=LEAST_DAYS[Subject.REPORTS])).date()
+
+
+def _is_known(airing_id: str, place: Place, said: _Village, shared: _Day) -> bool:
+    """Whether what nobody reported as heard was missed, rather than that its reports were let go of."""
+    if shared.details is None or said.reported[airing_id]:
+        return True
+    return (airing_id.removeprefix(LIVE), place.zone.id) in shared.details
+
+
 def _stopped(place: Place, said: _Village, shared: _Day) -> list[BoardAiring]:
     """What was withdrawn on this day after it had begun here."""
     start_us, end_us = shared.windows[place.timezone]
-    here = set(place.path_ids)
+    plans = shared.drawn.plans
     return [
         BoardAiring(
-            airing_id=row.id,
-            broadcast_id=row.broadcast_id,
-            title=shared.names[row.broadcast_id][0],
-            cls=shared.names[row.broadcast_id][1],
-            start=row.start_at,
-            end=row.withdrawn_at or row.end_at,
-            local=_clock_time(row.start_at, place),
+            airing_id=airing.id,
+            broadcast_id=airing.broadcast_id,
+            title=plans.title(airing),
+            cls=airing.cls,
+            start=from_us(airing.start_us),
+            end=plans.stopped[airing.id],
+            local=_clock_time(from_us(airing.start_us), place),
             state="stopped",
-            count=said.reported[row.id],
+            count=said.reported[airing.id],
             total=said.receivers,
             reason=None,
         )
-        for row in shared.stopped
-        if here & set(row.zone_ids) and start_us <= to_us(row.start_at) < end_us
+        for airing in plans.heard_in(place)
+        if airing.id in plans.stopped and start_us <= airing.start_us < end_us
     ]
 
 

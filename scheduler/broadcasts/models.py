@@ -75,7 +75,8 @@ class BroadcastTarget(SQLModel, table=True):
 class PlannedAiring(SQLModel, table=True):
     """An airing as it was last published: the record of the plan that reports are held against.
 
-    `publication_id` is what residents may know of it, None where they may know nothing.
+    `publication_id` is what residents may know of it, None where they may know nothing. `announcement_id` is what it
+    says, None in rows from before it was noted.
     """
 
     id: str = Field(primary_key=True, max_length=96)
@@ -85,3 +86,4 @@ class PlannedAiring(SQLModel, table=True):
     zone_ids: list[str] = Field(sa_column=Column(Json, nullable=False))
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     publication_id: str | None = Field(default=None, max_length=26)
+    announcement_id: str | None = Field(default=None, max_length=26)

@@ -105,7 +105,7 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
                 row = PlannedAiring(id=airing.id, broadcast_id=broadcast.id, start_at=at, end_at=end_at, zone_ids=[])
                 db.add(row)
             row.end_at, row.zone_ids, row.withdrawn_at = end_at, sorted(zone_ids), None
-            row.publication_id = publication_id
+            row.publication_id, row.announcement_id = publication_id, broadcast.announcement_id
     for row in recorded.values():
         if row.id not in wanted and row.withdrawn_at is None:
             row.withdrawn_at = now

@@ -5,11 +5,13 @@ Rules
   programmes of its own zone and of all zones above it.
 - It runs from the start of the local day, so that a day's quota counts what was played already; what is done stays in
   it until the day is over, and so does what sounded of a broadcast that was cancelled or changed afterwards.
+- What is over is never worked out from what is planned now: it was recorded (`onair.replan`), where and with what it
+  was to sound. What was stopped counts as long as it may have sounded; receivers are not told of it again.
 - Zones that are no more, and holidays where a broadcast skips them, have no airings.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
@@ -50,10 +52,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """The airings of some zones in a window, and the titles of their broadcasts."""
+    """The airings of some zones in a window, and the titles of their broadcasts.
+
+    By airing, `said` has the titles of what is over, and `stopped` when what had begun was withdrawn.
+    """
 
     by_zone: dict[str, tuple[Airing, ...]]
     titles: dict[str, str]
+    said: Mapping[str, str] = field(default_factory=dict)
+    stopped: Mapping[str, datetime] = field(default_factory=dict)
+
+    def title(self, airing: Airing) -> str:
+        return self.said.get(airing.id) or self.titles[airing.broadcast_id]
 
     def heard_in(self, place: Place) -> tuple[Airing, ...]:
         """What receivers of this zone play: its own airings and those of the zones above it, each once."""
@@ -78,40 +88,51 @@ def places(db: Session, zones: Iterable[Zone], window: Window | None = None) -> 
     return found
 
 
-def plans(db: Session, where: Collection[Place], window: Window, *, without: frozenset[str] = frozenset()) -> Plans:
-    """The airings of exactly these zones that may sound within `window`, but those of the broadcasts `without`."""
+def plans(
+    db: Session, where: Collection[Place], window: Window, now: datetime, *, without: frozenset[str] = frozenset()
+) -> Plans:
+    """The airings of exactly these zones that may sound within `window`.
+
+    Of the broadcasts `without`, only what is over.
+    """
     by_id = {place.zone.id: place for place in where}
-    found: dict[str, list[Airing]] = {zone_id: [] for zone_id in by_id}
+    found: dict[str, dict[str, Airing]] = {zone_id: {} for zone_id in by_id}
+    past = _past(db, found, window, now)
     titles: dict[str, str] = {}
-    for item in repository.placed(db, by_id.keys(), from_us(window[0])):
+    from_now = max(window[0], to_us(now)), window[1]
+    for item in repository.placed(db, by_id.keys()) if from_now[0] < from_now[1] else ():
         if item.broadcast.id in without:
             continue
         titles[item.broadcast.id] = item.title
-        for zone_id, occurrences in _aired(item, by_id, window).items():
-            found[zone_id] += occurrences
-    titles |= _add_played(db, found, window)
+        for zone_id, occurrences in _aired(item, by_id, from_now).items():
+            found[zone_id] |= {one.id: one for one in occurrences if airings.end_us(one) > to_us(now)}
     by_zone = {
-        zone_id: tuple(sorted(a, key=lambda airing: (airing.start_us, airing.id))) for zone_id, a in found.items()
+        zone_id: tuple(sorted(each.values(), key=lambda airing: (airing.start_us, airing.id)))
+        for zone_id, each in found.items()
     }
-    return Plans(by_zone, titles)
+    return replace(past, by_zone=by_zone, titles=past.titles | titles)
 
 
-def _add_played(db: Session, found: dict[str, list[Airing]], window: Window) -> dict[str, str]:
-    """Add what sounded of broadcasts that are no longer planned; their titles."""
+def _past(db: Session, found: dict[str, dict[str, Airing]], window: Window, now: datetime) -> Plans:
+    """Put what is over or was stopped into `found`; what it was called."""
     rows = [
-        (row, broadcast)
-        for row, broadcast in repository.played(db, from_us(window[0]), from_us(window[1]))
-        if not found.keys().isdisjoint(row.zone_ids)
+        row
+        for row in repository.played(db, found.keys(), from_us(window[0]), from_us(window[1]), now)
+        if not found.keys().isdisjoint(row.airing.zone_ids)
     ]
-    if not rows:
-        return {}
-    recordings = repository.recordings_of(db, {broadcast.announcement_id for _row, broadcast in rows})
-    for row, broadcast in rows:
-        media = airings.media_of(recordings[broadcast.announcement_id])
-        for zone_id in found.keys() & set(row.zone_ids) if media else ():
-            found[zone_id].append(airings.airing_at(broadcast, media, to_us(row.start_at)))
-    named = repository.named(db, {broadcast.id for _row, broadcast in rows})
-    return {broadcast_id: title for broadcast_id, (title, _cls) in named.items()}
+    recordings = repository.recordings_of(db, {row.announcement_id for row in rows})
+    media = {announcement_id: airings.media_of(recorded) for announcement_id, recorded in recordings.items()}
+    for row in rows:
+        airing = airings.airing_as_it_was(row.airing, row.broadcast, media[row.announcement_id])
+        for zone_id in found.keys() & set(row.airing.zone_ids):
+            found[zone_id][airing.id] = airing
+    titles = repository.titles(db, media.keys() | {row.broadcast.announcement_id for row in rows})
+    return Plans(
+        {},
+        {row.broadcast.id: titles[row.broadcast.announcement_id] for row in rows},
+        {row.airing.id: titles[row.announcement_id] for row in rows},
+        {row.airing.id: row.airing.withdrawn_at for row in rows if row.airing.withdrawn_at is not None},
+    )
 
 
 def programme_for(db: Session, zone_id: str, now: datetime) -> tuple[Airing, ...]:
@@ -122,17 +143,18 @@ def programme_for(db: Session, zone_id: str, now: datetime) -> tuple[Airing, ...
     end_us = to_us(now + timedelta(days=airings.PROGRAMME_DAYS))
     place = places(db, [zone], (to_us(now), end_us))[zone_id]
     window = day_start(place, to_us(now)), end_us
-    return plans(db, [place], window).by_zone[zone_id]
+    found = plans(db, [place], window, now)
+    return tuple(one for one in found.by_zone[zone_id] if one.id not in found.stopped and airings.has_sound(one))
 
 
-def timeline_for(db: Session, zone_id: str, window: Window) -> tuple[Resolution, Plans]:
+def timeline_for(db: Session, zone_id: str, window: Window, now: datetime) -> tuple[Resolution, Plans]:
     """What receivers of a zone play in `window`; the second part names what it is."""
     zone = zone_sql.zone(db, zone_id)
     if zone is None:
         return Resolution((), ()), Plans({}, {})
     path = places(db, [zone], window)
     place = path[zone_id]
-    found = plans(db, path.values(), (day_start(place, window[0]), window[1]))
+    found = plans(db, path.values(), (day_start(place, window[0]), window[1]), now)
     return heard(place, found.heard_in(place), window), found
 
 

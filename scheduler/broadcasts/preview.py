@@ -71,7 +71,7 @@ def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[T
     by_id = planning.places(db, villages, window)
     start_us = planning.day_start(by_id[villages[0].id], window[0])
     whole = start_us, window[1]
-    plans = planning.plans(db, by_id.values(), whole, without=frozenset({broadcast.id}))
+    plans = planning.plans(db, by_id.values(), whole, now, without=frozenset({broadcast.id}))
     plans = drawing.with_relays(db, plans, by_id, whole, now).plans
     groups = _groups([by_id[zone.id] for zone in villages], plans)
     looked_at = _bounded(groups)

@@ -79,7 +79,7 @@ def played(db: Session, tried: Tried, window: Window, now: datetime) -> Rehearsa
     by_id = planning.places(db, there, window)
     start_us = min((planning.day_start(by_id[zone.id], window[0]) for zone in there), default=window[0])
     whole = start_us, window[1]
-    plans = planning.plans(db, by_id.values(), whole, without=tried.without)
+    plans = planning.plans(db, by_id.values(), whole, now, without=tried.without)
     plans = drawing.with_relays(db, plans, by_id, whole, now).plans
     ids = [receiver.id for receiver in receivers] if len(receivers) <= MAX_MEASURED else []
     managed = rehearse.managed(upkeep.bytes_told(db, ids, now - MEASURED_FOR))

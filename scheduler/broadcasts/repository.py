@@ -3,10 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select, union_all
+from sqlalchemy import CTE, ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
 from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col
 
@@ -16,12 +16,15 @@ from scheduler.broadcasts.models import Broadcast, BroadcastTarget, PlannedAirin
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.results import Result, result
 from scheduler.people.models import User
+from scheduler.reports.models import ReportLine
 from scheduler.workflow import State
 from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Group, GroupMember, Zone
 from scheduler.zones.repository import below as within
 
 PLAYING = (State.APPROVED, State.ON_AIR)
+LONGEST = timedelta(days=2)
+"""No airing takes longer: its sound, and the window of a day in which a whole playing may begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,18 @@ class Placed:
     title: str
     recordings: tuple[Recording, ...]
     zone_ids: frozenset[str]
+
+
+class Played(NamedTuple):
+    """An airing as it was planned last, and what has become of its broadcast."""
+
+    airing: PlannedAiring
+    broadcast: Broadcast
+
+    @property
+    def announcement_id(self) -> str:
+        """What it said; of older rows only what the broadcast says now is known."""
+        return self.airing.announcement_id or self.broadcast.announcement_id
 
 
 class Living(NamedTuple):
@@ -126,18 +141,9 @@ def chosen(db: Session, zone_ids: Collection[str], group_ids: Collection[str]) -
     return (*found, *(Target(tuple(members), group, path) for group, path, members in groups.values()))
 
 
-def placed(
-    db: Session, zone_ids: Collection[str], since: datetime, states: Collection[State] = PLAYING
-) -> list[Placed]:
-    """What is to sound in these zones, and what is done but ended after `since`, by id."""
-    lately = select(col(PlannedAiring.broadcast_id)).where(
-        col(PlannedAiring.end_at) > since, col(PlannedAiring.withdrawn_at).is_(None)
-    )
-    done = func.coalesce(col(Broadcast.state), col(Broadcast.state)) == State.DONE  # no index: most of a year are done
-    wanted = union_all(
-        select(col(Broadcast.id)).where(col(Broadcast.state).in_(states)),
-        select(col(Broadcast.id)).where(done, col(Broadcast.id).in_(lately)),
-    ).cte("wanted")
+def placed(db: Session, zone_ids: Collection[str], states: Collection[State] = PLAYING) -> list[Placed]:
+    """What is to sound in these zones, by id."""
+    wanted = select(col(Broadcast.id)).where(col(Broadcast.state).in_(states)).cte("wanted")
     where: dict[str, set[str]] = defaultdict(set)
     for broadcast_id, zone_id in db.execute(_placements(zone_ids, wanted)):
         where[broadcast_id].add(zone_id)
@@ -152,20 +158,31 @@ def placed(
     return [Placed(b, title, recordings[b.announcement_id], frozenset(where[b.id])) for b, title in rows]
 
 
-def played(db: Session, start: datetime, end: datetime) -> list[tuple[PlannedAiring, Broadcast]]:
-    """What sounded in `[start, end)` of broadcasts that have been cancelled or changed since."""
+def played(db: Session, zone_ids: Collection[str], start: datetime, end: datetime, now: datetime) -> list[Played]:
+    """What sounded in `[start, end)` and was over by `now` or stopped, whatever became of its broadcast since.
+
+    Of the broadcasts that are aimed at one of these zones, or sent in the name of one: it may be aimed elsewhere now.
+    """
+    grouped = select(col(GroupMember.group_id)).where(col(GroupMember.zone_id).in_(zone_ids))
+    aimed = select(col(BroadcastTarget.broadcast_id)).where(
+        or_(col(BroadcastTarget.zone_id).in_(zone_ids), col(BroadcastTarget.group_id).in_(grouped))
+    )
+    theirs = select(col(Broadcast.id)).where(col(Broadcast.zone_id).in_(zone_ids))
+    start_at, end_at = col(PlannedAiring.start_at), col(PlannedAiring.end_at)
+    withdrawn_at = col(PlannedAiring.withdrawn_at)
     query = (
         select(PlannedAiring, Broadcast)
         .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
         .where(
-            col(PlannedAiring.end_at) > start,
-            col(PlannedAiring.start_at) < end,
-            col(PlannedAiring.withdrawn_at).is_(None),
-            col(Broadcast.state).not_in((*PLAYING, State.DONE)),
+            start_at > start - LONGEST,
+            start_at < min(end, now),
+            end_at > start,
+            or_(and_(end_at <= now, withdrawn_at.is_(None)), withdrawn_at > start_at),
+            func.coalesce(col(Broadcast.id), "").in_(aimed.union(theirs)),  # no index: most of them is of other days
         )
         .order_by(col(PlannedAiring.id))
     )
-    return [(row, broadcast) for row, broadcast in db.execute(query)]
+    return [Played(row, broadcast) for row, broadcast in db.execute(query)]
 
 
 def _placements(zone_ids: Collection[str], wanted: CTE) -> "Select[tuple[str, str]]":
@@ -334,16 +351,6 @@ def planned_of(db: Session, broadcast_id: str, ending_after: datetime) -> list[P
     return list(db.scalars(query.order_by(col(PlannedAiring.start_at))))
 
 
-def stopped(db: Session, start: datetime, end: datetime) -> list[PlannedAiring]:
-    """Airings in `[start, end)` that were withdrawn after they had begun."""
-    query = select(PlannedAiring).where(
-        col(PlannedAiring.start_at) >= start,
-        col(PlannedAiring.start_at) < end,
-        col(PlannedAiring.withdrawn_at) > col(PlannedAiring.start_at),
-    )
-    return list(db.scalars(query.order_by(col(PlannedAiring.start_at))))
-
-
 def named(db: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[str, BroadcastClass]]:
     """The title and class of each broadcast."""
     query = (
@@ -387,3 +394,18 @@ def reports_by_zone(
         (zone_id, airing_id, result(outcome, microphone), count)
         for zone_id, airing_id, outcome, microphone, count in db.execute(query)
     ]
+
+
+def detailed(db: Session, zone_ids: Collection[str], first: date, last: date) -> set[tuple[str, str]]:
+    """(airing, zone) of what the book still has of exactly these zones, from one day to another."""
+    query = select(col(ReportLine.airing_id), col(ReportLine.zone_id)).where(
+        col(ReportLine.zone_id).in_(zone_ids), col(ReportLine.day) >= first, col(ReportLine.day) <= last
+    )
+    return {(airing_id, zone_id) for airing_id, zone_id in db.execute(query)}
+
+
+def with_details(db: Session, airing_ids: Collection[str]) -> set[str]:
+    """Those of which the book still has a line."""
+    return set(
+        db.scalars(select(col(ReportLine.airing_id)).where(col(ReportLine.airing_id).in_(airing_ids)).distinct())
+    )

@@ -248,7 +248,16 @@ class AiringOut(BaseModel):
 
 
 BoardState = Literal[
-    "planned", "fetching", "ready", "on_air", "heard", "not_heard", "waiting_report", "not_played", "stopped"
+    "planned",
+    "fetching",
+    "ready",
+    "on_air",
+    "heard",
+    "not_heard",
+    "not_kept",
+    "waiting_report",
+    "not_played",
+    "stopped",
 ]
 
 
@@ -265,9 +274,7 @@ class BoardAiring(BaseModel):
     start: datetime
     end: datetime
     local: str = Field(examples=["17:00"])
-    state: Literal[
-        "planned", "fetching", "ready", "on_air", "heard", "not_heard", "waiting_report", "not_played", "stopped"
-    ]
+    state: BoardState
     count: int
     total: int
     reason: Reason | None = Field(description="Why it does not sound here, of `not_played`.")

@@ -57,7 +57,7 @@ def span(db: Session, actor: Actor, now: datetime, zone_id: str, *, first: date,
     windows = {place.timezone: _window(place.timezone, shown) for place in zones.values()}
     window = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
     by_id = planning.places(db, homes.values(), window)
-    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), window), by_id, window, now).plans
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), window, now), by_id, window, now).plans
     found: dict[tuple[object, ...], tuple[DayCount, ...]] = {}
     villages = [
         VillageDays(home.id, home.name, _counted(by_id[home.id], plans, shown, found))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from broadcast.clock import from_us
+from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Airing
 from scheduler.broadcasts import airings, repository
 from scheduler.broadcasts.airings import Window
@@ -27,8 +27,7 @@ def waiting(
 
     Only those see it who see the zone in whose name it is to be sent.
     """
-    items = repository.placed(db, by_id.keys(), now, UNSENT)
-    items = [item for item in items if item.broadcast.state in UNSENT]
+    items = repository.placed(db, by_id.keys(), UNSENT)
     senders = zones_by_id(db, {item.broadcast.zone_id for item in items})
     seen = [item for item in items if actor.may(Action.BROADCAST_READ, senders[item.broadcast.zone_id].path, now)]
     aired = {timezone: [(item, _aired(item, window)) for item in seen] for timezone, window in windows.items()}
@@ -39,6 +38,7 @@ def waiting(
             if not item.zone_ids.isdisjoint(place.path_ids)
             for airing in found
             if windows[place.timezone][0] <= airing.start_us < windows[place.timezone][1]
+            and (item.broadcast.rrule is None or airing.start_us >= to_us(now))  # else a draft fills days of the past
         ]
         for zone_id, place in by_id.items()
         if place.timezone in aired

@@ -7,6 +7,7 @@ Rules
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from msgspec import Struct
@@ -71,7 +72,7 @@ def with_relays(db: Session, plans: Plans, by_id: Mapping[str, Place], window: W
             missed[zone_id].append(airing)
     titles = plans.titles | {f"{timing.PREFIX}{row.id}": row.title for row in relays.values()}
     ordered = {key: tuple(sorted(found, key=lambda one: (one.start_us, one.id))) for key, found in by_zone.items()}
-    return Drawn(Plans(ordered, titles), known_as, missed)
+    return Drawn(replace(plans, by_zone=ordered, titles=titles), known_as, missed)
 
 
 def unsent(

@@ -75,7 +75,7 @@ def _run(db: Session, relay: Relay, due: datetime, now: datetime, terms: Terms) 
 def _ask(db: Session, relay: Relay, run: RelayRun, now: datetime, aimed: Sequence[Zone]) -> None:
     heard_in = places.villages(db, aimed, now)
     occurrence = timing.airing_at(relay, to_us(run.due_at))
-    around = places.looked_at(db, heard_in, [occurrence])
+    around = places.looked_at(db, heard_in, [occurrence], now)
     found = places.forbidden(around, heard_in, [occurrence])
     by_path = {zone.path: kind for _airing, kind, there in found for zone in there}
     silent = [(zone, kind) for zone in heard_in for path, kind in by_path.items() if path.startswith(zone.path)]

@@ -45,7 +45,7 @@ def villages(db: Session, aimed: Sequence[Zone], now: datetime) -> list[Zone]:
     return [zone for zone in zones.subtrees(db, paths) if total[zone.id] and valid_on(zone, now.date())]
 
 
-def looked_at(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airing]) -> LookedAt:
+def looked_at(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airing], now: datetime) -> LookedAt:
     """What is planned in these villages around `occurrences`."""
     if not heard_in or not occurrences:
         return LookedAt({}, Plans({}, {}))
@@ -53,7 +53,7 @@ def looked_at(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airin
     window = min(airing.start_us for airing in occurrences), end_us + 3600 * US_PER_S
     by_id = planning.places(db, heard_in, window)
     start_us = min(planning.day_start(by_id[zone.id], window[0]) for zone in heard_in)
-    return LookedAt(by_id, planning.plans(db, by_id.values(), (start_us, window[1])))
+    return LookedAt(by_id, planning.plans(db, by_id.values(), (start_us, window[1]), now))
 
 
 def forbidden(around: LookedAt, heard_in: Sequence[Zone], occurrences: Sequence[Airing]) -> list[Forbidden]:

@@ -73,7 +73,7 @@ def _rehearsed(
     span = min(start for start, _end in windows.values()), max(end for _start, end in windows.values())
     by_id = planning.places(db, heard_in, span)
     whole = min(planning.day_start(by_id[zone.id], span[0]) for zone in heard_in), span[1]
-    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole), by_id, whole, now).plans
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole, now), by_id, whole, now).plans
     off = places.days_off(db, [row for row, _start in first], now)
     at_most = max(1, rehearse.MAX_GROUPS // len(first))
     found = {}

@@ -73,7 +73,7 @@ def conflicts(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, li
     aimed = {row_id: places.live_zones(targets, now) for row_id, targets in places.targets_of(db, rows).items()}
     villages = places.villages(db, [zone for found in aimed.values() for zone in found], now)
     coming = {row.id: [one for one in _coming(row, now, off[row.id]) if one.start_us >= to_us(now)] for row in rows}
-    looked_at = places.looked_at(db, villages, [one for found in coming.values() for one in found])
+    looked_at = places.looked_at(db, villages, [one for found in coming.values() for one in found], now)
     told: dict[str, list[ConflictOut]] = defaultdict(list)
     for row in rows:
         paths = tuple(zone.path for zone in aimed[row.id])

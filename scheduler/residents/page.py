@@ -173,7 +173,7 @@ def _segments(db: Session, here: Here, now: datetime) -> Sequence[Segment]:
     by_id = planning.places(db, [here.zone], window)
     place = by_id[here.zone.id]
     whole = planning.day_start(place, window[0]), window[1]
-    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole), by_id, whole, now).plans
+    plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole, now), by_id, whole, now).plans
     return planning.heard(place, plans.heard_in(place), window).segments
 
 

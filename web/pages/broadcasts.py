@@ -287,9 +287,10 @@ def _results(db: Session, page: Page, item: BroadcastOut, airings: Sequence[Airi
     reports = fleet.all_reports(db, page.actor, page.now, asked, limit=REPORTS_SHOWN).items
     known = named(db, {report.receiver_id for report in reports})
     last = begun[: -AIRINGS_SHOWN - 1 : -1]
+    gone = board.reports_gone(db, last, page.now)
     aimed = _receivers_in(db, page, [airing.zone_ids for airing in last])
     return [
-        _done(page, airing, reports, known, max(total, airing.reported))
+        _done(page, airing, reports, known, max(total, airing.reported), gone=airing.id in gone)
         for airing, total in zip(last, aimed, strict=True)
     ]
 
@@ -303,7 +304,9 @@ def _receivers_in(db: Session, page: Page, aimed: Sequence[Collection[str]]) -> 
     return receivers_in(db, [seen.intersection(one) | own for one, own in zip(aimed, below, strict=True)])
 
 
-def _done(page: Page, airing: AiringOut, reports: Sequence[ReportView], names: dict[str, str], total: int) -> Done:
+def _done(
+    page: Page, airing: AiringOut, reports: Sequence[ReportView], names: dict[str, str], total: int, *, gone: bool
+) -> Done:
     own = sorted((r for r in reports if r.airing_id == airing.id), key=lambda r: names.get(r.receiver_id, ""))
     silent = total - airing.reported
     rows = [
@@ -322,10 +325,12 @@ def _done(page: Page, airing: AiringOut, reports: Sequence[ReportView], names: d
     ]
     return Done(
         start_at=airing.start,
-        state=_state(page, airing, total),
-        summary=page.say(N_("heard on %(count)s/%(total)s loudspeakers"), count=airing.heard, total=total),
+        state="not_kept" if gone else _state(page, airing, total),
+        summary=""
+        if gone
+        else page.say(N_("heard on %(count)s/%(total)s loudspeakers"), count=airing.heard, total=total),
         missing=page.count("%(num)s loudspeaker has not reported", "%(num)s loudspeakers have not reported", silent)
-        if silent and airing.end <= page.now
+        if silent and airing.end <= page.now and not gone
         else "",
         results=rows,
     )

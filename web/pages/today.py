@@ -135,7 +135,7 @@ def whole_state(states: Sequence[str]) -> str:
             return going_on
     if counts["heard"] or counts["part"]:
         return "heard" if counts["heard"] == len(states) else "part"
-    for state in ("ready", "planned", "stopped", "not_heard"):
+    for state in ("ready", "planned", "stopped", "not_kept", "not_heard"):
         if counts[state]:
             return state
     return "not_played"
@@ -147,7 +147,7 @@ def village_state(airing: BoardAiring) -> str:
 
 
 def _village(page: Page, village: BoardVillage, airing: BoardAiring) -> Village:
-    detail = f"{airing.count}/{airing.total}"
+    detail = f"{airing.count}/{airing.total}" if airing.state != "not_kept" else ""
     if airing.state == "not_played":
         reason = words.NOT_PLAYED.get(airing.reason.value) if airing.reason else None
         detail = page.say(reason) if reason else ""

@@ -462,7 +462,8 @@ def test_stop_silences_what_is_on_the_air_and_a_repetition_goes_on(commune: Any)
         assert stopped.next_start == datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
         planned = planning.programme_for(db, commune.places.leng_1, playing)
         assert [from_us(airing.start_us).day for airing in planned] == [26, 30]
-        assert [row.start_at.day for row in repository.stopped(db, commune.now, playing)] == [23]
+        rows = repository.planned_of(db, weekly.id, commune.now)
+        assert [row.start_at.day for row in rows if row.withdrawn_at == playing] == [23]
     once = commune.approved()
     with commune.store.writing() as db:
         onair.tick(db, playing)

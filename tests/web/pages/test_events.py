@@ -55,3 +55,4 @@ def test_an_airing_counts_as_heard_only_where_it_was_heard_everywhere() -> None:
     assert whole_state(["ready", "fetching"]) == "fetching"
     assert whole_state(["ready", "ready"]) == "ready"
     assert whole_state(["not_played"]) == "not_played"
+    assert whole_state(["not_kept", "not_heard"]) == "not_kept"

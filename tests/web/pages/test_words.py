@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from gettext import NullTranslations
+from typing import get_args
 
 import pytest
 
@@ -12,6 +13,7 @@ from receivers import ledger, outbox, verdict
 from receivers.clock_trust import Doubt
 from receivers.life import Hands, Horn
 from receivers.orders import Against
+from scheduler.broadcasts.schemas import BoardState
 from scheduler.fleet.results import Result
 from scheduler.fleet.schemas import Condition
 from scheduler.timeline import Reason
@@ -76,3 +78,7 @@ def test_only_what_is_well_is_green() -> None:
     good = {word for table in (words.RECEIVER, words.PLAYER) for word, look in table.items() if look.tone == "good"}
     assert good == {"online"}
     assert {word for word, look in words.AIRING.items() if look.tone == "good"} == {"heard"}
+
+
+def test_each_state_on_the_board_has_words() -> None:
+    assert set(get_args(BoardState)) <= words.AIRING.keys()
