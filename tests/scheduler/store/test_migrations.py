@@ -4,7 +4,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import column, create_engine, table, text
 
 from scheduler.store.engine import Store
 from scheduler.store.migrate import StoreTooNew, configuration, newest
@@ -70,3 +70,21 @@ def test_faults_that_were_passed_before_count_as_told(tmp_path: Path, passed: st
     assert {row.id for row in rows if row.told_at == row.since} == told
     assert {row.id for row in rows if row.told_at is None} == {"A", "B"} - told
     assert {row.held_since for row in rows} == {"2026-01-01 00:00:00.000000"}
+
+
+def test_what_was_planned_before_says_what_its_broadcast_does(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    steps, at = configuration(), "2026-01-01 00:00:00.000000"
+    broadcast = {"id": "B", "zone_id": "Z", "announcement_id": "A", "cls": "normal", "origin": "commune"}
+    broadcast |= {"play_order": 0, "state": "done", "immediate": False, "timezone": "UTC", "exdates": "[]"}
+    broadcast |= {"skip_holidays": False, "late": "join", "after_cut": "timeline", "window_s": 0, "author_id": "U"}
+    broadcast |= {"editor_ids": "[]", "created_at": at, "version": 1}
+    airing = {"id": "B.1", "broadcast_id": "B", "start_at": at, "end_at": at, "zone_ids": "[]"}
+    with engine.begin() as connection:
+        steps.attributes.update(connection=connection, progress=lambda _step: None)
+        command.upgrade(steps, "0009")
+        for name, row in (("broadcast", broadcast), ("plannedairing", airing)):
+            connection.execute(table(name, *map(column, row)).insert(), row)
+        command.upgrade(steps, "0010")
+        assert connection.execute(text("SELECT announcement_id FROM plannedairing")).scalar_one() == "A"
+    engine.dispose()
