@@ -48,7 +48,7 @@ class Origin:
         self._hosts = hosts
         self._head_s = head_s
         self._lines: set[socket.socket] = set()
-        self._asked: dict[tuple[str, int], Future[list[str]]] = {}
+        self._names = Names()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -81,7 +81,7 @@ class Origin:
 
     def _ask(self, url: str) -> tuple[socket.socket, http.client.HTTPResponse]:
         line, connection, path = self._connect(url)
-        hurry = _Hurry(line, self._head_s)
+        hurry = Hurry(line, self._head_s)
         try:
             if isinstance(line, ssl.SSLSocket):
                 line.do_handshake()
@@ -126,18 +126,25 @@ class Origin:
 
     def _address(self, host: str, port: int) -> str:
         """Where `host` is. Raises NotAllowed, OSError."""
-        addresses = self._looked_up(host, port)
+        addresses = self._names.addresses(host, port)
         for address in addresses:
             if address not in self._hosts and not is_public(address):
                 raise NotAllowed(f"{host} leads to the private address {address}: allow the address itself.")
         return addresses[0]
 
-    def _looked_up(self, host: str, port: int) -> list[str]:
-        """The addresses of `host`. A resolver cannot be broken off, so one that is slow is asked once at a time."""
+
+class Names:
+    """Looks up where names lead."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[str, int], Future[list[str]]] = {}
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """Those of `host`, else OSError. A resolver cannot be broken off: one that is slow is asked once at a time."""
         asked = self._asked.get((host, port))
         if asked is None or asked.done():
             self._asked[host, port] = asked = Future()
-            threading.Thread(target=_look_up, args=(host, port, asked), name="relay-look-up", daemon=True).start()
+            threading.Thread(target=_look_up, args=(host, port, asked), name="look-up", daemon=True).start()
         try:
             return asked.result(LOOK_UP_S)
         except TimeoutError:
@@ -172,7 +179,7 @@ class Stream:
         self._answer = answer
         self._line = line
         self._left_bytes = limit_bytes
-        self._hurry = None if limit_s is None else _Hurry(line, limit_s)
+        self._hurry = None if limit_s is None else Hurry(line, limit_s)
 
     def read(self, size: int) -> bytes:
         """What there is, at least a byte; b"" at the end. Raises OSError."""
@@ -200,7 +207,7 @@ class Stream:
         self.close()
 
 
-class _Hurry:
+class Hurry:
     """Cuts a connection once its time is `over`, unless it is cancelled before."""
 
     def __init__(self, line: socket.socket, seconds: float) -> None:

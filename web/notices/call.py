@@ -4,6 +4,7 @@ Rules
 - Only https, to one public machine; hosts that the centre's settings name may be private and may be plain http.
 - Where a name leads is looked up once and that very address is connected to. What it answers with is not read but for
   its number; where it sends us on to, nobody goes.
+- A call that takes longer than LOOK_UP_S, CONNECT_S and TALK_S together, half a minute, is broken off.
 - The body is signed: `Loa-Signature: t=SECONDS,v1=HEX`, HMAC-SHA256 over `SECONDS.BODY` with the program's secret.
   `Loa-Delivery` is the same at each try, so that what came twice is known.
 """
@@ -18,11 +19,14 @@ from contextlib import closing
 from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
 
-from broadcast.live.origin import cut, is_public
+from broadcast.live.origin import Names, cut, is_public
 from scheduler.errors import Invalid
+from web.notices.line import within
 from web.notices.mail import NotDelivered
 
-TIMEOUT_S = 15
+CONNECT_S = 5.0
+TALK_S = 15.0
+"""From the beginning of a connection to the number of the answer."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -38,6 +42,7 @@ class Caller:
     def __init__(self, private_hosts: Collection[str] = (), tls: ssl.SSLContext | None = None) -> None:
         self._private_hosts = frozenset(private_hosts)
         self._tls = tls
+        self._names = Names()
         self._line: socket.socket | None = None
         self._aborted = False
 
@@ -52,11 +57,8 @@ class Caller:
     def call(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """POST it. Raises NotDelivered; once it returns, the program has taken it."""
         parts = self._parts(url)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
-            with closing(self._connected(parts)) as connection:
-                connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
-                status = connection.getresponse().status
+            status = self._asked(parts, body, headers)
         except (OSError, http.client.HTTPException) as broken:
             raise NotDelivered(f"the program cannot be reached: {type(broken).__name__}") from None
         finally:
@@ -82,23 +84,25 @@ class Caller:
             raise NotDelivered("nothing is sent to this address")
         return parts
 
-    def _connected(self, parts: SplitResult) -> http.client.HTTPConnection:
+    def _asked(self, parts: SplitResult, body: bytes, headers: Mapping[str, str]) -> int:
         host = (parts.hostname or "").lower()
         port = parts.port or _PORTS[parts.scheme]
-        address = self._address(host, port)
-        if self._aborted:
-            raise ConnectionAbortedError
-        line = socket.create_connection((address, port), TIMEOUT_S)
-        self._line = line
-        if parts.scheme == "https":
-            tls = self._tls or ssl.create_default_context()
-            self._line = line = tls.wrap_socket(line, server_hostname=host)
-        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
-        connection.sock = line
-        return connection
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        line = socket.create_connection((self._address(host, port), port), CONNECT_S)
+        with closing(http.client.HTTPConnection(host, port)) as connection:
+            connection.sock = line
+            with within(line, TALK_S) as self._line:
+                if self._aborted:
+                    raise ConnectionAbortedError
+                line.settimeout(TALK_S)
+                if parts.scheme == "https":
+                    tls = self._tls or ssl.create_default_context()
+                    connection.sock = tls.wrap_socket(line, server_hostname=host)
+                connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
+                return connection.getresponse().status
 
     def _address(self, host: str, port: int) -> str:
-        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found = self._names.addresses(host, port)
         if host not in self._private_hosts and not all(map(is_public, found)):
             raise NotDelivered("the address leads to a private machine: name its host in LOA_WEBHOOK_HOSTS")
         return found[0]

@@ -4,10 +4,12 @@ Rules
 - `smtps://` speaks TLS from the first byte, `smtp://` after STARTTLS, which the server must offer. Only with `?tls=no`,
   for a relay on the same machine, is there none; then no password is sent.
 - What the server says in refusing is told, the password never.
+- A conversation that takes longer than TALK_S is broken off.
 - `abort` has a conversation that is going on end at once: then it did not take place, as far as the server is asked.
 """
 
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
@@ -16,9 +18,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from msgspec import Struct
 
 from broadcast.live.origin import cut
+from web.notices.line import within
 
-TIMEOUT_S = 30
+CONNECT_S = 10.0
+TALK_S = 60.0
+"""There is one mail server: the mails behind a slow one have nowhere else to go, and some greet late on purpose."""
 _PORTS = {"smtp": 587, "smtps": 465}
+_READY = 220
 
 
 class NotDelivered(Exception):
@@ -53,20 +59,13 @@ class Mailer:
     def __init__(self, server: MailServer, tls: ssl.SSLContext | None = None) -> None:
         self._server = server
         self._tls = tls
-        self._line: smtplib.SMTP | None = None
+        self._line: socket.socket | None = None
         self._aborted = False
 
     def send(self, message: EmailMessage) -> None:
         """Raises NotDelivered. Once it returns, the server has taken it on."""
         try:
-            line = self._open()
-            try:
-                self._greet(line)
-                line.send_message(message)
-            finally:
-                self._line = None
-                with suppress(smtplib.SMTPException, OSError):
-                    line.quit()
+            self._converse(message)
         except smtplib.SMTPRecipientsRefused as refused:
             code, said = next(iter(refused.recipients.values()))
             raise NotDelivered(f"the mail server refused the address ({code}): {_text(said)}") from None
@@ -82,26 +81,38 @@ class Mailer:
             raise NotDelivered(f"the mail server cannot do this: {refused}") from None
         except (smtplib.SMTPException, OSError) as broken:
             raise NotDelivered(f"the mail server cannot be reached: {type(broken).__name__}") from None
+        finally:
+            self._line = None
 
     def abort(self) -> None:
         """From another thread: end the conversation that is going on, and begin none any more."""
         self._aborted = True
-        line = self._line
-        if line is not None and line.sock is not None:
-            cut(line.sock)
+        if self._line is not None:
+            cut(self._line)
 
-    def _open(self) -> smtplib.SMTP:
-        server = self._server
-        if server.scheme == "smtps":
-            line: smtplib.SMTP = smtplib.SMTP_SSL(timeout=TIMEOUT_S, context=self._tls or ssl.create_default_context())
-        else:
-            line = smtplib.SMTP(timeout=TIMEOUT_S)
-        line._host = server.host  # type: ignore[attr-defined]  # noqa: SLF001 -- what TLS asks for; `connect` sets none
-        self._line = line
+    def _converse(self, message: EmailMessage) -> None:
+        line = smtplib.SMTP()
+        line.sock = raw = socket.create_connection((self._server.host, self._server.port), CONNECT_S)
+        with within(raw, TALK_S) as self._line:
+            try:
+                self._open(line, raw)
+                self._greet(line)
+                line.send_message(message)
+            finally:
+                with suppress(smtplib.SMTPException, OSError):
+                    line.quit()
+
+    def _open(self, line: smtplib.SMTP, raw: socket.socket) -> None:
         if self._aborted:
             raise ConnectionAbortedError
-        line.connect(server.host, server.port)
-        return line
+        raw.settimeout(TALK_S)
+        if self._server.scheme == "smtps":
+            tls = self._tls or ssl.create_default_context()
+            line.sock = tls.wrap_socket(raw, server_hostname=self._server.host)
+        line._host = self._server.host  # type: ignore[attr-defined]  # noqa: SLF001 -- what STARTTLS asks for
+        code, said = line.getreply()
+        if code != _READY:
+            raise smtplib.SMTPConnectError(code, said)
 
     def _greet(self, line: smtplib.SMTP) -> None:
         server = self._server
