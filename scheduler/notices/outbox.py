@@ -3,23 +3,24 @@
 Rules
 - It is taken in a transaction before it is tried, and its end is noted in another at once: nothing is tried by two at
   a time, and nothing is lost when the centre ends in between.
+- One is taken at a time, emergencies first: nothing waits, taken, behind what is slow.
 - Who may not be told any more, or has no address any more, is not told.
 """
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, case, or_
 from sqlmodel import Session, col, select
 
-from scheduler.notices import patience
-from scheduler.notices.models import Channel, Kind, Notice, NoticeChoice, NoticeState, Webhook
-from scheduler.people.models import User
+from scheduler.notices import patience, spreading
+from scheduler.notices.models import Channel, Kind, Notice, NoticeState, Webhook
+from scheduler.notices.spreading import OF_EMERGENCIES, Listener
 
 AT_ONCE = 20
 NO_ADDRESS = "nobody to tell: the account or the address is gone"
+NO_RIGHT = "nobody to tell: the right to see it is gone"
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -37,31 +38,32 @@ class Job(Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
-def take(db: Session, now: datetime, channels: Collection[Channel], limit: int = AT_ONCE) -> list[Job]:
-    """Up to `limit` that are due, as being sent from now on."""
+def take(db: Session, now: datetime, channel: Channel) -> Job | None:
+    """What is due by this channel, as being sent from now on; what nobody may be told is given up on the way."""
     waiting = and_(col(Notice.state) == NoticeState.WAITING, col(Notice.next_at) <= now)
     silent = and_(col(Notice.state) == NoticeState.SENDING, col(Notice.begun_at) <= now - patience.SILENT_AFTER)
     query = (
-        select(Notice, User, NoticeChoice, Webhook)
-        .outerjoin(User, col(User.id) == Notice.user_id)
-        .outerjoin(NoticeChoice, col(NoticeChoice.user_id) == Notice.user_id)
+        select(Notice, Webhook)
         .outerjoin(Webhook, col(Webhook.id) == Notice.hook_id)
-        .where(col(Notice.channel).in_(channels), or_(waiting, silent))
-        .order_by(col(Notice.next_at), col(Notice.id))
-        .limit(limit)
+        .where(col(Notice.channel) == channel, or_(waiting, silent))
+        .order_by(case((col(Notice.kind).in_(OF_EMERGENCIES), 0), else_=1), col(Notice.next_at), col(Notice.id))
+        .limit(AT_ONCE)
         .with_for_update(of=Notice, skip_locked=True)
     )
-    jobs = []
-    for notice, user, choice, hook in db.exec(query).all():
-        job = _job(notice, user, choice, hook)
-        notice.tries += 1
-        if job is None:
-            notice.state, notice.trouble = NoticeState.GIVEN_UP, NO_ADDRESS
-        else:
+    rows = db.exec(query).all()
+    if not rows:
+        return None
+    readers = spreading.people(db, {notice.user_id for notice, _hook in rows if notice.user_id})
+    by_id = {one.actor.user_id: one for one in readers}
+    for notice, hook in rows:
+        one = by_id.get(notice.user_id or "")
+        job = _job(notice, one, hook)
+        if job is not None and (one is None or spreading.may_be_told(db, one, notice, now)):
+            notice.tries += 1
             notice.state, notice.begun_at = NoticeState.SENDING, now
-            jobs.append(job)
-        db.add(notice)
-    return jobs
+            return job
+        notice.state, notice.trouble = NoticeState.GIVEN_UP, NO_ADDRESS if job is None else NO_RIGHT
+    return None
 
 
 def done(db: Session, now: datetime, notice_id: str, trouble: str | None) -> None:
@@ -78,11 +80,11 @@ def done(db: Session, now: datetime, notice_id: str, trouble: str | None) -> Non
     db.add(notice)
 
 
-def _job(notice: Notice, user: User | None, choice: NoticeChoice | None, hook: Webhook | None) -> Job | None:
+def _job(notice: Notice, one: Listener | None, hook: Webhook | None) -> Job | None:
     to, secret, language = "", "", "vi"
-    if notice.channel is Channel.MAIL and user is not None and not user.disabled and choice is not None:
-        to, language = choice.address, user.language
-    if notice.channel is Channel.HOOK and hook is not None and hook.ended_at is None:
+    if one is not None:
+        to, language = one.address, one.actor.language
+    if hook is not None and hook.ended_at is None:
         to, secret = hook.url, hook.secret
     if not to:
         return None
@@ -92,7 +94,7 @@ def _job(notice: Notice, user: User | None, choice: NoticeChoice | None, hook: W
         to=to,
         secret=secret,
         language=language,
-        name=user.name if user is not None else "",
+        name=one.actor.name if one is not None else "",
         kind=notice.kind,
         subject=notice.subject,
         at=notice.at,

@@ -2,13 +2,14 @@
 
 Rules
 - People are told what they chose and may see: that something waits, who could approve it now; what became of it, who
-  wrote or changed it; a fault, who sees the receiver; an emergency, who sees a place that hears it, or one within.
+  wrote or changed it; a fault, who sees the receiver; an emergency, who sees a place that hears it, or one within. A
+  role that has ended lets nobody see anything.
 - Nobody is told what they did themselves.
 - Programs are told what was chosen for them in their zone and below, emergencies that reach into it too.
 - What is told is what was so when it was told: later changes are other events.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,15 +37,17 @@ from scheduler.zones.models import Zone
 AT_ONCE = 50
 OF_PLANS = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
 OF_EMERGENCIES = (Kind.EMERGENCY, Kind.EMERGENCY_OVER)
+_SEEN_BY = {Kind.WAITING: Action.BROADCAST_APPROVE, Kind.FAULT: Action.RECEIVER_READ, Kind.DIGEST: Action.REPORT_READ}
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Somebody with an address, what they want to know, and the paths of the zones where they hold a role."""
+    """Somebody, where and of what they are told, and the `paths` by id of the zones of their roles, ended ones too."""
 
     actor: Actor
+    address: str
     kinds: frozenset[str]
-    paths: tuple[str, ...]
+    paths: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +101,20 @@ def add(
         )  # fmt: skip
 
 
-def people(db: Session) -> list[Listener]:
-    """Everybody whose account is open and who has an address, in a fixed number of queries."""
+def people(db: Session, among: Collection[str] | None = None) -> list[Listener]:
+    """Everybody (or those `among` these) who has an open account and an address, in a fixed number of queries."""
     query = select(User, NoticeChoice).join(NoticeChoice, col(NoticeChoice.user_id) == User.id)
+    if among is not None:
+        query = query.where(col(User.id).in_(among))
     rows = db.exec(query.where(col(User.disabled).is_(False)).order_by(User.id)).all()
     grants = signin.grants_of(db, [user.id for user, _choice in rows])
     zones = zone_sql.zones(db, {grant.zone_id for held in grants.values() for grant in held})
     return [
         Listener(
             Actor(user_id=user.id, login=user.login, name=user.name, language=user.language, grants=grants[user.id]),
+            choice.address,
             frozenset(choice.kinds),
-            tuple(zones[grant.zone_id].path for grant in grants[user.id] if grant.zone_id in zones),
+            {grant.zone_id: zones[grant.zone_id].path for grant in grants[user.id] if grant.zone_id in zones},
         )
         for user, choice in rows
     ]
@@ -120,16 +126,29 @@ def hooks(db: Session) -> Sequence[tuple[Webhook, str]]:
     return db.exec(query.where(col(Webhook.ended_at).is_(None)).order_by(Webhook.id)).all()
 
 
+def may_be_told(db: Session, one: Listener, notice: Notice, now: datetime) -> bool:
+    """Whether they have the right to see what the notice tells of still, in one of its places, within or around it."""
+    if notice.kind is Kind.TRIAL:
+        return True
+    emergency = notice.kind in OF_EMERGENCIES
+    paths = [zone.path for zone in _hearing(db, notice.subject)] if emergency else [notice.zone_path]
+    return _sees(one, notice.kind, paths, now)
+
+
 def _told(db: Session, event: NoticeEvent) -> Told | None:
     """None where it is no more: what waited was taken back or decided meanwhile."""
     if event.kind in OF_PLANS:
         return _of_relay(db, event) if event.subject.startswith("relay:") else _of_broadcast(db, event)
     if event.kind in OF_EMERGENCIES:
-        query = select(Zone).join(OrderTarget, col(OrderTarget.zone_id) == Zone.id)
-        zones = db.exec(query.where(OrderTarget.order_id == event.subject.partition(":")[2]).order_by(Zone.path)).all()
+        zones = _hearing(db, event.subject)
         places = [zone.name for zone in zones]
         return Told(event.data | {"places": places}, tuple(zone.path for zone in zones))
     return Told(event.data, (event.zone_path,))
+
+
+def _hearing(db: Session, subject: str) -> Sequence[Zone]:
+    query = select(Zone).join(OrderTarget, col(OrderTarget.zone_id) == Zone.id)
+    return db.exec(query.where(OrderTarget.order_id == subject.partition(":")[2]).order_by(Zone.path)).all()
 
 
 def _of_broadcast(db: Session, event: NoticeEvent) -> Told | None:
@@ -173,11 +192,11 @@ def _wants(one: Listener, event: NoticeEvent, told: Told, now: datetime) -> bool
     if row is not None and event.kind is Kind.WAITING:
         return Event.APPROVE in steps_for(actor, row, told.paths, now)
     if row is not None:
-        return actor.user_id in {row.author_id, *row.editor_ids}
+        mine = actor.user_id in {row.author_id, *row.editor_ids}
+        return mine and _sees(one, event.kind, [event.zone_path], now)
     if event.kind is Kind.FAULT:
         return actor.may(Action.RECEIVER_READ, event.zone_path, now)
-    sees = any(actor.may(Action.BROADCAST_READ, path, now) for path in told.paths)
-    return sees or _meet(one.paths, told.paths)
+    return _sees(one, event.kind, told.paths, now)
 
 
 def _calls(hook: Webhook, path: str, event: NoticeEvent, told: Told) -> bool:
@@ -186,6 +205,11 @@ def _calls(hook: Webhook, path: str, event: NoticeEvent, told: Told) -> bool:
     if event.kind in OF_EMERGENCIES:
         return _meet([path], told.paths)
     return event.zone_path.startswith(path)
+
+
+def _sees(one: Listener, kind: Kind, paths: Collection[str], now: datetime) -> bool:
+    zone_ids = one.actor.zones_for(_SEEN_BY.get(kind, Action.BROADCAST_READ), now)
+    return _meet([one.paths[zone_id] for zone_id in zone_ids if zone_id in one.paths], paths)
 
 
 def _meet(ours: Iterable[str], theirs: Collection[str]) -> bool:

@@ -1,6 +1,7 @@
 """Delivering what is to be told, beside everything else that the centre does (does I/O).
 
 Rules
+- Mails and calls wait for nothing but their like: each channel has a lane of its own, one delivery at a time.
 - Asked to stop, it cuts off the conversation that is going on and notes what came of it before it ends; what was not
   taken by the other side is tried again at the next start.
 - A centre without a mail server writes no mail at all, so that none is sent long afterwards when there is one.
@@ -48,13 +49,19 @@ class Courier:
 
     async def run(self) -> None:
         """For ever."""
-        last_us = None
+        async with asyncio.TaskGroup() as parts:
+            parts.create_task(self._rounds())
+            for channel in self._channels:
+                parts.create_task(self._lane(channel))
+
+    async def _rounds(self) -> None:
         while True:
-            now_us = to_us(self._clock.now())
-            if last_us is None or now_us - last_us >= ROUND_S * US_PER_S:
-                last_us = now_us
-                await self.look_round()
-            if not await self.once():
+            await self.look_round()
+            await self._clock.sleep(ROUND_S)
+
+    async def _lane(self, channel: Channel) -> None:
+        while True:
+            if not await self.once(channel):
                 await self._clock.sleep(POLL_S)
 
     async def look_round(self) -> None:
@@ -64,17 +71,17 @@ class Courier:
         except Exception:
             log.exception("looking for what is to be told failed")
 
-    async def once(self) -> bool:
-        """Deliver what is due; whether there was anything."""
+    async def once(self, channel: Channel) -> bool:
+        """Deliver one thing that is due by this channel; whether there was anything."""
         try:
             events = await outlast(self._clock, "courier", self._spread)
-            jobs = await outlast(self._clock, "courier", self._take)
+            job = await outlast(self._clock, "courier", self._take, channel)
         except Exception:
             log.exception("what is to be told cannot be looked up; trying again")
             return False
-        for job in jobs:
+        if job is not None:
             await self._deliver(job)
-        return bool(events or jobs)
+        return bool(events) or job is not None
 
     async def _deliver(self, job: Job) -> None:
         trying = asyncio.ensure_future(asyncio.to_thread(self._try, job))
@@ -155,9 +162,9 @@ class Courier:
         with self._store.writing() as db:
             return spreading.spread(db, self._clock.now(), self._channels)
 
-    def _take(self) -> list[Job]:
+    def _take(self, channel: Channel) -> Job | None:
         with self._store.writing() as db:
-            return outbox.take(db, self._clock.now(), self._channels)
+            return outbox.take(db, self._clock.now(), channel)
 
     def _done(self, job: Job, trouble: str | None) -> None:
         with self._store.writing() as db:

@@ -74,7 +74,7 @@ async def test_a_mail_arrives_once_in_the_persons_language(
 ) -> None:
     trial(store, clock, lan)
     courier = make()
-    while await courier.once():
+    while await courier.once(Channel.MAIL):
         pass
     [text] = post.mails
     mail = email.message_from_string(text)
@@ -89,7 +89,7 @@ async def test_a_restart_in_the_middle_of_a_mail_sends_it_once(
 ) -> None:
     trial(store, clock, lan)
     post.held.set()
-    sending = asyncio.create_task(make().once())
+    sending = asyncio.create_task(make().once(Channel.MAIL))
     async with asyncio.timeout(LIMIT_S):
         await asyncio.to_thread(post.begun.wait)
         sending.cancel()
@@ -100,7 +100,7 @@ async def test_a_restart_in_the_middle_of_a_mail_sends_it_once(
     post.held.clear()
     await clock.advance(timedelta(minutes=2))
     courier = make()
-    while await courier.once():
+    while await courier.once(Channel.MAIL):
         pass
     assert len(post.mails) == 1
     assert states(store) == [(NoticeState.SENT, 2, None)]
@@ -113,9 +113,9 @@ async def test_what_a_killed_centre_was_sending_is_tried_again_after_a_while(
     with store.writing() as db:
         row = db.exec(select(Notice)).one()
         row.state, row.begun_at, row.tries = NoticeState.SENDING, clock.now(), 1
-    assert not await make().once()
+    assert not await make().once(Channel.MAIL)
     await clock.advance(timedelta(minutes=6))
-    assert await make().once()
+    assert await make().once(Channel.MAIL)
     assert len(post.mails) == 1
 
 
@@ -123,7 +123,7 @@ async def test_a_wrong_password_is_seen_and_never_shown(
     store: Store, clock: ManualClock, make: Make, lan: Actor, post: Any
 ) -> None:
     trial(store, clock, lan)
-    await make(post.url.replace("x:y@", "x:wrong@")).once()
+    await make(post.url.replace("x:y@", "x:wrong@")).once(Channel.MAIL)
     with store.reading() as db:
         trouble = service.standing_trouble(db, Channel.MAIL)
         [shown] = service.log(db, lan, clock.now()).items
@@ -137,7 +137,7 @@ async def test_what_cannot_be_delivered_for_days_is_given_up(
     trial(store, clock, lan)
     nobody = make("smtps://127.0.0.1:1")
     for _hour in range(80):
-        await nobody.once()
+        await nobody.once(Channel.MAIL)
         await clock.advance(timedelta(hours=1))
     [(state, _tries, trouble)] = states(store)
     assert (state, trouble) == (NoticeState.GIVEN_UP, "the mail server cannot be reached: ConnectionRefusedError")
@@ -156,7 +156,7 @@ async def test_a_program_is_called_with_a_signature_until_it_takes_it(  # noqa: 
         path = f"/{places.province}/{places.leng}/"
         db.add(NoticeEvent(kind=Kind.CANCELLED, subject="broadcast:gone", zone_path=path, at=event.at, data={}))
     courier = make()
-    await courier.once()
+    await courier.once(Channel.HOOK)
     assert called == []  # the broadcast is not there
     with store.writing() as db:
         row = Notice(
@@ -165,7 +165,7 @@ async def test_a_program_is_called_with_a_signature_until_it_takes_it(  # noqa: 
         )  # fmt: skip
         db.add(row)
     for _try in range(3):
-        await courier.once()
+        await courier.once(Channel.HOOK)
         await clock.advance(timedelta(minutes=5))
     assert [state for state, _tries, _trouble in states(store)] == [NoticeState.SENT]
     headers, body = called[-1]
