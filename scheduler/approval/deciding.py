@@ -43,8 +43,13 @@ def check_free(found: PreviewOut) -> None:
 
 def file_under(row: Broadcast, document_no: str | None) -> None:
     """Keep the number of the signed paper with the approval."""
-    row.document_no = " ".join((document_no or "").split()) or None
+    row.document_no = one_line(document_no)
     row.document_key = document_key(row.document_no) if row.document_no else None
+
+
+def one_line(document_no: str | None) -> str | None:
+    """The number of a paper as it is kept; None where none was given."""
+    return " ".join((document_no or "").split()) or None
 
 
 def document_key(text: str) -> str:

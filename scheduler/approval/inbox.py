@@ -2,6 +2,7 @@
 
 Rules
 - It is what the actor could approve now, in their own right or as a deputy; soonest air time first, "now" before all.
+- What nobody decided in time is put aside: it can only be returned, and never stands before what still comes.
 - What it meets is found by the timeline that receivers play by, for what is heard within LOOK_AHEAD; later ones are
   looked at on their own page.
 """
@@ -19,24 +20,28 @@ from scheduler import clashes
 from scheduler.announcements.models import Recording
 from scheduler.approval import editions
 from scheduler.approval.differences import Differences
-from scheduler.broadcasts import airings, planning, repository, views
+from scheduler.broadcasts import airings, planning, repository, service, views
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.planning import Place, Plans
 from scheduler.broadcasts.preview import MAX_OCCURRENCES, MAX_PLACES, SPAN, told
 from scheduler.broadcasts.repository import Target
-from scheduler.broadcasts.rights import acts_for
+from scheduler.broadcasts.rights import acts_for, steps_for
 from scheduler.broadcasts.schemas import BroadcastOut, PlaceEffects
 from scheduler.clashes import Plan
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
 from scheduler.relays import drawing
 from scheduler.rights import Action
-from scheduler.workflow import Event, State
+from scheduler.workflow import Event
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
 MOST = 200
+MOST_LOOKED_AT = 1000
+"""So many of what is submitted in the actor's area, the soonest, are looked at for those that they may approve."""
+MOST_PASSED = 60
+"""So many are put aside and returned at once, which is one transaction: others, with an emergency, wait for it."""
 LOOK_AHEAD = timedelta(days=31)
 
 
@@ -53,6 +58,29 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Inbox:
+    """What still comes, of all `total` of it, and what nobody decided in time: `more_passed` than that."""
+
+    items: list[Waiting]
+    total: int
+    passed: list[BroadcastOut]
+    more_passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What the actor could approve, were it in time; `start` is None for what has passed, and for "now"."""
+
+    row: Broadcast
+    targets: tuple[Target, ...]
+    start: datetime | None
+
+    @property
+    def comes(self) -> bool:
+        return self.start is not None or self.row.starts_local is None
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     row: Broadcast
     item: BroadcastOut
@@ -60,16 +88,56 @@ class _Found:
     recordings: tuple[Recording, ...]
 
 
-def waiting(db: Session, actor: Actor, now: datetime, *, limit: int = MOST) -> list[Waiting]:
-    """What the actor is to decide, soonest first."""
+def look(db: Session, actor: Actor, now: datetime, *, skip: int = 0, limit: int = MOST) -> Inbox:
+    """What the actor is to decide, soonest first, without the first `skip`; and what passed, the latest first."""
+    sent = _sent(db, actor, now, passed=False)
+    coming = sorted((one for one in sent if one.comes), key=lambda one: (one.start or now, one.row.id))
+    over = _over(db, actor, now, sent)
+    return Inbox(
+        items=_waiting(db, actor, now, coming[skip : skip + limit]),
+        total=len(coming),
+        passed=views.shown(db, actor, now, [one.row for one in over[:MOST_PASSED]]),
+        more_passed=len(over) > MOST_PASSED,
+    )
+
+
+def count(db: Session, actor: Actor, now: datetime) -> int:
+    """How many the actor is to decide that still come."""
+    return sum(one.comes for one in _sent(db, actor, now, passed=False))
+
+
+def give_back_passed(db: Session, actor: Actor, now: datetime, reason: str) -> list[str]:
+    """Return what passed, MOST_PASSED of it at once, to its authors with one reason; its ids."""
+    over = [one.row for one in _over(db, actor, now, _sent(db, actor, now, passed=False))[:MOST_PASSED]]
+    return [service.give_back(db, actor, now, row.id, reason, version=row.version).id for row in over]
+
+
+def _sent(db: Session, actor: Actor, now: datetime, *, passed: bool) -> list[_Sent]:
     own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now))
-    rows = repository.page(db, own, set(), states=[State.SUBMITTED], before=None, limit=MOST, judged=own)
-    items = {item.id: item for item in views.shown(db, actor, now, rows) if Event.APPROVE in item.possible}
-    chosen = sorted((row for row in rows if row.id in items), key=lambda row: _soonest(items[row.id], now))[:limit]
-    targets = repository.targets(db, [row.id for row in chosen])
-    recordings = repository.recordings_of(db, {row.announcement_id for row in chosen})
-    found = [_Found(row, items[row.id], targets[row.id], recordings[row.announcement_id]) for row in chosen]
-    changed = editions.since_last(db, [row.id for row in chosen])
+    rows = repository.submitted(db, own, now, passed=passed, limit=MOST if passed else MOST_LOOKED_AT)
+    targets = repository.targets(db, [row.id for row in rows])
+    return [
+        _Sent(row, targets[row.id], airings.next_start(row, now))
+        for row in rows
+        if Event.APPROVE in steps_for(actor, row, _paths(targets[row.id]), now)
+    ]
+
+
+def _over(db: Session, actor: Actor, now: datetime, sent: Sequence[_Sent]) -> list[_Sent]:
+    """What passed: of `sent`, which may still have come, and of what surely did not; the latest first."""
+    over = [one for one in sent if not one.comes] + _sent(db, actor, now, passed=True)
+    return sorted(over, key=lambda one: (one.row.starts_local or "", one.row.id), reverse=True)
+
+
+def _waiting(db: Session, actor: Actor, now: datetime, chosen: Sequence[_Sent]) -> list[Waiting]:
+    rows = [one.row for one in chosen]
+    items = views.shown(db, actor, now, rows)
+    recordings = repository.recordings_of(db, {row.announcement_id for row in rows})
+    found = [
+        _Found(one.row, item, one.targets, recordings[one.row.announcement_id])
+        for one, item in zip(chosen, items, strict=True)
+    ]
+    changed = editions.since_last(db, [row.id for row in rows])
     met = _met(db, found, now)
     acting = {one.row.id: acts_for(actor, one.row, _paths(one.targets), now) for one in found}
     names = people.names_of(db, {user_id for ids in acting.values() for user_id in ids})
@@ -84,10 +152,6 @@ def waiting(db: Session, actor: Actor, now: datetime, *, limit: int = MOST) -> l
         )
         for one in found
     ]
-
-
-def _soonest(item: BroadcastOut, now: datetime) -> tuple[datetime, str]:
-    return item.next_start or now, item.id
 
 
 def _paths(targets: Collection[Target]) -> list[str]:

@@ -8,7 +8,7 @@ from scheduler.announcements.schemas import RecordingOut
 from scheduler.approval.differences import Differences
 from scheduler.approval.inbox import Waiting
 from scheduler.broadcasts.schemas import BroadcastOut, PlaceEffects
-from scheduler.relays.schemas import RelayDetail
+from scheduler.relays.schemas import RelayDetail, RelayOut
 
 
 class PieceOut(BaseModel):
@@ -60,8 +60,10 @@ class WaitingOut(BaseModel):
 
 
 class InboxOut(BaseModel):
-    """`more` wait than are given."""
+    """`more` wait than are given. What `passed` can only be returned, the latest first."""
 
     items: list[WaitingOut]
     relays: list[RelayDetail]
     more: bool
+    passed: list[BroadcastOut]
+    relays_passed: list[RelayOut]

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import CTE, ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
@@ -25,6 +25,8 @@ from scheduler.zones.repository import below as within
 PLAYING = (State.APPROVED, State.ON_AIR)
 LONGEST = timedelta(days=2)
 """No airing takes longer: its sound, and the window of a day in which a whole playing may begin."""
+MOST_BEHIND_UTC = timedelta(hours=12)
+"""No clock on earth is further behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,22 @@ def _all_within(db: Session, paths: Collection[str]) -> ColumnElement[bool]:
     )
     target = exists().where(col(BroadcastTarget.broadcast_id) == col(Broadcast.id))
     return and_(target, not_(target.where(outside)))
+
+
+def submitted(db: Session, own: Collection[str], now: datetime, *, passed: bool, limit: int) -> list[Broadcast]:
+    """What waits in the subtrees of `own` and may still come, soonest first; or what has `passed`, the latest first.
+
+    What passed in the last day may be among the former, as each has a time zone of its own: its reader looks again.
+    """
+    starts, until = col(Broadcast.starts_local), col(Broadcast.until_local)
+    early = (now - MOST_BEHIND_UTC).astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+    repeats = col(Broadcast.rrule).is_not(None)
+    goes_on = func.coalesce(until, early) >= early[: len("2026-12-24")]
+    comes = or_(starts.is_(None), and_(repeats, goes_on), and_(not_(repeats), starts >= early))
+    here = or_(at_or_below(db, own, col(Broadcast.zone_id)), _all_within(db, own))
+    query = select(Broadcast).where(col(Broadcast.state) == State.SUBMITTED, here, not_(comes) if passed else comes)
+    order = starts.desc() if passed else starts.asc().nulls_first()
+    return list(db.scalars(query.order_by(order, col(Broadcast.id).desc()).limit(limit)))
 
 
 def names(db: Session, broadcasts: Collection[Broadcast]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:

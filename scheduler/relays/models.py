@@ -14,6 +14,7 @@ class Relay(SQLModel, table=True):
 
     `state` is one of `scheduler.workflow`'s. `next_at` is the next occurrence while it is approved and not paused.
     `fallback_id` is the announcement that is heard while the source is silent. Residents read of one that is `public`.
+    `approved_for` are those as whose deputy the approver acted, `document_no` is the signed paper's.
     """
 
     id: str = Field(primary_key=True, max_length=26)
@@ -40,6 +41,8 @@ class Relay(SQLModel, table=True):
     approved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    approved_for: list[str] | None = Field(default=None, sa_column=Column(Json))
+    document_no: str | None = Field(default=None, max_length=60)
     version: int = 1
 
 

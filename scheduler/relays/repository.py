@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, func
+from sqlalchemy import and_, case, delete, func
 from sqlmodel import Session, col, select
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState
@@ -34,6 +34,14 @@ def index(
     if before is not None:
         query = query.where(col(Relay.id) < before)
     return db.exec(query.order_by(col(Relay.id).desc()).limit(limit)).all()
+
+
+def submitted(db: Session, paths: Iterable[str], day: str, limit: int) -> Sequence[Relay]:
+    """Those that wait in the subtrees of `paths`: first those whose last day is `day` or later, by their first."""
+    over = case((col(Relay.until_local) < day, 1), else_=0)
+    query = select(Relay).join(Zone, col(Zone.id) == Relay.zone_id)
+    query = query.where(below(paths), Relay.state == State.SUBMITTED).order_by(over, col(Relay.starts_local), Relay.id)
+    return db.exec(query.limit(limit)).all()
 
 
 def due(db: Session, now: datetime) -> Sequence[Relay]:

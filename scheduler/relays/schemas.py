@@ -46,6 +46,12 @@ class RelayIn(Input):
         return value
 
 
+class RelayApproveIn(Input):
+    """`document_no` is the number of the signed paper."""
+
+    document_no: str | None = Field(default=None, max_length=60, examples=["45/TB-UBND"])
+
+
 class ConflictOut(BaseModel):
     """An occurrence that would not sound whole in some villages."""
 
@@ -85,6 +91,8 @@ class RelayOut(BaseModel):
     author_id: Id
     author_name: str
     approver_name: str | None
+    on_behalf_of: list[str] = Field(examples=[[]], description="As whose deputy it was approved.")
+    document_no: str | None = Field(examples=["45/TB-UBND"])
     return_reason: str | None
     submitted_at: datetime | None
     paused_at: datetime | None
@@ -101,5 +109,6 @@ class RelayPage(BaseModel):
 class RelayDetail(RelayOut):
     """With what its next occurrences would meet, and what became of the last ones."""
 
+    acts_for: list[str] = Field(examples=[[]], description="As whose deputy whoever asks would approve it.")
     conflicts: list[ConflictOut]
     runs: list[RunOut]

@@ -8,16 +8,17 @@ Rules
 - Paused, they keep their approval and do not come; whoever may cancel one pauses and resumes it.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from sqlmodel import Session
 
 from scheduler.announcements import naming
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
+from scheduler.approval import deciding
 from scheduler.broadcasts import airings, drafts
 from scheduler.broadcasts.repository import Target, chosen
-from scheduler.broadcasts.rights import WRITE, may_see, require_step
+from scheduler.broadcasts.rights import WRITE, acts_for, may_see, require_step, steps_for
 from scheduler.clashes import EffectKind
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.live.asking import Terms, allowed_address
@@ -27,7 +28,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.recurrence import validate
 from scheduler.relays import places, repository, timing, views
 from scheduler.relays.models import Relay
-from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut, RelayPage
+from scheduler.relays.schemas import RelayApproveIn, RelayDetail, RelayIn, RelayOut, RelayPage
 from scheduler.rights import Action, other_person
 from scheduler.store.types import new_id
 from scheduler.workflow import Event, State, step
@@ -36,6 +37,7 @@ from scheduler.zones.models import Zone
 from scheduler.zones.rules import effective
 
 STRICT = frozenset({EffectKind.QUIET_HOURS, EffectKind.MAX_LENGTH})
+MOST_WAITING = 200
 _NO_SUCH = "There is no such relay, or it is not in your area."
 
 
@@ -58,17 +60,33 @@ def index(
 
 
 def waiting(db: Session, actor: Actor, now: datetime, terms: Terms) -> list[RelayDetail]:
-    """What the actor is to approve, soonest first."""
-    paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now))
-    rows = repository.index(db, paths, [State.SUBMITTED]) if paths else []
-    found = [one for one in views.detailed(db, actor, now, terms, rows) if Event.APPROVE in one.possible]
-    return sorted(found, key=lambda one: (one.coming[0] if one.coming else now, one.id))
+    """What the actor is to approve and still comes, soonest first."""
+    starts = [(start, row.id, row) for row, start in _sent(db, actor, now) if start is not None]
+    return views.detailed(db, actor, now, terms, [row for *_first, row in sorted(starts, key=lambda one: one[:2])])
+
+
+def passed(db: Session, actor: Actor, now: datetime, terms: Terms) -> list[RelayOut]:
+    """What the actor was to approve and comes no more."""
+    return views.shown(db, actor, now, terms, [row for row, start in _sent(db, actor, now) if start is None])
 
 
 def waiting_count(db: Session, actor: Actor, now: datetime) -> int:
-    """How many are submitted where the actor sees."""
-    paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
-    return len(repository.index(db, paths, [State.SUBMITTED])) if paths else 0
+    """How many the actor is to approve that still come."""
+    return sum(start is not None for _row, start in _sent(db, actor, now))
+
+
+def _sent(db: Session, actor: Actor, now: datetime) -> list[tuple[Relay, datetime | None]]:
+    """What the actor could approve, with when it first comes; None for what comes no more."""
+    paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now))
+    yesterday = (now - timedelta(days=1)).date().isoformat()
+    rows = repository.submitted(db, paths, yesterday, MOST_WAITING) if paths else []
+    needed, off = views.paths_by_id(db, rows), places.days_off(db, rows, now)
+    ahead = now + places.KNOWN_AHEAD
+    return [
+        (row, timing.next_after(row, now, ahead, off[row.id]))
+        for row in rows
+        if Event.APPROVE in steps_for(actor, row, needed[row.id], now)
+    ]
 
 
 def view(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms) -> RelayDetail:
@@ -105,7 +123,8 @@ def edit(
     row.state = step(State(row.state), Event.EDIT)
     _write(db, actor, now, row, asked, terms=terms)
     row.editor_ids = sorted({*row.editor_ids, actor.user_id})
-    row.approver_id = row.approved_at = row.submitted_at = row.paused_at = row.next_at = None
+    _unapprove(row)
+    row.submitted_at = None
     return _done(db, actor, now, row, "edit", terms=terms)
 
 
@@ -117,14 +136,27 @@ def submit(db: Session, actor: Actor, now: datetime, relay_id: str, *, terms: Te
     return _done(db, actor, now, row, "submit", terms=terms)
 
 
-def approve(db: Session, actor: Actor, now: datetime, relay_id: str, *, terms: Terms, version: int) -> RelayDetail:
+def approve(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    relay_id: str,
+    asked: RelayApproveIn | None = None,
+    *,
+    terms: Terms,
+    version: int,
+) -> RelayDetail:
     """Release all its occurrences."""
     row = _for_step(db, actor, now, relay_id, Event.APPROVE, version=version)
     row.state = step(State(row.state), Event.APPROVE, other_person=other_person(row.editor_ids, actor.user_id))
     _fit(db, row, now, terms)
     row.approver_id, row.approved_at = actor.user_id, now
+    row.approved_for = acts_for(actor, row, views.paths_by_id(db, [row])[row.id], now) or None
+    row.document_no = deciding.one_line(asked.document_no) if asked else None
     set_next(db, row, now)
-    return _done(db, actor, now, row, "approve", terms=terms)
+    return _done(
+        db, actor, now, row, "approve", terms=terms, on_behalf_of=row.approved_for, document_no=row.document_no
+    )
 
 
 def give_back(
@@ -136,8 +168,8 @@ def give_back(
     if not said:
         raise Invalid("reason_empty", "Say why you return it.", field="reason")
     row.state, row.return_reason = step(State(row.state), Event.RETURN), said
-    row.approver_id = row.approved_at = row.paused_at = row.next_at = None
-    return _done(db, actor, now, row, "return", terms=terms)
+    _unapprove(row)
+    return _done(db, actor, now, row, "return", terms=terms, reason=said)
 
 
 def cancel(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms) -> RelayDetail:
@@ -166,6 +198,11 @@ def resume(db: Session, actor: Actor, now: datetime, relay_id: str, *, terms: Te
     if row.next_at is None:
         row.state = step(State(row.state), Event.FINISH)
     return _done(db, actor, now, row, "resume", terms=terms)
+
+
+def _unapprove(row: Relay) -> None:
+    """The approval is gone, with what was written along with it."""
+    row.approver_id = row.approved_at = row.approved_for = row.document_no = row.paused_at = row.next_at = None
 
 
 def set_next(db: Session, row: Relay, now: datetime) -> None:
@@ -277,7 +314,9 @@ def _for_step(
     return row
 
 
-def _done(db: Session, actor: Actor, now: datetime, row: Relay, what: str, *, terms: Terms) -> RelayDetail:
+def _done(
+    db: Session, actor: Actor, now: datetime, row: Relay, what: str, *, terms: Terms, **detail: object
+) -> RelayDetail:
     row.version += 1
     db.add(row)
     db.flush()
@@ -285,6 +324,6 @@ def _done(db: Session, actor: Actor, now: datetime, row: Relay, what: str, *, te
     told.act_on(db, row, what, actor.user_id, now)
     audit.record(
         db, actor, now, f"relay.{what}", f"relay:{row.id}", zone_path=path, state=row.state, source=row.source_url,
-        **({"reason": row.return_reason} if what == "return" else {}),
+        **{name: value for name, value in detail.items() if value},
     )  # fmt: skip
     return view(db, actor, now, row.id, terms)

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Airing
 from scheduler.broadcasts import airings
-from scheduler.broadcasts.rights import steps_for
+from scheduler.broadcasts.rights import acts_for, steps_for
 from scheduler.broadcasts.schemas import Repeat
 from scheduler.live.asking import Terms, host_allowed
 from scheduler.people.actor import Actor
@@ -27,7 +27,8 @@ OVER = (State.DONE, State.CANCELLED)
 
 def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence[Relay]) -> list[RelayOut]:
     targets, senders = places.targets_of(db, rows), zones_by_id(db, {row.zone_id for row in rows})
-    names = repository.people(db, {one for row in rows for one in (row.author_id, row.approver_id) if one})
+    ids = (one for row in rows for one in (row.author_id, row.approver_id, *(row.approved_for or ())) if one)
+    names = repository.people(db, set(ids))
     titles = repository.titles(db, {row.fallback_id for row in rows if row.fallback_id})
     off = places.days_off(db, rows, now)
     found = []
@@ -46,6 +47,7 @@ def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence
                 place_names=[target.group.name if target.group else target.zones[0].name for target in aimed],
                 author_name=names.get(row.author_id, ""),
                 approver_name=names.get(row.approver_id or ""),
+                on_behalf_of=[names[one] for one in row.approved_for or () if one in names],
                 coming=[from_us(one.start_us) for one in coming][:SHOWN],
                 possible=_possible(actor, row, [sender.path, *places.paths_of(aimed)], now),
             )
@@ -56,14 +58,31 @@ def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence
 def detailed(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence[Relay]) -> list[RelayDetail]:
     """With what each meets in the next weeks, and what became of its last occurrences."""
     met, runs = conflicts(db, rows, now), repository.runs(db, [row.id for row in rows], RUNS)
+    acting = _acting(db, actor, now, rows)
     return [
         RelayDetail(
             **one.model_dump(),
+            acts_for=acting[one.id],
             conflicts=met[one.id],
             runs=[RunOut.model_validate(run.model_dump()) for run in runs[one.id]],
         )
         for one in shown(db, actor, now, terms, rows)
     ]
+
+
+def _acting(db: Session, actor: Actor, now: datetime, rows: Sequence[Relay]) -> dict[str, list[str]]:
+    """The names of those as whose deputy the actor would approve each that waits."""
+    waiting = [row for row in rows if row.state == State.SUBMITTED]
+    paths = paths_by_id(db, waiting)
+    found = {row.id: acts_for(actor, row, paths[row.id], now) for row in waiting}
+    names = repository.people(db, {user_id for ids in found.values() for user_id in ids})
+    return {row.id: [names[one] for one in found.get(row.id, ()) if one in names] for row in rows}
+
+
+def paths_by_id(db: Session, rows: Sequence[Relay]) -> dict[str, list[str]]:
+    """By relay, where whoever approves it needs the right."""
+    targets, senders = places.targets_of(db, rows), zones_by_id(db, {row.zone_id for row in rows})
+    return {row.id: [senders[row.zone_id].path, *places.paths_of(targets[row.id])] for row in rows}
 
 
 def conflicts(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, list[ConflictOut]]:

@@ -29,12 +29,17 @@ def list_inbox(
 ) -> InboxOut:
     """What you can decide now, yourself or as a deputy, soonest first; what is decided makes room for the rest.
 
+    What nobody decided in time stands apart: it can only be returned.
+
     Each with its recordings, what changed since it was sent last, and what it meets by the receivers' timeline.
     """
-    found = inbox.waiting(db, actor, now, limit=limit + 1)
-    stations = relays.waiting(db, actor, now, Terms(centre.settings.relay_hosts))
+    terms = Terms(centre.settings.relay_hosts)
+    found = inbox.look(db, actor, now, limit=limit)
+    stations = relays.waiting(db, actor, now, terms)
     return InboxOut(
-        items=[WaitingOut.of(one) for one in found[:limit]],
+        items=[WaitingOut.of(one) for one in found.items],
         relays=stations[:limit],
-        more=len(found) > limit or len(stations) > limit,
+        more=found.total > limit or len(stations) > limit,
+        passed=found.passed[:limit],
+        relays_passed=relays.passed(db, actor, now, terms)[:limit],
     )

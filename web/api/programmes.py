@@ -19,7 +19,7 @@ from scheduler.library.schemas import HistoryOut, LabelsIn, LibraryPage, Search
 from scheduler.live.asking import Terms
 from scheduler.relays import rehearsing
 from scheduler.relays import service as relays
-from scheduler.relays.schemas import RelayDetail, RelayIn, RelayPage
+from scheduler.relays.schemas import RelayApproveIn, RelayDetail, RelayIn, RelayPage
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
@@ -275,7 +275,7 @@ def act_on(
 ) -> Act:
     """What each act on a relay has in common: it is done to the version that was read, and told."""
 
-    def act(relay_id: str, step: Act, *asked: RelayIn | str) -> RelayDetail:
+    def act(relay_id: str, step: Act, *asked: RelayIn | RelayApproveIn | str) -> RelayDetail:
         made = step(db, actor, now, relay_id, *asked, terms=_terms(centre), version=version)
         tell(db, f"relay:{relay_id}")
         give_etag(response, made.version)
@@ -300,9 +300,9 @@ def submit_relay(relay_id: str, act: Acting) -> RelayDetail:
 
 
 @router.post("/relays/{relay_id}/approve", responses=EDIT_PROBLEMS)
-def approve_relay(relay_id: str, act: Acting) -> RelayDetail:
+def approve_relay(relay_id: str, act: Acting, body: RelayApproveIn | None = None) -> RelayDetail:
     """Release all its occurrences, and what is heard while the source is silent."""
-    return act(relay_id, relays.approve)
+    return act(relay_id, relays.approve, body or RelayApproveIn())
 
 
 @router.post("/relays/{relay_id}/return", responses=EDIT_PROBLEMS)

@@ -58,6 +58,7 @@ SAID: Mapping[str, str] = {
     "approved-several": N_("Approved. They go to the loudspeakers now and play at their times."),
     "deputy-named": N_("Named. The deputy approves from now on, until the end that you chose."),
     "trial-sent": N_("On its way. Look into your mail in a minute."),
+    "returned-all": N_("Returned to the authors with your words."),
     "returned": N_("Returned to the author with your words."),
     "cancelled": N_("Cancelled. It is taken off the loudspeakers."),
     "stopped": N_("Stopped. The loudspeakers fall silent within seconds."),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Response
 from msgspec import Struct
 from pydantic import TypeAdapter
 from sqlmodel import Session
@@ -12,10 +12,11 @@ from scheduler.approval import inbox
 from scheduler.approval.differences import Differences
 from scheduler.approval.inbox import Waiting
 from scheduler.broadcasts import service
-from scheduler.broadcasts.schemas import ApproveIn, When
+from scheduler.broadcasts.schemas import ApproveIn, BroadcastOut, When
 from scheduler.errors import Invalid
 from scheduler.relays import rehearsing
 from scheduler.relays import service as relay_service
+from scheduler.relays.schemas import RelayOut
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from scheduler.zones.schemas import ZoneView
@@ -28,6 +29,7 @@ from web.pages.present import Present
 from web.telling import tell_after
 
 PER_PAGE = 30
+PASSED = N_("Its time passed before anybody approved it. If it is still needed, choose another time and send it again.")
 _WHEN: TypeAdapter[Any] = TypeAdapter(When)
 
 router = APIRouter(prefix="/inbox", include_in_schema=False)
@@ -39,18 +41,39 @@ class Placed(Struct, frozen=True):
 
 
 Text = Annotated[str, Form(max_length=2000)]
+Skip = Annotated[int, Query(ge=0, le=inbox.MOST_LOOKED_AT)]
 
 
 @router.get("")
-def listing(db: ReadDb, page: ThePage) -> Response:
+def listing(db: ReadDb, page: ThePage, skip: Skip = 0) -> Response:
     page.needs(Action.BROADCAST_APPROVE)
-    return _listing(db, page)
+    return _listing(db, page, skip=skip)
+
+
+@router.post("/passed/return")
+def give_back_passed(db: WriteDb, page: ThePage, reason: Text = "") -> Response:
+    """All that nobody decided in time, each as when it is returned alone."""
+    page.needs(Action.BROADCAST_APPROVE)
+    words: list[str] = []
+    with page.attempt(db) as errors:
+        words += [f"broadcast:{one}" for one in inbox.give_back_passed(db, page.actor, page.now, reason)]
+        for relay in relay_service.passed(db, page.actor, page.now, relays.terms(page)):
+            relay_service.give_back(
+                db, page.actor, page.now, relay.id, reason, terms=relays.terms(page), version=relay.version
+            )
+            words.append(f"relay:{relay.id}")
+    if errors:
+        return _listing(db, page, {f"{name}-passed": text for name, text in errors.items()}, passed_reason=reason)
+    for word in words:
+        tell_after(db, page.centre.changes, word)
+    return page.go("/inbox", "returned-all")
 
 
 @router.post("/approve")
 def approve_several(
     db: WriteDb,
     page: ThePage,
+    skip: Skip = 0,
     which: Annotated[list[str], Form(max_length=PER_PAGE)] = [],  # noqa: B006 -- FastAPI copies
 ) -> Response:
     """Each is checked by itself: what cannot be approved is said, the others are."""
@@ -68,7 +91,7 @@ def approve_several(
             tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
     if not which:
         failed["inbox"] = page.say(N_("Tick what you approve first."))
-    return _listing(db, page, failed, done=done) if failed else page.go("/inbox", "approved-several")
+    return _listing(db, page, failed, skip=skip, done=done) if failed else page.go("/inbox", "approved-several")
 
 
 @router.post("/{broadcast_id}/approve")
@@ -78,6 +101,7 @@ def approve(
     broadcast_id: str,
     *,
     version: Annotated[int, Form()],
+    skip: Skip = 0,
     day: Text = "",
     time: Text = "",
     document_no: Text = "",
@@ -90,26 +114,26 @@ def approve(
         asked = ApproveIn.model_validate({"starts_local": starts, "document_no": document_no or None})
         service.approve(db, page.actor, page.now, broadcast_id, version=version, asked=asked)
     typed = {"day": day, "time": time, "document_no": document_no}
-    return _decided(db, page, broadcast_id, errors, said="approved", typed=typed)
+    return _decided(db, page, broadcast_id, errors, said="approved", typed=typed, skip=skip)
 
 
 @router.post("/{broadcast_id}/return")
 def give_back(
-    db: WriteDb, page: ThePage, broadcast_id: str, version: Annotated[int, Form()], reason: Text = ""
+    db: WriteDb, page: ThePage, broadcast_id: str, *, version: Annotated[int, Form()], skip: Skip = 0, reason: Text = ""
 ) -> Response:
     with page.attempt(db) as errors:
         service.give_back(db, page.actor, page.now, broadcast_id, reason, version=version)
-    return _decided(db, page, broadcast_id, errors, said="returned", typed={"reason": reason})
+    return _decided(db, page, broadcast_id, errors, said="returned", typed={"reason": reason}, skip=skip)
 
 
 def _decided(
-    db: Session, page: Page, broadcast_id: str, errors: Errors, *, said: str, typed: dict[str, str]
+    db: Session, page: Page, broadcast_id: str, errors: Errors, *, said: str, typed: dict[str, str], skip: int
 ) -> Response:
     if not errors:
         tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
         return page.go("/inbox", said)
     named = {f"{name or 'b'}-{broadcast_id}": text for name, text in errors.items()}
-    return _listing(db, page, named, typed={broadcast_id: typed})
+    return _listing(db, page, named, skip=skip, typed={broadcast_id: typed})
 
 
 def _listing(
@@ -117,22 +141,34 @@ def _listing(
     page: Page,
     errors: Errors | None = None,
     *,
+    skip: int = 0,
     typed: dict[str, dict[str, str]] | None = None,
+    passed_reason: str | None = None,
     done: Sequence[str] = (),
 ) -> Response:
-    found = inbox.waiting(db, page.actor, page.now, limit=PER_PAGE + 1)
-    tree = zone_service.tree(db, page.actor, page.now) if found else []
+    """All relays are on the first page; what passed is on each, folded."""
+    found = inbox.look(db, page.actor, page.now, skip=skip, limit=PER_PAGE)
+    tree = zone_service.tree(db, page.actor, page.now) if found.items else []
     zones = [Placed(view, zone.path) for view, zone in zip(zone_views(db, tree), tree, strict=True)]
     stations = relay_service.waiting(db, page.actor, page.now, relays.terms(page))
-    tried = rehearsing.waiting(db, page.actor, page.now, [one.id for one in stations])
-    shown = {one.item.id for one in found[:PER_PAGE]}
+    over = relay_service.passed(db, page.actor, page.now, relays.terms(page))
+    here = [] if skip else stations
+    tried = rehearsing.waiting(db, page.actor, page.now, [one.id for one in here])
+    shown = {one.item.id for one in found.items}
     return page.render(
         "inbox/page.html",
         422 if errors else 200,
-        items=[_item(page, one, zones, (typed or {}).get(one.item.id, {})) for one in found[:PER_PAGE]],
-        more=len(found) > PER_PAGE,
+        items=[_item(page, one, zones, (typed or {}).get(one.item.id, {})) for one in found.items],
+        total=found.total + len(stations),
+        skip=skip,
+        before=max(0, skip - PER_PAGE),
+        after=skip + PER_PAGE if found.total > skip + PER_PAGE else None,
+        rest=found.total - skip - PER_PAGE,
+        passed=[*(_passed(page, one) for one in found.passed), *(_passed(page, one) for one in over)],
+        more_passed=found.more_passed,
+        passed_reason=page.say(PASSED) if passed_reason is None else passed_reason,
         unshown=[left.get("reason", "") for of, left in (typed or {}).items() if of not in shown],
-        relays=[relays.whole(page, one, tried.get(one.id)) for one in stations],
+        relays=[relays.whole(page, one, tried.get(one.id)) for one in here],
         errors=errors or {},
         done=done,
     )
@@ -163,6 +199,19 @@ def _item(page: Page, one: Waiting, zones: Sequence[Placed], typed: dict[str, st
         "once": item.when.kind != "repeat" and item.cls.value != "emergency",
         "notices": clashing.notices(show, item.notices),
         **{name: typed.get(name, "") for name in ("day", "time", "document_no", "reason")},
+    }
+
+
+def _passed(page: Page, one: BroadcastOut | RelayOut) -> dict[str, str]:
+    show, folder = page.show, "relays"
+    if isinstance(one, BroadcastOut):
+        show, folder = page.show.within(one.timezone), "broadcasts"
+    return {
+        "id": one.id,
+        "href": f"/{folder}/{one.id}",
+        "title": one.title,
+        "author": one.author_name,
+        "when": telling.when(show, one.when, None).text,
     }
 
 

@@ -11,7 +11,7 @@ from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
 from scheduler.errors import Forbidden
 from scheduler.live.asking import Terms
 from scheduler.relays import rehearsing, service
-from scheduler.relays.schemas import RelayDetail, RelayIn, RelayOut
+from scheduler.relays.schemas import RelayApproveIn, RelayDetail, RelayIn, RelayOut
 from scheduler.rights import Action
 from scheduler.workflow import State
 from web.auth import ReadDb, WriteDb
@@ -156,10 +156,15 @@ def step(
     *,
     version: Version,
     back: Back = "",
+    document_no: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
-    steps = {"submit": service.submit, "approve": service.approve, "pause": service.pause, "resume": service.resume}
+    steps = {"submit": service.submit, "pause": service.pause, "resume": service.resume}
     with page.attempt(db) as errors:
-        steps[act](db, page.actor, page.now, relay_id, terms=terms(page), version=version)
+        if act == "approve":
+            paper = RelayApproveIn(document_no=document_no or None)
+            service.approve(db, page.actor, page.now, relay_id, paper, terms=terms(page), version=version)
+        else:
+            steps[act](db, page.actor, page.now, relay_id, terms=terms(page), version=version)
     return _done(db, page, relay_id, act, back=back, errors=errors)
 
 

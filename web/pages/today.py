@@ -8,20 +8,19 @@ from typing import Any
 from fastapi import APIRouter, Response
 from msgspec import Struct
 
-from scheduler.broadcasts import board, service
+from scheduler.approval import inbox
+from scheduler.broadcasts import board
 from scheduler.broadcasts.schemas import BoardAiring, BoardVillage
 from scheduler.fleet import outbox
 from scheduler.relays import service as relays
 from scheduler.relays.timing import PREFIX
 from scheduler.rights import Action
-from scheduler.workflow import State
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import telling, words
 from web.pages.board_area import ZoneId, area_of, villages_of
 from web.pages.frame import Page, ThePage
 
-WAITING_SHOWN = 50
 VILLAGES_SHOWN = 100
 _SAID_ONE_BY_ONE = 3
 _TOLD_OF_TROUBLE = (Action.SETTINGS_EDIT, Action.RECEIVER_EDIT, Action.EMERGENCY_ISSUE)
@@ -76,8 +75,7 @@ def today(db: ReadDb, page: ThePage, day: date | None = None, zone: ZoneId = "")
     cards = airing_cards(page, shown.villages)
     waiting = 0
     if page.can(Action.BROADCAST_APPROVE):
-        submitted = service.index(db, page.actor, page.now, states=[State.SUBMITTED], limit=WAITING_SHOWN)
-        waiting = len(submitted.items) + relays.waiting_count(db, page.actor, page.now)
+        waiting = inbox.count(db, page.actor, page.now) + relays.waiting_count(db, page.actor, page.now)
     return page.render(
         "today.html",
         day=shown.day,

@@ -247,7 +247,7 @@ def test_what_another_sends_is_seen_while_it_waits_by_whoever_may_approve_it_in_
         looked_at: dict[str, Callable[[], Any]] = {
             "alone": lambda: service.view(db, actor, commune.now, made.id),
             "listed": lambda: service.index(db, actor, commune.now).items[0],
-            "waiting": lambda: inbox.waiting(db, actor, commune.now)[0],
+            "waiting": lambda: inbox.look(db, actor, commune.now).items[0],
             "heard": lambda: announcements.view(db, actor, commune.now, announcement_id),
         }
         reached = set()

@@ -6,13 +6,18 @@ from sqlmodel import select
 
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Announcement, Recording
+from scheduler.deputies import service as deputies
+from scheduler.deputies.schemas import DeputyIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
 from scheduler.live import licence
 from scheduler.live.asking import Terms
 from scheduler.live.models import LiveEnd, LiveState, LiveTalk
 from scheduler.live.repository import zones_of
+from scheduler.people import signin
 from scheduler.people.actor import Actor
+from scheduler.people.models import AuditEntry, User
 from scheduler.relays import passing, service
+from scheduler.relays.schemas import RelayApproveIn
 from scheduler.rights import Grant, Role
 from scheduler.workflow import NotPossible, State
 from scheduler.zones.models import Zone
@@ -157,3 +162,39 @@ def test_who_sees_a_place_that_hears_it_sees_it_once_it_is_approved(
         for actor, relay_id in ((helper, waiting.id), (commune.stranger, coming.id)):
             with pytest.raises(NotFound):
                 service.view(db, actor, commune.now, relay_id, terms)
+
+
+def test_what_a_deputy_approved_says_for_whom_and_by_which_paper(
+    commune: Any, submitted: Planned, terms: Terms, add_person: Any
+) -> None:
+    helper = add_person("helper", commune.places.leng, Role.VIEWER)
+    named = {"deputy_id": helper.user_id, "zone_id": commune.places.leng, "until": commune.later(days=7)}
+    made, paper = submitted(), RelayApproveIn(document_no=" 45/TB-UBND  xã ")
+    with commune.store.writing() as db:
+        deputies.name(db, commune.leader, commune.now, DeputyIn.model_validate(named))
+        deputy = signin.actor_of(db, db.get_one(User, helper.user_id))
+        [waits] = service.waiting(db, deputy, commune.now, terms)
+        [own] = service.waiting(db, commune.leader, commune.now, terms)
+        done = service.approve(db, deputy, commune.now, made.id, paper, terms=terms, version=made.version)
+        noted = db.exec(select(AuditEntry).where(AuditEntry.action == "relay.approve")).one()
+        back = service.give_back(db, deputy, commune.now, made.id, "Sai giờ", terms=terms, version=done.version)
+    assert (waits.acts_for, own.acts_for) == (["Leader"], [])
+    assert (done.approver_name, done.on_behalf_of, done.document_no) == ("Helper", ["Leader"], "45/TB-UBND xã")
+    assert noted.detail["on_behalf_of"] == [commune.leader.user_id]
+    assert noted.detail["document_no"] == "45/TB-UBND xã"
+    assert (back.approver_name, back.on_behalf_of, back.document_no) == (None, [], None)
+
+
+def test_a_relay_that_comes_no_more_waits_for_nobody_but_can_be_returned(
+    commune: Any, submitted: Planned, asked: Asked, terms: Terms
+) -> None:
+    far = {"starts_local": "2027-01-10T17:00", "rrule": "FREQ=DAILY", "until": "2027-01-11"}
+    passed = submitted(asked("17:00"))
+    late, soon = (submitted(asked(when=far)), submitted(asked(when=far | {"starts_local": "2026-12-01T17:00"})))
+    with commune.store.writing() as db:
+        now, leader = commune.later(days=3), commune.leader
+        assert [one.id for one in service.waiting(db, leader, now, terms)] == [soon.id, late.id]
+        assert [one.id for one in service.passed(db, leader, now, terms)] == [passed.id]
+        assert service.waiting_count(db, leader, now) == 2
+        service.give_back(db, leader, now, passed.id, "Đã qua", terms=terms, version=passed.version)
+        assert service.passed(db, leader, now, terms) == []

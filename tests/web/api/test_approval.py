@@ -50,7 +50,8 @@ def test_what_waits_is_seen_by_who_may_decide_it(people: dict[str, TestClient], 
     assert [one["broadcast"]["id"] for one in found["items"]] == [made["id"]]
     assert found["items"][0]["recordings"][0]["text"] == "Họp dân"
     assert ([one["id"] for one in found["relays"]], found["more"]) == ([station["id"]], False)
-    assert people["elsewhere"].get(f"{API}/inbox").json() == {"items": [], "relays": [], "more": False}
+    nothing = {"items": [], "relays": [], "more": False, "passed": [], "relays_passed": []}
+    assert people["elsewhere"].get(f"{API}/inbox").json() == nothing
     for name in people.keys() - {"approver", "elsewhere"}:
         assert people[name].get(f"{API}/inbox").status_code == 403, name
 

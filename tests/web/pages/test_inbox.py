@@ -1,7 +1,7 @@
 """Deciding what waits: the inbox, deputies and notices as pages."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,16 +10,19 @@ from sqlalchemy import event
 from sqlmodel import col, select
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
+from scheduler.approval import inbox
 from scheduler.broadcasts import service
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BroadcastIn
 from scheduler.fleet.models import Receiver
 from scheduler.notices.models import Kind, NoticeEvent
 from scheduler.people.actor import Actor
+from scheduler.people.models import AuditEntry
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
 from scheduler.zones.models import Zone
+from web.pages import inbox as inbox_page
 
 SINCE = "Thay đổi so với lần trước"
 
@@ -241,3 +244,83 @@ def test_what_was_typed_is_shown_again_where_another_decided_meanwhile(
     minh.post(f"/inbox/{made.id}/approve", data=fields)
     late = minh.post(way.format(made.id), data=fields | {"reason": "Ghi rõ giờ từng thôn"})
     assert (late.status_code, "Ghi rõ giờ từng thôn" in late.text, 'id="errors"' in late.text) == (422, True, True)
+
+
+LATE = "Quá giờ rồi, gửi lại nếu còn cần"
+
+
+def at(commune: Commune, *, hours: float) -> str:
+    """Wall time there, so long before or after now."""
+    return (commune.now + timedelta(hours=7 + hours)).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+@pytest.fixture
+def overdue(commune: Commune) -> list[Any]:
+    """Two bulletins a day of sixteen days that nobody decided, and tonight's."""
+    passed = [commune.waiting(f"Dự báo {day}.{half}", "2026-11-24T17:00") for day in range(16) for half in (1, 2)]
+    commune.waiting("Tối nay", at(commune, hours=9))
+    with commune.store.writing() as db:
+        for number, one in enumerate(passed):
+            db.get_one(Broadcast, one.id).starts_local = at(commune, hours=-12 * number - 1) + ":00"
+    return passed
+
+
+def test_what_passed_stands_behind_what_still_comes(commune: Commune, minh: TestClient, overdue: list[Any]) -> None:
+    page = minh.get("/inbox").text
+    cards, _, folded = page.partition('id="passed"')
+    assert "Tối nay" in cards
+    assert "Dự báo" not in cards
+    assert folded.count("<li id=") == len(overdue)
+    assert "32 mục đã qua giờ phát" in folded
+    assert "1 mục đang chờ bạn duyệt" in minh.get("/").text
+
+
+def test_what_passed_goes_back_at_once_with_one_reason(
+    commune: Commune, minh: TestClient, overdue: list[Any], browser: Any
+) -> None:
+    assert minh.post("/inbox/passed/return", data={"reason": " "}).status_code == 422
+    assert {commune.row(one.id).state for one in overdue} == {"submitted"}
+    answer = minh.post("/inbox/passed/return", data={"reason": LATE}, follow_redirects=False)
+    assert answer.headers["location"] == "/inbox?said=returned-all"
+    rows = [commune.row(one.id) for one in overdue]
+    assert {(row.state, row.return_reason) for row in rows} == {("returned", LATE)}
+    page = minh.get("/inbox").text
+    assert ("Tối nay" in page, 'id="passed"' in page) == (True, False)
+    with commune.store.reading() as db:
+        told = [one.data["reason"] for one in db.exec(select(NoticeEvent).where(NoticeEvent.kind == Kind.RETURNED))]
+        noted = db.exec(select(AuditEntry).where(AuditEntry.action == "broadcast.return")).all()
+    assert told == [LATE] * len(overdue)
+    assert {(one.detail["reason"], one.subject) for one in noted} == {(LATE, f"broadcast:{one.id}") for one in overdue}
+
+
+def test_only_who_may_approve_it_returns_what_passed(commune: Commune, overdue: list[Any], browser: Any) -> None:
+    assert browser("lan").post("/inbox/passed/return", data={"reason": LATE}).status_code == 403
+    assert {commune.row(one.id).state for one in overdue} == {"submitted"}
+
+
+def test_what_is_more_than_a_page_has_is_on_the_next(
+    commune: Commune, minh: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_page, "PER_PAGE", 2)
+    made = [commune.waiting(f"Bài {hour}", f"2026-11-24T{hour}:00") for hour in (12, 11, 15, 14, 13)]
+    seen, address = [], "/inbox"
+    while address:
+        page = minh.get(address).text
+        assert "5 mục chờ duyệt" in page
+        seen += re.findall(r"<h2[^>]*><a [^>]*>Bài (\d+)</a>", page)
+        following = re.search(r'href="([^"]+)" rel="next">(.*?) <', page)
+        address = following[1] if following else ""
+    assert seen == ["11", "12", "13", "14", "15"]
+    last = made[2]
+    late = minh.post(f"/inbox/{last.id}/return?skip=4", data={"version": last.version, "reason": " "})
+    assert (late.status_code, f'id="reason-{last.id}-error"' in late.text) == (422, True)
+
+
+def test_the_soonest_are_there_however_many_were_made_later(
+    commune: Commune, minh: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MOST_LOOKED_AT", 3)
+    commune.waiting("Sớm nhất", "2026-11-24T06:00")
+    for day in range(25, 29):
+        commune.waiting(f"Sau {day}", f"2026-11-{day}T17:00")
+    assert "Sớm nhất" in minh.get("/inbox").text

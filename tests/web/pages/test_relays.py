@@ -58,16 +58,34 @@ def test_a_relay_is_planned_sent_approved_paused_resumed_and_ended(people: dict[
     assert "Thời sự VOV1" in waiting
     assert f'action="{path}/approve"' in waiting
     assert post(leader, f"{path}/return", {"version": "2", "reason": ""}).status_code == 422
-    done = post(leader, f"{path}/approve", {"version": "2", "back": "inbox"})
+    assert post(leader, f"{path}/approve", {"version": "2", "document_no": "4" * 61}).status_code == 422
+    done = post(leader, f"{path}/approve", {"version": "2", "back": "inbox", "document_no": "45/TB-UBND"})
     assert done.headers["location"] == "/inbox?said=relay-approved"
     assert "Đã duyệt. Sẽ tự tiếp sóng" in leader.get(done.headers["location"]).text
     assert "Các lần sắp tới" in official.get(path).text
+    assert "Số văn bản 45/TB-UBND" in official.get(path).text
     assert post(leader, f"{path}/pause", {"version": "3"}).status_code == 303
     assert "Vẫn giữ nguyên việc đã duyệt" in official.get(path).text
     assert post(official, f"{path}/pause", {"version": "4"}).status_code == 422
     assert post(official, f"{path}/resume", {"version": "4"}).status_code == 303
     assert post(official, f"{path}/cancel").status_code == 303
     assert "Thời sự VOV1" in official.get("/relays?over=1").text
+
+
+def test_a_deputy_reads_for_whom_they_approve_and_so_does_everybody_after(
+    people: dict[str, TestClient], browser: Callable[[str], TestClient], add_person: Callable[..., Actor], places: Any
+) -> None:
+    helper, leader = add_person("helper", places.leng, Role.VIEWER), people["leader"]
+    named = {"deputy_id": helper.user_id, "zone_id": places.leng, "until": "2026-12-30"}
+    assert post(leader, "/deputies", named).status_code == 303
+    path = post(people["official"], "/relays/new", form(places)).headers["location"].partition("?")[0]
+    post(people["official"], f"{path}/submit", {"version": "1"})
+    deputy, said = browser("helper"), "Bạn duyệt thay mặt Leader."
+    for shown in ("/inbox", path):
+        assert said in deputy.get(shown).text
+        assert said not in leader.get(shown).text
+    assert post(deputy, f"{path}/approve", {"version": "2"}).status_code == 303
+    assert "Helper duyệt thay mặt Leader" in people["official"].get(path).text
 
 
 def test_what_was_typed_stays_and_the_field_says_what_is_wrong(people: dict[str, TestClient], places: Any) -> None:
