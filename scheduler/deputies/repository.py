@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from scheduler.deputies.lending import lent
 from scheduler.deputies.models import Deputy
@@ -92,10 +93,19 @@ def listed(
     return db.exec(query.order_by(col(Deputy.id).desc()).limit(limit)).all()
 
 
-def people_below(db: Session, paths: Collection[str], limit: int) -> Sequence[User]:
+def people_below(db: Session, paths: Collection[str], limit: int | None = None) -> Sequence[User]:
     """Open accounts that belong at or below `paths`, by name."""
-    query = select(User).join(Zone, col(Zone.id) == User.zone_id).where(below(paths), col(User.disabled).is_(False))
-    return db.exec(query.order_by(User.name, User.id).limit(limit)).all()
+    return db.exec(_belonging(paths).order_by(User.name, User.id).limit(limit)).all()
+
+
+def belongs_below(db: Session, user_id: str, path: str) -> bool:
+    """Whether this is an open account that belongs at or below `path`."""
+    return db.exec(_belonging([path]).where(User.id == user_id)).first() is not None
+
+
+def _belonging(paths: Collection[str]) -> SelectOfScalar[User]:
+    query = select(User).join(Zone, col(Zone.id) == User.zone_id)
+    return query.where(below(paths), col(User.disabled).is_(False))
 
 
 def approvers_of(db: Session, zone_ids: Collection[str], now: datetime) -> Sequence[User]:

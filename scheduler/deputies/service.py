@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from scheduler.announcements import finding
 from scheduler.deputies import repository
 from scheduler.deputies.models import Deputy
 from scheduler.deputies.schemas import Candidate, DeputyIn, DeputyOut, DeputyPage
@@ -60,7 +61,7 @@ def name(db: Session, actor: Actor, now: datetime, asked: DeputyIn) -> DeputyOut
     approvers = repository.approvers_of(db, zones.ids_of(zone.path), now)
     if principal_id not in {user.id for user in approvers}:
         raise Invalid("not_an_approver", "Only who approves there has a deputy there.", field="zone_id")
-    if asked.deputy_id not in {user.id for user in repository.people_below(db, [zone.path], MOST_CANDIDATES)}:
+    if not repository.belongs_below(db, asked.deputy_id, zone.path):
         raise Invalid("unknown_person", "Choose somebody whose account belongs there.", field="deputy_id")
     alone(db, f"deputies:{principal_id}")
     for row, *_ in repository.listed(db, [], principal_id, over_since=now):
@@ -102,14 +103,21 @@ def end(db: Session, actor: Actor, now: datetime, deputy_id: str) -> DeputyOut:
     return _one(db, actor, now, row.id)
 
 
-def candidates(db: Session, actor: Actor, now: datetime) -> tuple[list[Candidate], list[Candidate]]:
-    """Who could be named somewhere, and for whom other than oneself: the latter only for administrators of people."""
+def candidates(db: Session, actor: Actor, now: datetime, *, typed: str = "") -> tuple[list[Candidate], list[Candidate]]:
+    """Who could be named somewhere, and for whom other than oneself: the latter only for administrators of people.
+
+    The former are MOST_CANDIDATES by name at most: of those whose name, or the beginning of whose login, was `typed`.
+    """
     own = zones.paths_of(db, actor.zones_for(Action.DEPUTY_NAME, now))
-    people = repository.people_below(db, own, MOST_CANDIDATES)
+    people = repository.people_below(db, own, None if typed else MOST_CANDIDATES)
+    if typed:
+        wanted, login = finding.wanted(typed), typed.strip().lower()
+        people = [user for user in people if wanted.in_name(user.name) or user.login.startswith(login)]
     administered = zones.subtree_ids(db, zones.paths_of(db, actor.zones_for(Action.USER_EDIT, now)))
     principals = repository.approvers_of(db, administered, now) if administered else []
     others = [user for user in principals if user.id != actor.user_id]
-    return _as_candidates([user for user in people if user.id != actor.user_id]), _as_candidates(others)
+    people = [user for user in people if user.id != actor.user_id][:MOST_CANDIDATES]
+    return _as_candidates(people), _as_candidates(others)
 
 
 def _check(actor: Actor, asked: DeputyIn, principal_id: str, now: datetime) -> None:

@@ -34,9 +34,15 @@ def list_deputies(
 
 
 @router.get("/candidates")
-def list_candidates(db: ReadDb, actor: CurrentActor, now: Now) -> CandidateList:
-    """Who could be named, and for whom other than yourself."""
-    people, principals = service.candidates(db, actor, now)
+def list_candidates(
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    q: Annotated[str, Query(max_length=120, description="A part of the name, or the beginning of the login.")] = "",
+) -> CandidateList:
+    """Who could be named, 500 at most, and for whom other than yourself."""
+    people, principals = service.candidates(db, actor, now, typed=q.strip())
     return CandidateList(people=people, principals=principals)
 
 

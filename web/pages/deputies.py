@@ -24,7 +24,6 @@ Chosen = Annotated[str, Form(max_length=26)]
 
 @router.get("")
 def listing(db: ReadDb, page: ThePage) -> Response:
-    page.needs(Action.DEPUTY_NAME, Action.BROADCAST_APPROVE)
     return _listing(db, page)
 
 
@@ -38,11 +37,17 @@ def name(
     principal_id: Chosen = "",
     until: Annotated[str, Form(max_length=10)] = "",
     code: Annotated[str, Form(max_length=300)] = "",
+    q: Annotated[str, Form(max_length=120)] = "",
+    find: Annotated[str, Form(max_length=1)] = "",
 ) -> Response:
-    typed = {"deputy_id": deputy_id, "zone_id": zone_id, "principal_id": principal_id, "until": until}
+    """Who asks to `find` somebody gets the form again, with those whom it may be."""
+    typed = {"deputy_id": deputy_id, "zone_id": zone_id, "principal_id": principal_id, "until": until, "q": q.strip()}
+    if find:
+        with centre.store.reading() as db:
+            return _listing(db, page, typed=typed)
     with page.attempt() as errors:
         fields = typed | {"until": _end_of(page, until), "principal_id": principal_id or None}
-        asked = DeputyIn.model_validate(fields)
+        asked = DeputyIn.model_validate({name: value for name, value in fields.items() if name != "q"})
         page.anew(
             code, lambda db: service.name(db, page.actor, page.now, asked), "deputy.name", f"user:{deputy_id}",
             needed=service.takes_code(page.actor, asked),
@@ -69,7 +74,9 @@ def _end_of(page: Page, day: str) -> str:
 
 
 def _listing(db: Session, page: Page, errors: Errors | None = None, typed: dict[str, str] | None = None) -> Response:
-    people, principals = service.candidates(db, page.actor, page.now)
+    form = typed or {"deputy_id": "", "zone_id": "", "principal_id": "", "until": "", "q": ""}
+    page.needs(Action.DEPUTY_NAME, Action.BROADCAST_APPROVE)
+    people, principals = service.candidates(db, page.actor, page.now, typed=form["q"])
     zones: list[Any] = list(zone_service.tree(db, page.actor, page.now, Action.DEPUTY_NAME))
     return page.render(
         "deputies/page.html",
@@ -80,6 +87,7 @@ def _listing(db: Session, page: Page, errors: Errors | None = None, typed: dict[
         coded=proof.has_one(db, page.actor),
         own=page.can(Action.BROADCAST_APPROVE),
         zones=zones,
-        form=typed or {"deputy_id": "", "zone_id": "", "principal_id": "", "until": ""},
+        seek=bool(form["q"]) or len(people) >= service.MOST_CANDIDATES - 1,
+        form=form,
         errors=errors or {},
     )

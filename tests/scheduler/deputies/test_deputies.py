@@ -140,3 +140,25 @@ def test_what_was_approved_before_stays_approved(commune: Any, helper: Actor) ->
         service.end(db, commune.leader, commune.now, made.id)
     with commune.store.reading() as db:
         assert db.get_one(Broadcast, done.id).state == State.APPROVED
+
+
+def test_the_last_of_many_by_name_is_found_and_named(
+    commune: Any, helper: Actor, add_person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_CANDIDATES", 2)
+    last = add_person("zzz", commune.places.leng_1, Role.VIEWER)
+    with commune.store.writing() as db:
+        db.get_one(User, last.user_id).name = "Zơ Râm Đẳng"
+    with commune.store.reading() as db:
+        first, _ = service.candidates(db, commune.leader, commune.now)
+        assert last.user_id not in {one.id for one in first}
+        for typed in ("dang", "râm đẳng", "ZZ"):
+            found, _ = service.candidates(db, commune.leader, commune.now, typed=typed)
+            assert [one.id for one in found] == [last.user_id], typed
+        assert service.candidates(db, commune.leader, commune.now, typed="râm đang") == ([], [])
+        assert service.candidates(db, commune.leader, commune.now, typed="strang") == ([], [])
+    assert named(commune, last).deputy_name == "Zơ Râm Đẳng"
+    with commune.store.writing() as db:
+        db.get_one(User, helper.user_id).disabled = True
+    with pytest.raises(Invalid):
+        named(commune, helper)

@@ -14,6 +14,7 @@ from scheduler.approval import inbox
 from scheduler.broadcasts import service
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BroadcastIn
+from scheduler.deputies import service as deputies
 from scheduler.fleet.models import Receiver
 from scheduler.notices.models import Kind, NoticeEvent
 from scheduler.people.actor import Actor
@@ -209,6 +210,21 @@ def test_a_deputy_is_named_sees_what_waits_and_is_ended(commune: Commune, minh: 
     assert ended is not None
     assert minh.post(ended[1], follow_redirects=False).status_code == 303
     assert ended[1] not in minh.get("/deputies").text
+
+
+def test_somebody_whom_the_list_has_no_room_for_is_found_without_script(
+    commune: Commune, minh: TestClient, add_person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deputies, "MOST_CANDIDATES", 2)
+    last = add_person("zơ râm", commune.places.leng_1, Role.VIEWER)
+    option = f'value="{last.user_id}"'
+    assert option not in minh.get("/deputies").text
+    found = minh.post("/deputies", data={"find": "1", "q": "zo ram", "until": "2026-11-30", "zone_id": ""})
+    assert (found.status_code, option in found.text, 'value="2026-11-30"' in found.text) == (200, True, True)
+    assert 'value="zo ram"' in found.text
+    assert "Không có ai tên như vậy." in minh.post("/deputies", data={"find": "1", "q": "chẳng ai"}).text
+    typed = {"deputy_id": last.user_id, "zone_id": commune.places.leng, "until": "2026-11-30", "q": "zo ram"}
+    assert minh.post("/deputies", data=typed, follow_redirects=False).status_code == 303
 
 
 def test_notices_are_chosen_and_wrong_addresses_stay_to_be_mended(commune: Commune, minh: TestClient) -> None:
