@@ -6,6 +6,7 @@ Rules
 - Typed without any, each word must begin a word of the text, written with diacritics or without, in any order:
   `tra don` finds both, and whoever asked chooses.
 - A tag is found whole, as it is written.
+- Both spellings of a tone mark are one (`tone_marks`): `Hòa Bình` finds Hoà Bình.
 """
 
 import re
@@ -13,6 +14,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from msgspec import Struct
+
+from scheduler.tone_marks import settled
 
 MAX_LETTERS = 20_000
 """So much of a text is looked through."""
@@ -52,7 +55,7 @@ def words_of(text: str, tags: Sequence[str] = ()) -> str:
 
 def tagged(tag: str) -> str:
     """The piece that only a text with this tag has."""
-    return f"#{clean_tag(tag).lower()}#"
+    return f"#{settled(clean_tag(tag).lower())}#"
 
 
 def clean_tag(typed: str) -> str:
@@ -62,7 +65,7 @@ def clean_tag(typed: str) -> str:
 
 
 def _lower(text: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+    return settled(unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower()))
 
 
 def _bare(word: str) -> str:

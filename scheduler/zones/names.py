@@ -3,6 +3,7 @@
 Rules
 - What is typed with a diacritic must have it: `Trà Dơn` never finds Trà Don.
 - What is typed without one may have any: `tra don` finds both, and whoever asked chooses.
+- Both spellings of a tone mark are one (`tone_marks`): `Hòa Bình` finds Hoà Bình.
 - A place may be typed with those it lies in, in any order: `thôn 1 xã trà leng`. Then all words but the last one are
   whole, so that this is not Thôn 10.
 - A name is never an identity; two places may have the same one.
@@ -13,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 from scheduler.errors import Invalid
+from scheduler.tone_marks import begun, settled
 
 MAX_LETTERS = 120
 MAX_WORDS = 16
@@ -44,18 +46,20 @@ def matches(typed: str, name: str) -> bool:
     if not wanted:
         return False
     starts = (i for i in range(len(letters) - len(wanted) + 1) if i == 0 or not letters[i - 1].isalnum())
-    return any(all(map(_fits, wanted, letters[i:])) for i in starts)
+    forms = begun(wanted)
+    return any(all(map(_fits, form, letters[i:])) for i in starts for form in forms if len(form) <= len(letters) - i)
 
 
 def together(typed: str) -> Callable[[str, Iterable[str]], bool]:
     """Whether a name and names above it make up what was typed, as a function of these; each word is of one of them."""
     words = _WORDS.findall(_lower(typed))[: MAX_WORDS + 1]
+    last = begun(words[-1]) if words else ()
     known: dict[str, frozenset[tuple[int, int]]] = {}
     kinds = frozenset((n, n + 1) for n, word in enumerate(words) if any(_is_whole(word, kind) for kind in _KINDS))
 
     def runs(name: str) -> frozenset[tuple[int, int]]:
         if name not in known:
-            known[name] = frozenset(_runs(words, _WORDS.findall(_lower(name))))
+            known[name] = frozenset(_runs(words, last, _WORDS.findall(_lower(name))))
         return known[name]
 
     def fits(name: str, above: Iterable[str]) -> bool:
@@ -74,15 +78,15 @@ def closeness(typed: str, name: str) -> tuple[bool, bool, int]:
     return letters != wanted, not letters.startswith(wanted), len(letters)
 
 
-def _runs(typed: list[str], name: list[str]) -> Iterable[tuple[int, int]]:
-    """Where in the typed words, from and to, words of the name stand one after the other."""
+def _runs(typed: list[str], last: tuple[str, ...], name: list[str]) -> Iterable[tuple[int, int]]:
+    """Where in the typed words, from and to, words of the name stand one after the other; `last` are those begun."""
     for first in range(len(typed)):
         for start in range(len(name)):
-            for last, (word, other) in enumerate(zip(typed[first:], name[start:], strict=False), first + 1):
-                begun = last == len(typed) and len(word) < len(other)
-                if not _is_whole(word, other[: len(word)] if begun else other):
+            for end, (word, other) in enumerate(zip(typed[first:], name[start:], strict=False), first + 1):
+                begins = end == len(typed) and any(_is_whole(form, other[: len(form)]) for form in last)
+                if not (begins or _is_whole(word, other)):
                     break
-                yield first, last
+                yield first, end
 
 
 def _made_up(runs: frozenset[tuple[int, int]], first: int, last: int) -> bool:
@@ -103,7 +107,7 @@ def _fits(typed: str, letter: str) -> bool:
 
 def _lower(text: str) -> str:
     """Letter by letter, since lower case as a whole may change the length."""
-    return "".join(letter.lower()[0] for letter in unicodedata.normalize("NFC", text))
+    return settled("".join(letter.lower()[0] for letter in unicodedata.normalize("NFC", text)))
 
 
 def _bare(letter: str) -> str:

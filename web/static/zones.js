@@ -4,20 +4,26 @@
 import { parse } from "./loa.js";
 
 const ASK_MS = 300;
-const letters = (text) => [...text.normalize("NFC").toLowerCase()];
+// The mark of "hòa" is looked for where "hoà" has it, and "hò" may yet become it (scheduler/tone_marks.py says which do).
+const MARK = /(o|q?u)([\u0300\u0301\u0303\u0309\u0323])([aey])(?!\p{M})/gu;
+const SECOND = { o: "ae", u: "y", qu: "" };
+const settled = (text) => text.toLowerCase().normalize("NFD")
+  .replace(MARK, (all, first, tone, second) => (SECOND[first].includes(second) ? first + second + tone : all)).normalize("NFC");
+const begun = (typed) => [typed, ...[..."aey"].map((second) => letters([...typed, second].join("")))
+  .filter((longer) => typed.some((letter, n) => letter !== longer[n]))];
+const letters = (text) => [...settled(text)];
 const bare = (letter) => (letter === "đ" ? "d" : letter.normalize("NFD")[0]);
 const isLetter = (letter) => /[\p{L}\p{N}]/u.test(letter);
 const below = (item) => item.querySelector(":scope > ul");
 
-function matches(typed, name) {
-  return name.some((_, start) => (start === 0 || !isLetter(name[start - 1])) && start + typed.length <= name.length
-    && typed.every((letter, n) => letter === name[start + n] || letter === bare(name[start + n])));
-}
+const stands = (typed, name) => name.some((_, start) => (start === 0 || !isLetter(name[start - 1]))
+  && start + typed.length <= name.length && typed.every((letter, n) => letter === name[start + n] || letter === bare(name[start + n])));
+const matches = (forms, name) => forms.some((typed) => stands(typed, name));
 
 // A place is found with those it lies in too, in any order: "thôn 1 trà leng" (scheduler/zones/names.py says how). Of the
 // typed words, from and to, those that stand in a name; all but the last one that was typed are whole.
 const KINDS = ["xã", "phường", "huyện", "tỉnh"].map(letters);
-const words = (text) => (text.normalize("NFC").toLowerCase().match(/[\p{L}\p{N}_]+/gu) ?? []).map((word) => [...word]);
+const words = (text) => (settled(text).match(/[\p{L}\p{N}_]+/gu) ?? []).map((word) => [...word]);
 const whole = (typed, word) => typed.length === word.length
   && typed.every((letter, n) => letter === word[n] || letter === bare(word[n]));
 
@@ -26,7 +32,7 @@ function runs(typed, name) {
   typed.forEach((_, from) => name.forEach((_, start) => {
     for (let n = 0; from + n < typed.length && start + n < name.length; n += 1) {
       const word = typed[from + n], last = from + n + 1 === typed.length;
-      if (!whole(word, last ? name[start + n].slice(0, word.length) : name[start + n])) break;
+      if (!(last ? begun(word) : [word]).some((form) => whole(form, last ? name[start + n].slice(0, form.length) : name[start + n]))) break;
       found.push([from, from + n + 1]);
     }
   }));
@@ -189,9 +195,10 @@ export class ZonePicker {
   show(asking = false) {
     const items = this.items;
     const typed = letters(this.search.value.trim().replace(/\s+/g, " "));
-    let exact = items.filter((item) => matches(typed, letters(item.dataset.name)));
+    const forms = begun(typed);
+    let exact = items.filter((item) => matches(forms, letters(item.dataset.name)));
     if (typed.length && !exact.length) exact = this.named(words(this.search.value), items);
-    const near = exact.length ? exact : items.filter((item) => matches(typed.map(bare), letters(item.dataset.name)));
+    const near = exact.length ? exact : items.filter((item) => matches([typed.map(bare)], letters(item.dataset.name)));
     const found = new Set(near);
     for (const item of items) {
       const under = [...item.querySelectorAll("li[data-name]")];

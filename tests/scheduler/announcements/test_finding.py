@@ -32,6 +32,13 @@ def test_without_diacritics_all_and_with_them_exactly(typed: str, found: set[str
     assert {name for name in (DON, DON_2) if finding.wanted(typed).in_name(name)} == found
 
 
+@pytest.mark.parametrize("typed", ["Hòa Bình", "hoà bình", "hòa", "họp dân xã hòa bì"])
+def test_both_spellings_of_a_tone_mark_are_found(typed: str) -> None:
+    names = [f"Họp dân xã {place}" for place in ("Hòa Bình", "Hoà Bình", "Hoa Bình", "Hoá Bình")]
+    assert [name for name in names if finding.wanted(typed).in_name(name)] == names[:2]
+    assert finding.tagged("hòa giải") == finding.tagged("Hoà giải")
+
+
 def test_letters_that_come_in_pieces_are_the_same() -> None:
     assert finding.words_of(unicodedata.normalize("NFD", DON_2)) == finding.words_of(DON_2)
     assert finding.wanted(unicodedata.normalize("NFD", "Trà Dơn")) == finding.wanted("Trà Dơn")

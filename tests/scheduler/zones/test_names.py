@@ -36,6 +36,28 @@ def test_what_is_typed_counts_and_what_is_left_out_does_not(typed: str, found: l
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
+        ("Hòa Bình", ["Hoà Bình", "Hòa Bình"]),
+        ("hoà bình", ["Hoà Bình", "Hòa Bình"]),
+        ("hoa binh", ["Hoà Bình", "Hòa Bình", "Hoa Bình", "Hoá Bình"]),
+        ("hóa", ["Hoá Bình"]),
+        ("hò", ["Hoà Bình", "Hòa Bình"]),
+        ("ho", ["Hoà Bình", "Hòa Bình", "Hoa Bình", "Hoá Bình", "Ho"]),
+        ("thú", ["Thúy", "Thuý"]),
+        ("Quý", ["Quý"]),
+    ],
+)
+def test_both_spellings_of_a_tone_mark_find_a_name(typed: str, found: list[str]) -> None:
+    names = ["Hoà Bình", "Hòa Bình", "Hoa Bình", "Hoá Bình", "Ho", "Thúy", "Thuý", "Quý"]
+    assert [name for name in names if matches(typed, name)] == found
+    fits = together(f"xã {typed}")
+    assert [name for name in names if fits(name, ())] == found
+    if typed == "Hòa Bình":
+        assert closeness(typed, "Hoà Bình") == closeness(typed, "Hòa Bình")
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
         ("thôn 1 trà leng", ["Thôn 1, Trà Leng"]),
         ("thon 1 tra leng", ["Thôn 1, Trà Leng"]),
         ("Trà Leng, Thôn 1", ["Thôn 1, Trà Leng", "Thôn 10, Trà Leng"]),  # it may go on

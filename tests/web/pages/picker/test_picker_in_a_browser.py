@@ -1,7 +1,14 @@
 """Places that are fetched when they are wanted, in a real browser: by keyboard, by name, in a draft, on a dead line."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
+
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+from scheduler.zones.models import Zone
 
 PASSWORD = "một mật khẩu đủ dài"
 Communes = dict[str, dict[str, str]]
@@ -64,3 +71,29 @@ def test_a_draft_keeps_a_village_that_was_fetched(communes: Communes, address: s
     page.reload()
     expect(page.locator("[data-restored]")).to_be_visible()
     expect(village).to_be_checked()
+
+
+def test_both_spellings_of_a_tone_mark_show_a_place(
+    store: Store, places: Any, add_person: Callable[..., Any], address: str, chromium: Browser
+) -> None:
+    add_person("truc", places.province, Role.OPERATOR, Role.ADMINISTRATOR)
+    with store.writing() as db:
+        db.get_one(Zone, places.leng_1).name = "Hoà Bình"
+        db.get_one(Zone, places.leng_2).name = "Thôn Hòa Khánh"
+    page = signed_in(chromium, address)
+    page.goto("/live")
+    first, second = (page.locator(f"#zone-{one}") for one in (places.leng_1, places.leng_2))
+    note = page.locator("[data-search-note]")
+    for typed, shown in (
+        ("Hòa Bình", {"first"}),
+        ("xã trà leng hòa bì", {"first"}),
+        ("hoà kh", {"second"}),
+        ("hò", {"first", "second"}),
+        ("hoa", {"first", "second"}),
+        ("trà leng hò", {"first", "second"}),
+    ):
+        page.fill("#zone-find", typed)
+        expect(note).to_have_text(f"{len(shown)} nơi")
+        assert {name for name, box in (("first", first), ("second", second)) if box.is_visible()} == shown
+    page.fill("#zone-find", "hóa")
+    expect(note).to_have_text(note.get_attribute("data-near") or "-")
