@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, UniqueConstraint
+from sqlalchemy import Column, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import BroadcastClass
@@ -14,7 +14,7 @@ class Bulletin(SQLModel, table=True):
     """`slots` are `scheduler.bulletins.schemas.Slot`, in the order in which they are heard.
 
     It comes at each of `times` (`05:00`, by the clock of `zone_id`) on `weekdays` (Monday 0). `opening`, `between` and
-    `closing` are chimes.
+    `closing` are chimes. Of a `public` one, residents are shown each edition once it is approved.
     """
 
     id: str = Field(primary_key=True, max_length=26)
@@ -29,6 +29,7 @@ class Bulletin(SQLModel, table=True):
     between: str | None = Field(default=None, max_length=20)
     closing: str | None = Field(default=None, max_length=20)
     pause_ms: int = 1500
+    public: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
     author_id: str = Field(foreign_key="app_user.id")
     created_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -41,6 +41,7 @@ class BulletinIn(Input):
     between: AnyChime = None
     closing: AnyChime = None
     pause_ms: int = Field(default=1500, ge=0, le=MAX_PAUSE_MS)
+    public: bool = Field(default=True, description="Residents read each edition that is approved, and listen again.")
     zone_ids: list[Id] = Field(default=[], max_length=MAX_TARGETS)
     group_ids: list[Id] = Field(default=[], max_length=MAX_TARGETS)
 
@@ -108,6 +109,7 @@ class BulletinOut(BaseModel):
     between: AnyChime
     closing: AnyChime
     pause_ms: int
+    public: bool
     zone_ids: list[Id]
     group_ids: list[Id]
     may_edit: bool

@@ -4,6 +4,7 @@ Rules
 - A template sounds nowhere. An edition is sent as one recording by one broadcast, which is approved as any other.
 - A slot that nobody fills has its stand-in, or is skipped; an edition of nothing is not sent.
 - What changes after an edition was sent is heard once it was sent, and approved, again; an edition on the air stays.
+- Sent again it keeps what was decided on its broadcast: its time, its order, what is late or cut, whether it is public.
 - Whoever may plan broadcasts in its zone and in all its places makes and fills it.
 """
 
@@ -37,6 +38,7 @@ from scheduler.zones.models import Zone
 
 DAYS_SHOWN = 7
 DAYS_AHEAD = 60
+_KEPT = ("public", "order", "late", "after_cut", "window_s")
 _NO_SUCH = "There is no such bulletin, or it is not in your area."
 _STALE = "Someone else changed this since you opened it. Look at it again."
 
@@ -186,16 +188,20 @@ def _broadcast(db: Session, actor: Actor, now: datetime, begun: "_Begun", announ
     """The broadcast of this edition, saying this, sent for approval."""
     bulletin, row = begun.bulletin, begun.row
     zone_ids, group_ids = repository.targets(db, [bulletin.id])[bulletin.id]
+    held = repository.broadcasts(db, [row.broadcast_id or ""]).get(row.broadcast_id or "")
+    held = None if held is None or held.state == State.CANCELLED else held
+    decided = {name: getattr(held, name) for name in _KEPT} if held is not None else {"public": bulletin.public}
+    starts = (held and held.starts_local) or f"{row.day.isoformat()}T{row.at}"
     draft = BroadcastIn(
         zone_id=bulletin.zone_id,
         announcement_id=announcement_id,
         cls=bulletin.cls,
         zone_ids=zone_ids,
         group_ids=group_ids,
-        when=At(starts_local=f"{row.day.isoformat()}T{row.at}"),
+        when=At(starts_local=starts),
+        **decided,
     )
-    held = repository.broadcasts(db, [row.broadcast_id or ""]).get(row.broadcast_id or "")
-    if held is None or held.state == State.CANCELLED:
+    if held is None:
         saved = broadcasts.create(db, actor, now, draft)
     else:
         saved = broadcasts.edit(db, actor, now, held.id, draft, version=held.version)
@@ -292,6 +298,7 @@ def _fill(row: Bulletin, asked: BulletinIn) -> None:
     row.zone_id, row.name, row.slots = asked.zone_id, naming.title(asked.name), slots
     row.times, row.weekdays = sorted(set(asked.times)), sorted(set(asked.weekdays))
     row.skip_holidays, row.cls, row.pause_ms = asked.skip_holidays, asked.cls, asked.pause_ms
+    row.public = asked.public
     row.opening, row.between, row.closing = asked.opening, asked.between, asked.closing
 
 

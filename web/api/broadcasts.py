@@ -50,7 +50,7 @@ def list_broadcasts(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     document: Annotated[str, Query(max_length=60, description="A part of the number of the signed paper.")] = "",
 ) -> BroadcastPage:
-    """The broadcasts of the zones that you see, and the approved ones that are heard there; newest first."""
+    """Those of the zones that you see, those that you may approve, and the approved ones heard there; newest first."""
     return service.index(db, actor, now, states=state, before=before, limit=limit, document=document)
 
 

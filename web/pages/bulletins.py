@@ -178,7 +178,7 @@ def _blank(page: Page) -> Fields:
     return {
         "name": page.say(N_("Daily bulletin")), "slots": [{"key": "", "name": name, "stand_in": ""} for name in names],
         "times": "05:00, 17:00", "weekdays": list(repeating.WEEKDAYS), "skip_holidays": False, "opening": "normal",
-        "between": "", "zones": [], "groups": [], "version": "0",
+        "between": "", "public": True, "zones": [], "groups": [], "version": "0",
     }  # fmt: skip
 
 
@@ -188,7 +188,7 @@ def _of(item: BulletinOut) -> Fields:
         "name": item.name, "slots": slots, "times": ", ".join(item.times),
         "weekdays": [repeating.WEEKDAYS[day] for day in item.weekdays], "skip_holidays": item.skip_holidays,
         "opening": item.opening or "", "between": item.between or "", "zones": item.zone_ids, "groups": item.group_ids,
-        "version": str(item.version),
+        "public": item.public, "version": str(item.version),
     }  # fmt: skip
 
 
@@ -197,10 +197,13 @@ def _read(data: FormData) -> Fields:
     slots = [{"key": key, "name": name, "stand_in": stand_in} for key, name, stand_in in rows][:MAX_SLOTS]
     form: Fields = {name: str(data.get(name) or "") for name in ("name", "times", "opening", "between", "version")}
     several = {name: [str(one) for one in data.getlist(field)] for name, field in _SEVERAL.items()}
-    return form | several | {"slots": slots, "skip_holidays": bool(data.get("skip_holidays"))}
+    ticks = {name: bool(data.get(name)) for name in ("skip_holidays", "public")}
+    return form | several | ticks | {"slots": slots}
 
 
 _SEVERAL = {"weekdays": "weekday", "zones": "zone", "groups": "group"}
+_KEPT = ("cls", "closing", "pause_ms")
+"""What the page has no field for; it stays."""
 
 
 def _asked(db: Session, page: Page, form: Fields, edited: BulletinOut | None) -> BulletinIn:
@@ -210,8 +213,10 @@ def _asked(db: Session, page: Page, form: Fields, edited: BulletinOut | None) ->
         for slot in form["slots"]
         if slot["name"].strip()
     ]
+    kept = {name: getattr(edited, name) for name in _KEPT} if edited else {}
     return BulletinIn.model_validate(
-        {
+        kept
+        | {
             "zone_id": area.home.id,
             "name": form["name"],
             "slots": slots,
@@ -220,6 +225,7 @@ def _asked(db: Session, page: Page, form: Fields, edited: BulletinOut | None) ->
             "skip_holidays": form["skip_holidays"],
             "opening": form["opening"] or None,
             "between": form["between"] or None,
+            "public": form["public"],
             "zone_ids": [zone.id for zone in places.outermost(area.zones, set(form["zones"]))],
             "group_ids": form["groups"],
         }

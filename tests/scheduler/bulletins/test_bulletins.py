@@ -4,11 +4,13 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
+from broadcast.wire.documents import AfterCut, Late
 from scheduler.announcements import repository as announcements
 from scheduler.announcements import service as writing
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
-from scheduler.broadcasts import planning
+from scheduler.broadcasts import moving, planning
 from scheduler.broadcasts import service as broadcasts
+from scheduler.broadcasts.schemas import ApproveIn
 from scheduler.bulletins import service
 from scheduler.bulletins.schemas import BulletinIn, BulletinOut, EditionOut, FillIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
@@ -95,6 +97,43 @@ def test_what_is_changed_after_it_was_approved_is_approved_again(commune: Any, b
         said = select(AuditEntry.action).where(AuditEntry.subject == f"bulletin:{bulletin.id}")
         acts = db.exec(said.order_by(col(AuditEntry.id))).all()
         assert [act.partition(".")[2] for act in acts] == ["create", "fill", "send", "fill", "send"]
+
+
+def test_sent_again_it_keeps_what_was_decided_on_its_broadcast(commune: Any, bulletin: BulletinOut) -> None:
+    first = sent(commune, bulletin, filled(commune, bulletin, s1=commune.announcement_id).version)
+    assert first.broadcast_id
+    decided = {"order": -2, "late": Late.WHOLE, "after_cut": AfterCut.RESTART, "window_s": 600}
+    with commune.store.writing() as db:
+        saved = broadcasts.view(db, commune.official, commune.now, first.broadcast_id)
+        changed = moving.moved(saved, "2026-11-23T17:00").model_copy(update=decided)
+        saved = broadcasts.edit(db, commune.official, commune.now, saved.id, changed, version=saved.version)
+        saved = broadcasts.submit(db, commune.official, commune.now, saved.id, version=saved.version)
+        later = ApproveIn(starts_local="2026-11-23T17:30")
+        broadcasts.approve(db, commune.leader, commune.now, saved.id, version=saved.version, asked=later)
+        broadcasts.hide(db, commune.leader, commune.now, saved.id)
+    other = filled(commune, bulletin, first.version, s1=commune.announce("Tin khác"))
+    again = sent(commune, bulletin, other.version)
+    assert again.broadcast_id == first.broadcast_id
+    with commune.store.writing() as db:
+        saved = broadcasts.view(db, commune.leader, commune.now, first.broadcast_id)
+        assert (saved.starts_local, saved.public, saved.state) == ("2026-11-23T17:30:00", False, State.SUBMITTED)
+        assert {name: getattr(saved, name) for name in decided} == decided
+        broadcasts.cancel(db, commune.official, commune.now, saved.id)
+    anew = sent(commune, bulletin, again.version)
+    assert anew.broadcast_id
+    with commune.store.reading() as db:
+        saved = broadcasts.view(db, commune.leader, commune.now, anew.broadcast_id)
+        assert (saved.starts_local, saved.public, saved.order) == ("2026-11-23T17:00:00", True, 0)
+
+
+def test_a_template_says_whether_residents_hear_of_it(commune: Any) -> None:
+    with commune.store.writing() as db:
+        private = service.create(db, commune.official, commune.now, asked(commune, public=False))
+    assert (private.public, asked(commune).public) == (False, True)
+    made = sent(commune, private, filled(commune, private, s1=commune.announcement_id).version)
+    assert made.broadcast_id
+    with commune.store.reading() as db:
+        assert broadcasts.view(db, commune.leader, commune.now, made.broadcast_id).public is False
 
 
 def test_an_edition_of_nothing_is_not_sent(commune: Any) -> None:

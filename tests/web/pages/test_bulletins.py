@@ -92,6 +92,25 @@ def test_a_part_that_is_there_no_more_shuts_no_page(
     assert post(official, f"{path}/edit", template(places, version="1")).status_code == 303
 
 
+def test_what_the_page_has_no_field_for_stays_and_the_tick_for_residents_is_kept(
+    official: TestClient, places: Any
+) -> None:
+    closing = {"cls": "priority", "closing": "normal", "pause_ms": 3000}
+    slots = [{"name": "Thời sự"}]
+    new = {"zone_id": places.leng, "name": "Bản tin", "slots": slots, "times": ["17:00"], "zone_ids": [places.leng]}
+    made = official.post("/api/v1/bulletins", json=new | closing).json()
+    assert made["public"] is True
+    page, ticked = f"/bulletins/{made['id']}/edit", 'name="public" value="1" checked'
+    assert ticked in official.get(page).text
+    assert ticked in official.get("/bulletins/new").text
+    for version, public in ((1, {}), (2, {"public": "1"})):
+        assert post(official, page, template(places, version=str(version)) | public).status_code == 303
+        saved = official.get(f"/api/v1/bulletins/{made['id']}").json()
+        assert {name: saved[name] for name in closing} == closing
+        assert saved["public"] is bool(public)
+        assert (ticked in official.get(page).text) is bool(public)
+
+
 def test_labels_and_filters(official: TestClient, announced: str) -> None:
     made = post(
         official, f"/announcements/{announced}/labels", {"version": "1", "category": "farming", "tags": "lúa, vụ xuân"}
