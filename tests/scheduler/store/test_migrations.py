@@ -75,7 +75,13 @@ def test_faults_that_were_passed_before_count_as_told(tmp_path: Path, passed: st
 def test_what_was_planned_before_says_what_its_broadcast_does(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
     steps, at = configuration(), "2026-01-01 00:00:00.000000"
-    broadcast = {"id": "B", "zone_id": "Z", "announcement_id": "A", "cls": "normal", "origin": "commune"}
+    broadcast: dict[str, object] = {
+        "id": "B",
+        "zone_id": "Z",
+        "announcement_id": "A",
+        "cls": "normal",
+        "origin": "commune",
+    }
     broadcast |= {"play_order": 0, "state": "done", "immediate": False, "timezone": "UTC", "exdates": "[]"}
     broadcast |= {"skip_holidays": False, "late": "join", "after_cut": "timeline", "window_s": 0, "author_id": "U"}
     broadcast |= {"editor_ids": "[]", "created_at": at, "version": 1}
