@@ -166,12 +166,16 @@ class _Reader:
         """What an older document says of it."""
         found = self.found
         for airing_id in [key for key, owner in found.order_of.items() if owner == order_id]:
-            for table in (found.airings, found.begins_us, found.since_us, found.order_of, found.latest_us):
-                table.pop(airing_id, None)
-            found.stopped.discard(airing_id)
+            self._drop(airing_id)
         found.feeds = {key: growing for key, growing in found.feeds.items() if growing.feed.id != order_id}
         found.against.pop(order_id, None)
         found.refused -= {order_id}
+
+    def _drop(self, airing_id: str) -> None:
+        found = self.found
+        for table in (found.airings, found.begins_us, found.since_us, found.order_of, found.latest_us):
+            table.pop(airing_id, None)
+        found.stopped.discard(airing_id)
 
     def take_order(self, order: Order, now: Now) -> None:
         self._receive(order.id, order.start_us, order.until_us)
@@ -268,10 +272,15 @@ class _Reader:
             for key, airing in found.airings.items()
             if airing.cls is BroadcastClass.EMERGENCY and key not in found.stopped
         }
-        for key, latest_us in found.latest_us.items():
+        for key, airing in list(found.airings.items()):
             mine_us, mine = found.begins_us[key], found.order_of[key]
-            later = (us - 1 for us, order_id in begun if us > mine_us and order_id != mine)
-            found.latest_us[key] = min([latest_us, *later])
+            later_us = min((us for us, order_id in begun if us > mine_us and order_id != mine), default=None)
+            if later_us is None:
+                continue
+            if airing.cls is BroadcastClass.EMERGENCY and airing.late is Late.WHOLE and airing.start_us >= later_us:
+                self._drop(key)
+            elif key in found.latest_us:
+                found.latest_us[key] = min(found.latest_us[key], later_us - 1)
 
     def _take_parts(
         self,

@@ -153,6 +153,15 @@ def test_who_connects_when_all_was_over_plays_it_once_and_never_again(rig: Rig, 
     assert set(rig.reports) == {"o1.late.0", "o1.late.1", "o2.0.0"}
 
 
+@pytest.mark.usefixtures("siren")
+def test_what_is_learnt_after_it_was_over_does_not_begin_once_a_later_emergency_has(rig: Rig, desk: Desk) -> None:
+    rig.now_us += 600 * S
+    later = desk.order("o2", "siren.1", start_us=NOON + 500 * S, every_us=300 * S)
+    rig.give(desk.now(desk.order("o1", "siren.1", "flood.1"), later))
+    rig.run(400)  # the later one is over its first time, and silent until its second
+    assert {name for name, _, _ in rig.heard} == {"o2.1.0"}
+
+
 def test_a_late_play_waits_for_its_recording_and_for_the_amplifier(rig: Rig, desk: Desk) -> None:
     siren = desk.media("siren", 10)
     rig.give(desk.settings(amplifier=Amplifier(lead_us=3 * S)))
