@@ -66,8 +66,7 @@ def sound_settled(db: Session, announcement_id: str, now: datetime) -> tuple[str
     words = []
     for broadcast in repository.using(db, announcement_id):
         begin(db, broadcast, now)
-        replan(db, broadcast, now)
-        tell_receivers(db, zone_ids_of(db, broadcast), now)
+        tell_receivers(db, zone_ids_of(db, broadcast) | replan(db, broadcast, now), now)
         words.append(f"broadcast:{broadcast.id}")
     return tuple(words)
 
@@ -87,9 +86,13 @@ def startable(recordings: Collection[Recording]) -> bool:
     return RecordingState.READY in states and states <= set(_SETTLED)
 
 
-def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
-    """Record the coming airings of a broadcast, and withdraw those that are planned no more."""
+def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
+    """Record the coming airings of a broadcast, and withdraw those that are planned no more.
+
+    Returns the zones in which any of them was or is to be aired.
+    """
     recorded = {row.id: row for row in repository.planned_of(db, broadcast.id, now)}
+    aired = {zone_id for row in recorded.values() for zone_id in row.zone_ids}
     wanted: set[str] = set()
     broadcast.planned_until = None
     if broadcast.state in repository.PLAYING:
@@ -98,6 +101,7 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
         publication_id = _published(db, broadcast, now) if found and may_be_public(broadcast) else None
         for airing, zone_ids in found:
             wanted.add(airing.id)
+            aired |= zone_ids
             end_at = from_us(airings.end_us(airing))
             row = recorded.get(airing.id) or db.get(PlannedAiring, airing.id)
             if row is None:
@@ -110,6 +114,7 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> None:
         if row.id not in wanted and row.withdrawn_at is None:
             row.withdrawn_at = now
     db.flush()
+    return aired
 
 
 def _published(db: Session, broadcast: Broadcast, now: datetime) -> str:
@@ -123,9 +128,8 @@ def coming(db: Session, broadcast: Broadcast, start: datetime, end: datetime) ->
     window = to_us(start), to_us(end)
     zones = [zone for target in repository.targets(db, [broadcast.id])[broadcast.id] for zone in target.zones]
     recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
-    by_id = planning.places(db, zones, window)
     item = Placed(broadcast, "", recordings, frozenset(zone.id for zone in zones))
-    found = planning.aired_where(item, by_id, window).values()
+    found = planning.aired_where(db, item, zones, window).values()
     return [(airing, zone_ids) for airing, zone_ids in found if airings.end_us(airing) > window[0]]
 
 

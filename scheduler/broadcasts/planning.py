@@ -7,18 +7,21 @@ Rules
   it until the day is over, and so does what sounded of a broadcast that was cancelled or changed afterwards.
 - What is over is never worked out from what is planned now: it was recorded (`onair.replan`), where and with what it
   was to sound. What was stopped counts as long as it may have sounded; receivers are not told of it again.
-- Zones that are no more, and holidays where a broadcast skips them, have no airings.
+- Zones that are no more, and holidays where a broadcast skips them, have no airings. `daysoff` says what becomes of
+  one on a holiday that is kept below the zone aimed at only.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
-from broadcast.wire.documents import Airing
-from scheduler.broadcasts import airings, repository
+from broadcast.wire.documents import Airing, Media
+from scheduler.announcements.models import Recording
+from scheduler.broadcasts import airings, daysoff, repository
 from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.repository import Placed
 from scheduler.policy import day_bounds, local_day
@@ -67,8 +70,13 @@ class Plans:
 
     def heard_in(self, place: Place) -> tuple[Airing, ...]:
         """What receivers of this zone play: its own airings and those of the zones above it, each once."""
-        found = {airing.id: airing for zone_id in place.path_ids for airing in self.by_zone.get(zone_id, ())}
-        return tuple(found.values())
+        return reaching(place, self.by_zone)
+
+
+def reaching(place: Place, by_zone: Mapping[str, Iterable[Airing]]) -> tuple[Airing, ...]:
+    """What is aired in a place or above it, each once."""
+    found = {airing.id: airing for zone_id in place.path_ids for airing in by_zone.get(zone_id, ())}
+    return tuple(found.values())
 
 
 def places(db: Session, zones: Iterable[Zone], window: Window | None = None) -> dict[str, Place]:
@@ -89,23 +97,31 @@ def places(db: Session, zones: Iterable[Zone], window: Window | None = None) -> 
 
 
 def plans(
-    db: Session, where: Collection[Place], window: Window, now: datetime, *, without: frozenset[str] = frozenset()
+    db: Session,
+    where: Collection[Place],
+    window: Window,
+    now: datetime,
+    *,
+    without: frozenset[str] = frozenset(),
+    above: Mapping[str, Place] | None = None,
 ) -> Plans:
     """The airings of exactly these zones that may sound within `window`.
 
-    Of the broadcasts `without`, only what is over.
+    Of the broadcasts `without`, only what is over. `above` are the zones above `where` that are not in it.
     """
     by_id = {place.zone.id: place for place in where}
+    around = {**(above or {}), **by_id}
     found: dict[str, dict[str, Airing]] = {zone_id: {} for zone_id in by_id}
-    past = _past(db, found, window, now)
+    higher = around.keys() - by_id.keys()
+    past = _past(db, found, higher, window, now)
     titles: dict[str, str] = {}
     from_now = max(window[0], to_us(now)), window[1]
-    for item in repository.placed(db, by_id.keys()) if from_now[0] < from_now[1] else ():
-        if item.broadcast.id in without:
-            continue
+    items = repository.placed(db, by_id.keys(), above=higher) if from_now[0] < from_now[1] else []
+    items = [item for item in items if item.broadcast.id not in without]
+    for item, aired in aired_in(db, items, around, from_now, only_below=higher):
         titles[item.broadcast.id] = item.title
-        for zone_id, occurrences in _aired(item, by_id, from_now).items():
-            found[zone_id] |= {one.id: one for one in occurrences if airings.end_us(one) > to_us(now)}
+        for zone_id in found.keys() & aired.keys():
+            found[zone_id] |= {one.id: one for one in aired[zone_id] if airings.end_us(one) > to_us(now)}
     by_zone = {
         zone_id: tuple(sorted(each.values(), key=lambda airing: (airing.start_us, airing.id)))
         for zone_id, each in found.items()
@@ -113,11 +129,13 @@ def plans(
     return replace(past, by_zone=by_zone, titles=past.titles | titles)
 
 
-def _past(db: Session, found: dict[str, dict[str, Airing]], window: Window, now: datetime) -> Plans:
+def _past(
+    db: Session, found: dict[str, dict[str, Airing]], above: Collection[str], window: Window, now: datetime
+) -> Plans:
     """Put what is over or was stopped into `found`; what it was called."""
     rows = [
         row
-        for row in repository.played(db, found.keys(), from_us(window[0]), from_us(window[1]), now)
+        for row in repository.played(db, found.keys(), from_us(window[0]), from_us(window[1]), now, above=above)
         if not found.keys().isdisjoint(row.airing.zone_ids)
     ]
     recordings = repository.recordings_of(db, {row.announcement_id for row in rows})
@@ -141,9 +159,10 @@ def programme_for(db: Session, zone_id: str, now: datetime) -> tuple[Airing, ...
     if zone is None:
         return ()
     end_us = to_us(now + timedelta(days=airings.PROGRAMME_DAYS))
-    place = places(db, [zone], (to_us(now), end_us))[zone_id]
+    path = places(db, [zone], (to_us(now), end_us))
+    place = path.pop(zone_id)
     window = day_start(place, to_us(now)), end_us
-    found = plans(db, [place], window, now)
+    found = plans(db, [place], window, now, above=path)
     return tuple(one for one in found.by_zone[zone_id] if one.id not in found.stopped and airings.has_sound(one))
 
 
@@ -167,32 +186,91 @@ def day_start(place: Place, at_us: int) -> int:
     return day_bounds(place.timezone, local_day(place.timezone, at_us))[0]
 
 
-def aired_where(item: Placed, by_id: dict[str, Place], window: Window) -> dict[str, tuple[Airing, set[str]]]:
-    """Each airing of a broadcast in `window`, by its id, with the zones in which it is aired."""
+def aired_where(
+    db: Session, item: Placed, zones: Collection[Zone], window: Window
+) -> dict[str, tuple[Airing, set[str]]]:
+    """Each airing in `window` of a broadcast that is aimed at `zones`, by its id, with the zones that air it."""
+    below = daysoff.kept_below(db, zones if _leaves_out(item) else (), window)
+    by_id = places(db, (*zones, *daysoff.parts(db, below)), window)
     found: dict[str, tuple[Airing, set[str]]] = {}
-    for zone_id, occurrences in _aired(item, by_id, window).items():
+    for zone_id, occurrences in _aired(item, _Spread(by_id, below), window, airings.media_of(item.recordings)).items():
         for airing in occurrences:
             found.setdefault(airing.id, (airing, set()))[1].add(zone_id)
     return found
 
 
-def _aired(item: Placed, by_id: dict[str, Place], window: Window) -> dict[str, list[Airing]]:
-    media = airings.media_of(item.recordings)
+def aired_in(
+    db: Session,
+    items: Sequence[Placed],
+    by_id: Mapping[str, Place],
+    window: Window,
+    *,
+    media_of: Callable[[Iterable[Recording]], tuple[Media, ...]] = airings.media_of,
+    only_below: Collection[str] = (),
+) -> list[tuple[Placed, dict[str, list[Airing]]]]:
+    """Each of these with its airings in `window`, by the zones in whose programmes they are.
+
+    With a zone, all above it are in `by_id`. Of what is aimed at the zones `only_below`, perhaps just what airs below.
+    """
+    aimed = {zone_id for item in items if _leaves_out(item) for zone_id in item.zone_ids & by_id.keys()}
+    below = daysoff.kept_below(db, [by_id[zone_id].zone for zone_id in sorted(aimed)], window)
+    asked, spread = by_id.keys() - (set(only_below) - below.keys()), _Spread(by_id, below)
+    return [
+        (item, _aired(replace(item, zone_ids=item.zone_ids & asked), spread, window, media_of(item.recordings)))
+        for item in items
+    ]
+
+
+class _Spread:
+    """Where what is aimed at a place airs, by the day."""
+
+    def __init__(self, by_id: Mapping[str, Place], below: daysoff.Below) -> None:
+        self.by_id = by_id
+        self._below = below
+        self._found: dict[tuple[str, date], tuple[Place, ...]] = {}
+
+    def splits(self, place: Place) -> bool:
+        return place.zone.id in self._below
+
+    def over(self, place: Place, day: date) -> tuple[Place, ...]:
+        """The place alone; on a day off that is kept below it, the places below it that are to play."""
+        silent = self._below.get(place.zone.id, {}).get(day)
+        if silent is None:
+            return (place,)
+        key = place.zone.id, day
+        if key not in self._found:
+            inside = (one for one in self.by_id.values() if one.zone.path.startswith(place.zone.path))
+            self._found[key] = tuple(one for one in inside if silent.beside(one.zone))
+        return self._found[key]
+
+
+def _aired(item: Placed, spread: _Spread, window: Window, media: tuple[Media, ...]) -> dict[str, list[Airing]]:
+    broadcast, leaves_out = item.broadcast, _leaves_out(item)
     expanded: dict[frozenset[date], list[Airing]] = {}
-    found: dict[str, list[Airing]] = {}
-    for zone_id in item.zone_ids & by_id.keys():
-        place = by_id[zone_id]
-        days_off = place.holidays if item.broadcast.skip_holidays else frozenset()
+    found: dict[str, list[Airing]] = defaultdict(list)
+    for zone_id in item.zone_ids:
+        place = spread.by_id[zone_id]
+        days_off = place.holidays if leaves_out else frozenset()
         if days_off not in expanded:
-            expanded[days_off] = airings.airings_of(item.broadcast, media, window, days_off)
-        found[zone_id] = [airing for airing in expanded[days_off] if place.plays(airing)]
+            expanded[days_off] = airings.airings_of(broadcast, media, window, days_off)
+        sounding = [airing for airing in expanded[days_off] if place.plays(airing)]
+        if not (leaves_out and spread.splits(place)):
+            found[zone_id] += sounding
+            continue
+        for airing in sounding:
+            for one in spread.over(place, local_day(broadcast.timezone, airing.start_us)):
+                if one.plays(airing):
+                    found[one.zone.id].append(airing)
     return found
 
 
+def _leaves_out(item: Placed) -> bool:
+    return item.broadcast.skip_holidays and item.broadcast.rrule is not None
+
+
 def _days_off(db: Session, zone_ids: Collection[str], window: Window) -> dict[str, frozenset[date]]:
-    """The days that each zone itself keeps, around the window: some airings began before it."""
-    first, last = from_us(window[0]).date() - timedelta(days=3), from_us(window[1]).date() + timedelta(days=2)
+    """The days that each zone itself keeps, around the window."""
     found: dict[str, set[date]] = {}
-    for row in zone_sql.holidays(db, zone_ids, first, last):
+    for row in zone_sql.holidays(db, zone_ids, *daysoff.around(window)):
         found.setdefault(row.zone_id, set()).add(row.day)
     return {zone_id: frozenset(days) for zone_id, days in found.items()}

@@ -7,8 +7,8 @@ Rules
   an hour since yesterday, if that is more. Past MAX_MEASURED receivers only the first is asked.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace as with_changes
@@ -22,6 +22,7 @@ from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.planning import Place, Plans
 from scheduler.broadcasts.rehearsal_schemas import LateOut, RehearsalOut
 from scheduler.broadcasts.rehearse import Link, Rehearsal, Village
+from scheduler.broadcasts.repository import Placed
 from scheduler.broadcasts.schemas import BroadcastIn, PlaceEffects
 from scheduler.clashes import Plan
 from scheduler.fleet.models import Receiver
@@ -30,6 +31,7 @@ from scheduler.people.actor import Actor
 from scheduler.policy import local_day
 from scheduler.relays import drawing, timing
 from scheduler.zones import repository as zone_sql
+from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
 DAYS = 7
@@ -53,8 +55,16 @@ def rehearsal(
     media = _media(db, row)
     window = _window(row, media, now)
     title = repository.titles(db, [row.announcement_id])[row.announcement_id]
-    paths = [zone.path for target in held.targets for zone in target.live(now.date())]
-    tried = Tried(row.id, title, row.timezone, paths, _Draft(row, media, window, now).airings, frozenset({row.id}))
+    zones = [zone for target in held.targets for zone in target.live(now.date())]
+    item = _placed(row, title, zones, now)
+    tried = Tried(
+        broadcast_id=row.id,
+        title=title,
+        timezone=row.timezone,
+        paths=[zone.path for zone in zones],
+        coming=lambda by_id: _drafted(db, item, media, window, by_id),
+        without=frozenset({row.id}),
+    )
     return played(db, tried, window, now)
 
 
@@ -65,7 +75,7 @@ class Tried(NamedTuple):
     title: str
     timezone: str
     paths: Sequence[str]
-    coming: Callable[[Place], tuple[Airing, ...]]
+    coming: Callable[[Mapping[str, Place]], Callable[[Place], tuple[Airing, ...]]]
     without: frozenset[str]
 
 
@@ -84,7 +94,7 @@ def played(db: Session, tried: Tried, window: Window, now: datetime) -> Rehearsa
     ids = [receiver.id for receiver in receivers] if len(receivers) <= MAX_MEASURED else []
     managed = rehearse.managed(upkeep.bytes_told(db, ids, now - MEASURED_FOR))
     links = [(receiver.zone_id, _link(receiver, managed)) for receiver in receivers]
-    villages = _villages([by_id[zone.id] for zone in there], plans, links, tried.coming)
+    villages = _villages([by_id[zone.id] for zone in there], plans, links, tried.coming(by_id))
     found = rehearse.rehearse(villages, window, to_us(now))
     titles = plans.titles | {tried.broadcast_id: tried.title}
     names = {receiver.id: receiver.name for receiver in receivers}
@@ -121,22 +131,20 @@ def summed(
     )
 
 
-class _Draft:
-    """When the draft comes, by the days off of a place."""
+def _drafted(
+    db: Session, item: Placed, media: tuple[Media, ...], window: Window, by_id: Mapping[str, Place]
+) -> Callable[[Place], tuple[Airing, ...]]:
+    """When the draft comes in a place, as it will be planned."""
+    [(_item, by_zone)] = planning.aired_in(db, [item], by_id, window, media_of=lambda _recordings: media)
+    return lambda place: tuple(one for one in planning.reaching(place, by_zone) if one.start_us >= window[0])
 
-    def __init__(self, row: Broadcast, media: tuple[Media, ...], window: Window, now: datetime) -> None:
-        self._row = row.unsaved_copy()
-        if self._row.starts_local is None:
-            self._row.starts_local = _soonest(row, now)
-        self._media, self._window = media, window
-        self._found: dict[Collection[date], tuple[Airing, ...]] = {}
 
-    def airings(self, place: Place) -> tuple[Airing, ...]:
-        off = place.holidays if self._row.skip_holidays else frozenset()
-        if off not in self._found:
-            found = airings.airings_of(self._row, self._media, self._window, off)
-            self._found[off] = tuple(airing for airing in found if airing.start_us >= self._window[0])
-        return tuple(airing for airing in self._found[off] if place.plays(airing))
+def _placed(row: Broadcast, title: str, zones: Iterable[Zone], now: datetime) -> Placed:
+    """The draft as it would be approved now."""
+    tried = row.unsaved_copy()
+    if tried.starts_local is None:
+        tried.starts_local = _soonest(row, now)
+    return Placed(tried, title, (), frozenset(zone.id for zone in zones))
 
 
 def _soonest(row: Broadcast, now: datetime) -> str:

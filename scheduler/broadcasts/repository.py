@@ -143,12 +143,16 @@ def chosen(db: Session, zone_ids: Collection[str], group_ids: Collection[str]) -
     return (*found, *(Target(tuple(members), group, path) for group, path, members in groups.values()))
 
 
-def placed(db: Session, zone_ids: Collection[str], states: Collection[State] = PLAYING) -> list[Placed]:
-    """What is to sound in these zones, by id."""
-    wanted = select(col(Broadcast.id)).where(col(Broadcast.state).in_(states)).cte("wanted")
+def placed(
+    db: Session, zone_ids: Collection[str], states: Collection[State] = PLAYING, *, above: Collection[str] = ()
+) -> list[Placed]:
+    """What is to sound in these zones, by id; of the zones `above` only what comes again and leaves holidays out."""
+    wanted = select(col(Broadcast.id)).where(col(Broadcast.state).in_(states))
+    leaving_out = wanted.where(col(Broadcast.skip_holidays), col(Broadcast.rrule).is_not(None))
     where: dict[str, set[str]] = defaultdict(set)
-    for broadcast_id, zone_id in db.execute(_placements(zone_ids, wanted)):
-        where[broadcast_id].add(zone_id)
+    for ids, those in ((zone_ids, wanted), (above, leaving_out)):
+        for broadcast_id, zone_id in db.execute(_placements(ids, those.cte("wanted"))) if ids else ():
+            where[broadcast_id].add(zone_id)
     query = (
         select(Broadcast, col(Announcement.title))
         .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
@@ -160,16 +164,23 @@ def placed(db: Session, zone_ids: Collection[str], states: Collection[State] = P
     return [Placed(b, title, recordings[b.announcement_id], frozenset(where[b.id])) for b, title in rows]
 
 
-def played(db: Session, zone_ids: Collection[str], start: datetime, end: datetime, now: datetime) -> list[Played]:
+def played(
+    db: Session,
+    zone_ids: Collection[str],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    *,
+    above: Collection[str] = (),
+) -> list[Played]:
     """What sounded in `[start, end)` and was over by `now` or stopped, whatever became of its broadcast since.
 
     Of the broadcasts that are aimed at one of these zones, or sent in the name of one: it may be aimed elsewhere now.
+    Of those of the zones `above` only what leaves holidays out.
     """
-    grouped = select(col(GroupMember.group_id)).where(col(GroupMember.zone_id).in_(zone_ids))
-    aimed = select(col(BroadcastTarget.broadcast_id)).where(
-        or_(col(BroadcastTarget.zone_id).in_(zone_ids), col(BroadcastTarget.group_id).in_(grouped))
-    )
-    theirs = select(col(Broadcast.id)).where(col(Broadcast.zone_id).in_(zone_ids))
+    ours = _with_place_in(zone_ids)
+    if above:
+        ours = or_(ours, and_(col(Broadcast.skip_holidays), _with_place_in(above)))
     start_at, end_at = col(PlannedAiring.start_at), col(PlannedAiring.end_at)
     withdrawn_at = col(PlannedAiring.withdrawn_at)
     query = (
@@ -180,11 +191,21 @@ def played(db: Session, zone_ids: Collection[str], start: datetime, end: datetim
             start_at < min(end, now),
             end_at > start,
             or_(and_(end_at <= now, withdrawn_at.is_(None)), withdrawn_at > start_at),
-            func.coalesce(col(Broadcast.id), "").in_(aimed.union(theirs)),  # no index: most of them is of other days
+            ours,
         )
         .order_by(col(PlannedAiring.id))
     )
     return [Played(row, broadcast) for row, broadcast in db.execute(query)]
+
+
+def _with_place_in(zone_ids: Collection[str]) -> ColumnElement[bool]:
+    """Of a broadcast: that it is aimed at one of these zones, or sent in the name of one."""
+    grouped = select(col(GroupMember.group_id)).where(col(GroupMember.zone_id).in_(zone_ids))
+    aimed = select(col(BroadcastTarget.broadcast_id)).where(
+        or_(col(BroadcastTarget.zone_id).in_(zone_ids), col(BroadcastTarget.group_id).in_(grouped))
+    )
+    theirs = select(col(Broadcast.id)).where(col(Broadcast.zone_id).in_(zone_ids))
+    return func.coalesce(col(Broadcast.id), "").in_(aimed.union(theirs))  # no index: most of them is of other days
 
 
 def _placements(zone_ids: Collection[str], wanted: CTE) -> "Select[tuple[str, str]]":

@@ -348,8 +348,7 @@ def _done(db: Session, actor: Actor, now: datetime, held: Held, what: str, **det
     db.add(row)
     db.flush()
     told.act_on(db, row, what, actor.user_id, now)
-    onair.replan(db, row, now)
-    onair.tell_receivers(db, {zone.id for zone in held.zones}, now)
+    onair.tell_receivers(db, {zone.id for zone in held.zones} | onair.replan(db, row, now), now)
     path = db.get_one(Zone, row.zone_id).path
     audit.record(db, actor, now, f"broadcast.{what}", f"broadcast:{row.id}", zone_path=path, state=row.state, **detail)
     return views.shown(db, actor, now, [row])[0]

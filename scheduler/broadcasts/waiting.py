@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Airing
-from scheduler.broadcasts import airings, repository
+from scheduler.broadcasts import airings, planning, repository
 from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.planning import Place
 from scheduler.broadcasts.repository import Placed
@@ -30,23 +30,19 @@ def waiting(
     items = repository.placed(db, by_id.keys(), UNSENT)
     senders = zones_by_id(db, {item.broadcast.zone_id for item in items})
     seen = [item for item in items if actor.may(Action.BROADCAST_READ, senders[item.broadcast.zone_id].path, now)]
-    aired = {timezone: [(item, _aired(item, window)) for item in seen] for timezone, window in windows.items()}
+    whole = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
+    aired = planning.aired_in(db, seen, by_id, whole, media_of=airings.expected_media)
     return {
         zone_id: [
             _shown(item, airing, place)
-            for item, found in aired[place.timezone]
-            if not item.zone_ids.isdisjoint(place.path_ids)
-            for airing in found
+            for item, by_zone in aired
+            for airing in planning.reaching(place, by_zone)
             if windows[place.timezone][0] <= airing.start_us < windows[place.timezone][1]
             and (item.broadcast.rrule is None or airing.start_us >= to_us(now))  # else a draft fills days of the past
         ]
         for zone_id, place in by_id.items()
-        if place.timezone in aired
+        if place.timezone in windows
     }
-
-
-def _aired(item: Placed, window: Window) -> list[Airing]:
-    return airings.airings_of(item.broadcast, airings.expected_media(item.recordings), window)
 
 
 def _shown(item: Placed, airing: Airing, place: Place) -> BoardWaiting:

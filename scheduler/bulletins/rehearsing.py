@@ -71,7 +71,7 @@ def _tried(
         title=row.name,
         timezone=effective(db, zone.path).rules.timezone,
         paths=[found.path for target in targets for found in target.live(now.date())],
-        coming=lambda place: tuple(airing for airing in coming if place.plays(airing)),
+        coming=lambda _by_id: lambda place: tuple(airing for airing in coming if place.plays(airing)),
         without=frozenset(one.broadcast_id for one, _airing in editions if one.broadcast_id),
     )
     found = rehearsing.played(db, tried, rehearsing.days_of(min(one.starts for one, _a in editions), now), now)

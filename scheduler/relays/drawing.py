@@ -82,14 +82,16 @@ def unsent(
     rows = repository.in_state(db, UNSEEN)
     senders = zones_by_id(db, {row.zone_id for row in rows})
     rows = [row for row in rows if actor.may(Action.BROADCAST_READ, senders[row.zone_id].path, now)]
-    targets = places.targets_of(db, rows)
+    targets, off = places.targets_of(db, rows), places.days_off(db, rows, now)
     found: dict[str, list[BoardWaiting]] = defaultdict(list)
     for row in rows:
         aimed = {zone.id for zone in places.live_zones(targets[row.id], now)}
         for zone_id, place in by_id.items():
             window = windows.get(place.timezone)
             if window is not None and not aimed.isdisjoint(place.path_ids):
-                coming = [one for one in timing.coming(row, window) if window[0] <= one.start_us < window[1]]
+                coming = [
+                    one for one in timing.coming(row, window, off[row.id]) if window[0] <= one.start_us < window[1]
+                ]
                 found[zone_id] += [_waiting(row, one, place) for one in coming]
     return found
 

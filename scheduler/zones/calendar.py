@@ -6,7 +6,9 @@ from datetime import date, datetime
 import holidays
 from sqlmodel import Session
 
+from broadcast.wire import topics
 from scheduler.errors import Conflict, NotFound
+from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
@@ -63,4 +65,7 @@ def fill_public_holidays(db: Session, actor: Actor, now: datetime, zone_id: str,
 def _changed(db: Session, actor: Actor, now: datetime, zone: Zone, action: str, *, days: list[str]) -> None:
     db.flush()
     mark_subtree(db, zone.path, now)
+    lineage = repository.ids_of(zone.path)
+    beside = [row.id for row in repository.children_of(db, lineage[:-1])]  # what is aimed above it moves to these
+    mark_dirty(db, [topics.programme(zone_id) for zone_id in (*lineage, *beside)], now)
     audit.record(db, actor, now, action, f"zone:{zone.id}", zone_path=zone.path, days=days)

@@ -11,6 +11,8 @@ from scheduler.announcements.models import Announcement, Recording, RecordingSta
 from scheduler.fleet.models import Receiver
 from scheduler.zones.models import Group, GroupMember, Holiday, Zone, ZonePast
 
+MOST_PATHS = 50
+
 
 def zone(db: Session, zone_id: str, *, lock: bool = False) -> Zone | None:
     """The zone; with `lock`, nobody else changes the row until this transaction ends."""
@@ -20,6 +22,11 @@ def zone(db: Session, zone_id: str, *, lock: bool = False) -> Zone | None:
 def zones(db: Session, zone_ids: Collection[str]) -> dict[str, Zone]:
     found = db.exec(select(Zone).where(col(Zone.id).in_(set(zone_ids)))).all()
     return {row.id: row for row in found}
+
+
+def children_of(db: Session, zone_ids: Collection[str]) -> Sequence[Zone]:
+    """The zones right below any of these."""
+    return db.exec(select(Zone).where(col(Zone.parent_id).in_(set(zone_ids))).order_by(Zone.path)).all()
 
 
 def zone_by_code(db: Session, parent_id: str | None, code: str) -> Zone | None:
@@ -153,6 +160,15 @@ def holidays(db: Session, zone_ids: Collection[str], first: date, last: date) ->
     """The days from `first` to `last`, both included, that are kept in one of the zones."""
     query = select(Holiday).where(col(Holiday.zone_id).in_(set(zone_ids)), Holiday.day >= first, Holiday.day <= last)
     return db.exec(query.order_by(col(Holiday.day), Holiday.zone_id)).all()
+
+
+def days_off_below(db: Session, paths: Collection[str], first: date, last: date) -> list[tuple[date, Zone]]:
+    """(day, zone) of what is kept from `first` to `last`, both included, below `paths`, and perhaps elsewhere."""
+    query = select(Holiday, Zone).join(Zone, col(Zone.id) == Holiday.zone_id)
+    if len(paths) <= MOST_PATHS:  # of more, going through all days is less work
+        query = query.where(below(paths))
+    rows = db.exec(query.where(Holiday.day >= first, Holiday.day <= last).order_by(col(Holiday.day), col(Zone.path)))
+    return [(holiday.day, zone) for holiday, zone in rows]
 
 
 def holiday(db: Session, zone_id: str, day: date) -> Holiday | None:

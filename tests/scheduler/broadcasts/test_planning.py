@@ -9,7 +9,8 @@ from broadcast.clock import from_us, to_us
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.announcements.schemas import NewAnnouncement, TextRecording
-from scheduler.broadcasts import board, onair, planning, repository, service
+from scheduler.broadcasts import board, onair, planning, repository, service, span
+from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.broadcasts.schemas import CancelIn
 from scheduler.clashes import EffectKind
 from scheduler.errors import Forbidden, Invalid, NotFound
@@ -17,9 +18,10 @@ from scheduler.fleet import builders
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.people import signin
 from scheduler.timeline import resolve
+from scheduler.zones import calendar
 from scheduler.zones import service as zones
 from scheduler.zones.models import Group, GroupMember, Holiday, Zone
-from scheduler.zones.schemas import ZoneSettings
+from scheduler.zones.schemas import HolidayNew, ZoneSettings
 
 DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-12-31"}
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -131,6 +133,104 @@ def test_a_holiday_counts_where_it_is_kept_and_below(commune: Any) -> None:
         rows = {row.start_at.day: row.zone_ids for row in repository.planned_of(db, skipping.id, commune.now)}
     assert rows[25] == [commune.places.leng_1]
     assert 24 not in rows
+
+
+SKIPPING = DAILY | {"skip_holidays": True}
+
+
+def keep_the_25th(commune: Any, zone_id: str) -> None:
+    with commune.store.writing() as db:
+        calendar.add_holiday(
+            db, signin.machine(db), commune.now, HolidayNew(zone_id=zone_id, day=date(2026, 11, 25), name="Lễ hội")
+        )
+
+
+def heard_on(commune: Any, zone_id: str, day: date) -> list[str]:
+    with commune.store.reading() as db:
+        found = board.timeline(db, commune.operator, commune.now, zone_id, day)
+    return [segment.airing_id for segment in found.segments]
+
+
+def test_a_holiday_below_the_place_aimed_at_silences_only_where_it_is_kept(commune: Any) -> None:
+    """And receivers that stand at a zone above it: what they play would sound there too."""
+    places = commune.places
+    keep_the_25th(commune, places.leng_2)
+    made = commune.approved(commune.draft(when=SKIPPING, zone_ids=[places.leng]))
+    assert days_of(commune, places.leng) == [23, 24, 26, 27, 28, 29]
+    assert days_of(commune, places.leng_1) == [25]
+    assert days_of(commune, places.leng_2) == []
+    [airing_id] = heard_on(commune, places.leng_1, date(2026, 11, 25))
+    assert [heard_on(commune, zone_id, date(2026, 11, 25)) for zone_id in (places.leng, places.leng_2)] == [[], []]
+    assert heard_on(commune, places.leng_2, date(2026, 11, 26)) == heard_on(commune, places.leng, date(2026, 11, 26))
+    with commune.store.reading() as db:
+        rows = {row.start_at.day: row for row in repository.planned_of(db, made.id, commune.now)}
+        month = span.span(db, commune.official, commune.now, places.leng, first=date(2026, 11, 23), count=4)
+        shown = board.board(db, commune.official, commune.now, date(2026, 11, 25), zone_id=places.leng).villages
+    assert (rows[25].id, rows[25].zone_ids) == (airing_id, [places.leng_1])
+    assert rows[26].zone_ids == [places.leng]
+    assert [[count.times for count in village.days] for village in month.villages] == [[1, 1, 1, 1], [1, 1, 0, 1]]
+    assert [[one.airing_id for one in village.airings] for village in shown] == [[airing_id], []]
+    after = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+    assert days_of(commune, places.leng_1, after) == [25]
+
+
+def test_what_is_aimed_far_above_a_holiday_is_said_by_the_largest_zones_beside_it(commune: Any) -> None:
+    """Where two zones aimed at hold one another it is one airing still; who keeps more days is not played to more."""
+    places = commune.places
+    keep_the_25th(commune, places.leng_2)
+    draft = commune.draft(when=SKIPPING, zone_ids=[places.leng, places.leng_1])
+    made = commune.approved(draft)
+    with commune.store.writing() as db:
+        db.add(BroadcastTarget(broadcast_id=made.id, zone_id=places.province))
+        db.flush()
+        row = db.get_one(Broadcast, made.id)
+        onair.replan(db, row, commune.now)
+        rows = {one.start_at.day: one for one in repository.planned_of(db, row.id, commune.now)}
+    assert rows[25].zone_ids == sorted([places.leng_1, places.van])
+    aired = {zone_id: 25 in days_of(commune, zone_id) for zone_id in vars(places).values()}
+    assert {zone_id for zone_id, there in aired.items() if there} == {places.leng_1, places.van}
+    assert len(heard_on(commune, places.van_1, date(2026, 11, 25))) == 1
+    keep_the_25th(commune, places.leng)
+    assert 25 not in days_of(commune, places.leng_1)
+    assert 25 in days_of(commune, places.van)
+
+
+def test_a_zone_that_is_no_more_keeps_no_holiday(commune: Any) -> None:
+    keep_the_25th(commune, commune.places.leng_2)
+    with commune.store.writing() as db:
+        db.get_one(Zone, commune.places.leng_2).valid_until = date(2026, 11, 25)
+    commune.approved(commune.draft(when=SKIPPING, zone_ids=[commune.places.leng]))
+    assert 25 in days_of(commune, commune.places.leng)
+    assert days_of(commune, commune.places.leng_1) == []
+
+
+def test_receivers_beside_a_holiday_are_told_of_it_and_of_what_changes(commune: Any) -> None:
+    topics = {zone_id: f"loa/v1/zones/{zone_id}/programme" for zone_id in vars(commune.places).values()}
+    commune.dirty()
+    keep_the_25th(commune, commune.places.leng_2)
+    with commune.store.writing() as db:
+        calendar.remove_holiday(db, signin.machine(db), commune.now, commune.places.leng_2, date(2026, 11, 25))
+    told = commune.dirty()
+    keep_the_25th(commune, commune.places.leng_2)
+    assert commune.dirty() == told
+    assert set(topics.values()) - told == {topics[commune.places.van_1], topics[commune.places.van_2]}
+    made = commune.approved(commune.draft(when=SKIPPING, zone_ids=[commune.places.leng]))
+    assert topics[commune.places.leng_1] in commune.dirty()
+    with commune.store.writing() as db:
+        service.cancel(db, commune.official, commune.now, made.id)
+    assert topics[commune.places.leng_1] in commune.dirty()
+    assert days_of(commune, commune.places.leng_1) == []
+
+
+def test_what_waits_is_drawn_on_no_holiday_that_it_leaves_out(commune: Any) -> None:
+    keep_the_25th(commune, commune.places.leng_2)
+    commune.submitted(commune.draft(when=SKIPPING, zone_ids=[commune.places.leng]))
+    with commune.store.reading() as db:
+        days = [
+            board.board(db, commune.official, commune.now, date(2026, 11, day), zone_id=commune.places.leng)
+            for day in (25, 26)
+        ]
+    assert [[len(village.waiting) for village in day.villages] for day in days] == [[1, 0], [1, 1]]
 
 
 def test_a_village_hears_what_is_aimed_at_it_and_above(commune: Any) -> None:
@@ -297,3 +397,13 @@ def test_the_board_asks_the_database_as_often_for_many_as_for_few(commune: Any) 
     for hour in (18, 19, 20):
         commune.approved(commune.draft(when=f"2026-11-23T{hour}:00"))
     assert queries() == few
+    keep_the_25th(commune, commune.places.leng_2)
+    commune.approved(
+        commune.draft(when=SKIPPING | {"starts_local": "2026-11-24T05:30"}, zone_ids=[commune.places.leng])
+    )
+    some = queries()
+    keep_the_25th(commune, commune.places.leng_1)
+    for hour in (7, 8):
+        when = SKIPPING | {"starts_local": f"2026-11-24T0{hour}:30"}
+        commune.approved(commune.draft(when=when, zone_ids=[commune.places.leng]))
+    assert queries() == some == few + 1

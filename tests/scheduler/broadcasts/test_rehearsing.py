@@ -58,6 +58,20 @@ def test_holidays_are_left_out_where_they_are_kept(commune: Any) -> None:
     assert rehearsed(commune, commune.draft(when=DAILY | {"skip_holidays": True})).times == 6
 
 
+def test_a_holiday_of_one_village_is_rehearsed_as_it_will_be_kept(commune: Any) -> None:
+    """Silent there and at the commune's own receiver, whose programme the village plays too."""
+    with commune.store.writing() as db:
+        db.add(Holiday(zone_id=commune.places.leng_2, day=date(2026, 11, 24), name="Lễ hội của thôn"))
+        db.add(Receiver(id="R9", zone_id=commune.places.leng, name="Loa của xã"))
+    for day in (24, 25):
+        commune.approved(commune.draft(when=f"2026-11-{day}T17:00", zone_ids=[commune.places.leng]))
+    when = DAILY | {"skip_holidays": True}
+    found = rehearsed(commune, commune.draft(when=when, cls="priority", zone_ids=[commune.places.leng]))
+    later = (EffectKind.DROPPED, "11-25T17:00")
+    told = {name: effects for names, effects in kinds(found).items() for name in names}
+    assert told == {"Thôn 1": [(EffectKind.DROPPED, "11-24T17:00"), later], "Thôn 2": [later], "Trà Leng": [later]}
+
+
 def test_a_recording_too_heavy_for_the_link_is_late_where_it_is_not_there_yet(commune: Any) -> None:
     with commune.store.writing() as db:
         recording = db.exec(select(Recording)).one()

@@ -13,7 +13,7 @@ from scheduler.fleet.models import StoredReport
 from scheduler.live.asking import Terms
 from scheduler.live.models import LiveState, LiveTalk
 from scheduler.relays import passing
-from scheduler.zones.models import Zone
+from scheduler.zones.models import Holiday, Zone
 from tests.scheduler.relays.conftest import Asked, Planned
 
 TODAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
@@ -39,6 +39,18 @@ def test_a_relay_stands_on_the_board_and_in_the_days_of_villages_but_in_no_progr
         week = span.span(db, commune.leader, commune.now, commune.places.leng, first=TODAY, count=7)
         assert [count.times for count in week.villages[0].days] == [1, 1, 0, 0, 0, 0, 0]
         assert planning.programme_for(db, commune.places.leng, commune.now) == ()
+
+
+def test_one_that_waits_is_drawn_on_no_holiday_that_it_leaves_out(
+    commune: Any, submitted: Planned, asked: Asked
+) -> None:
+    with commune.store.writing() as db:
+        db.add(Holiday(zone_id=commune.places.leng, day=TOMORROW, name="Ngày Di sản"))
+    when = {"starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-11-24", "skip_holidays": True}
+    submitted(asked(when=when))
+    with commune.store.reading() as db:
+        days = [board.board(db, commune.leader, commune.now, day).villages[0] for day in (TODAY, TOMORROW)]
+    assert [len(day.waiting) for day in days] == [1, 0]
 
 
 def test_what_became_of_it_stands_there_afterwards(commune: Any, planned: Planned, terms: Terms) -> None:
