@@ -56,10 +56,9 @@ class Measured(Struct, frozen=True):
     offset_us: int
     error_us: int
 
-    @property
-    def agrees(self) -> bool:
-        """It is near for certain."""
-        return abs(self.offset_us) + self.error_us <= NEAR_US
+    def is_near(self, limit_us: int = NEAR_US) -> bool:
+        """It differs by no more than `limit_us` for certain."""
+        return abs(self.offset_us) + self.error_us <= limit_us
 
     def is_off(self, limit_us: int) -> bool:
         """It differs by more than `limit_us` for certain."""
@@ -126,12 +125,12 @@ def _doubt(facts: Facts, memory: Memory, *, proven: bool) -> Doubt | None:
         return Doubt.BEFORE_DOCUMENTS
     if facts.centre and facts.centre.is_off(NEAR_US):
         return Doubt.OFF_CENTRE
-    if proven or (facts.centre and facts.centre.agrees):
+    if proven or (facts.centre and facts.centre.is_near()):
         return None
     if facts.now_us < memory.seen_us - TOLERANCE_US:
         return Doubt.WENT_BACK
     recent = facts.now_us <= max(facts.documents_us, memory.seen_us) + EXPIRED_US
-    if recent and facts.battery and facts.battery.agrees:
+    if recent and facts.battery and facts.battery.is_near():
         return None
     was_set = memory.proof is not None and memory.proof.boot_id == facts.boot_id
     return Doubt.WAS_SET if was_set else Doubt.UNPROVEN

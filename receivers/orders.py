@@ -90,6 +90,12 @@ class Read(Struct, kw_only=True):
     against: dict[str, Against] = field(default_factory=dict)
     refused: frozenset[str] = frozenset()
     until_us: int | None = None
+    shift_us: int = 0
+
+    def planned_stop_us(self, zone_id: str) -> int:
+        """Programmes tell no clock's time: what had begun by the centre's or by the node's is over."""
+        stop_us = self.stops_us.get(zone_id, 0)
+        return max(stop_us, stop_us + self.shift_us) if stop_us else 0
 
 
 class _Owner(Struct, frozen=True):
@@ -126,7 +132,7 @@ def stopped(found: Read, programmes: Iterable[Programme], own: Iterable[Airing])
     """All airings that a STOP ALL of the centre ends: of orders, of programmes and of the node's own."""
     if not found.stops_us:
         return frozenset()
-    told = ((one, found.stops_us.get(programme.target, 0)) for programme in programmes for one in programme.airings)
+    told = ((one, found.planned_stop_us(programme.target)) for programme in programmes for one in programme.airings)
     here = ((one, max(found.stops_us.values())) for one in own)
     over = {one.id for one, stop_us in (*told, *here) if one.start_us < stop_us}
     return frozenset(found.stopped | (over - found.airings.keys()))
@@ -147,7 +153,7 @@ class _Reader:
     """Times are the centre's until `_add`."""
 
     def __init__(self, documents: Documents, settings: ReceiverSettings, now_us: int, shift_us: int) -> None:
-        self.found = Read()
+        self.found = Read(shift_us=shift_us)
         self._documents = documents
         self._settings = settings
         self._now_us = now_us

@@ -109,8 +109,7 @@ class Timekeeper:
         verdict = judge(facts, self._memory)
         self._doubt, self._memory = verdict.doubt, verdict.memory
         self._keep()
-        limit_us = OFF_US // 2 if self._astray else OFF_US  # so that it does not come and go
-        self._astray = not kernel.disciplined and facts.centre is not None and facts.centre.is_off(limit_us)
+        self._astray = not kernel.disciplined and self._strays(facts.centre)
         self.state = ClockState(
             trusted=verdict.doubt is None,
             reason=verdict.doubt or "",
@@ -134,6 +133,12 @@ class Timekeeper:
             side = "behind" if state.offset_us > 0 else "ahead of"
             found[FaultCode.CLOCK_OFF_CENTRE] = f"{abs(state.offset_us) / US_PER_S:.1f} s {side} the centre's clock"
         return found
+
+    def _strays(self, centre: Measured | None) -> bool:
+        """Once it does for certain it goes on to until it is near for certain: not knowing ends nothing."""
+        if centre is None:
+            return self._astray
+        return not centre.is_near(OFF_US // 2) if self._astray else centre.is_off(OFF_US)
 
     def _best(self, monotonic_us: int) -> Witness | None:
         return min(self._answers, key=lambda answer: answer.error_now_us(monotonic_us), default=None)

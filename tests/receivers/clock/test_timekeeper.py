@@ -214,6 +214,20 @@ async def test_orders_go_by_the_centres_time_where_a_clock_that_nobody_disciplin
         assert (machine.doubt, machine.keeper.keeps_centre_time) == ("", keeps), off_ms
 
 
+async def test_a_clock_that_is_off_is_not_taken_for_right_because_little_is_known_of_it(machine: Machine) -> None:
+    machine.disciplined = True
+    assert machine.doubt == ""
+    machine.disciplined = False
+    off = timedelta(milliseconds=2600)
+    await machine.ask(machine.clock.now() + off, trip_ms=20)
+    for trip_ms in (3400, 20):
+        assert (machine.doubt, machine.keeper.keeps_centre_time) == ("", False)
+        await machine.clock.advance(timedelta(hours=10))
+        assert (machine.doubt, machine.keeper.keeps_centre_time) == ("", False)
+        await machine.ask(machine.clock.now() + off, trip_ms=trip_ms)
+    assert (machine.doubt, machine.keeper.keeps_centre_time) == ("", False)
+
+
 async def test_the_file_is_written_once_an_hour_at_most(machine: Machine) -> None:
     machine.disciplined = True
     written = set[int]()

@@ -73,6 +73,26 @@ def test_without_the_centres_time_what_comes_and_is_new_begins_soon(rig: Rig, de
     assert 0 <= start_us + NOON - came_us <= WAIT_US + 2 * S
 
 
+@pytest.mark.parametrize(("away_s", "begins_s", "sounds_s"), [(0, 5, 5), (-30, 5, 0), (30, 35, 5)])
+def test_a_broadcast_that_had_begun_by_either_clock_is_stopped(
+    rig: Rig, desk: Desk, away_s: int, begins_s: int, sounds_s: int
+) -> None:
+    """A clock that is believed and so far off: orders go by the centre's, programmes by its own."""
+    rig.now_us += away_s * S
+    rig.boot()
+    rig.node.standing.set_clock(trusted=away_s == 0, offset_us=-away_s * S)
+    news, later = desk.media("news", 60), desk.media("later", 10)
+    rig.fetch(news, later)
+    planned = [desk.airing("news", NOON + begins_s * S, news), desk.airing("later", NOON + 100 * S, later)]
+    rig.give(desk.programme(planned))
+    rig.run(10)
+    rig.give(desk.now(stop_us=NOON + 10 * S, at_us=NOON + 10 * S))
+    rig.run(200)
+    heard_s = {name: (end_us - start_us) // S for name, start_us, end_us in rig.heard}
+    assert heard_s == ({"news": sounds_s} if sounds_s else {}) | {"later": 10}
+    assert rig.reports["news"].reason == "stopped_by_centre"
+
+
 @pytest.mark.usefixtures("siren")
 def test_an_order_that_sounds_goes_on_at_its_place_once_the_clock_is_set_right(rig: Rig, desk: Desk) -> None:
     _set(rig, -3600 * S, measured=True)
