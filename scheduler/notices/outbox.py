@@ -4,7 +4,7 @@ Rules
 - It is taken in a transaction before it is tried, and its end is noted in another at once: nothing is tried by two at
   a time, and nothing is lost when the centre ends in between.
 - One is taken at a time, emergencies first: nothing waits, taken, behind what is slow.
-- Who may not be told any more, or has no address any more, is not told.
+- Who may not be told any more, or has no address any more, is not told; of several faults those that they see still.
 """
 
 from datetime import datetime
@@ -20,7 +20,7 @@ from scheduler.notices.spreading import OF_EMERGENCIES, Listener
 
 AT_ONCE = 20
 NO_ADDRESS = "nobody to tell: the account or the address is gone"
-NO_RIGHT = "nobody to tell: the right to see it is gone"
+NO_RIGHT = "nobody to tell: the right to see it is gone, or it waits no more"
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -57,8 +57,9 @@ def take(db: Session, now: datetime, channel: Channel) -> Job | None:
     by_id = {one.actor.user_id: one for one in readers}
     for notice, hook in rows:
         one = by_id.get(notice.user_id or "")
-        job = _job(notice, one, hook)
-        if job is not None and (one is None or spreading.may_be_told(db, one, notice, now)):
+        data = notice.data if one is None else spreading.still_told(db, one, notice, now)
+        job = _job(notice, one, hook, data or {})
+        if job is not None and data is not None:
             notice.tries += 1
             notice.state, notice.begun_at = NoticeState.SENDING, now
             return job
@@ -80,7 +81,7 @@ def done(db: Session, now: datetime, notice_id: str, trouble: str | None) -> Non
     db.add(notice)
 
 
-def _job(notice: Notice, one: Listener | None, hook: Webhook | None) -> Job | None:
+def _job(notice: Notice, one: Listener | None, hook: Webhook | None, data: dict[str, Any]) -> Job | None:
     to, secret, language = "", "", "vi"
     if one is not None:
         to, language = one.address, one.actor.language
@@ -98,5 +99,5 @@ def _job(notice: Notice, one: Listener | None, hook: Webhook | None) -> Job | No
         kind=notice.kind,
         subject=notice.subject,
         at=notice.at,
-        data=notice.data,
+        data=data,
     )

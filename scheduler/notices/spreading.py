@@ -5,6 +5,8 @@ Rules
   wrote or changed it; a fault, who sees the receiver; an emergency, who sees a place that hears it, or one within. A
   role that has ended lets nobody see anything.
 - Nobody is told what they did themselves.
+- Whether they may see it is asked again when it is delivered, by how things are then: something waits still, and for
+  them; of the faults of several places those are left that they see.
 - Programs are told what was chosen for them in their zone and below, emergencies that reach into it too.
 - What is told is what was so when it was told: later changes are other events.
 """
@@ -19,8 +21,9 @@ from sqlmodel import Session, col, select
 from scheduler.broadcasts import drafts, repository
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.repository import Target
-from scheduler.broadcasts.rights import steps_for
+from scheduler.broadcasts.rights import may_see, steps_for
 from scheduler.emergency.models import OrderTarget
+from scheduler.fleet.models import Receiver
 from scheduler.notices.models import Channel, Kind, Notice, NoticeChoice, NoticeEvent, Webhook
 from scheduler.people import signin
 from scheduler.people.actor import Actor
@@ -37,7 +40,6 @@ from scheduler.zones.models import Zone
 AT_ONCE = 50
 OF_PLANS = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
 OF_EMERGENCIES = (Kind.EMERGENCY, Kind.EMERGENCY_OVER)
-_SEEN_BY = {Kind.WAITING: Action.BROADCAST_APPROVE, Kind.FAULT: Action.RECEIVER_READ, Kind.DIGEST: Action.REPORT_READ}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,27 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be approved or was, the path of its `sender` as it is now, and its targets."""
+
+    row: Broadcast | Relay
+    sender: str
+    targets: Collection[Target]
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Where approving it takes a right: for a relay in the sender's zone too."""
+        paths = tuple(path for target in self.targets for path in target.paths)
+        return (self.sender, *paths) if isinstance(self.row, Relay) else paths
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
-    """What an event comes to: `data` to be told, and where it is of."""
+    """What an event comes to: `data` to be told, and where it is of; of a plan, that."""
 
     data: dict[str, Any]
-    paths: tuple[str, ...]
-    planned: Broadcast | Relay | None = None
+    paths: tuple[str, ...] = ()
+    plan: Plan | None = None
 
 
 def spread(db: Session, now: datetime, channels: Collection[Channel]) -> int:
@@ -126,19 +143,28 @@ def hooks(db: Session) -> Sequence[tuple[Webhook, str]]:
     return db.exec(query.where(col(Webhook.ended_at).is_(None)).order_by(Webhook.id)).all()
 
 
-def may_be_told(db: Session, one: Listener, notice: Notice, now: datetime) -> bool:
-    """Whether they have the right to see what the notice tells of still, in one of its places, within or around it."""
-    if notice.kind is Kind.TRIAL:
-        return True
-    emergency = notice.kind in OF_EMERGENCIES
-    paths = [zone.path for zone in _hearing(db, notice.subject)] if emergency else [notice.zone_path]
-    return _sees(one, notice.kind, paths, now)
+def still_told(db: Session, one: Listener, notice: Notice, now: datetime) -> dict[str, Any] | None:
+    """What of the notice's data they have the right to see still; None if nothing."""
+    if notice.kind is Kind.FAULT:
+        faults = _seen_faults(db, one, notice.data.get("faults", ()), now)
+        return notice.data | {"faults": faults} if faults else None
+    if notice.kind in OF_PLANS:
+        plan = _plan(db, notice.kind, notice.subject)
+        seen = plan is not None and _sees_plan(one, notice.kind, plan, now)
+    elif notice.kind in OF_EMERGENCIES:
+        hearing = [zone.path for zone in _hearing(db, notice.subject)]
+        seen = _meet(_own(one, Action.BROADCAST_READ, now), hearing)
+    else:
+        here = zone_sql.paths_of(db, zone_sql.ids_of(notice.zone_path)[-1:])
+        seen = notice.kind is Kind.TRIAL or _meet(_own(one, Action.REPORT_READ, now), here)
+    return notice.data if seen else None
 
 
 def _told(db: Session, event: NoticeEvent) -> Told | None:
     """None where it is no more: what waited was taken back or decided meanwhile."""
     if event.kind in OF_PLANS:
-        return _of_relay(db, event) if event.subject.startswith("relay:") else _of_broadcast(db, event)
+        plan = _plan(db, event.kind, event.subject)
+        return _of_plan(db, event, plan) if plan is not None else None
     if event.kind in OF_EMERGENCIES:
         zones = _hearing(db, event.subject)
         places = [zone.name for zone in zones]
@@ -151,52 +177,49 @@ def _hearing(db: Session, subject: str) -> Sequence[Zone]:
     return db.exec(query.where(OrderTarget.order_id == subject.partition(":")[2]).order_by(Zone.path)).all()
 
 
-def _of_broadcast(db: Session, event: NoticeEvent) -> Told | None:
-    row = repository.get(db, event.subject.partition(":")[2])
-    if row is None or (event.kind is Kind.WAITING and row.state != State.SUBMITTED):
+def _plan(db: Session, kind: Kind, subject: str) -> Plan | None:
+    what, _, key = subject.partition(":")
+    row = db.get(Relay, key) if what == "relay" else repository.get(db, key)
+    if row is None or (kind is Kind.WAITING and row.state != State.SUBMITTED):
         return None
-    titles, _people, _zones = repository.names(db, [row])
-    asked_local = {"asked_local": row.asked_local} if event.kind is Kind.RETIMED else {}
-    when = drafts.when_of(row).model_dump(mode="json")
-    data = {"title": titles[row.announcement_id], "when": when} | asked_local
-    return _of_plan(db, event, row, repository.targets(db, [row.id])[row.id], data)
+    targets = relays.targets(db, key) if isinstance(row, Relay) else repository.targets(db, [key])[key]
+    return Plan(row, db.get_one(Zone, row.zone_id).path, targets)
 
 
-def _of_relay(db: Session, event: NoticeEvent) -> Told | None:
-    row = db.get(Relay, event.subject.partition(":")[2])
-    if row is None or (event.kind is Kind.WAITING and row.state != State.SUBMITTED):
-        return None
-    data = {"title": row.title, "when": relay_views.when_of(row).model_dump(mode="json")}
-    return _of_plan(db, event, row, relays.targets(db, row.id), data)
-
-
-def _of_plan(
-    db: Session, event: NoticeEvent, row: Broadcast | Relay, targets: Collection[Target], data: dict[str, Any]
-) -> Told:
+def _of_plan(db: Session, event: NoticeEvent, plan: Plan) -> Told:
+    row = plan.row
     by = db.get(User, event.by_id) if event.by_id else None
     said = {
         "cls": row.cls.value,
         "timezone": row.timezone,
-        "places": [target.group.name if target.group else target.zones[0].name for target in targets],
+        "places": [target.group.name if target.group else target.zones[0].name for target in plan.targets],
         "zone": db.get_one(Zone, row.zone_id).name,
         "by": by.name if by is not None else "Loa",
     }
-    paths = tuple(path for target in targets for path in target.paths)
-    return Told(event.data | data | said, paths, row)
+    what = _of_relay(row) if isinstance(row, Relay) else _of_broadcast(db, event.kind, row)
+    return Told(event.data | what | said, plan=plan)
+
+
+def _of_broadcast(db: Session, kind: Kind, row: Broadcast) -> dict[str, Any]:
+    titles, _people, _zones = repository.names(db, [row])
+    asked_local = {"asked_local": row.asked_local} if kind is Kind.RETIMED else {}
+    return {"title": titles[row.announcement_id], "when": drafts.when_of(row).model_dump(mode="json")} | asked_local
+
+
+def _of_relay(row: Relay) -> dict[str, Any]:
+    return {"title": row.title, "when": relay_views.when_of(row).model_dump(mode="json")}
 
 
 def _wants(one: Listener, event: NoticeEvent, told: Told, now: datetime) -> bool:
-    actor, row = one.actor, told.planned
+    actor, plan = one.actor, told.plan
     if event.kind.value not in one.kinds or actor.user_id == event.by_id:
         return False
-    if row is not None and event.kind is Kind.WAITING:
-        return Event.APPROVE in steps_for(actor, row, told.paths, now)
-    if row is not None:
-        mine = actor.user_id in {row.author_id, *row.editor_ids}
-        return mine and _sees(one, event.kind, [event.zone_path], now)
+    if plan is not None:
+        mine = event.kind is Kind.WAITING or actor.user_id in {plan.row.author_id, *plan.row.editor_ids}
+        return mine and _sees_plan(one, event.kind, plan, now)
     if event.kind is Kind.FAULT:
         return actor.may(Action.RECEIVER_READ, event.zone_path, now)
-    return _sees(one, event.kind, told.paths, now)
+    return _meet(_own(one, Action.BROADCAST_READ, now), told.paths)
 
 
 def _calls(hook: Webhook, path: str, event: NoticeEvent, told: Told) -> bool:
@@ -207,9 +230,25 @@ def _calls(hook: Webhook, path: str, event: NoticeEvent, told: Told) -> bool:
     return event.zone_path.startswith(path)
 
 
-def _sees(one: Listener, kind: Kind, paths: Collection[str], now: datetime) -> bool:
-    zone_ids = one.actor.zones_for(_SEEN_BY.get(kind, Action.BROADCAST_READ), now)
-    return _meet([one.paths[zone_id] for zone_id in zone_ids if zone_id in one.paths], paths)
+def _sees_plan(one: Listener, kind: Kind, plan: Plan, now: datetime) -> bool:
+    """Whether they could approve what waits; of what became of it, whether they see it."""
+    if kind is Kind.WAITING:
+        return Event.APPROVE in steps_for(one.actor, plan.row, plan.judged, now)
+    aimed = [zone.path for target in plan.targets for zone in target.zones]
+    own = _own(one, Action.BROADCAST_READ, now)
+    return may_see(one.actor, State(plan.row.state), now, sender=plan.sender, targets=aimed, seen=own)
+
+
+def _seen_faults(db: Session, one: Listener, faults: Collection[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """Those of receivers that they see where these stand now."""
+    query = select(Receiver.id, Zone.path).join(Zone, col(Zone.id) == Receiver.zone_id)
+    here = dict(db.exec(query.where(col(Receiver.id).in_({fault["receiver_id"] for fault in faults}))).all())
+    seen = {key for key, path in here.items() if one.actor.may(Action.RECEIVER_READ, path, now)}
+    return [fault for fault in faults if fault["receiver_id"] in seen]
+
+
+def _own(one: Listener, action: Action, now: datetime) -> list[str]:
+    return [one.paths[zone_id] for zone_id in one.actor.zones_for(action, now) if zone_id in one.paths]
 
 
 def _meet(ours: Iterable[str], theirs: Collection[str]) -> bool:
