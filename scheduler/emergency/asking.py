@@ -1,7 +1,7 @@
 """From what was asked for to an order that could sound: its places, its parts, its time; else Invalid."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,12 +86,17 @@ def places_of(db: Session, draft: OrderIn, now: datetime) -> list[tuple[Zone, st
         for zone in target.zones
         if valid_on(zone, now.date())
     }
-    kept: list[tuple[Zone, str | None]] = []
-    for path in sorted(wanted):
-        if not kept or not path.startswith(kept[-1][0].path):
-            kept.append(wanted[path])
-    if not kept:
+    if not wanted:
         raise Invalid("no_targets", "Choose at least one place that there still is.", field="zone_ids")
+    return [wanted[path] for path in outermost(wanted)]
+
+
+def outermost(paths: Collection[str]) -> list[str]:
+    """Those of `paths` that lie below none of the others, each once."""
+    kept: list[str] = []
+    for path in sorted(paths):
+        if not kept or not path.startswith(kept[-1]):
+            kept.append(path)
     return kept
 
 

@@ -183,7 +183,10 @@ class OrderPage(BaseModel):
 
 
 class LeftOut(BaseModel):
-    """A place that had the order and is not told by who took it back, for want of the right to it there."""
+    """A place that is not told by who took the order back, for want of the right to it there.
+
+    Or one to which a receiver that had the order was moved, with zones below it that would hear it too.
+    """
 
     zone_id: Id
     name: str = Field(examples=["Trà Leng › Thôn 1"])

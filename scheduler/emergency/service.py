@@ -134,8 +134,9 @@ def correct(
     """Silence it and say so to the same zones, in one act; one person is enough.
 
     It is said where a STOP was before as well: who heard a siren and then nothing knows no better. Such places, and
-    those to which receivers that had it were moved, are left out where the actor has no right to it. A correction of it
-    that is in force ends: people who change their mind are not talked over by what they said first.
+    those to which receivers that had it were moved, are left out where the actor has no right to it, the latter also
+    where zones lie below them. A correction of it that is in force ends: people who change their mind are not talked
+    over by what they said first.
     """
     one_at_a_time(db, SOUNDING)
     held = readable(db, actor, now, order_id, purpose=purpose, lock=True)
@@ -319,14 +320,18 @@ def _least_us(db: Session, part: Mapping[str, Any], sound: OrderSound | None) ->
 
 
 def _to_tell(db: Session, actor: Actor, now: datetime, held: Held) -> tuple[list[Zone], list[Zone]]:
-    """Where a correction is said, and where it is not for want of the right to it.
+    """Where a correction is said, and where it is not.
 
-    Those are the places of the order, and where receivers that had it stand that are in none of them any more.
+    Those are the places of the order, and where receivers that had it stand that are in none of them any more. What
+    has zones below it is no such place: all of them would hear of an alarm that they never had.
     """
     aimed = [zone for _target, zone in held.placed]
-    places = [*aimed, *repository.strayed(db, held.row.id, [zone.path for zone in aimed])]
-    told = [zone for zone in places if actor.may(ISSUE[held.row.purpose], zone.path, now)]
-    return told, [zone for zone in places if zone not in told]
+    strayed = repository.strayed(db, held.row.id, [zone.path for zone in aimed])
+    above = {zone.parent_id for zone in zone_sql.children_of(db, [zone.id for zone in strayed])}
+    stood = [zone for zone in strayed if zone.id not in above]
+    told = {zone.path: zone for zone in (*aimed, *stood) if actor.may(ISSUE[held.row.purpose], zone.path, now)}
+    left_out = [zone for zone in (*aimed, *strayed) if zone.path not in told]
+    return [told[path] for path in asking.outermost(told)], left_out
 
 
 def _silence(db: Session, actor: Actor, now: datetime, row: EmergencyOrder) -> None:

@@ -166,7 +166,8 @@ def _correct(app: typer.Typer, office: Open, _word: str) -> None:
         _tell(made["correction"], as_json=as_json)
         left_out = "; ".join(place["name"] for place in made["left_out"])
         if left_out:
-            typer.echo(f"You have no right to say it there, so it is not said to: {left_out}", err=True)
+            why = "You have no right to say it there, or everybody below would hear it, who never heard the alarm."
+            typer.echo(f"It is not said to: {left_out}. {why}", err=True)
 
 
 def _heard(app: typer.Typer, office: Open, _word: str) -> None:

@@ -25,6 +25,7 @@ from scheduler.people import signin
 from scheduler.people.actor import Actor
 from scheduler.people.signin import NotSignedIn
 from scheduler.rights import Role
+from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zones
 from scheduler.zones.groups import create_group
 from scheduler.zones.models import SecondPerson, Zone, ZoneKind
@@ -343,21 +344,51 @@ def test_where_a_stop_was_before_and_the_corrector_may_say_nothing_is_left_out_a
         desk.corrected(order, "all-clear.1", by=desk.local)
 
 
-def test_a_correction_follows_receivers_that_had_it_to_where_they_were_moved(desk: Any) -> None:
-    places, moved = desk.places, f"R{desk.places.leng_1[1:]}"
-    order = desk.issued(desk.draft(zones=[places.leng]))
+def had_it(desk: Any, order_id: str, receiver_id: str, *, now_in: str) -> None:
+    """A receiver said that it has the order; it stands in the zone `now_in` by now."""
+    now = desk.clock.now()
     with desk.store.writing() as db:
-        for receiver_id in (moved, f"R{places.leng_2[1:]}"):
-            db.add(
-                OrderProgressRow(
-                    order_id=order.id, receiver_id=receiver_id, received_at=desk.clock.now(), told_at=desk.clock.now()
-                )
-            )
-        db.get_one(Receiver, moved).zone_id = places.van_1
+        db.add(OrderProgressRow(order_id=order_id, receiver_id=receiver_id, received_at=now, told_at=now))
+        db.get_one(Receiver, receiver_id).zone_id = now_in
+
+
+def test_a_correction_follows_receivers_that_had_it_to_where_they_were_moved(desk: Any) -> None:
+    places = desk.places
+    order = desk.issued(desk.draft(zones=[places.leng]))
+    had_it(desk, order.id, f"R{places.leng_1[1:]}", now_in=places.van_1)
+    had_it(desk, order.id, f"R{places.leng_2[1:]}", now_in=places.leng_2)
     mine = desk.corrected(order, by=desk.local)
     assert [target.zone_id for target in mine.correction.targets] == [places.leng]
     assert [one.name for one in mine.left_out] == VILLAGES[1:]
     assert {target.zone_id for target in desk.corrected(order).correction.targets} == {places.leng, places.van_1}
+
+
+@pytest.mark.parametrize(("depot", "name"), [("leng", "Trà Leng"), ("van", "Trà Vân"), ("province", "Đà Nẵng")])
+def test_a_correction_does_not_follow_a_receiver_to_a_place_where_all_below_would_hear_it(
+    desk: Any, depot: str, name: str
+) -> None:
+    places = desk.places
+    order = desk.issued(desk.draft(zones=[places.leng_2]))
+    had_it(desk, order.id, f"R{places.leng_2[1:]}", now_in=getattr(places, depot))
+    desk.later(minutes=20)
+    said = desk.corrected(order)
+    assert [target.zone_id for target in said.correction.targets] == [places.leng_2]
+    assert [(one.zone_id, one.name) for one in said.left_out] == [(getattr(places, depot), name)]
+    assert desk.sounding(getattr(places, depot)) == []
+    assert desk.noted().detail["left_out"] == [name]
+
+
+def test_of_places_of_which_one_was_moved_below_another_the_correction_is_said_to_the_outer(desk: Any) -> None:
+    places = desk.places
+    order = desk.issued(desk.draft(zones=[places.leng, places.van_1]))
+    desk.later(minutes=20)
+    with desk.store.writing() as db:
+        old, new = db.get_one(Zone, places.van_1), db.get_one(Zone, places.leng)
+        old.parent_id = new.id
+        db.flush()
+        zone_sql.rebase(db, old.path, f"{new.path}{old.id}/")
+    said = desk.corrected(order)
+    assert ([target.zone_id for target in said.correction.targets], said.left_out) == ([places.leng], [])
 
 
 def test_every_place_of_many_is_in_the_record(desk: Any) -> None:
