@@ -5,7 +5,8 @@ Rules
   order besides: two people stand behind it, or one with a second factor.
 - Whatever changes what receivers are told marks their `now` documents; the caller has them sent at once (`Change`).
 - Who speaks is looked at again and again: without the right to it, or the sign-in, the talk ends with its chime.
-- A talk that ends stays announced with its length until its last words were heard; one that is stopped does not.
+- A talk that ends stays announced with its length until its last words were heard. One that is stopped does not, nor a
+  recording that is cut short: all the rest of it would be let out.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ HEARD_OUT = timedelta(seconds=5)
 CLOSING = timedelta(seconds=4)
 """For the last words and the closing chime of a talk before the order that it is spoken for is over."""
 AT_ONCE = frozenset({LiveEnd.STOPPED, LiveEnd.TAKEN_OVER})
-"""Ends that silence the horns instead of letting the last words out."""
+"""Ends that silence the horns instead of letting the last words out, whatever is on the air."""
 NOT_WAITING = "not_waiting"
 _NO_SUCH = "There is no such thing, or it is not in your area."
 RATE_HZ = 48_000
@@ -190,7 +191,7 @@ def may_end(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTalk:
 
 
 def stop(db: Session, actor: Actor, now: datetime, talk_id: str) -> Change:
-    """End it for a person who may; its own speaker lets the last words out, others silence it."""
+    """End it for a person who may; its own speaker lets the last words out, if it is spoken, others silence it."""
     talk = may_end(db, actor, now, talk_id)
     own = talk.speaker_id == actor.user_id
     audit.record(db, actor, now, "live.stop", f"live:{talk.id}", zone_path=_path(db, talk))
@@ -234,6 +235,11 @@ def note(db: Session, now: datetime, talk: LiveTalk, what: str, *, by: str | Non
     audit.record(db, who, now, f"live.{what}", f"live:{talk.id}", zone_path=_path(db, talk), **detail)
 
 
+def silences(kind: LiveKind, reason: LiveEnd) -> bool:
+    """Whether horns fall silent with this end at once, as no last words are to be let out."""
+    return reason in AT_ONCE or (kind is LiveKind.RECORDED and reason is not LiveEnd.FINISHED)
+
+
 def over(
     db: Session, now: datetime, talk: LiveTalk, reason: LiveEnd, *, frames: int | None = None, detail: str | None = None
 ) -> Change:
@@ -242,11 +248,10 @@ def over(
     talk.state, talk.ended_at, talk.end_reason, talk.end_detail = LiveState.ENDED, now, reason, detail
     talk.turn_at, talk.silent = None, False
     talk.frames = frames if frames is not None else talk.frames
-    talk.heard_until = now
-    if was_on_air and reason not in AT_ONCE:
-        talk.heard_until = max(now, _heard_us(talk)) + HEARD_OUT
+    silent = not was_on_air or silences(talk.kind, reason)
+    talk.heard_until = now if silent else max(now, _heard_us(talk)) + HEARD_OUT
     lost = reason is LiveEnd.CENTRE_LEFT and talk.frames is None  # how long it is will never be told
-    talk.withdrawn = not was_on_air or reason in AT_ONCE or lost
+    talk.withdrawn = silent or lost
     machine = reason not in (LiveEnd.SPEAKER, LiveEnd.GONE)
     note(db, now, talk, "end", by="" if machine else None, reason=reason.value, seconds=_seconds(talk))
     db.flush()

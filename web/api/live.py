@@ -120,7 +120,7 @@ def get_talk(talk_id: str, response: Response, db: ReadDb, actor: CurrentActor, 
 
 @router.post("/live/{talk_id}/end", responses=CONFLICT)
 async def end_talk(talk_id: str, actor: CurrentActor, centre: TheCentre) -> LiveOut:
-    """End it: your own with its last words and the closing chime, another's at once."""
+    """End it: what you speak with its last words and the closing chime, a recording and another's at once."""
     own = await run_in_threadpool(_may_end, centre, actor, talk_id)
     studio = studio_of(centre)
     carried = await studio.end(talk_id, LiveEnd.SPEAKER if own else LiveEnd.STOPPED)

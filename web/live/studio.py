@@ -321,7 +321,7 @@ class Studio:
         self._stages.pop(stage.talk.id, None)
         if stage.line is not None:
             await self.hang_up(stage.line.id)
-        if reason in service.AT_ONCE or not stage.on_air:
+        if service.silences(stage.talk.kind, reason) or not stage.on_air:
             self.desk.close(stage.talk.id)
         else:
             self._start(self._close_later(stage.talk))

@@ -99,7 +99,7 @@ SAID: Mapping[str, str] = {
     "rehearsing": N_("The test has begun. What comes of it shows here within minutes."),
     "bank-made": N_("Saved. Its sounds are being produced; then every loudspeaker gets them."),
     "bank-retired": N_("Taken out of the bank. An order that names it keeps it until it is over."),
-    "live-ended": N_("Ended. The loudspeakers fall silent once the last words are out."),
+    "live-ended": N_("Ended. The loudspeakers fall silent within seconds."),
     "all-stopped": N_("Everything is stopped. The loudspeakers fall silent within seconds."),
     "all-stopped-later": N_(
         "Stopped here, but the message broker does not answer: the loudspeakers fall silent once it is back. "

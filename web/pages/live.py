@@ -46,7 +46,7 @@ def talk_page(db: ReadDb, page: ThePage, talk_id: str) -> Response:
 
 @router.post("/{talk_id}/end")
 async def end(talk_id: str, actor: CurrentActor, centre: TheCentre) -> Response:
-    """One's own with its last words, another's at once."""
+    """What one speaks with its last words, a recording and another's at once."""
     ended = await api.end_talk(talk_id, actor, centre)
     return RedirectResponse(f"/live/{ended.id}?said=live-ended", 303)
 

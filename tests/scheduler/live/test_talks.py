@@ -17,6 +17,8 @@ from scheduler.fleet.models import StoredReport
 from scheduler.live import asking, keeping, repository, service
 from scheduler.live.models import LiveEnd, LiveState, LiveTalk
 from scheduler.live.service import Change
+from scheduler.people.models import AuditEntry
+from scheduler.reports.spoken import spoken
 from scheduler.rights import Role
 from tests.scheduler.live.conftest import KEY, Microphones
 
@@ -245,6 +247,35 @@ def test_elsewhere_and_after_a_stop_nobody_waits_for_last_words(air: Microphones
         assert air.tick(air.later(60)).begins == (second.id,)
         air.end(second.id, LiveEnd.FAILED, at=air.later(60))
         air.tick(air.later(90))
+
+
+@pytest.mark.parametrize("reason", [LiveEnd.SPEAKER, LiveEnd.CENTRE_LEFT, LiveEnd.ROLE_TAKEN, LiveEnd.FAILED])
+def test_a_recording_that_is_cut_short_is_silent_at_once_and_the_right_one_follows(
+    air: Microphones, reason: LiveEnd
+) -> None:
+    with air.store.reading() as db:
+        recording = db.exec(select(Recording)).one()
+    wrong = air.ask(kind="recorded", recording_id=recording.id, delay_ms=4000)
+    air.begin(wrong.id, frames=600 * 48_000)
+    told = air.end(wrong.id, reason, at=air.later(20), frames=600 * 48_000)
+    assert (set(told.zone_ids), len(air.in_force())) == ({air.commune.places.leng}, 0)
+    right = air.ask(at=air.later(21), kind="recorded", recording_id=recording.id, delay_ms=600)
+    assert air.tick(air.later(21)).begins == (right.id,)
+    with air.store.reading() as db:
+        (ended,) = db.exec(select(AuditEntry).where(AuditEntry.action == "live.end"))
+        (begun,) = spoken(db, air.now, air.later(21))
+    assert (ended.detail["seconds"], begun.duration_us) == (20.0, 20_000_000)
+
+
+def test_a_recording_that_was_played_to_its_end_is_let_out(air: Microphones) -> None:
+    with air.store.reading() as db:
+        recording = db.exec(select(Recording)).one()
+    talk = air.ask(kind="recorded", recording_id=recording.id, delay_ms=4000)
+    air.begin(talk.id, frames=20 * 48_000)
+    air.end(talk.id, LiveEnd.FINISHED, at=air.later(24), frames=20 * 48_000)
+    assert [session.frames for session in air.in_force()] == [20 * 48_000]
+    air.tick(air.later(29))
+    assert air.in_force() == ()
 
 
 def test_silence_is_told_once(air: Microphones) -> None:

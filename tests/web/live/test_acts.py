@@ -59,6 +59,19 @@ async def test_a_recording_that_was_listened_to_is_played_at_once_and_ends(air: 
     assert on_air >= timedelta(seconds=SECONDS)
 
 
+async def test_a_recording_that_its_speaker_ends_is_served_and_announced_no_more(air: Any, recording_id: str) -> None:
+    asked = await air.ask(kind="recorded", recording_id=recording_id, delay_ms=4000)
+    await air.until(lambda: air.sent)
+    answer = await air.operator.post(f"/api/v1/live/{asked['id']}/end")
+    assert answer.status_code == 200, answer.text
+    ended = await air.until_ended(asked["id"])
+    assert ended["end_reason"] == "speaker"
+    await air.until(lambda: len(air.sent) == 2)  # receivers were told
+    assert air.studio.desk.is_closed(asked["id"])
+    with air.centre.store.reading() as db:
+        assert repository.in_force(db, air.places.leng, air.centre.clock.now()) == ()
+
+
 async def test_a_relay_begins_at_its_time_and_is_kept(air: Any, station: str) -> None:
     air.centre.settings = air.centre.settings.model_copy(update={"live_relay_hosts": "127.0.0.1"})
     starts_at = SystemClock().now() + timedelta(seconds=1)
