@@ -15,13 +15,21 @@ _SETTLED = {
     for first, second in ("oa", "oe", "uy")
     for tone in _TONES
 }
+_OTHER = {settled: other for other, settled in _SETTLED.items()}
 _FIRST = "".join(sorted({pair[0] for pair in _SETTLED}))
+_EITHER = re.compile("|".join(_OTHER))
 _UNSETTLED = re.compile(f"[{_FIRST}](?<!q.)[aey]")
 
 
 def settled(text: str) -> str:
     """Small composed letters with each tone mark where it is looked for; as many as there were."""
     return _UNSETTLED.sub(lambda found: _SETTLED.get(found[0], found[0]), text)
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """`text` in both spellings, for looking where neither is settled."""
+    one = settled(text)
+    return one, _EITHER.sub(lambda found: _OTHER[found[0]], one)
 
 
 def begun(text: str) -> tuple[str, ...]:

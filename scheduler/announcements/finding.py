@@ -2,7 +2,7 @@
 
 Rules
 - Typed with diacritics, the words must stand so one after the other: `Trà Dơn` never finds Trà Don, nor the other way
-  round. The last one may go on.
+  round. The last one may go on: `Hò` begins Hòa and Hoà.
 - Typed without any, each word must begin a word of the text, written with diacritics or without, in any order:
   `tra don` finds both, and whoever asked chooses.
 - A tag is found whole, as it is written.
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from scheduler.tone_marks import settled
+from scheduler.tone_marks import begun, settled
 
 MAX_LETTERS = 20_000
 """So much of a text is looked through."""
@@ -26,22 +26,22 @@ _BARE = "\n"
 
 
 class Wanted(Struct, frozen=True):
-    """What was typed, as pieces that must all be in one of the texts' `words_of`."""
+    """What was typed, as pieces that must all be in one of the texts' `words_of`, each as any of its forms."""
 
-    pieces: tuple[str, ...] = ()
+    pieces: tuple[tuple[str, ...], ...] = ()
 
     def in_name(self, name: str) -> bool:
         """Whether a name has all of it."""
         words = words_of(name)
-        return bool(self.pieces) and all(piece in words for piece in self.pieces)
+        return bool(self.pieces) and all(any(form in words for form in forms) for forms in self.pieces)
 
 
 def wanted(typed: str) -> Wanted:
     found = _WORD.findall(_lower(typed))[:MAX_WORDS]
     bare = [_bare(word) for word in found]
     if bare != found:
-        return Wanted(("".join(f" {word}" for word in found),))
-    return Wanted(tuple(f"{_BARE}{word}" for word in bare))
+        return Wanted((begun("".join(f" {word}" for word in found)),))
+    return Wanted(tuple((f"{_BARE}{word}",) for word in bare))
 
 
 def words_of(text: str, tags: Sequence[str] = ()) -> str:

@@ -59,7 +59,7 @@ def page(
     )
     pieces = finding.wanted(search.q).pieces
     if search.q.strip():
-        said = and_(literal(bool(pieces)), *(_says(piece) for piece in pieces))
+        said = and_(literal(bool(pieces)), *(or_(*map(_says, forms)) for forms in pieces))
         query = query.where(or_(said, col(Announcement.zone_id).in_(named)))
     if search.category is not None:
         query = query.where(col(Announcement.category) == search.category)

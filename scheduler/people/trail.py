@@ -20,6 +20,7 @@ from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry, User
 from scheduler.people.schemas import AuditView
 from scheduler.rights import Action
+from scheduler.tone_marks import settled, spellings
 from scheduler.zones.names import fold
 
 MAX_WORDS = 8
@@ -174,7 +175,8 @@ def _conditions(db: Session, asked: Asked) -> Iterator[ColumnElement[bool]]:
     if asked.until is not None:
         yield col(AuditEntry.at) < asked.until
     for word in chain.composed(asked.text).split()[:MAX_WORDS]:
-        yield or_(col(AuditEntry.words).contains(word, autoescape=True), _named(db, word))
+        written = (col(AuditEntry.words).contains(one, autoescape=True) for one in spellings(word))
+        yield or_(*written, _named(db, word))
 
 
 def _named(db: Session, word: str) -> ColumnElement[bool]:
@@ -183,7 +185,7 @@ def _named(db: Session, word: str) -> ColumnElement[bool]:
     ids = [
         user_id
         for user_id, name, login in db.execute(select(User.id, User.name, User.login))
-        if word in (fold(f"{name} {login}") if bare else chain.composed(f"{name} {login}"))
+        if settled(word) in (fold(f"{name} {login}") if bare else settled(chain.composed(f"{name} {login}")))
     ]
     return col(AuditEntry.user_id).in_(ids) if ids else false()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from scheduler.tone_marks import begun, settled
+from scheduler.tone_marks import begun, settled, spellings
 
 TONES = ("", "\u0300", "\u0301", "\u0303", "\u0309", "\u0323")
 VOWELS = ("a", "ă", "â", "e", "ê", "o", "ô", "ơ", "u", "ư", "y", "oa", "oe", "oă", "uy", "uâ", "uê", "ua", "ia")
@@ -78,6 +78,12 @@ def test_whatever_it_is_letters_and_tones_stay_and_once_is_enough(text: str) -> 
 def test_both_spellings_become_one(onset: str, vowels: str, tone: str) -> None:
     one = Syllable(onset, vowels, tone, "")
     assert settled(one.written(0)) == settled(one.written(1))
+
+
+@given(syllables, places)
+def test_one_of_both_spellings_is_how_it_is_written(one: Syllable, at: int) -> None:
+    assert one.written(at) in spellings(settled(one.written(at)))
+    assert spellings("hoà") == spellings("hòa") == ("hoà", "hòa")
 
 
 @given(syllables, places, st.integers(1, 6))

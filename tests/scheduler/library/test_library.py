@@ -55,6 +55,14 @@ def test_texts_are_found_and_signs_mean_nothing(commune: Any, titled: dict[str, 
     assert found(commune, commune.stranger, q="hop") == []
 
 
+def test_what_is_still_being_typed_finds_both_spellings(commune: Any) -> None:
+    titles = ["Họp thôn Hoà Bình", "Họp thôn Hòa Bình"]
+    for title in (*titles, "Họp thôn Hoa Bình"):
+        commune.announce(title)
+    for typed in ("thôn hò", "thôn hòa", "thôn hoà b"):
+        assert sorted(title for title, _zone in found(commune, commune.official, q=typed)) == sorted(titles)
+
+
 def test_labels_narrow_what_is_found(commune: Any, titled: dict[str, str]) -> None:
     one = titled["Lịch cấy 100% diện tích"]
     asked = LabelsIn(category=Category.FARMING, tags=["Vụ Đông_Xuân", " vụ đông_xuân", "#lúa,"])

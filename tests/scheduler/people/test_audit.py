@@ -148,6 +148,19 @@ def test_a_chain_cut_off_at_its_end_is_noticed_by_its_anchor(store: Store, now: 
     assert chain.check_anchors([forged], public, hashes.get) == chain.Found(chain.Fault.FORGED, number - 1)
 
 
+def test_words_and_names_are_found_in_both_spellings(store: Store, now: datetime, places: Any, add_person: Any) -> None:
+    people = [add_person(login, places.leng) for login in ("thúy", "thuý", "thuy")]
+    with store.writing() as db:
+        for number, name in enumerate(("Hòa Bình", "Hoà Bình", "Hoa Bình")):
+            note(db, now, f"{number}:{name}")
+        for actor in people:
+            audit.record(db, actor, now, "zone.change", "by:them")
+    for typed, found in (("hòa", ["0", "1"]), ("hoà", ["0", "1"]), ("thúy", ["by"] * 2), ("thuý", ["by"] * 2)):
+        with store.reading() as db:
+            entries = trail.page(db, LOA, now, trail.Asked(text=f"zone.change {typed}"))
+        assert sorted(entry.subject.partition(":")[0] for entry in entries) == found, typed
+
+
 def exported(store: Store, made_at: datetime, key: Ed25519PrivateKey | None, **asked: Any) -> list[bytes]:
     """The lines of a file, of the whole record where nothing is asked for."""
     with store.reading() as db:
