@@ -2,7 +2,8 @@
 
 Rules
 - It is what the actor could approve now, in their own right or as a deputy; soonest air time first, "now" before all.
-- What nobody decided in time is put aside: it can only be returned, and never stands before what still comes.
+- What nobody decided in time is put aside: it is returned or, where it comes once, approved for another time. It
+  never stands before what still comes.
 - What it meets is found by the timeline that receivers play by, for what is heard within LOOK_AHEAD; later ones are
   looked at on their own page.
 """

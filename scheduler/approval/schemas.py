@@ -60,7 +60,7 @@ class WaitingOut(BaseModel):
 
 
 class InboxOut(BaseModel):
-    """`more` wait than are given. What `passed` can only be returned, the latest first."""
+    """`more` wait than are given. What `passed` is returned or, where it comes once, approved for another time."""
 
     items: list[WaitingOut]
     relays: list[RelayDetail]

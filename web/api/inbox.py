@@ -29,7 +29,8 @@ def list_inbox(
 ) -> InboxOut:
     """What you can decide now, yourself or as a deputy, soonest first; what is decided makes room for the rest.
 
-    What nobody decided in time stands apart: it can only be returned.
+    What nobody decided in time stands apart, the latest first: it is returned or, where it comes once, approved for
+    another time.
 
     Each with its recordings, what changed since it was sent last, and what it meets by the receivers' timeline.
     """

@@ -15,6 +15,7 @@ from scheduler.announcements import service as announcements
 from scheduler.approval import deciding
 from scheduler.broadcasts import board, planning, service
 from scheduler.broadcasts.schemas import AiringOut, BroadcastOut, Now
+from scheduler.errors import NotFound
 from scheduler.fleet import service as fleet
 from scheduler.fleet.schemas import ReportView
 from scheduler.fleet.service import ReportFilter
@@ -140,7 +141,8 @@ def give_back(
         service.give_back(db, page.actor, page.now, broadcast_id, reason, version=version)
     if errors:
         return _detail(db, page, broadcast_id, errors, reason=reason)
-    return _answered(db, page, broadcast_id, errors, "returned")
+    answer = _answered(db, page, broadcast_id, errors, "returned")
+    return answer if _seen(db, page, broadcast_id) else page.go("/inbox", "returned")
 
 
 @router.post("/{broadcast_id}/cancel")
@@ -170,6 +172,15 @@ def _answered(db: Session, page: Page, broadcast_id: str, errors: Errors, said: 
         return _detail(db, page, broadcast_id, errors)
     tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
     return page.go(f"/broadcasts/{broadcast_id}", said)
+
+
+def _seen(db: Session, page: Page, broadcast_id: str) -> bool:
+    """Whether it can still be seen: who approves only in its places sees it while it waits."""
+    try:
+        service.readable(db, page.actor, page.now, broadcast_id)
+    except NotFound:
+        return False
+    return True
 
 
 def _row(page: Page, item: BroadcastOut) -> Row:

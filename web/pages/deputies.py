@@ -38,11 +38,15 @@ def name(
     until: Annotated[str, Form(max_length=10)] = "",
     code: Annotated[str, Form(max_length=300)] = "",
     q: Annotated[str, Form(max_length=120)] = "",
+    sought: Annotated[str | None, Form(max_length=120)] = None,
     find: Annotated[str, Form(max_length=1)] = "",
 ) -> Response:
-    """Who asks to `find` somebody gets the form again, with those whom it may be."""
+    """Who asks to `find` somebody, or typed another name than was `sought`, gets the form again, with whom it may be.
+
+    The form's first button names the deputy, so that Enter in the last day or the code does so.
+    """
     typed = {"deputy_id": deputy_id, "zone_id": zone_id, "principal_id": principal_id, "until": until, "q": q.strip()}
-    if find:
+    if find or sought not in (None, typed["q"]):
         with centre.store.reading() as db:
             return _listing(db, page, typed=typed)
     with page.attempt() as errors:

@@ -151,25 +151,29 @@ def _listing(
     tree = zone_service.tree(db, page.actor, page.now) if found.items else []
     zones = [Placed(view, zone.path) for view, zone in zip(zone_views(db, tree), tree, strict=True)]
     stations = relay_service.waiting(db, page.actor, page.now, relays.terms(page))
-    over = relay_service.passed(db, page.actor, page.now, relays.terms(page))
+    relays_over = relay_service.passed(db, page.actor, page.now, relays.terms(page))
     here = [] if skip else stations
     tried = rehearsing.waiting(db, page.actor, page.now, [one.id for one in here])
+    typed, errors = typed or {}, errors or {}
+    both: list[BroadcastOut | RelayOut] = [*found.passed, *relays_over]
+    over = [_passed(page, one, typed.get(one.id, {})) for one in both]
     shown = {one.item.id for one in found.items}
     return page.render(
         "inbox/page.html",
         422 if errors else 200,
-        items=[_item(page, one, zones, (typed or {}).get(one.item.id, {})) for one in found.items],
+        items=[_item(page, one, zones, typed.get(one.item.id, {})) for one in found.items],
         total=found.total + len(stations),
         skip=skip,
         before=max(0, skip - PER_PAGE),
         after=skip + PER_PAGE if found.total > skip + PER_PAGE else None,
         rest=found.total - skip - PER_PAGE,
-        passed=[*(_passed(page, one) for one in found.passed), *(_passed(page, one) for one in over)],
+        passed=over,
+        passed_wrong=any(name.endswith(("-passed", *(one["id"] for one in over))) for name in errors),
         more_passed=found.more_passed,
         passed_reason=page.say(PASSED) if passed_reason is None else passed_reason,
-        unshown=[left.get("reason", "") for of, left in (typed or {}).items() if of not in shown],
+        unshown=[left.get("reason", "") for of, left in typed.items() if of not in shown],
         relays=[relays.whole(page, one, tried.get(one.id)) for one in here],
-        errors=errors or {},
+        errors=errors,
         done=done,
     )
 
@@ -196,13 +200,18 @@ def _item(page: Page, one: Waiting, zones: Sequence[Placed], typed: dict[str, st
         "map": _map(one, zones),
         "changes": _changes(page, show, one.differences) if one.differences is not None else None,
         "warnings": None if one.effects is None else clashing.places(show, one.effects),
-        "once": item.when.kind != "repeat" and item.cls.value != "emergency",
+        "once": _may_be_put_off(item),
         "notices": clashing.notices(show, item.notices),
         **{name: typed.get(name, "") for name in ("day", "time", "document_no", "reason")},
     }
 
 
-def _passed(page: Page, one: BroadcastOut | RelayOut) -> dict[str, str]:
+def _may_be_put_off(item: BroadcastOut) -> bool:
+    """Whether who approves it may choose another time, as `deciding.retime` has it."""
+    return item.when.kind != "repeat" and item.cls.value != "emergency"
+
+
+def _passed(page: Page, one: BroadcastOut | RelayOut, typed: dict[str, str]) -> dict[str, Any]:
     show, folder = page.show, "relays"
     if isinstance(one, BroadcastOut):
         show, folder = page.show.within(one.timezone), "broadcasts"
@@ -212,6 +221,9 @@ def _passed(page: Page, one: BroadcastOut | RelayOut) -> dict[str, str]:
         "title": one.title,
         "author": one.author_name,
         "when": telling.when(show, one.when, None).text,
+        "version": one.version,
+        "once": isinstance(one, BroadcastOut) and _may_be_put_off(one),
+        **{name: typed.get(name, "") for name in ("day", "time")},
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, expect
 from sqlalchemy import event
 from sqlmodel import col, select
 
@@ -15,6 +16,7 @@ from scheduler.broadcasts import service
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BroadcastIn
 from scheduler.deputies import service as deputies
+from scheduler.deputies.models import Deputy
 from scheduler.fleet.models import Receiver
 from scheduler.notices.models import Kind, NoticeEvent
 from scheduler.people.actor import Actor
@@ -23,6 +25,7 @@ from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
 from scheduler.zones.models import Zone
+from web.auth import SESSION_COOKIE
 from web.pages import inbox as inbox_page
 
 SINCE = "Thay đổi so với lần trước"
@@ -227,6 +230,28 @@ def test_somebody_whom_the_list_has_no_room_for_is_found_without_script(
     assert minh.post("/deputies", data=typed, follow_redirects=False).status_code == 303
 
 
+def test_enter_finds_a_name_that_was_typed_and_else_names_the_deputy(
+    commune: Commune, minh: TestClient, *, add_person: Any, monkeypatch: pytest.MonkeyPatch, address: str,
+    chromium: Browser,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(deputies, "MOST_CANDIDATES", 2)
+    last = add_person("zơ râm", commune.places.leng_1, Role.VIEWER)
+    context = chromium.new_context(base_url=address, viewport={"width": 360, "height": 800})
+    context.add_cookies([{"name": SESSION_COOKIE, "value": minh.cookies[SESSION_COOKIE], "url": address}])
+    page = context.new_page()
+    page.goto("/deputies")
+    page.locator("#until").fill("2026-11-30")
+    page.locator("#q").fill("zo ram")
+    page.locator("#q").press("Enter")
+    expect(page.locator(f'#deputy_id option[value="{last.user_id}"]')).to_be_attached()
+    expect(page.locator("#until")).to_have_value("2026-11-30")
+    page.locator("#deputy_id").select_option(last.user_id)
+    page.locator("#until").press("Enter")
+    page.wait_for_url("**/deputies?said=deputy-named")
+    with commune.store.reading() as db:
+        assert list(db.exec(select(Deputy.deputy_id))) == [last.user_id]
+
+
 def test_notices_are_chosen_and_wrong_addresses_stay_to_be_mended(commune: Commune, minh: TestClient) -> None:
     wrong = minh.post("/notices", data={"address": "không phải thư", "kinds": ["waiting"]})
     assert wrong.status_code == 422
@@ -307,6 +332,46 @@ def test_what_passed_goes_back_at_once_with_one_reason(
         noted = db.exec(select(AuditEntry).where(AuditEntry.action == "broadcast.return")).all()
     assert told == [LATE] * len(overdue)
     assert {(one.detail["reason"], one.subject) for one in noted} == {(LATE, f"broadcast:{one.id}") for one in overdue}
+
+
+def test_what_passed_and_comes_once_is_approved_for_another_time(
+    commune: Commune, minh: TestClient, overdue: list[Any]
+) -> None:
+    one, repeated = overdue[:2]
+    with commune.store.writing() as db:
+        db.get_one(Broadcast, repeated.id).rrule = "FREQ=DAILY;COUNT=1"
+    page = minh.get("/inbox").text
+    action = f'action="/inbox/{one.id}/approve"'
+    folded = page.partition('id="passed"')[2]
+    assert action in folded
+    assert f'id="b-{repeated.id}"' in folded
+    assert f'action="/inbox/{repeated.id}/approve"' not in folded
+    form = folded.partition(action)[2].partition("</form>")[0]
+    assert set(re.findall('name="([a-z]+)"', form)) >= {"version", "day", "time"}
+    typed = {"version": one.version, "day": "2026-11-20", "time": "17:00"}
+    late = minh.post(f"/inbox/{one.id}/approve", data=typed)
+    folded = late.text.partition('id="passed"')[2]
+    assert (late.status_code, folded.startswith(" open>")) == (422, True)
+    assert f'id="starts_local-{one.id}-error"' in folded
+    assert 'value="2026-11-20"' in folded
+    answer = minh.post(f"/inbox/{one.id}/approve", data=typed | {"day": "2026-11-26"}, follow_redirects=False)
+    assert answer.headers["location"] == "/inbox?said=approved"
+    row = commune.row(one.id)
+    assert (row.state, row.starts_local) == ("approved", "2026-11-26T17:00:00")
+
+
+def test_who_approves_only_in_its_place_stands_before_the_inbox_after_returning_it(
+    commune: Commune, minh: TestClient, add_person: Any, browser: Any
+) -> None:
+    add_person("thôn", commune.places.leng_1, Role.APPROVER)
+    for client, to in ((browser("thôn"), "/inbox?said=returned"), (minh, "/broadcasts/{}?said=returned")):
+        made = commune.waiting("Họp dân")
+        assert client.get(f"/broadcasts/{made.id}").status_code == 200
+        data = {"version": made.version, "reason": "Sai ngày"}
+        answer = client.post(f"/broadcasts/{made.id}/return", data=data, follow_redirects=False)
+        assert answer.headers["location"] == to.format(made.id)
+        assert client.get(answer.headers["location"]).status_code == 200
+        assert commune.row(made.id).state == "returned"
 
 
 def test_only_who_may_approve_it_returns_what_passed(commune: Commune, overdue: list[Any], browser: Any) -> None:
