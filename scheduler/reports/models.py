@@ -86,6 +86,14 @@ class ReportDay(SQLModel, table=True):
     """
 
     __tablename__ = "report_day"
+    __table_args__ = (
+        Index(
+            "ix_report_day_closed",
+            *("unit_id", "day"),
+            sqlite_where=text("closed IS 1"),
+            postgresql_where=text("closed IS TRUE"),
+        ),
+    )
     day: date = Field(primary_key=True)
     unit_id: str = Field(foreign_key="zone.id", primary_key=True)
     airings: int

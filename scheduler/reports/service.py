@@ -254,13 +254,14 @@ def _by_unit(db: Session, span: Span, path: str, on: date, *, merged: bool) -> t
 def _by_village(db: Session, span: Span, path: str, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
     """From lines; where they are gone, from the sums of the commune, which is a place beside its villages."""
     atlas, gone = repository.atlas(db, paths=[path]), _gone(db, span, path)
+    closed = summing.by_unit(db, span, [path], only_closed=True) if gone else {}
     sums = summing.by_village(db, span, [path], some_closed=gone is not None)
-    reached = summing.reached_villages(db, span, [path], some_closed=gone is not None)
+    reached = summing.reached_villages(db, span, [path], some_closed=gone is not None, unit_ids=closed.keys())
     bulletins = Counter[str]()
     for places, count in reached if gone else ():
         bulletins.update(dict.fromkeys(places, count))
-    for unit_id, closed in summing.by_unit(db, span, [path], only_closed=True).items() if gone else ():
-        sums[unit_id] = total([closed, sums.get(unit_id, Sums())], bulletins[unit_id])
+    for unit_id, lost in closed.items():
+        sums[unit_id] = total([lost, sums.get(unit_id, Sums())], bulletins[unit_id])
     clusters = summing.clusters_by_village(db, [path])
     units = atlas.stations(sums.keys() | clusters.keys(), on, merged=merged)
     return atlas, views.Summed(units, sums, clusters, reached, gone)
@@ -268,16 +269,15 @@ def _by_village(db: Session, span: Span, path: str, on: date, *, merged: bool) -
 
 def _gone(db: Session, span: Span, path: str) -> DetailsGone | None:
     """From when on all lines of a span are kept of what is at or below `path`; None where none may be gone."""
-    last = summing.last_closed(db, span)
-    if not last:
+    if not summing.any_closed(db):  # it is so everywhere that no rule of retention is in force
         return None
     atlas = repository.atlas(db, paths=[path])
-    units = last.keys() & atlas.units(path, span.first, span.last)
-    if not units:
+    last = summing.last_closed(db, span, atlas.units(path, span.first, span.last))
+    if not last:
         return None
     return DetailsGone(
-        before=max(last[unit_id] for unit_id in units) + timedelta(days=1),
-        total_whole=all(atlas.places[unit_id].path.startswith(path) for unit_id in units),
+        before=max(last.values()) + timedelta(days=1),
+        total_whole=all(atlas.places[unit_id].path.startswith(path) for unit_id in last),
     )
 
 

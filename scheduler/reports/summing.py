@@ -22,6 +22,8 @@ SMALL = (ZoneKind.VILLAGE, ZoneKind.HAMLET)
 _COUNTS = ("airings", "heard", "partly", "plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
 _ALL = (*_COUNTS, "emergencies", "emergencies_heard", "requested_us", "played_us")
 _BY = "\x1f"
+_CHUNK = 500
+"""Fewer than any database's limit of parameters."""
 
 
 def by_village(db: Session, span: Span, paths: Collection[str], *, some_closed: bool = False) -> dict[str, Sums]:
@@ -56,11 +58,18 @@ def by_unit(db: Session, span: Span, paths: Collection[str], *, only_closed: boo
     return {row[0]: _sums(row, 0) for row in db.execute(query)}
 
 
-def last_closed(db: Session, span: Span) -> dict[str, date]:
-    """The last day of a span that is closed, of each unit that has one."""
-    query = select(col(ReportDay.unit_id), func.max(col(ReportDay.day)))
-    query = query.where(*_days(span), col(ReportDay.closed).is_(True)).group_by(col(ReportDay.unit_id))
-    return {row[0]: row[1] for row in db.execute(query)}
+def any_closed(db: Session) -> bool:
+    """Whether a day is closed anywhere."""
+    return db.execute(select(col(ReportDay.day)).where(col(ReportDay.closed).is_(True)).limit(1)).first() is not None
+
+
+def last_closed(db: Session, span: Span, unit_ids: Collection[str]) -> dict[str, date]:
+    """The last day of a span that is closed, of each of these units that has one."""
+    unit_id, last = col(ReportDay.unit_id), func.max(col(ReportDay.day))
+    found: dict[str, date] = {}
+    for closed in _closed(span, unit_ids):
+        found |= {row[0]: row[1] for row in db.execute(select(unit_id, last).where(*closed).group_by(unit_id))}
+    return found
 
 
 def sum_anew(db: Session, days: Iterable[tuple[date, str]]) -> None:
@@ -96,8 +105,10 @@ def reached_units(db: Session, span: Span) -> Reached:
     return [(unit_ids, count) for unit_ids, count in db.execute(query.group_by(col(ReportAiring.unit_ids)))]
 
 
-def reached_villages(db: Session, span: Span, paths: Collection[str], *, some_closed: bool = False) -> Reached:
-    """The villages of every bulletin of a span; with `some_closed` the units where its day is closed."""
+def reached_villages(
+    db: Session, span: Span, paths: Collection[str], *, some_closed: bool = False, unit_ids: Collection[str] = ()
+) -> Reached:
+    """The villages of every bulletin of a span; with `some_closed` those of `unit_ids` where its day is closed."""
     here = select(col(Zone.id)).where(below(paths))
     query = select(col(ReportLine.airing_id), col(ReportLine.zone_id)).where(
         col(ReportLine.day) >= span.first,
@@ -110,8 +121,8 @@ def reached_villages(db: Session, span: Span, paths: Collection[str], *, some_cl
     found: dict[str, list[str]] = defaultdict(list)
     for airing_id, zone_id in db.execute(query):
         found[airing_id].append(zone_id)
-    for airing_id, unit_ids in _reached_closed(db, span) if some_closed else ():
-        found[airing_id] += unit_ids
+    for airing_id, units in _reached_closed(db, span, unit_ids) if some_closed else ():
+        found[airing_id] += units
     return [(zone_ids, 1) for zone_ids in found.values()]
 
 
@@ -177,10 +188,23 @@ def _open(some_closed: bool) -> list[ColumnElement[bool]]:
     return [~exists().where(mine, col(ReportDay.closed).is_(True))]
 
 
-def _reached_closed(db: Session, span: Span) -> list[tuple[str, list[str]]]:
-    """Each bulletin of a span with those of its units in which its day is closed."""
-    pairs = select(col(ReportDay.day), col(ReportDay.unit_id)).where(*_days(span), col(ReportDay.closed).is_(True))
-    closed = {(day, unit_id) for day, unit_id in db.execute(pairs)}
+def _closed(span: Span, unit_ids: Collection[str]) -> Iterable[list[ColumnElement[bool]]]:
+    """That a day of a span is closed in these units: a condition for each so many of them as every database takes."""
+    ids = sorted(unit_ids)
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        yield [*_days(span), col(ReportDay.closed).is_(True), col(ReportDay.unit_id).in_(some)]
+
+
+def _reached_closed(db: Session, span: Span, unit_ids: Collection[str]) -> Iterable[tuple[str, list[str]]]:
+    """The bulletins of a span that reached some of these units on a day that is closed there, with these."""
+    closed = {
+        (day, unit_id)
+        for condition in _closed(span, unit_ids)
+        for day, unit_id in db.execute(select(col(ReportDay.day), col(ReportDay.unit_id)).where(*condition))
+    }
+    if not closed:
+        return
     airing = ReportAiring
     query = select(col(airing.id), col(airing.day), col(airing.unit_ids)).where(
         col(airing.day) >= span.first,
@@ -188,7 +212,10 @@ def _reached_closed(db: Session, span: Span) -> list[tuple[str, list[str]]]:
         col(airing.settled).is_(True),
         col(airing.kind).in_(PROGRAMME),
     )
-    return [(key, [one for one in units if (day, one) in closed]) for key, day, units in db.execute(query)]
+    for airing_id, day, units in db.execute(query):
+        here = [one for one in units if (day, one) in closed]
+        if here:
+            yield airing_id, here
 
 
 def _of_lines(db: Session, span: Span, *where: ColumnElement[bool]) -> dict[str, Sums]:

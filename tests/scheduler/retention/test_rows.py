@@ -4,7 +4,9 @@ import asyncio
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.engine import Engine
 from sqlmodel import SQLModel, select
 
 from broadcast.clock import ManualClock
@@ -114,6 +116,57 @@ def test_the_sums_of_villages_are_those_of_their_commune_once_its_lines_are_gone
     assert {one.id: one.airings for one in before.stations} == {places.leng_1: 3, places.leng_2: 1}
     assert {one.id: one.airings for one in after.stations} == {places.leng: 3, places.leng_1: 1, places.leng_2: 0}
     assert after.gone == DetailsGone(before=attic.ago(days=198).date(), total_whole=True)
+
+
+def test_what_is_closed_elsewhere_is_not_read_for_a_village(attic: Attic, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, now, both = attic.places, attic.now, (attic.places.leng, attic.places.van)
+    for village, commune in ((places.leng_1, places.leng), (places.van_1, places.van)):
+        airing(attic, village, commune, 200)
+    attic.rule("reports", 100, zone_id=places.province)
+    attic.night()
+    rows: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
+        rows.extend([statement] if "FROM report_" in statement else [])
+
+    span = span_of(Length.YEAR, now.date())
+    with attic.store.reading() as db:
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            found = service.summary(db, attic.commune.operator, now, places.leng_1, span, by="village")
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        assert found.gone == DetailsGone(before=attic.ago(days=199).date(), total_whole=False)
+        assert [one for one in rows if "FROM report_airing" in one] == []
+        days = [one for one in rows if "FROM report_day" in one and "FROM report_line" not in one]
+        assert [one for one in days if "unit_id IN" not in one and "LIMIT" not in one] == []
+        monkeypatch.setattr(summing, "_CHUNK", 1)
+        assert summing.last_closed(db, span, both) == dict.fromkeys(both, attic.ago(days=200).date())
+        assert summing.last_closed(db, span, [places.van]).keys() == {places.van}
+
+
+def test_closed_days_are_found_by_their_unit(sqlite_store: Store, now: datetime) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_others: object) -> None:
+        asked.append((statement, parameters))
+
+    span = span_of(Length.YEAR, now.date())
+    with sqlite_store.reading() as db:
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            assert not summing.any_closed(db)
+            assert summing.last_closed(db, span, ["a", "b"]) == {}
+            assert summing.by_unit(db, span, ["/a/"], only_closed=True) == {}
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        plans = [
+            db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()  # type: ignore[arg-type]
+            for statement, parameters in asked
+        ]
+    ways = [row[3] for plan in plans for row in plan if "report_day" in row[3]]
+    assert len(ways) == 3
+    assert [way for way in ways if "INDEX ix_report_day_closed" not in way] == []
 
 
 def test_what_was_told_of_a_real_emergency_stays(attic: Attic) -> None:
