@@ -25,7 +25,7 @@ from scheduler.workflow import Event, State, step
 log = logging.getLogger(__name__)
 
 AHEAD = timedelta(days=airings.PROGRAMME_DAYS + 1)
-PLANNED_AGAIN_AFTER = timedelta(hours=1)  # groups and holidays change under a plan
+PLANNED_AGAIN_AFTER = timedelta(hours=1)
 PLANNED_AT_ONCE = 5  # each holds up whoever else wants to save
 _SETTLED = (RecordingState.READY, RecordingState.FAILED, RecordingState.EXPIRED)
 

@@ -115,8 +115,9 @@ def plans(
     higher = around.keys() - by_id.keys()
     past = _past(db, found, higher, window, now)
     titles: dict[str, str] = {}
-    from_now = max(window[0], to_us(now)), window[1]
-    items = repository.placed(db, by_id.keys(), above=higher) if from_now[0] < from_now[1] else []
+    from_now = max(window[0], min(to_us(now), window[1] - 1)), window[1]  # what began in a day may sound after it
+    sounds = to_us(now - repository.LONGEST) < window[1]
+    items = repository.placed(db, by_id.keys(), above=higher) if sounds else []
     items = [item for item in items if item.broadcast.id not in without]
     for item, aired in aired_in(db, items, around, from_now, only_below=higher):
         titles[item.broadcast.id] = item.title

@@ -1,12 +1,12 @@
 """All SQL about broadcasts, their targets and their airings."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, delete, distinct, exists, func, not_, or_, select, update
 from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col
 
@@ -21,6 +21,7 @@ from scheduler.workflow import State
 from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Group, GroupMember, Zone
 from scheduler.zones.repository import below as within
+from scheduler.zones.repository import ids_of
 
 PLAYING = (State.APPROVED, State.ON_AIR)
 LONGEST = timedelta(days=2)
@@ -200,12 +201,20 @@ def played(
 
 def _with_place_in(zone_ids: Collection[str]) -> ColumnElement[bool]:
     """Of a broadcast: that it is aimed at one of these zones, or sent in the name of one."""
-    grouped = select(col(GroupMember.group_id)).where(col(GroupMember.zone_id).in_(zone_ids))
-    aimed = select(col(BroadcastTarget.broadcast_id)).where(
-        or_(col(BroadcastTarget.zone_id).in_(zone_ids), col(BroadcastTarget.group_id).in_(grouped))
+
+    def there(zone_id: Mapped[str] | Mapped[str | None]) -> ColumnElement[bool]:
+        return func.coalesce(zone_id, "").in_(zone_ids)  # no index: most of what is aimed there is of other days
+
+    return or_(there(col(Broadcast.zone_id)), _aimed(there))
+
+
+def _aimed(there: Callable[[Mapped[str] | Mapped[str | None]], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Of a broadcast: that it is aimed at a zone that is `there`, directly or by a group."""
+    grouped = select(col(GroupMember.group_id)).where(there(col(GroupMember.zone_id)))
+    return exists().where(
+        col(BroadcastTarget.broadcast_id) == col(Broadcast.id),
+        or_(there(col(BroadcastTarget.zone_id)), col(BroadcastTarget.group_id).in_(grouped)),
     )
-    theirs = select(col(Broadcast.id)).where(col(Broadcast.zone_id).in_(zone_ids))
-    return func.coalesce(col(Broadcast.id), "").in_(aimed.union(theirs))  # no index: most of them is of other days
 
 
 def _placements(zone_ids: Collection[str], wanted: CTE) -> "Select[tuple[str, str]]":
@@ -266,15 +275,7 @@ def page(
     def reaches(zone_id: Mapped[str] | Mapped[str | None]) -> ColumnElement[bool]:
         return or_(at_or_below(db, own_paths, zone_id), zone_id.in_(above))
 
-    aimed = exists().where(
-        col(BroadcastTarget.broadcast_id) == col(Broadcast.id),
-        or_(
-            reaches(col(BroadcastTarget.zone_id)),
-            col(BroadcastTarget.group_id).in_(
-                select(col(GroupMember.group_id)).where(reaches(col(GroupMember.zone_id)))
-            ),
-        ),
-    )
+    aimed = _aimed(reaches)
     theirs = at_or_below(db, own_paths, col(Broadcast.zone_id))
     public = col(Broadcast.state).not_in((State.DRAFT, State.SUBMITTED, State.RETURNED))
     shown = [theirs, and_(aimed, public)]
@@ -344,15 +345,56 @@ def using(db: Session, announcement_id: str) -> list[Broadcast]:
     return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update()))
 
 
+def plan_group_anew(db: Session, group_id: str, now: datetime) -> None:
+    """Have what is aimed at the group planned again."""
+    mine = exists().where(
+        col(BroadcastTarget.broadcast_id) == col(Broadcast.id), col(BroadcastTarget.group_id) == group_id
+    )
+    _plan_anew(db, mine, now)
+
+
+def plan_place_anew(db: Session, path: str, now: datetime, *, for_holidays: bool = False) -> None:
+    """Have what is aimed at the zone and below planned again, of what is aimed above it what leaves holidays out.
+
+    With `for_holidays`, only what leaves them out.
+    """
+    leaving_out = and_(col(Broadcast.skip_holidays), col(Broadcast.rrule).is_not(None))
+    below = _aimed(lambda zone_id: at_or_below(db, [path], zone_id))
+    above = _aimed(lambda zone_id: zone_id.in_(ids_of(path)[:-1]))
+    _plan_anew(db, or_(and_(below, leaving_out) if for_holidays else below, and_(above, leaving_out)), now)
+
+
+def _plan_anew(db: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """What is recorded of these holds no longer than `now`: left to `PLANNED_AGAIN_AFTER`, the past would be false."""
+    wanted = select(col(Broadcast.id)).where(
+        col(Broadcast.state).in_(PLAYING), col(Broadcast.planned_until) > now, which
+    )
+    in_order = wanted.order_by(col(Broadcast.id)).with_for_update()  # two changes do not wait for one another
+    db.execute(update(Broadcast).where(col(Broadcast.id).in_(in_order)).values(planned_until=now))
+
+
 def to_plan_further(db: Session, horizon: datetime, limit: int) -> list[Broadcast]:
-    """Approved broadcasts whose airings are not recorded as far as `horizon`, the shortest first."""
+    """Approved broadcasts whose airings are not recorded as far as `horizon`, the shortest first.
+
+    Of those that are to be planned anew since the same moment, what is to sound soonest comes first.
+    """
+    planned_until = col(Broadcast.planned_until)
+    nearest = (
+        select(func.min(col(PlannedAiring.start_at)))
+        .where(
+            col(PlannedAiring.broadcast_id) == col(Broadcast.id),
+            col(PlannedAiring.end_at) > planned_until,
+            col(PlannedAiring.withdrawn_at).is_(None),
+        )
+        .scalar_subquery()
+    )
     query = select(Broadcast).where(
         col(Broadcast.state).in_(PLAYING),
-        or_(col(Broadcast.planned_until).is_(None), col(Broadcast.planned_until) < horizon),
+        or_(planned_until.is_(None), planned_until < horizon),
     )
     return list(
         db.scalars(
-            query.order_by(col(Broadcast.planned_until).nulls_first(), col(Broadcast.id))
+            query.order_by(planned_until.nulls_first(), nearest.asc().nulls_last(), col(Broadcast.id))
             .limit(limit)
             .with_for_update(skip_locked=True)
         )

@@ -6,9 +6,7 @@ from datetime import date, datetime
 import holidays
 from sqlmodel import Session
 
-from broadcast.wire import topics
 from scheduler.errors import Conflict, NotFound
-from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people.actor import Actor
 from scheduler.rights import Action
@@ -16,7 +14,7 @@ from scheduler.store.alone import alone
 from scheduler.zones import names, repository
 from scheduler.zones.models import Holiday, Zone
 from scheduler.zones.schemas import HolidayNew
-from scheduler.zones.service import mark_subtree, zone_for
+from scheduler.zones.service import mark_around, zone_for
 
 COUNTRY = "VN"
 LANGUAGE = "vi"
@@ -64,8 +62,5 @@ def fill_public_holidays(db: Session, actor: Actor, now: datetime, zone_id: str,
 
 def _changed(db: Session, actor: Actor, now: datetime, zone: Zone, action: str, *, days: list[str]) -> None:
     db.flush()
-    mark_subtree(db, zone.path, now)
-    lineage = repository.ids_of(zone.path)
-    beside = [row.id for row in repository.children_of(db, lineage[:-1])]  # what is aimed above it moves to these
-    mark_dirty(db, [topics.programme(zone_id) for zone_id in (*lineage, *beside)], now)
+    mark_around(db, zone.path, now, for_holidays=True)
     audit.record(db, actor, now, action, f"zone:{zone.id}", zone_path=zone.path, days=days)

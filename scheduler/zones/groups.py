@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcast.wire import topics
+from scheduler.broadcasts.repository import plan_group_anew
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
@@ -62,6 +63,7 @@ def change_group(
         _check_members(db, actor, now, set(change.member_ids) - set(before))
         repository.set_members(db, group.id, set(change.member_ids))
         mark_dirty(db, map(topics.programme, {*before, *change.member_ids}), now)
+        plan_group_anew(db, group.id, now)
     group.version += 1
     db.add(group)
     detail = change.model_dump(mode="json", exclude_unset=True)

@@ -8,6 +8,7 @@ import msgspec
 from sqlmodel import Session
 
 from broadcast.wire import topics
+from scheduler.broadcasts.repository import plan_place_anew
 from scheduler.emergency.leaving import check_leaving
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.fleet.outbox import mark_dirty
@@ -99,7 +100,7 @@ def change_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, versi
     check_dates(values.get("valid_from", zone.valid_from), values.get("valid_until", zone.valid_until))
     _apply(db, actor, now, zone, action="zone.change", values=values)
     if values.keys() & {"valid_from", "valid_until"}:
-        mark_subtree(db, zone.path, now)
+        mark_around(db, zone.path, now)
     return zone
 
 
@@ -119,6 +120,8 @@ def change_settings(
     except msgspec.ValidationError as bad:
         raise Invalid("bad_rules", "This cannot hold: %(why)s", field="quiet_hours", why=str(bad)) from bad
     mark_subtree(db, zone.path, now)
+    if "timezone" in settings.model_fields_set:  # whether a zone is there is a matter of its own days
+        plan_place_anew(db, zone.path, now)
     return zone
 
 
@@ -149,10 +152,11 @@ def move_zone(db: Session, actor: Actor, now: datetime, zone_id: str, *, version
     if deepest - len(repository.ids_of(old_path)) + len(repository.ids_of(new_path)) > MAX_DEPTH:
         raise Invalid("too_deep", "Zones can be nested %(depth)s deep.", field="parent_id", depth=MAX_DEPTH)
     check_leaving(db, now, old_path, new_path)
+    mark_around(db, old_path, now, for_holidays=True)
     _apply(db, actor, now, zone, action="zone.move", values={"parent_id": parent.id})
     db.flush()
     repository.rebase(db, old_path, new_path)
-    mark_subtree(db, new_path, now)
+    mark_around(db, new_path, now)
     return zone
 
 
@@ -172,6 +176,18 @@ def mark_subtree(db: Session, path: str, now: datetime) -> None:
     programmes = [topics.programme(zone_id) for zone_id in repository.subtree_ids(db, [path])]
     settings = [topics.settings(receiver_id) for receiver_id in repository.receivers_below(db, path)]
     mark_dirty(db, [*programmes, *settings], now)
+
+
+def mark_around(db: Session, path: str, now: datetime, *, for_holidays: bool = False) -> None:
+    """As `mark_subtree`, with what is aimed above and, where holidays are kept, may be said beside the zone.
+
+    The broadcasts are planned anew; with `for_holidays`, those that leave holidays out.
+    """
+    mark_subtree(db, path, now)
+    lineage = repository.ids_of(path)
+    beside = [row.id for row in repository.children_of(db, lineage[:-1])]
+    mark_dirty(db, [topics.programme(zone_id) for zone_id in (*lineage, *beside)], now)
+    plan_place_anew(db, path, now, for_holidays=for_holidays)
 
 
 def _for_change(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, action: Action) -> Zone:

@@ -9,13 +9,19 @@ from sqlmodel import select
 
 from broadcast.clock import from_us, to_us
 from scheduler.announcements.models import Recording, RecordingState
-from scheduler.broadcasts import board, onair, planning, service, span
+from scheduler.broadcasts import board, onair, planning, repository, service, span
+from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BoardAiring, BroadcastOut
 from scheduler.clashes import EffectKind
 from scheduler.fleet.models import StoredReport
+from scheduler.people import signin
 from scheduler.reports.figures import Kind
 from scheduler.reports.models import ReportAiring, ReportLine
-from scheduler.zones.models import Zone
+from scheduler.store.engine import Store
+from scheduler.zones import calendar, groups
+from scheduler.zones import service as zones
+from scheduler.zones.models import Holiday, Zone
+from scheduler.zones.schemas import GroupChange, GroupNew, HolidayNew, ZoneChange
 
 DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2027-06-30"}
 LATER = DAILY | {"starts_local": "2026-11-23T17:30"}
@@ -218,3 +224,157 @@ def test_a_day_that_is_over_is_read_by_as_many_queries_for_many_as_for_few(commu
     for hour in (17, 18, 19):
         commune.approved(commune.draft(commune.announce(f"{hour}"), when=f"2026-11-23T{hour}:00"))
     assert queries() == none
+
+
+SKIPPING = DAILY | {"skip_holidays": True}
+
+
+def half_past_four(commune: Any) -> None:
+    """The plans have just been made anew: nothing else is to plan them again before what comes at five is over."""
+    commune.now = START - timedelta(minutes=30)
+    with commune.store.writing() as db:
+        onair.tick(db, commune.now)
+
+
+def five_is_over(commune: Any) -> None:
+    with commune.store.writing() as db:
+        onair.tick(db, commune.now + timedelta(seconds=1))
+        commune.now = START + timedelta(minutes=2)
+        onair.tick(db, commune.now)
+
+
+def named(commune: Any) -> dict[str, list[str]]:
+    return {name: [one.local for one in airings] for name, airings in on_board(commune).items()}
+
+
+def keep_today(commune: Any, zone_id: str) -> None:
+    with commune.store.writing() as db:
+        today = HolidayNew(zone_id=zone_id, day=YESTERDAY, name="Lễ hội")
+        calendar.add_holiday(db, signin.machine(db), commune.now, today)
+
+
+def test_members_that_change_shortly_before_an_airing_are_where_it_sounded(commune: Any) -> None:
+    places = commune.places
+    with commune.store.writing() as db:
+        new = GroupNew(zone_id=places.leng, name="Ven suối", member_ids=[places.leng_1])
+        group_id = groups.create_group(db, signin.machine(db), commune.now, new).id
+    commune.approved(commune.draft(when=DAILY, group_ids=[group_id]))
+    half_past_four(commune)
+    with commune.store.writing() as db:
+        change = GroupChange(member_ids=[places.leng_2])
+        groups.change_group(db, signin.machine(db), commune.now, group_id, version=1, change=change)
+    five_is_over(commune)
+    assert named(commune) == {"Thôn 1": [], "Thôn 2": ["17:00"]}
+
+
+def test_a_holiday_that_is_added_shortly_before_an_airing_leaves_the_quota_to_others(commune: Any) -> None:
+    places = commune.places
+    with commune.store.writing() as db:
+        quota = {"sessions_per_day": 1, "session_us": 3_600_000_000, "gap_us": 0}
+        db.get_one(Zone, places.leng).quota = quota
+    commune.approved(commune.draft(when=SKIPPING))
+    commune.approved(commune.draft(when="2026-11-23T19:00"))
+    half_past_four(commune)
+    keep_today(commune, places.leng)
+    five_is_over(commune)
+    shown = {name: [(one.local, one.reason) for one in airings] for name, airings in on_board(commune).items()}
+    assert shown == {"Thôn 1": [("19:00", None)], "Thôn 2": [("19:00", None)]}
+    with commune.store.reading() as db:
+        first = planning.programme_for(db, places.leng_1, commune.now)[0]
+    assert from_us(first.start_us) == START + timedelta(hours=2)
+
+
+def test_a_holiday_that_is_kept_below_or_kept_no_more_is_planned_at_once_too(commune: Any) -> None:
+    places = commune.places
+    keep_today(commune, places.leng_1)
+    commune.approved(commune.draft(when=SKIPPING, zone_ids=[places.leng]))
+    half_past_four(commune)
+    keep_today(commune, places.leng_2)
+    with commune.store.writing() as db:
+        calendar.remove_holiday(db, signin.machine(db), commune.now, places.leng_1, YESTERDAY)
+    five_is_over(commune)
+    with commune.store.reading() as db:
+        sounded = {zone_id: planning.programme_for(db, zone_id, commune.now) for zone_id in vars(places).values()}
+    today = {zone_id for zone_id, found in sounded.items() if found and from_us(found[0].start_us) == START}
+    assert today == {places.leng_1}
+
+
+def test_a_village_that_goes_away_with_its_holiday_leaves_the_day_to_what_was_around_it(commune: Any) -> None:
+    places = commune.places
+    keep_today(commune, places.leng_2)
+    made = commune.approved(commune.draft(when=SKIPPING, zone_ids=[places.leng]))
+    half_past_four(commune)
+    commune.dirty()
+    with commune.store.writing() as db:
+        zones.move_zone(db, signin.machine(db), commune.now, places.leng_2, version=1, parent_id=places.van)
+    assert {f"loa/v1/zones/{zone_id}/programme" for zone_id in vars(places).values()} <= commune.dirty()
+    five_is_over(commune)
+    with commune.store.reading() as db:
+        first = repository.planned_of(db, made.id, START)[0]
+    assert first.zone_ids == [places.leng]
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_village_that_ends_or_comes_to_a_holiday_is_not_where_it_sounded(commune: Any, moved: bool) -> None:
+    places = commune.places
+    with commune.store.writing() as db:
+        db.add(Holiday(zone_id=places.van, day=YESTERDAY, name="Lễ hội"))
+    made = commune.approved(commune.draft(when=SKIPPING))
+    half_past_four(commune)
+    with commune.store.writing() as db:
+        machine = signin.machine(db)
+        if moved:
+            zones.move_zone(db, machine, commune.now, places.leng_2, version=1, parent_id=places.van)
+        else:
+            change = ZoneChange(valid_until=YESTERDAY)
+            zones.change_zone(db, machine, commune.now, places.leng_2, version=1, change=change)
+    five_is_over(commune)
+    with commune.store.reading() as db:
+        first = repository.planned_of(db, made.id, START)[0]
+    assert first.zone_ids == [places.leng_1]
+
+
+def test_of_many_that_change_at_once_the_soonest_is_planned_first(commune: Any) -> None:
+    """And one that does not keep holidays is left as it is."""
+    made = []
+    for when, time in ((SKIPPING, "19:00"), (SKIPPING, "18:00"), (DAILY, "17:00")):
+        made.append(commune.approved(commune.draft(when=when | {"starts_local": f"2026-11-23T{time}"})))
+        commune.now += timedelta(seconds=1)  # by their ids the latest is the last
+    late, soon, other = made
+    half_past_four(commune)
+    keep_today(commune, commune.places.leng)
+    with commune.store.writing() as db:
+        found = repository.to_plan_further(db, commune.now + onair.AHEAD - onair.PLANNED_AGAIN_AFTER, 5)
+        assert [row.id for row in found] == [soon.id, late.id]
+        assert db.get_one(Broadcast, other.id).planned_until == commune.now + onair.AHEAD
+
+
+@pytest.mark.parametrize(
+    ("starts_local", "seconds", "policy", "ends"),
+    [
+        ("20:00", 60, {"late": "whole", "window_s": 21_600}, timedelta(hours=9, minutes=1)),
+        ("23:55", 600, {}, timedelta(hours=7, minutes=5)),
+    ],
+)
+def test_what_may_still_sound_after_midnight_is_in_the_day_before(
+    commune: Any, starts_local: str, seconds: int, policy: dict[str, Any], ends: timedelta
+) -> None:
+    long = commune.announce("Tiêm chủng", seconds=seconds)
+    commune.approved(commune.draft(long, when=f"2026-11-23T{starts_local}", **policy))
+    for after in (timedelta(hours=6), timedelta(hours=7), timedelta(hours=7, minutes=1), ends, timedelta(days=3)):
+        commune.now = START + after
+        assert named(commune) == {"Thôn 1": [starts_local], "Thôn 2": [starts_local]}, after
+
+
+def test_a_day_is_read_by_what_was_in_it_not_by_all_that_was_ever_aimed_there(
+    sqlite_store: Store, now: datetime
+) -> None:
+    with sqlite_store.reading() as db:
+        asked: list[tuple[str, Any]] = []
+        event.listen(db.connection(), "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
+        repository.played(db, ["a"], now - timedelta(days=1), now, now, above=["b"])
+        [(query, values)] = asked
+        plan = [row[3] for row in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)]
+    steps = [step for step in plan if step.startswith("SEARCH")]
+    assert steps[0] == "SEARCH plannedairing USING INDEX ix_plannedairing_start_at (start_at>? AND start_at<?)"
+    assert not [step for step in plan if "broadcasttarget" in step and "broadcast_id=?" not in step], plan
