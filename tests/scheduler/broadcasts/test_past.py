@@ -21,7 +21,7 @@ from scheduler.store.engine import Store
 from scheduler.zones import calendar, groups
 from scheduler.zones import service as zones
 from scheduler.zones.models import Holiday, Zone
-from scheduler.zones.schemas import GroupChange, GroupNew, HolidayNew, ZoneChange
+from scheduler.zones.schemas import GroupChange, GroupNew, HolidayNew, ZoneChange, ZoneSettings
 
 DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2027-06-30"}
 LATER = DAILY | {"starts_local": "2026-11-23T17:30"}
@@ -314,20 +314,24 @@ def test_a_village_that_goes_away_with_its_holiday_leaves_the_day_to_what_was_ar
     assert first.zone_ids == [places.leng]
 
 
-@pytest.mark.parametrize("moved", [True, False])
-def test_a_village_that_ends_or_comes_to_a_holiday_is_not_where_it_sounded(commune: Any, moved: bool) -> None:
+@pytest.mark.parametrize("change", ["moved", "ended", "another clock"])
+def test_a_village_that_ends_or_comes_to_a_holiday_is_not_where_it_sounded(commune: Any, change: str) -> None:
     places = commune.places
     with commune.store.writing() as db:
         db.add(Holiday(zone_id=places.van, day=YESTERDAY, name="Lễ hội"))
+        db.get_one(Zone, places.leng_2).valid_until = CHANGED.date()
     made = commune.approved(commune.draft(when=SKIPPING))
     half_past_four(commune)
     with commune.store.writing() as db:
         machine = signin.machine(db)
-        if moved:
+        if change == "moved":
             zones.move_zone(db, machine, commune.now, places.leng_2, version=1, parent_id=places.van)
+        elif change == "ended":
+            ended = ZoneChange(valid_until=YESTERDAY)
+            zones.change_zone(db, machine, commune.now, places.leng_2, version=1, change=ended)
         else:
-            change = ZoneChange(valid_until=YESTERDAY)
-            zones.change_zone(db, machine, commune.now, places.leng_2, version=1, change=change)
+            far_east = ZoneSettings(timezone="Pacific/Kiritimati")
+            zones.change_settings(db, machine, commune.now, places.leng_2, version=1, settings=far_east)
     five_is_over(commune)
     with commune.store.reading() as db:
         first = repository.planned_of(db, made.id, START)[0]
