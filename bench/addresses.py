@@ -65,9 +65,11 @@ _BY_OTHERS = {
         "/receivers/new",
         "/groups/new",
         "/notices/log",
+        "/api/v1/notices",
+        "/api/v1/webhooks",
         "/retention/new",
     ),
-    LEADER: ("/inbox", "/deputies"),
+    LEADER: ("/inbox", "/api/v1/inbox", "/deputies"),
     READERS[3]: ("/village",),
     "": ("/sign-in", "/join", "/nghe"),
 }
