@@ -5,7 +5,7 @@ from datetime import timedelta
 from bench.tasks.affairs import FLOOD
 from bench.tasks.hands import Hand
 from bench.tasks.jobs import Desk, task
-from bench.tasks.office import DUTY, LEADER, LEAVING, ZONE
+from bench.tasks.office import DUTY, LEADER, LEAVING, SECOND, ZONE
 from broadcast.clock import SystemClock
 
 
@@ -115,7 +115,7 @@ def confirm(hand: Hand, desk: Desk) -> None:
         "reason": "Lũ quét trên suối",
         "minutes": 1,
     }
-    asked = desk.post(DUTY, "/emergencies", body)
+    asked = desk.post(SECOND, "/emergencies", body)
     hand.start("/")
     hand.press(f"a[href='/emergency/{asked['id']}']", to="/emergency/")
     hand.fill("#word", "khẩn cấp")
