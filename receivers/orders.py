@@ -195,8 +195,9 @@ class _Reader:
         length_us = sum(part.duration_us for part in parts)
         if not parts:
             return
-        rhythm_us, end_us = _rhythm_us(order, length_us), _end_us(order, parts)
+        rhythm_us = _rhythm_us(order, length_us)
         times = _times(order, rhythm_us, length_us)
+        end_us = _end_us(order, parts, times, rhythm_us)
         received_us = self._received_us(order.id)
         if received_us >= end_us:
             end_us = self._take_late(order, owner, parts, received_us)
@@ -383,11 +384,8 @@ def _latest_us(order: Order, left: Sequence[_Part], start_us: int, next_us: int 
     return max(start_us, latest_us)
 
 
-def _end_us(order: Order, parts: Sequence[_Part]) -> int:
+def _end_us(order: Order, parts: Sequence[_Part], times: int, rhythm_us: int) -> int:
     """When the last part that may begin is over."""
-    length_us = sum(part.duration_us for part in parts)
-    rhythm_us = _rhythm_us(order, length_us)
-    times = _times(order, rhythm_us, length_us)
     if not times:
         return order.until_us
     last_us = order.start_us + (times - 1) * rhythm_us

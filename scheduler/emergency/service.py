@@ -144,13 +144,7 @@ def correct(
     require_everywhere(actor, ISSUE[purpose], held.unstopped, now)
     if not views.correctable(row, now):
         raise Conflict("not_correctable", "This did not sound in the last day, so there is nothing to correct.")
-    name = asked.bank_id.rpartition(".")[0].removeprefix(naming.DRILL)
-    if name not in naming.CORRECTIONS:
-        raise Invalid("no_correction", "Choose one of the bank's corrections.", field="bank_id")
-    asking.check_bank(db, asked.bank_id, purpose)
-    if asking.are_fresh_words_of(db, asked.bank_id, actor.user_id, now):
-        message = "You changed these words yourself within the last day. Another person has to let them sound."
-        raise Forbidden("own_words", message)
+    _check_words(db, actor, now, asked.bank_id, purpose)
     zones, left_out = _to_tell(db, actor, now, held)
     groups = {target.zone_id: target.group_id for target, _zone in held.placed}
     replaced = repository.corrections_in_force(db, row.id)
@@ -170,12 +164,12 @@ def correct(
     _issue(db, now, correction)
     mark_dirty(db, (topics.now(zone.id) for zone in zones), now)
     gone = [ended.id for ended in replaced]
-    without = dict(zip((zone.id for zone in left_out), _named(db, left_out), strict=True))
+    without = [LeftOut(zone_id=zone.id, name=name) for zone, name in zip(left_out, _named(db, left_out), strict=True)]
+    unsaid = [place.name for place in without]
     detail = {"correction": said.id, "parts": _said(said), "reason": said.reason, "replaced": gone}
-    _note(db, actor, now, held, "correct", where=_where(db, correction), left_out=list(without.values()), **detail)
+    _note(db, actor, now, held, "correct", where=_where(db, correction), left_out=unsaid, **detail)
     cancelled, made = views.shown(db, actor, now, [row, said])
-    places = [LeftOut(zone_id=zone_id, name=name) for zone_id, name in without.items()]
-    return CorrectOut(cancelled=cancelled, correction=made, replaced=gone, left_out=places)
+    return CorrectOut(cancelled=cancelled, correction=made, replaced=gone, left_out=without)
 
 
 def rehearse(
@@ -291,6 +285,16 @@ def _start_us(db: Session, now: datetime, held: Held) -> int:
     """As soon as receivers can be ready; a clock that was set back does not put it before a stop, which would win."""
     zone_ids = {zone_id for path in held.paths for zone_id in zone_sql.ids_of(path)}
     return max(to_us(now) + _lead_us(db, held), repository.last_stop_us(db, zone_ids))
+
+
+def _check_words(db: Session, actor: Actor, now: datetime, bank_id: str, purpose: Purpose) -> None:
+    """Return if this person may say this message of the bank by themselves, as a correction; else a Problem."""
+    if bank_id.rpartition(".")[0].removeprefix(naming.DRILL) not in naming.CORRECTIONS:
+        raise Invalid("no_correction", "Choose one of the bank's corrections.", field="bank_id")
+    asking.check_bank(db, bank_id, purpose)
+    if asking.are_fresh_words_of(db, bank_id, actor.user_id, now):
+        message = "You changed these words yourself within the last day. Another person has to let them sound."
+        raise Forbidden("own_words", message)
 
 
 def _moved_us(db: Session, now: datetime, held: Held, start_us: int, place: int) -> int:
