@@ -23,7 +23,7 @@ from scheduler.announcements.schemas import (
     SoundRecording,
     TextRecording,
 )
-from scheduler.broadcasts import repository as broadcast_sql
+from scheduler.broadcasts import aiming
 from scheduler.broadcasts.rights import judges
 from scheduler.bulletins import repository as bulletins
 from scheduler.bulletins.calendar import comes, start_of
@@ -254,7 +254,7 @@ def _planned_for(db: Session, actor: Actor, now: datetime, announcement_id: str)
     sent = repository.broadcasts_with_senders(db, announcement_id)
     if any(actor.may(Action.ANNOUNCEMENT_READ, sender, now) for _row, sender in sent):
         return True
-    targets = broadcast_sql.targets(db, [row.id for row, _sender in sent])
+    targets = aiming.targets(db, [row.id for row, _sender in sent])
     paths = {row.id: [path for target in targets[row.id] for path in target.paths] for row, _sender in sent}
     return any(judges(actor, State(row.state), paths[row.id], now) for row, _sender in sent)
 

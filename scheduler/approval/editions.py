@@ -12,8 +12,8 @@ from scheduler.announcements.models import Recording
 from scheduler.approval.differences import Differences, Edition, differences
 from scheduler.approval.models import BroadcastEdition
 from scheduler.broadcasts import drafts, repository
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
-from scheduler.broadcasts.repository import Target
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
 

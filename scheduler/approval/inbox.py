@@ -21,11 +21,11 @@ from scheduler import clashes
 from scheduler.announcements.models import Recording
 from scheduler.approval import editions
 from scheduler.approval.differences import Differences
-from scheduler.broadcasts import airings, planning, repository, service, views
+from scheduler.broadcasts import aiming, airings, planning, repository, service, views
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.planning import Place, Plans
 from scheduler.broadcasts.preview import MAX_OCCURRENCES, MAX_PLACES, SPAN, told
-from scheduler.broadcasts.repository import Target
 from scheduler.broadcasts.rights import acts_for, steps_for
 from scheduler.broadcasts.schemas import BroadcastOut, PlaceEffects
 from scheduler.clashes import Plan
@@ -116,7 +116,7 @@ def give_back_passed(db: Session, actor: Actor, now: datetime, reason: str) -> l
 def _sent(db: Session, actor: Actor, now: datetime, *, passed: bool) -> list[_Sent]:
     own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now))
     rows = repository.submitted(db, own, now, passed=passed, limit=MOST if passed else MOST_LOOKED_AT)
-    targets = repository.targets(db, [row.id for row in rows])
+    targets = aiming.targets(db, [row.id for row in rows])
     return [
         _Sent(row, targets[row.id], airings.next_start(row, now))
         for row in rows

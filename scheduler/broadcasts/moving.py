@@ -11,9 +11,9 @@ from datetime import datetime
 from msgspec import Struct
 from sqlmodel import Session
 
-from scheduler.broadcasts import airings, planning, repository, service
+from scheduler.broadcasts import aiming, airings, planning, repository, service
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
-from scheduler.broadcasts.repository import Target
 from scheduler.broadcasts.rights import steps_for
 from scheduler.broadcasts.schemas import At, BroadcastIn, BroadcastOut
 from scheduler.errors import Conflict
@@ -65,7 +65,7 @@ def moved(item: BroadcastOut, starts_local: str) -> BroadcastIn:
 def movable(db: Session, actor: Actor, now: datetime, broadcast_ids: Collection[str]) -> dict[str, Movable]:
     """Those of the broadcasts that the actor may move, by id; in a fixed number of queries."""
     rows = [row for row in repository.several(db, broadcast_ids) if _comes_once(row, now)]
-    targets = repository.targets(db, [row.id for row in rows])
+    targets = aiming.targets(db, [row.id for row in rows])
     zones = {zone.id: zone for found in targets.values() for target in found for zone in target.live(now.date())}
     places = planning.places(db, zones.values())
     found = {}

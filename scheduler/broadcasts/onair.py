@@ -14,7 +14,7 @@ from broadcast.clock import from_us, to_us
 from broadcast.wire import topics
 from broadcast.wire.documents import Airing
 from scheduler.announcements.models import Recording, RecordingState
-from scheduler.broadcasts import airings, planning, repository
+from scheduler.broadcasts import aiming, airings, planning, recorded, repository
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.broadcasts.repository import Placed
 from scheduler.fleet.outbox import mark_dirty
@@ -33,10 +33,10 @@ _SETTLED = (RecordingState.READY, RecordingState.FAILED, RecordingState.EXPIRED)
 def tick(db: Session, now: datetime) -> tuple[str, ...]:
     """Let each broadcast be in the state that the time asks for; what has changed, as words for `Changes`."""
     words: set[str] = set()
-    for broadcast in repository.to_plan_further(db, now + AHEAD - PLANNED_AGAIN_AFTER, PLANNED_AT_ONCE):
+    for broadcast in recorded.to_plan_further(db, now + AHEAD - PLANNED_AGAIN_AFTER, PLANNED_AT_ONCE):
         _planned_further(db, broadcast, now)
-    running = repository.running_airings(db, now)
-    due = repository.due(db, running.keys(), now)
+    running = recorded.running_airings(db, now)
+    due = recorded.due(db, running.keys(), now)
     recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in due})
     for broadcast in due:
         before = broadcast.state
@@ -91,8 +91,8 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
 
     Returns the zones in which any of them was or is to be aired.
     """
-    recorded = {row.id: row for row in repository.planned_of(db, broadcast.id, now)}
-    aired = {zone_id for row in recorded.values() for zone_id in row.zone_ids}
+    known = {row.id: row for row in recorded.planned_of(db, broadcast.id, now)}
+    aired = {zone_id for row in known.values() for zone_id in row.zone_ids}
     wanted: set[str] = set()
     broadcast.planned_until = None
     if broadcast.state in repository.PLAYING:
@@ -103,14 +103,14 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
             wanted.add(airing.id)
             aired |= zone_ids
             end_at = from_us(airings.end_us(airing))
-            row = recorded.get(airing.id) or db.get(PlannedAiring, airing.id)
+            row = known.get(airing.id) or db.get(PlannedAiring, airing.id)
             if row is None:
                 at = from_us(airing.start_us)
                 row = PlannedAiring(id=airing.id, broadcast_id=broadcast.id, start_at=at, end_at=end_at, zone_ids=[])
                 db.add(row)
             row.end_at, row.zone_ids, row.withdrawn_at = end_at, sorted(zone_ids), None
             row.publication_id, row.announcement_id = publication_id, broadcast.announcement_id
-    for row in recorded.values():
+    for row in known.values():
         if row.id not in wanted and row.withdrawn_at is None:
             row.withdrawn_at = now
     db.flush()
@@ -126,7 +126,7 @@ def _published(db: Session, broadcast: Broadcast, now: datetime) -> str:
 def coming(db: Session, broadcast: Broadcast, start: datetime, end: datetime) -> Iterable[tuple[Airing, set[str]]]:
     """The airings that sound in `[start, end)`, each with its zones."""
     window = to_us(start), to_us(end)
-    zones = [zone for target in repository.targets(db, [broadcast.id])[broadcast.id] for zone in target.zones]
+    zones = [zone for target in aiming.targets(db, [broadcast.id])[broadcast.id] for zone in target.zones]
     recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
     item = Placed(broadcast, "", recordings, frozenset(zone.id for zone in zones))
     found = planning.aired_where(db, item, zones, window).values()
@@ -135,7 +135,7 @@ def coming(db: Session, broadcast: Broadcast, start: datetime, end: datetime) ->
 
 def zone_ids_of(db: Session, broadcast: Broadcast) -> frozenset[str]:
     """The zones that a broadcast is aimed at, by groups too."""
-    found = repository.targets(db, [broadcast.id])[broadcast.id]
+    found = aiming.targets(db, [broadcast.id])[broadcast.id]
     return frozenset(zone.id for target in found for zone in target.zones)
 
 

@@ -21,7 +21,7 @@ from sqlmodel import Session
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Airing, Media
 from scheduler.announcements.models import Recording
-from scheduler.broadcasts import airings, daysoff, repository
+from scheduler.broadcasts import airings, daysoff, recorded, repository
 from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.repository import Placed
 from scheduler.policy import day_bounds, local_day
@@ -116,7 +116,7 @@ def plans(
     past = _past(db, found, higher, window, now)
     titles: dict[str, str] = {}
     from_now = max(window[0], min(to_us(now), window[1] - 1)), window[1]  # what began in a day may sound after it
-    sounds = to_us(now - repository.LONGEST) < window[1]
+    sounds = to_us(now - recorded.LONGEST) < window[1]
     items = repository.placed(db, by_id.keys(), above=higher) if sounds else []
     items = [item for item in items if item.broadcast.id not in without]
     for item, aired in aired_in(db, items, around, from_now, only_below=higher):
@@ -136,7 +136,7 @@ def _past(
     """Put what is over or was stopped into `found`; what it was called."""
     rows = [
         row
-        for row in repository.played(db, found.keys(), from_us(window[0]), from_us(window[1]), now, above=above)
+        for row in recorded.played(db, found.keys(), from_us(window[0]), from_us(window[1]), now, above=above)
         if not found.keys().isdisjoint(row.airing.zone_ids)
     ]
     recordings = repository.recordings_of(db, {row.announcement_id for row in rows})

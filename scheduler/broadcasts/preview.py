@@ -23,9 +23,9 @@ from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import Airing
 from scheduler import clashes
 from scheduler.broadcasts import airings, planning, repository
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.planning import Place, Plans
-from scheduler.broadcasts.repository import Target
 from scheduler.broadcasts.schemas import Choice, EffectOut, PlaceEffects
 from scheduler.clashes import Effect, Plan
 from scheduler.relays import drawing

@@ -14,10 +14,10 @@ from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
 from scheduler.approval import deciding, editions
-from scheduler.broadcasts import airings, drafts, onair, planning, repository, views
+from scheduler.broadcasts import aiming, airings, drafts, onair, planning, recorded, repository, views
 from scheduler.broadcasts import preview as previews
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
-from scheduler.broadcasts.repository import Target
 from scheduler.broadcasts.rights import WRITE, acts_for, may_see, require_step
 from scheduler.broadcasts.schemas import (
     ApproveIn,
@@ -91,7 +91,7 @@ def readable(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> Hel
     row = repository.get(db, broadcast_id)
     if row is None:
         raise NotFound("not_found", _NO_SUCH)
-    held = Held(row, repository.targets(db, [row.id])[row.id])
+    held = Held(row, aiming.targets(db, [row.id])[row.id])
     seen = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     sender, aimed = db.get_one(Zone, row.zone_id).path, [zone.path for zone in held.zones]
     if not may_see(actor, State(row.state), now, sender=sender, targets=aimed, seen=seen, judged=held.paths):
@@ -106,7 +106,7 @@ def create(db: Session, actor: Actor, now: datetime, draft: BroadcastIn) -> Broa
     row.created_at, row.author_id, row.editor_ids = now, actor.user_id, [actor.user_id]
     db.add(row)
     db.flush()
-    repository.set_targets(db, row.id, draft.zone_ids, draft.group_ids)
+    aiming.set_targets(db, row.id, draft.zone_ids, draft.group_ids)
     return _done(db, actor, now, held, "create")
 
 
@@ -119,7 +119,7 @@ def edit(
     step(State(row.state), Event.EDIT)
     needed_before = _approval(db, held, now)
     changed = _written(db, actor, now, draft, row)
-    repository.set_targets(db, row.id, draft.zone_ids, draft.group_ids)
+    aiming.set_targets(db, row.id, draft.zone_ids, draft.group_ids)
     row.state = step(State(row.state), Event.EDIT, approval=needed_before or _approval(db, changed, now))
     row.editor_ids = sorted({*row.editor_ids, actor.user_id})
     if row.state == State.DRAFT:
@@ -190,7 +190,7 @@ def cancel(db: Session, actor: Actor, now: datetime, broadcast_id: str, asked: C
     held = _for_step(db, actor, now, broadcast_id, Event.CANCEL)
     row = held.row
     if asked is not None and asked.occurrence is not None:
-        if asked.occurrence <= now and not repository.running_airings(db, now).get(row.id):
+        if asked.occurrence <= now and not recorded.running_airings(db, now).get(row.id):
             raise Invalid("occurrence_over", "This occurrence is over.", field="occurrence")
         _leave_out(row, asked.occurrence)
         return _done(db, actor, now, held, "cancel_one", occurrence=asked.occurrence.isoformat())
@@ -204,7 +204,7 @@ def stop(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, whole: 
     for path in [zone.path for zone in held.zones] or held.paths:
         require(actor, Action.BROADCAST_STOP, path, now)
     row = held.row
-    running = repository.running_airings(db, now).get(row.id, set())
+    running = recorded.running_airings(db, now).get(row.id, set())
     if not running and row.state != State.ON_AIR:
         raise Conflict("not_on_air", "This broadcast is not on the air.")
     if row.state == State.APPROVED:
@@ -289,7 +289,7 @@ def _written(db: Session, actor: Actor, now: datetime, draft: BroadcastIn, row: 
 
 def _targets(db: Session, draft: BroadcastIn, now: datetime) -> tuple[Target, ...]:
     zone_ids, group_ids = set(draft.zone_ids), set(draft.group_ids)
-    found = repository.chosen(db, zone_ids, group_ids)
+    found = aiming.chosen(db, zone_ids, group_ids)
     known = {target.group.id if target.group else target.zones[0].id for target in found}
     if known != zone_ids | group_ids or len(draft.zone_ids) != len(zone_ids) or len(draft.group_ids) != len(group_ids):
         raise Invalid("unknown_zone", "One of the places is not there, or is named twice.", field="zone_ids")

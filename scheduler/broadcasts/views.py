@@ -7,9 +7,9 @@ from typing import Literal
 from sqlmodel import Session
 
 from scheduler.announcements.models import Recording, RecordingState
-from scheduler.broadcasts import airings, drafts, repository
+from scheduler.broadcasts import aiming, airings, drafts, repository
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
-from scheduler.broadcasts.repository import Target
 from scheduler.broadcasts.rights import steps_for
 from scheduler.broadcasts.schemas import BroadcastOut, Notice, TargetOut
 from scheduler.people.actor import Actor
@@ -23,7 +23,7 @@ _COMING = (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED, State.O
 
 def shown(db: Session, actor: Actor, now: datetime, broadcasts: Sequence[Broadcast]) -> list[BroadcastOut]:
     """These broadcasts as `actor` sees them."""
-    targets = repository.targets(db, [broadcast.id for broadcast in broadcasts])
+    targets = aiming.targets(db, [broadcast.id for broadcast in broadcasts])
     recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in broadcasts})
     titles, people, places = repository.names(db, broadcasts)
     paths = {zone.path for found in targets.values() for target in found for zone in target.live(now.date())}

@@ -19,7 +19,7 @@ from scheduler.announcements import naming, parts
 from scheduler.announcements import service as announcements
 from scheduler.announcements.schemas import NewPlaylist, Recipe
 from scheduler.broadcasts import service as broadcasts
-from scheduler.broadcasts.repository import Target, chosen
+from scheduler.broadcasts.aiming import Target, chosen
 from scheduler.broadcasts.rights import WRITE, require_step
 from scheduler.broadcasts.schemas import At, BroadcastIn
 from scheduler.bulletins import repository, views

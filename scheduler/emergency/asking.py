@@ -13,7 +13,7 @@ from scheduler.announcements.models import RecordingState
 from scheduler.bank import naming
 from scheduler.bank import repository as bank
 from scheduler.bank.shipped import framed, spoken_languages
-from scheduler.broadcasts import repository as broadcasts
+from scheduler.broadcasts import aiming
 from scheduler.emergency import repository
 from scheduler.emergency.life import ASKED_FOR, State
 from scheduler.emergency.models import EmergencyOrder, OrderSound, OrderTarget
@@ -76,7 +76,7 @@ def add(db: Session, order: EmergencyOrder, places: Sequence[tuple[str, str | No
 def places_of(db: Session, draft: OrderIn, now: datetime) -> list[tuple[Zone, str | None]]:
     """The zones that are to hear it, each with the group that named it: none that lies in another of them."""
     named = Counter((*draft.zone_ids, *draft.group_ids))
-    found = broadcasts.chosen(db, draft.zone_ids, draft.group_ids)
+    found = aiming.chosen(db, draft.zone_ids, draft.group_ids)
     known = {target.group.id if target.group is not None else target.zones[0].id for target in found}
     if known != set(named) or any(count > 1 for count in named.values()):
         raise Invalid("unknown_zone", _NO_PLACE, field="zone_ids")

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements.models import Announcement
-from scheduler.broadcasts import repository as broadcast_sql
+from scheduler.broadcasts import aiming
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.rights import WRITE, needed
 from scheduler.bulletins import repository as bulletin_sql
@@ -76,7 +76,7 @@ def _view(kind: Kind, row_id: str, title: str, state: str, zone: Zone) -> ItemVi
 
 
 def _broadcasts(db: Session, rows: Sequence[tuple[Broadcast, str]], zones: Mapping[str, Zone]) -> Iterable[Item]:
-    targets = broadcast_sql.targets(db, [row.id for row, _title in rows])
+    targets = aiming.targets(db, [row.id for row, _title in rows])
     for row, title in rows:
         zone = zones[row.zone_id]
         shown = _view(Kind.BROADCAST, row.id, title, row.state, zone)
@@ -97,7 +97,7 @@ def _relays(db: Session, rows: Sequence[Relay], zones: Mapping[str, Zone]) -> It
 def _bulletins(db: Session, rows: Sequence[Bulletin], zones: Mapping[str, Zone]) -> Iterable[Item]:
     ids = bulletin_sql.targets(db, [row.id for row in rows])
     everywhere = [{one for found in ids.values() for one in found[part]} for part in (0, 1)]
-    targets = broadcast_sql.chosen(db, *everywhere)
+    targets = aiming.chosen(db, *everywhere)
     by_id = {target.group.id if target.group else target.zones[0].id: target for target in targets}
     for row in rows:
         zone = zones[row.zone_id]

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from sqlmodel import Session
 
-from scheduler.broadcasts import repository as broadcast_sql
+from scheduler.broadcasts import aiming
 from scheduler.broadcasts.rights import Planned, has_rights
 from scheduler.bulletins.models import Bulletin
 from scheduler.errors import Conflict, Invalid
@@ -180,7 +180,7 @@ def _approvals(db: Session, user: User, now: datetime) -> list[ApprovalView]:
     if not me.zones_for(Action.BROADCAST_APPROVE, now):
         return []
     broadcasts, relays = repository.submitted(db), repository.relays_submitted(db)
-    targets = broadcast_sql.targets(db, [row.id for row, _title, _zone in broadcasts])
+    targets = aiming.targets(db, [row.id for row, _title, _zone in broadcasts])
     aimed = relay_places.targets_of(db, [row for row, _zone in relays])
     waiting: list[tuple[Kind, Planned, str, str, list[str]]] = [
         (Kind.BROADCAST, row, title, zone, relay_places.paths_of(targets[row.id])) for row, title, zone in broadcasts

@@ -12,7 +12,7 @@ from broadcast.wire.now import Purpose
 from scheduler.announcements import naming
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
-from scheduler.broadcasts.repository import Target, chosen
+from scheduler.broadcasts.aiming import Target, chosen
 from scheduler.emergency import service as emergencies
 from scheduler.errors import Conflict, Invalid, TooMany
 from scheduler.live import delay, repository, service, turns, views

@@ -18,9 +18,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from scheduler.broadcasts import drafts, repository
+from scheduler.broadcasts import aiming, drafts, repository
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
-from scheduler.broadcasts.repository import Target
 from scheduler.broadcasts.rights import may_see, steps_for
 from scheduler.emergency.models import OrderTarget
 from scheduler.fleet.models import Receiver
@@ -182,7 +182,7 @@ def _plan(db: Session, kind: Kind, subject: str) -> Plan | None:
     row = db.get(Relay, key) if what == "relay" else repository.get(db, key)
     if row is None or (kind is Kind.WAITING and row.state != State.SUBMITTED):
         return None
-    targets = relays.targets(db, key) if isinstance(row, Relay) else repository.targets(db, [key])[key]
+    targets = relays.targets(db, key) if isinstance(row, Relay) else aiming.targets(db, [key])[key]
     return Plan(row, db.get_one(Zone, row.zone_id).path, targets)
 
 

@@ -10,8 +10,8 @@ from sqlmodel import Session
 from broadcast.clock import US_PER_S
 from broadcast.wire.documents import Airing
 from scheduler.broadcasts import planning
+from scheduler.broadcasts.aiming import Target, chosen
 from scheduler.broadcasts.planning import Plans
-from scheduler.broadcasts.repository import Target, chosen
 from scheduler.clashes import EffectKind, Plan
 from scheduler.recurrence import MAX_DAYS
 from scheduler.relays import repository, timing

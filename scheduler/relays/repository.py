@@ -8,7 +8,7 @@ from sqlalchemy import and_, case, delete, func
 from sqlmodel import Session, col, select
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState
-from scheduler.broadcasts.repository import Target, chosen
+from scheduler.broadcasts.aiming import Target, chosen
 from scheduler.live.models import LiveTalk
 from scheduler.people.models import User
 from scheduler.relays.models import Relay, RelayRun, RelayTarget

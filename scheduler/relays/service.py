@@ -17,7 +17,7 @@ from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
 from scheduler.approval import deciding
 from scheduler.broadcasts import airings, drafts
-from scheduler.broadcasts.repository import Target, chosen
+from scheduler.broadcasts.aiming import Target, chosen
 from scheduler.broadcasts.rights import WRITE, acts_for, may_see, require_step, steps_for
 from scheduler.clashes import EffectKind
 from scheduler.errors import Conflict, Invalid, NotFound, Stale

@@ -20,7 +20,7 @@ from broadcast.clock import from_us, to_us
 from scheduler.bank.models import BankSource
 from scheduler.bank.shipped import DEFAULT_LANGUAGE
 from scheduler.broadcasts import planning
-from scheduler.broadcasts.board import REPORTS_WITHIN
+from scheduler.broadcasts.villages import REPORTS_WITHIN
 from scheduler.emergency.life import State as OrderState
 from scheduler.emergency.models import EmergencyOrder, OrderTarget
 from scheduler.errors import NotFound

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from broadcast.wire import topics
-from scheduler.broadcasts.repository import plan_group_anew
+from scheduler.broadcasts.recorded import plan_group_anew
 from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit

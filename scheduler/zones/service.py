@@ -8,7 +8,7 @@ import msgspec
 from sqlmodel import Session
 
 from broadcast.wire import topics
-from scheduler.broadcasts.repository import plan_place_anew
+from scheduler.broadcasts.recorded import plan_place_anew
 from scheduler.emergency.leaving import check_leaving
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.fleet.outbox import mark_dirty

@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from broadcast.clock import from_us, to_us
 from scheduler.announcements.models import Recording, RecordingState
-from scheduler.broadcasts import board, onair, planning, repository, service, span
+from scheduler.broadcasts import board, onair, planning, recorded, service, span
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BoardAiring, BroadcastOut
 from scheduler.clashes import EffectKind
@@ -310,7 +310,7 @@ def test_a_village_that_goes_away_with_its_holiday_leaves_the_day_to_what_was_ar
     assert {f"loa/v1/zones/{zone_id}/programme" for zone_id in vars(places).values()} <= commune.dirty()
     five_is_over(commune)
     with commune.store.reading() as db:
-        first = repository.planned_of(db, made.id, START)[0]
+        first = recorded.planned_of(db, made.id, START)[0]
     assert first.zone_ids == [places.leng]
 
 
@@ -334,7 +334,7 @@ def test_a_village_that_ends_or_comes_to_a_holiday_is_not_where_it_sounded(commu
             zones.change_settings(db, machine, commune.now, places.leng_2, version=1, settings=far_east)
     five_is_over(commune)
     with commune.store.reading() as db:
-        first = repository.planned_of(db, made.id, START)[0]
+        first = recorded.planned_of(db, made.id, START)[0]
     assert first.zone_ids == [places.leng_1]
 
 
@@ -348,7 +348,7 @@ def test_of_many_that_change_at_once_the_soonest_is_planned_first(commune: Any) 
     half_past_four(commune)
     keep_today(commune, commune.places.leng)
     with commune.store.writing() as db:
-        found = repository.to_plan_further(db, commune.now + onair.AHEAD - onair.PLANNED_AGAIN_AFTER, 5)
+        found = recorded.to_plan_further(db, commune.now + onair.AHEAD - onair.PLANNED_AGAIN_AFTER, 5)
         assert [row.id for row in found] == [soon.id, late.id]
         assert db.get_one(Broadcast, other.id).planned_until == commune.now + onair.AHEAD
 
@@ -376,7 +376,7 @@ def test_a_day_is_read_by_what_was_in_it_not_by_all_that_was_ever_aimed_there(
     with sqlite_store.reading() as db:
         asked: list[tuple[str, Any]] = []
         event.listen(db.connection(), "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
-        repository.played(db, ["a"], now - timedelta(days=1), now, now, above=["b"])
+        recorded.played(db, ["a"], now - timedelta(days=1), now, now, above=["b"])
         [(query, values)] = asked
         plan = [row[3] for row in db.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values)]
     steps = [step for step in plan if step.startswith("SEARCH")]

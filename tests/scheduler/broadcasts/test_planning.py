@@ -9,7 +9,7 @@ from broadcast.clock import from_us, to_us
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.announcements.schemas import NewAnnouncement, TextRecording
-from scheduler.broadcasts import board, onair, planning, repository, service, span
+from scheduler.broadcasts import board, onair, planning, recorded, service, span
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.broadcasts.schemas import CancelIn
 from scheduler.clashes import EffectKind
@@ -130,7 +130,7 @@ def test_a_holiday_counts_where_it_is_kept_and_below(commune: Any) -> None:
     assert days_of(commune, commune.places.leng_1) == [23, 25, 26, 27, 28, 29]
     assert days_of(commune, commune.places.leng_2) == [23, 26, 27, 28, 29]
     with commune.store.reading() as db:
-        rows = {row.start_at.day: row.zone_ids for row in repository.planned_of(db, skipping.id, commune.now)}
+        rows = {row.start_at.day: row.zone_ids for row in recorded.planned_of(db, skipping.id, commune.now)}
     assert rows[25] == [commune.places.leng_1]
     assert 24 not in rows
 
@@ -163,7 +163,7 @@ def test_a_holiday_below_the_place_aimed_at_silences_only_where_it_is_kept(commu
     assert [heard_on(commune, zone_id, date(2026, 11, 25)) for zone_id in (places.leng, places.leng_2)] == [[], []]
     assert heard_on(commune, places.leng_2, date(2026, 11, 26)) == heard_on(commune, places.leng, date(2026, 11, 26))
     with commune.store.reading() as db:
-        rows = {row.start_at.day: row for row in repository.planned_of(db, made.id, commune.now)}
+        rows = {row.start_at.day: row for row in recorded.planned_of(db, made.id, commune.now)}
         month = span.span(db, commune.official, commune.now, places.leng, first=date(2026, 11, 23), count=4)
         shown = board.board(db, commune.official, commune.now, date(2026, 11, 25), zone_id=places.leng).villages
     assert (rows[25].id, rows[25].zone_ids) == (airing_id, [places.leng_1])
@@ -185,7 +185,7 @@ def test_what_is_aimed_far_above_a_holiday_is_said_by_the_largest_zones_beside_i
         db.flush()
         row = db.get_one(Broadcast, made.id)
         onair.replan(db, row, commune.now)
-        rows = {one.start_at.day: one for one in repository.planned_of(db, row.id, commune.now)}
+        rows = {one.start_at.day: one for one in recorded.planned_of(db, row.id, commune.now)}
     assert rows[25].zone_ids == sorted([places.leng_1, places.van])
     aired = {zone_id: 25 in days_of(commune, zone_id) for zone_id in vars(places).values()}
     assert {zone_id for zone_id, there in aired.items() if there} == {places.leng_1, places.van}

@@ -14,7 +14,7 @@ from scheduler.announcements import service as announcements
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.schemas import CopyOf, NewAnnouncement, TextRecording
 from scheduler.approval import inbox
-from scheduler.broadcasts import onair, planning, repository, service
+from scheduler.broadcasts import onair, planning, recorded, service
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import CancelIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Stale
@@ -447,7 +447,7 @@ def test_one_occurrence_is_cancelled_or_all(commune: Any) -> None:
     with commune.store.writing() as db:
         assert service.cancel(db, commune.leader, commune.now, weekly.id).state is State.CANCELLED
         assert planning.programme_for(db, commune.places.leng_1, commune.now) == ()
-        planned = repository.planned_of(db, weekly.id, commune.now)
+        planned = recorded.planned_of(db, weekly.id, commune.now)
         assert {row.withdrawn_at for row in planned} == {commune.now}
 
 
@@ -462,7 +462,7 @@ def test_stop_silences_what_is_on_the_air_and_a_repetition_goes_on(commune: Any)
         assert stopped.next_start == datetime(2026, 11, 26, 10, 0, tzinfo=UTC)
         planned = planning.programme_for(db, commune.places.leng_1, playing)
         assert [from_us(airing.start_us).day for airing in planned] == [26, 30]
-        rows = repository.planned_of(db, weekly.id, commune.now)
+        rows = recorded.planned_of(db, weekly.id, commune.now)
         assert [row.start_at.day for row in rows if row.withdrawn_at == playing] == [23]
     once = commune.approved()
     with commune.store.writing() as db:
@@ -495,7 +495,7 @@ def test_a_centre_that_was_dead_over_an_occurrence_goes_on(commune: Any) -> None
         onair.tick(db, back)
         assert service.view(db, commune.official, back, once.id).state is State.DONE
         assert service.view(db, commune.official, back, weekly.id).state is State.APPROVED
-        assert [row.start_at.day for row in repository.planned_of(db, weekly.id, back)] == [26, 30]
+        assert [row.start_at.day for row in recorded.planned_of(db, weekly.id, back)] == [26, 30]
 
 
 def test_a_list_in_pages(commune: Any) -> None:

@@ -9,8 +9,8 @@ from sqlmodel import Session
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements.models import Announcement, Category, Recording, RecordingPart, RecordingState, Source
 from scheduler.approval import editions
+from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
-from scheduler.broadcasts.repository import Target
 from scheduler.bulletins.models import Bulletin, BulletinEdition, BulletinTarget
 from scheduler.notices.models import Kind as NoticeKind
 from scheduler.residents.models import Feedback, FeedbackState, Subject

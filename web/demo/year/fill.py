@@ -18,7 +18,7 @@ from broadcast.produce.producer import Producer
 from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.bank import entries
 from scheduler.bank.models import BankMedia
-from scheduler.broadcasts import onair, repository
+from scheduler.broadcasts import aiming, onair
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.fleet.models import StoredReport
 from scheduler.people import passwords
@@ -157,7 +157,7 @@ def _plan(db: Session, now: datetime, told: Callable[[float], None]) -> None:
         onair.replan(db, row, now)
         told(done / len(rows))
     waiting = db.exec(select(Broadcast).where(col(Broadcast.state) == State.SUBMITTED)).all()
-    targets = repository.targets(db, [row.id for row in waiting])
+    targets = aiming.targets(db, [row.id for row in waiting])
     for row in waiting:
         desk.show_twice(db, row, targets[row.id])
 

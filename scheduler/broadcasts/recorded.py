@@ -1,0 +1,205 @@
+"""All SQL about the airings that are recorded of broadcasts, and what receivers reported of them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, and_, distinct, exists, func, not_, or_, select, update
+from sqlmodel import Session, col
+
+from scheduler.broadcasts import aiming
+from scheduler.broadcasts.models import Broadcast, BroadcastTarget, PlannedAiring
+from scheduler.broadcasts.repository import PLAYING
+from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.fleet.results import Result, result
+from scheduler.reports.models import ReportLine
+from scheduler.workflow import State
+from scheduler.zones.forest import at_or_below
+from scheduler.zones.repository import ids_of
+
+LONGEST = timedelta(days=2)
+"""No airing takes longer: its sound, and the window of a day in which a whole playing may begin."""
+
+
+class Played(NamedTuple):
+    """An airing as it was planned last, and what has become of its broadcast."""
+
+    airing: PlannedAiring
+    broadcast: Broadcast
+
+    @property
+    def announcement_id(self) -> str:
+        """What it said; of older rows only what the broadcast says now is known."""
+        return self.airing.announcement_id or self.broadcast.announcement_id
+
+
+def played(
+    db: Session,
+    zone_ids: Collection[str],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    *,
+    above: Collection[str] = (),
+) -> list[Played]:
+    """What sounded in `[start, end)` and was over by `now` or stopped, whatever became of its broadcast since.
+
+    Of the broadcasts that are aimed at one of these zones, or sent in the name of one: it may be aimed elsewhere now.
+    Of those of the zones `above` only what leaves holidays out.
+    """
+    ours = aiming.with_place_in(zone_ids)
+    if above:
+        ours = or_(ours, and_(col(Broadcast.skip_holidays), aiming.with_place_in(above)))
+    start_at, end_at = col(PlannedAiring.start_at), col(PlannedAiring.end_at)
+    withdrawn_at = col(PlannedAiring.withdrawn_at)
+    query = (
+        select(PlannedAiring, Broadcast)
+        .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
+        .where(
+            start_at > start - LONGEST,
+            start_at < min(end, now),
+            end_at > start,
+            or_(and_(end_at <= now, withdrawn_at.is_(None)), withdrawn_at > start_at),
+            ours,
+        )
+        .order_by(col(PlannedAiring.id))
+    )
+    return [Played(row, broadcast) for row, broadcast in db.execute(query)]
+
+
+def plan_group_anew(db: Session, group_id: str, now: datetime) -> None:
+    """Have what is aimed at the group planned again."""
+    mine = exists().where(
+        col(BroadcastTarget.broadcast_id) == col(Broadcast.id), col(BroadcastTarget.group_id) == group_id
+    )
+    _plan_anew(db, mine, now)
+
+
+def plan_place_anew(db: Session, path: str, now: datetime, *, for_holidays: bool = False) -> None:
+    """Have what is aimed at the zone and below planned again, of what is aimed above it what leaves holidays out.
+
+    With `for_holidays`, only what leaves them out.
+    """
+    leaving_out = and_(col(Broadcast.skip_holidays), col(Broadcast.rrule).is_not(None))
+    below = aiming.aimed(lambda zone_id: at_or_below(db, [path], zone_id))
+    above = aiming.aimed(lambda zone_id: zone_id.in_(ids_of(path)[:-1]))
+    _plan_anew(db, or_(and_(below, leaving_out) if for_holidays else below, and_(above, leaving_out)), now)
+
+
+def _plan_anew(db: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """What is recorded of these holds no longer than `now`: left to `PLANNED_AGAIN_AFTER`, the past would be false."""
+    wanted = select(col(Broadcast.id)).where(
+        col(Broadcast.state).in_(PLAYING), col(Broadcast.planned_until) > now, which
+    )
+    in_order = wanted.order_by(col(Broadcast.id)).with_for_update()  # two changes do not wait for one another
+    db.execute(update(Broadcast).where(col(Broadcast.id).in_(in_order)).values(planned_until=now))
+
+
+def to_plan_further(db: Session, horizon: datetime, limit: int) -> list[Broadcast]:
+    """Approved broadcasts whose airings are not recorded as far as `horizon`, the shortest first.
+
+    Of those that are to be planned anew since the same moment, what is to sound soonest comes first.
+    """
+    planned_until = col(Broadcast.planned_until)
+    nearest = (
+        select(func.min(col(PlannedAiring.start_at)))
+        .where(
+            col(PlannedAiring.broadcast_id) == col(Broadcast.id),
+            col(PlannedAiring.end_at) > planned_until,
+            col(PlannedAiring.withdrawn_at).is_(None),
+        )
+        .scalar_subquery()
+    )
+    query = select(Broadcast).where(
+        col(Broadcast.state).in_(PLAYING),
+        or_(planned_until.is_(None), planned_until < horizon),
+    )
+    return list(
+        db.scalars(
+            query.order_by(planned_until.nulls_first(), nearest.asc().nulls_last(), col(Broadcast.id))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+
+
+def due(db: Session, running: Collection[str], now: datetime) -> list[Broadcast]:
+    """Those that time may have something to do to: on the air, or approved and `running` or with nothing ahead."""
+    ahead = exists().where(
+        col(PlannedAiring.broadcast_id) == col(Broadcast.id),
+        col(PlannedAiring.end_at) > now,
+        col(PlannedAiring.withdrawn_at).is_(None),
+    )
+    planned = col(Broadcast.planned_until).is_not(None)
+    waiting = and_(col(Broadcast.state) == State.APPROVED, planned, or_(col(Broadcast.id).in_(running), not_(ahead)))
+    query = select(Broadcast).where(or_(col(Broadcast.state) == State.ON_AIR, waiting))
+    return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update(skip_locked=True)))
+
+
+def running_airings(db: Session, now: datetime) -> dict[str, set[str]]:
+    """The airings in whose time `now` lies, by broadcast."""
+    found: dict[str, set[str]] = defaultdict(set)
+    query = select(col(PlannedAiring.broadcast_id), col(PlannedAiring.id)).where(
+        col(PlannedAiring.start_at) <= now, col(PlannedAiring.end_at) > now, col(PlannedAiring.withdrawn_at).is_(None)
+    )
+    for broadcast_id, airing_id in db.execute(query):
+        found[broadcast_id].add(airing_id)
+    return found
+
+
+def planned_of(db: Session, broadcast_id: str, ending_after: datetime) -> list[PlannedAiring]:
+    query = select(PlannedAiring).where(
+        col(PlannedAiring.broadcast_id) == broadcast_id, col(PlannedAiring.end_at) > ending_after
+    )
+    return list(db.scalars(query.order_by(col(PlannedAiring.start_at))))
+
+
+def report_counts(db: Session, airing_ids: Collection[str]) -> Counter[tuple[str, Result]]:
+    """How many receivers reported which result of which airing."""
+    kinds = (col(StoredReport.airing_id), col(StoredReport.outcome), col(StoredReport.microphone))
+    query = select(*kinds, func.count(distinct(col(StoredReport.receiver_id))))
+    found: Counter[tuple[str, Result]] = Counter()
+    for airing_id, outcome, microphone, count in db.execute(
+        query.where(col(StoredReport.airing_id).in_(airing_ids)).group_by(*kinds)
+    ):
+        found[airing_id, result(outcome, microphone)] += count
+    return found
+
+
+def reports_by_zone(
+    db: Session, start: datetime, end: datetime, zone_ids: Collection[str]
+) -> list[tuple[str, str, Result, int]]:
+    """(zone, airing, result, receivers) of what was planned in `[start, end)` by receivers of exactly these zones."""
+    kinds = (
+        col(Receiver.zone_id),
+        col(StoredReport.airing_id),
+        col(StoredReport.outcome),
+        col(StoredReport.microphone),
+    )
+    query = (
+        select(*kinds, func.count(distinct(col(StoredReport.receiver_id))))
+        .join(Receiver, col(Receiver.id) == col(StoredReport.receiver_id))
+        .where(col(StoredReport.planned_start_at) >= start, col(StoredReport.planned_start_at) < end)
+        .where(col(Receiver.zone_id).in_(zone_ids))
+        .group_by(*kinds)
+    )
+    return [
+        (zone_id, airing_id, result(outcome, microphone), count)
+        for zone_id, airing_id, outcome, microphone, count in db.execute(query)
+    ]
+
+
+def detailed(db: Session, zone_ids: Collection[str], first: date, last: date) -> set[tuple[str, str]]:
+    """(airing, zone) of what the book still has of exactly these zones, from one day to another."""
+    query = select(col(ReportLine.airing_id), col(ReportLine.zone_id)).where(
+        col(ReportLine.zone_id).in_(zone_ids), col(ReportLine.day) >= first, col(ReportLine.day) <= last
+    )
+    return {(airing_id, zone_id) for airing_id, zone_id in db.execute(query)}
+
+
+def with_details(db: Session, airing_ids: Collection[str]) -> set[str]:
+    """Those of which the book still has a line."""
+    return set(
+        db.scalars(select(col(ReportLine.airing_id)).where(col(ReportLine.airing_id).in_(airing_ids)).distinct())
+    )
