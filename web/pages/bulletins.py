@@ -15,7 +15,7 @@ from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import choosing, picker, places, rehearsed, repeating, words
-from web.pages.compose import area_for
+from web.pages.compose_area import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.rehearsed import Rehearsed

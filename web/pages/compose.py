@@ -1,31 +1,20 @@
 """New broadcast as one page: what, where, when, listen, send. Without script the same form works in two steps."""
 
-from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from msgspec import Struct
 from sqlmodel import Session
 
-from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
-from scheduler.announcements.schemas import AnnouncementOut
 from scheduler.broadcasts import service
-from scheduler.broadcasts.schemas import At, BroadcastOut, Now, PreviewOut, Repeat
-from scheduler.errors import Forbidden
+from scheduler.broadcasts.schemas import BroadcastOut
 from scheduler.rights import Action
 from scheduler.workflow import State
-from scheduler.zones import groups as group_service
 from scheduler.zones import repository as zone_sql
-from scheduler.zones import service as zone_service
-from scheduler.zones.models import Zone
-from scheduler.zones.rules import effective, valid_on
-from scheduler.zones.schemas import GroupView, ZoneView
-from scheduler.zones.views import group_views, with_counts, zone_views
+from scheduler.zones.rules import effective
 from web.auth import ReadDb
-from web.i18n import N_
-from web.pages import clashing, picker, places, rehearsed, repeating, sent_once, telling
-from web.pages.broadcasts import PLAN, SEND, needs_approval
+from web.pages import compose_told, picker, repeating, sent_once, telling
+from web.pages.compose_area import Area, area_for, deduplicated
 from web.pages.compose_form import (
     NO_PLACE,
     ComposeForm,
@@ -39,34 +28,13 @@ from web.pages.compose_form import (
 from web.pages.compose_sound import announcement_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.slots import next_slots
-from web.pages.sounds import longest_us, sound, state_of
-from web.pages.voices import voice_choices, voice_names
+from web.pages.voices import voice_choices
 from web.telling import tell_after
 
-EXISTING_SHOWN = 60
-SETS_FROM = 30
-SETS_SHOWN = 3
-SLOTS_SHOWN = 2
-TIMES_SHOWN = 3
 # What the services call a thing, and the field of this page that it is typed into.
 _FIELDS = {"zone_ids": "zones", "zone_id": "zones", "group_ids": "zones", "starts_local": "when", "rrule": "weekdays"}
 
 router = APIRouter(prefix="/broadcasts", include_in_schema=False)
-
-
-class Area(Struct, frozen=True):
-    """Where the reader may broadcast, and in whose name: that of `home`; `zones` uncounted."""
-
-    zones: list[ZoneView]
-    groups: list[GroupView]
-    home: Zone
-    timezone: str
-
-    def chosen(self, form: ComposeForm) -> tuple[list[ZoneView], list[GroupView]]:
-        """What is ticked; a place below another ticked one is in it already."""
-        picked = places.outermost(self.zones, set(form.zones))
-        return picked, [group for group in self.groups if group.id in form.groups]
 
 
 @router.get("/new")
@@ -113,8 +81,8 @@ def announce(page: ThePage, data: TheForm) -> Response:
         area = _area(db, page, form)
     with page.attempt() as errors:
         made = announcement_for(page, form, uploaded(data), area.home.id)
-    said = {"what": _what(page, made)} if made else {}
-    return _parts(page, _own_fields(errors), said, made=_made(page, made) if made else None)
+    said = {"what": compose_told.what(page, made)} if made else {}
+    return _parts(page, _own_fields(errors), said, made=compose_told.made_sound(page, made) if made else None)
 
 
 @router.post("/new/preview")
@@ -136,7 +104,7 @@ def _preview(db: Session, page: Page, form: ComposeForm, step: str, broadcast_id
     zones, groups = area.chosen(form)
     if step in ("where", "when", "check"):
         if zones or groups:
-            said["where"] = _where(db, page, area, zones, groups)
+            said["where"] = compose_told.where(db, page, area, zones, groups)
         else:
             errors["zones"] = page.say(NO_PLACE)
     show = page.show.within(area.timezone)
@@ -149,7 +117,7 @@ def _preview(db: Session, page: Page, form: ComposeForm, step: str, broadcast_id
     plan = None
     if step in ("when", "check") and asked is not None and not errors and form.announcement_id:
         with page.attempt() as refused:
-            plan = _plan(db, page, area, form, asked=asked, edited=edited)
+            plan = compose_told.plan(db, page, area, form, asked=asked, edited=edited)
         errors |= _own_fields(refused)
     return _parts(page, errors, said, plan=plan)
 
@@ -196,7 +164,7 @@ def _written(
     if asked is None:
         raise LookupError("asked for only once nothing is missing")
     edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
-    draft = broadcast_in(_deduplicated(area, form), area.home.id, asked, edited)
+    draft = broadcast_in(deduplicated(area, form), area.home.id, asked, edited)
     if broadcast_id is None:
         made = service.create(db, page.actor, page.now, draft)
     else:
@@ -208,39 +176,8 @@ def _written(
     return made
 
 
-def _deduplicated(area: Area, form: ComposeForm) -> ComposeForm:
-    zones, groups = area.chosen(form)
-    form.zones, form.groups = [zone.id for zone in zones], [group.id for group in groups]
-    return form
-
-
 def _area(db: Session, page: Page, form: ComposeForm, edited: BroadcastOut | None = None) -> Area:
     return area_for(db, page, {*form.zones, *form.groups}, edited.zone_id if edited else "")
-
-
-def area_for(db: Session, page: Page, chosen: Collection[str] = (), sender_id: str = "") -> Area:
-    """For these places and groups; of what is edited, the sender stays. Forbidden for those who may broadcast nowhere.
-
-    In whose name: of the zones in which the reader holds a role, the deepest one that all that is chosen lies in; where
-    none is so, the first of them.
-    """
-    own = page.actor.zones_for(Action.BROADCAST_EDIT, page.now)
-    rows = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_EDIT)
-    today = page.show.today
-    there = [zone for zone in rows if valid_on(zone, today)]
-    if not there:
-        raise Forbidden("forbidden", "You do not have the right to do this here.")
-    views = zone_views(db, there, counted=False)
-    known = {zone.id for zone in views}
-    found = group_views(db, group_service.list_groups(db, page.actor, page.now))
-    usable = [group for group in found if group.member_ids and known >= set(group.member_ids)]
-    grouped = {zone_id for group in usable if group.id in chosen for zone_id in (group.zone_id, *group.member_ids)}
-    paths = [zone.path for zone in there if zone.id in grouped or zone.id in chosen]
-    holding = [zone for zone in there if zone.id in own and all(path.startswith(zone.path) for path in paths)]
-    kept = next((zone for zone in rows if zone.id == sender_id), None)
-    deepest = max(holding, key=lambda zone: len(zone.path)) if paths and holding else None
-    home = kept or deepest or next((zone for zone in there if zone.id in own), there[0])
-    return Area(views, usable, home, effective(db, home.path).rules.timezone)
 
 
 def _page(
@@ -253,7 +190,7 @@ def _page(
     errors: Errors | None = None,
 ) -> Response:
     show = page.show.within(area.timezone)
-    slots, sets = _slots(db, page, area), _sets(db, page)
+    slots, sets = compose_told.slots(db, page, area), compose_told.sets(db, page)
     ticked = {one.removeprefix("zone:") for each in sets for one in each["targets"].split()}  # by a press of one
     form.when = form.when or (slots[0]["value"] if slots else "at")
     if form.when != "repeat":  # of a rule that was made elsewhere and says more, the days are chosen anew
@@ -265,134 +202,20 @@ def _page(
         422 if errors else 200,
         form=form,
         edited=edited,
-        told={} if errors else _told(db, page, area, form),
+        told={} if errors else compose_told.told(db, page, area, form),
         action=f"/broadcasts/{edited.id}/edit" if edited else "/broadcasts/new",
         preview_at=f"/broadcasts/{edited.id}/preview" if edited else "/broadcasts/new/preview",
         voices=voice_choices(page),
-        existing=_existing(db, page, made),
+        existing=compose_told.existing(db, page, made),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=sets,
         **picker.tree(db, page, Action.BROADCAST_EDIT, area.zones, {*form.zones, *ticked}),
         slots=slots,
         weekdays=repeating.weekdays(show),
-        made=_made(page, made) if made else None,
+        made=compose_told.made_sound(page, made) if made else None,
         show=show,
         errors=errors or {},
     )
-
-
-def _told(db: Session, page: Page, area: Area, form: ComposeForm) -> dict[str, str]:
-    """What is chosen as the page opens, in sentences; without another choice it is heard at the next usual time."""
-    show = page.show.within(area.timezone)
-    zones, groups = area.chosen(form)
-    asked, _missing_fields = asked_when(form, show.today)
-    said = {"where": _where(db, page, area, zones, groups)} if zones or groups else {}
-    return said | ({"when": telling.when(show, asked).text} if asked is not None else {})
-
-
-def _slots(db: Session, page: Page, area: Area) -> list[dict[str, str]]:
-    show = page.show.within(area.timezone)
-    found = next_slots(page.now, effective(db, area.home.path).rules, SLOTS_SHOWN)
-    return [
-        {
-            "value": f"slot:{slot.replace(tzinfo=None).isoformat(timespec='minutes')}",
-            "title": show.moment(slot),
-            "text": show.from_now(slot),
-        }
-        for slot in found
-    ]
-
-
-def _existing(db: Session, page: Page, made: AnnouncementOut | None) -> list[dict[str, Any]]:
-    found = announcements.index(db, page.actor, page.now, limit=EXISTING_SHOWN).items
-    if made is not None and made.id not in {item.id for item in found}:
-        found = [made, *found]
-    return [
-        {"id": a.id, "title": a.title, "duration_us": longest_us(a.recordings), "created_at": a.created_at}
-        for a in found
-        if state_of(a) != "failed"
-    ]
-
-
-def _sets(db: Session, page: Page) -> list[dict[str, str]]:
-    """The sets of places that the reader used last."""
-    found: dict[str, str] = {}
-    for item in service.index(db, page.actor, page.now, limit=SETS_FROM).items:
-        if item.author_id != page.actor.user_id or any(target.ended for target in item.targets):
-            continue
-        parts = sorted(f"group:{t.group_id}" if t.group_id else f"zone:{t.zone_id}" for t in item.targets)
-        found.setdefault(" ".join(parts), telling.targets(page.show, item.targets, item.zone_name))
-    return [{"targets": targets, "label": label} for targets, label in list(found.items())[:SETS_SHOWN]]
-
-
-def _made(page: Page, made: AnnouncementOut) -> dict[str, Any]:
-    names = voice_names(page)
-    return {"announcement_id": made.id, "recordings": [sound(recording, names) for recording in made.recordings]}
-
-
-def _what(page: Page, made: AnnouncementOut) -> str:
-    length = longest_us(made.recordings)
-    return f"“{made.title}” ({page.show.duration(length)})" if length else f"“{made.title}”"
-
-
-def _where(db: Session, page: Page, area: Area, zones: Sequence[ZoneView], groups: Sequence[GroupView]) -> str:
-    found = places.summed(page.show, zones, groups, with_counts(db, places.reached(zones, groups, area.zones)))
-    horns = page.count("%(num)s loudspeaker", "%(num)s loudspeakers", found.receivers)
-    return f"{found.places}, {horns}"
-
-
-def _plan(
-    db: Session, page: Page, area: Area, form: ComposeForm, *, asked: Now | At | Repeat, edited: BroadcastOut | None
-) -> dict[str, Any]:
-    """What would happen: the sentence, what clashes with the ways out of it, and what sending does."""
-    show = page.show.within(area.timezone)
-    form = _deduplicated(area, form)
-    plain = ComposeForm(**{name: getattr(form, name) for name in form.__struct_fields__} | {"clash": ""})
-    actor, now, sender = page.actor, page.now, area.home.id
-    broadcast_id = edited.id if edited else None
-    before = broadcast_in(plain, sender, asked, edited)
-    found = service.preview(db, actor, now, before, broadcast_id=broadcast_id)
-    draft = broadcast_in(form, sender, asked, edited)
-    changed = draft != before
-    shown = service.preview(db, actor, now, draft, broadcast_id=broadcast_id) if changed else found
-    zones, groups = area.chosen(form)
-    aimed = places.summed(show, zones, groups, with_counts(db, places.reached(zones, groups, area.zones)))
-    made = announcements.view(db, actor, now, form.announcement_id)
-    approval = needs_approval(db, [*form.zones, *(m for g in groups for m in g.member_ids)], BroadcastClass(form.cls))
-    tried = rehearsed.rehearsed(db, page, show, draft, receivers=aimed.receivers, broadcast_id=broadcast_id)
-    return {
-        "sentence": telling.sentence(
-            show,
-            when_said=telling.when(show, draft.when).text,
-            title=made.title,
-            duration_us=longest_us(made.recordings),
-            places=aimed.places,
-            receivers=aimed.receivers,
-        ),
-        "warnings": clashing.notices(show, shown.notices) if tried else clashing.warnings(show, shown),
-        "rehearsed": tried,
-        "choices": clashing.ways(show, found.choices, form.clash),
-        "notes": _notes(page, draft.when, shown, aimed, approval=approval),
-        "blocked": page.say(N_("The sound could not be produced. Change the announcement first."))
-        if state_of(made) == "failed"
-        else "",
-        "send_label": page.say(SEND if approval else PLAN),
-    }
-
-
-def _notes(
-    page: Page, when: Now | At | Repeat, found: PreviewOut, aimed: places.Chosen, *, approval: bool
-) -> list[str]:
-    notes = []
-    if isinstance(when, Repeat) and found.occurrences:
-        moments = "; ".join(page.show.moment(moment) for moment in found.occurrences[:TIMES_SHOWN])
-        notes.append(page.say(N_("The first times: %(moments)s"), moments=moments))
-    if aimed.receivers > aimed.online:
-        message = N_("%(count)s loudspeakers are not connected now. They fetch it as soon as they are.")
-        notes.append(page.say(message, count=aimed.receivers - aimed.online))
-    if approval:
-        notes.append(page.say(N_("It plays only after another person has approved it.")))
-    return notes
 
 
 def _parts(

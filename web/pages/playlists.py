@@ -13,7 +13,7 @@ from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import choosing, words
-from web.pages.compose import area_for
+from web.pages.compose_area import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.sounds import longest_us, state_of

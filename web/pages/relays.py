@@ -17,7 +17,7 @@ from scheduler.workflow import State
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import choosing, picker, places, rehearsed, relay_words, repeating, source_trial, telling, words
-from web.pages.compose import area_for
+from web.pages.compose_area import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.relay_form import FIELDS, MINUTES, Fields, asked, blank, read, values_of
