@@ -155,6 +155,14 @@ def _new_code(db: Session, page: Page, receiver_id: str) -> EnrolmentCodeView:
     return service.new_code(db, page.actor, page.now, receiver_id, order_key=order_key, asked=CodeNew(hours=24))
 
 
+def _commands(centre_url: str, code: str, *, again: bool) -> str:
+    """What is typed on the machine, by docs/receiver.md; `again` where one may have been enrolled on it before."""
+    enrol = f"/opt/loa/bin/loa receiver enrol {centre_url} {code} --state /var/lib/loa-receiver --device horn"
+    if not again:
+        return enrol
+    return "\n".join(("systemctl stop loa-receiver", f"{enrol} --again", "systemctl start loa-receiver"))
+
+
 def _new(db: Session, page: Page, form: dict[str, str], errors: Errors | None = None) -> Response:
     zones = picker.one_of(db, page, Action.RECEIVER_EDIT, "zone_id", form["zone_id"])
     return page.render("receivers/new.html", 422 if errors else 200, form=form, zones=zones, errors=errors or {})
@@ -184,6 +192,7 @@ def _detail(
         trends=trends.trends(page.show, upkeep.samples(db, page.actor, page.now, receiver_id).items),
         restart=receiver_facts.restart_said(page.show, found),
         code=code,
+        commands=code and _commands(page.centre.settings.base_url, code.code, again=found.enrolled_at is not None),
         coded=proof.has_one(db, page.actor),
         may_enrol=may(db, page, found, Action.RECEIVER_ENROL),
         may_edit=may(db, page, found, Action.RECEIVER_EDIT),

@@ -1,17 +1,24 @@
 """A loudspeaker's page and its form, as a browser without script meets them."""
 
 import re
+import shlex
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import typer
 from fastapi.testclient import TestClient
 from httpx import Response
 
 from broadcast.clock import to_us
+from broadcast.trustroot.folder import load_or_make
+from broadcast.wire import enrolment_code
 from broadcast.wire.documents import ClockState, DataUse, Fault, Heard, Hearing, ReceiverState, SelfTestResult
+from receivers.cli import app as command
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.rights import Role
 from web.centre import Centre
@@ -213,3 +220,33 @@ def test_the_page_believes_the_microphone_rather_than_the_device(operator: TestC
     assert "đã nghe" not in page
     assert "Bật tại cụm loa: fire" in page
     assert "/broadcasts/local" not in page
+
+
+def typed_there(page: str) -> list[list[str]]:
+    """The words of each line that the page has one type on the loudspeaker's computer."""
+    (shown,) = re.findall(r'id="code">([^<]*)<', page)
+    return [shlex.split(line) for line in unescape(shown).splitlines()]
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_what_is_typed_at_the_loudspeaker_is_a_whole_command(
+    administrator: TestClient, typed_code: Any, centre: Centre, tmp_path: Path, installed: bool
+) -> None:
+    centre.trust = load_or_make(tmp_path / "keys", centre.clock.now())
+    if installed:
+        says(centre, ReceiverState(online=True, at_us=1))
+    sent = {"csrf_token": administrator.headers["x-csrf-token"], "code": typed_code("quan")}
+    lines = typed_there(administrator.post(f"{PATH}/code", data=sent).text)
+    (enrol,) = (line for line in lines if line[0].endswith("loa"))
+    assert enrol[:3] == ["/opt/loa/bin/loa", "receiver", "enrol"]
+    parser = typer.main.get_command(command)
+    given = parser.commands["enrol"].make_context("enrol", enrol[3:]).params  # type: ignore[attr-defined]
+    assert (given["centre_url"], given["state"], given["device"], given["again"]) == (
+        centre.settings.base_url,
+        Path("/var/lib/loa-receiver"),
+        "horn",
+        installed,
+    )
+    assert enrolment_code.parse(given["code"]).pins(centre.order_key)
+    around = [["systemctl", word, "loa-receiver"] for word in ("stop", "start")] if installed else []
+    assert [line for line in lines if line is not enrol] == around
