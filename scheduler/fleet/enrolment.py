@@ -1,7 +1,8 @@
 """A machine becomes a receiver: a one-time code and a certificate request in, a certificate out.
 
 Rules
-- A code is worth one certificate, until its end; it is used up in the transaction that keeps the certificate.
+- A code is worth one certificate, until its end and as long as whoever made it may make one there; it is used up in
+  the transaction that keeps the certificate.
 - Who asks again with the same code and the same key did not hear the answer and gets the same certificate once more, as
   long as it is the receiver's: that changes nothing, so whoever repeats what they overheard does no harm.
 - Tries that fail make the next one from that address wait; each counts as failed until it has succeeded.
@@ -26,11 +27,12 @@ from scheduler.errors import Conflict, Forbidden, Invalid, TooMany
 from scheduler.fleet import repository
 from scheduler.fleet.models import EnrolmentSecret, Receiver
 from scheduler.fleet.outbox import mark_dirty
-from scheduler.people import audit, limits
+from scheduler.people import audit, limits, signin
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
 from scheduler.people.limits import Limit
 from scheduler.people.models import SignInAttempt
+from scheduler.rights import Action
 from scheduler.store.engine import Store
 from scheduler.zones import repository as zones
 
@@ -94,7 +96,20 @@ def _usable(db: Session, code: EnrolmentCode, now: datetime) -> EnrolmentSecret:
         raise Forbidden("code_unknown", message, field="code")
     if found.expires_at <= now:
         raise Forbidden("code_expired", "This code has expired. Make a new one on the receiver's page.", field="code")
+    if not _maker_may(db, found, now):
+        message = "Whoever made this code may not install loudspeakers there any more. Have another one made."
+        raise Forbidden("code_withdrawn", message, field="code")
     return found
+
+
+def _maker_may(db: Session, secret: EnrolmentSecret, now: datetime) -> bool:
+    """Whether they still could make this code; Loa itself, at its own command line, always can."""
+    if not secret.created_by:
+        return True
+    maker, placed = people.user(db, secret.created_by), repository.receiver(db, secret.receiver_id)
+    if maker is None or maker.disabled or placed is None:
+        return False
+    return signin.actor_of(db, maker).may(Action.RECEIVER_ENROL, placed[1].path, now)
 
 
 def _again(db: Session, door: Door, secret: EnrolmentSecret, key: LeafKey) -> EnrolmentReply:

@@ -94,7 +94,7 @@ class ReceiverVolume(Input):
 
 
 class CodeNew(Input):
-    hours: int = Field(24, ge=1, le=24 * 30, description="How long it can be used.")
+    hours: int = Field(24, ge=1, le=72, description="How long it can be used.")
 
 
 class EnrolmentCodeView(BaseModel):

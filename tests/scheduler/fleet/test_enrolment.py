@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
-from sqlmodel import select
+from pydantic import ValidationError
+from sqlmodel import Session, select
 
 from broadcast.clock import ManualClock
 from broadcast.trustroot.folder import load_or_make
@@ -19,12 +20,13 @@ from scheduler.fleet import repository, service
 from scheduler.fleet.enrolment import TRIES, Door, enrol
 from scheduler.fleet.models import DirtyTopic, Receiver
 from scheduler.fleet.schemas import CodeNew
+from scheduler.people import signin
 from scheduler.people.actor import Actor
-from scheduler.rights import Grant, Role
+from scheduler.people.models import RoleGrant, User
+from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone, ZoneKind
 
-ACTOR = Actor(user_id="u1", login="lan", name="Lan", grants=(Grant(Role.ADMINISTRATOR, "z1"),))
 ADDRESS = "192.0.2.7"
 
 
@@ -51,11 +53,16 @@ def placed(store: Store) -> Store:
 
 
 @pytest.fixture
-def code(placed: Store, door: Door, now: datetime) -> Callable[[], str]:
+def maker(placed: Store, add_person: Callable[..., Actor]) -> Actor:
+    return add_person("lan", "z1", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def code(placed: Store, door: Door, maker: Actor, now: datetime) -> Callable[[], str]:
     def make() -> str:
         key = door.trust.order_key.public_key()
         with placed.writing() as db:
-            return service.new_code(db, ACTOR, now, "r1", order_key=key, asked=CodeNew()).code
+            return service.new_code(db, maker, now, "r1", order_key=key, asked=CodeNew()).code
 
     return make
 
@@ -124,7 +131,7 @@ def test_a_used_code_brings_no_certificate_back(
     enrol(placed, now, door, asked(text, csr(key)), ADDRESS)
     if shut_out:
         with placed.writing() as db:
-            service.revoke(db, ACTOR, now, "r1")
+            service.revoke(db, signin.machine(db), now, "r1")
     else:
         enrol(placed, now, door, asked(code()), ADDRESS)
     with pytest.raises(Forbidden, match="used already"):
@@ -136,6 +143,49 @@ async def test_a_code_ends(placed: Store, door: Door, code: Callable[[], str], c
     await clock.advance(timedelta(hours=24))
     with pytest.raises(Forbidden, match="expired"):
         enrol(placed, clock.now(), door, asked(text), ADDRESS)
+
+
+def ended_access(db: Session, maker: Actor) -> None:
+    db.get_one(User, maker.user_id).disabled = True
+
+
+def lost_the_role(db: Session, maker: Actor) -> None:
+    db.delete(db.exec(select(RoleGrant).where(RoleGrant.user_id == maker.user_id)).one())
+
+
+def left_by_move(db: Session, _maker: Actor) -> None:
+    db.add(Zone(id="z2", path="/z2/", kind=ZoneKind.VILLAGE, name="Trà Vân"))
+    db.flush()
+    db.get_one(Receiver, "r1").zone_id = "z2"
+
+
+@pytest.mark.parametrize("left", [ended_access, lost_the_role, left_by_move])
+def test_a_code_of_who_may_not_install_there_any_more_takes_nothing_over(
+    placed: Store,
+    maker: Actor,
+    code: Callable[[], str],
+    try_at: Callable[[EnrolmentRequest], EnrolmentReply],
+    left: Callable[[Session, Actor], None],
+) -> None:
+    try_at(asked(code()))
+    serial, text = receiver(placed).certificate_serial, code()
+    with placed.writing() as db:
+        left(db, maker)
+    with pytest.raises(Forbidden, match="not install loudspeakers there any more"):
+        try_at(asked(text))
+    assert receiver(placed).certificate_serial == serial
+
+
+def test_a_code_made_by_loa_itself_needs_nobody(placed: Store, door: Door, now: datetime) -> None:
+    with placed.writing() as db:
+        key = door.trust.order_key.public_key()
+        text = service.new_code(db, signin.machine(db), now, "r1", order_key=key, asked=CodeNew(hours=72)).code
+    assert enrol(placed, now, door, asked(text), ADDRESS).receiver_id == "r1"
+
+
+def test_no_code_lasts_longer_than_three_days() -> None:
+    with pytest.raises(ValidationError, match="hours"):
+        CodeNew(hours=73)
 
 
 def test_the_certificate_before_is_shut_out(placed: Store, door: Door, code: Callable[[], str], now: datetime) -> None:
@@ -151,7 +201,7 @@ def test_a_revoked_receiver_comes_back_with_a_new_code(
 ) -> None:
     enrol(placed, now, door, asked(code()), ADDRESS)
     with placed.writing() as db:
-        service.revoke(db, ACTOR, now, "r1")
+        service.revoke(db, signin.machine(db), now, "r1")
     assert receiver(placed).revoked_at == now
     enrol(placed, now, door, asked(code()), ADDRESS)
     assert receiver(placed).revoked_at is None
