@@ -58,6 +58,17 @@ def roles_lent(db: Session, user_ids: Collection[str]) -> list[Lent]:
     ]
 
 
+def open_of(db: Session, user_id: str, now: datetime) -> Sequence[tuple[Deputy, Zone]]:
+    """Those that are not over and in which this person is the deputy or the principal."""
+    query = select(Deputy, Zone).join(Zone, col(Zone.id) == Deputy.zone_id)
+    query = query.where(
+        or_(col(Deputy.deputy_id) == user_id, col(Deputy.principal_id) == user_id),
+        col(Deputy.ended_at).is_(None),
+        col(Deputy.until) > now,
+    )
+    return db.exec(query.order_by(Deputy.id).with_for_update(of=Deputy)).all()
+
+
 def listed(
     db: Session,
     paths: Collection[str],

@@ -25,6 +25,7 @@ from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
 from scheduler.zones import repository as zones
+from scheduler.zones.models import Zone
 
 MOST = timedelta(days=400)
 SHOWN_AFTER = timedelta(days=90)
@@ -94,13 +95,23 @@ def end(db: Session, actor: Actor, now: datetime, deputy_id: str) -> DeputyOut:
         raise NotFound("not_found", _NO_SUCH)
     if row.ended_at is not None or row.until <= now:
         raise Conflict("deputy_over", "This is over already.")
+    _end(db, actor, now, row, zone)
+    return _one(db, actor, now, row.id)
+
+
+def end_all_of(db: Session, actor: Actor, now: datetime, user_id: str) -> None:
+    """End those of somebody who leaves, as a deputy and as a principal; the caller has asked whether the actor may."""
+    for row, zone in repository.open_of(db, user_id, now):
+        _end(db, actor, now, row, zone)
+
+
+def _end(db: Session, actor: Actor, now: datetime, row: Deputy, zone: Zone) -> None:
     row.ended_at = now
     db.add(row)
     db.flush()
     audit.record(
         db, actor, now, "deputy.end", f"user:{row.deputy_id}", zone_path=zone.path, on_behalf_of=row.principal_id
     )
-    return _one(db, actor, now, row.id)
 
 
 def candidates(db: Session, actor: Actor, now: datetime, *, typed: str = "") -> tuple[list[Candidate], list[Candidate]]:

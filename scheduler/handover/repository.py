@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, exists
+from sqlalchemy import delete, exists, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -10,6 +10,7 @@ from scheduler.announcements.models import Announcement
 from scheduler.announcements.repository import put_together
 from scheduler.broadcasts.models import Broadcast
 from scheduler.bulletins.models import Bulletin
+from scheduler.deputies.models import Deputy
 from scheduler.live.models import LiveState, LiveTalk
 from scheduler.notices.models import NoticeChoice
 from scheduler.people.models import RoleGrant, User
@@ -98,11 +99,12 @@ def relays_submitted(db: Session) -> Sequence[tuple[Relay, str]]:
 
 
 def holders(db: Session, action: Action) -> Sequence[User]:
-    """Who holds a role that gives `action` somewhere and may sign in."""
+    """Who may sign in and holds a role that gives `action` somewhere, or is a deputy."""
     roles = [role.value for role, actions in TABLE.items() if action in actions]
-    query = select(User).join(RoleGrant, col(RoleGrant.user_id) == User.id)
-    query = query.where(col(RoleGrant.role).in_(roles), col(User.disabled).is_(False))
-    return db.exec(query.distinct().order_by(User.name)).all()
+    held = select(RoleGrant.user_id).where(col(RoleGrant.role).in_(roles))
+    lent = select(Deputy.deputy_id).where(col(Deputy.ended_at).is_(None))
+    query = select(User).where(or_(col(User.id).in_(held), col(User.id).in_(lent)), col(User.disabled).is_(False))
+    return db.exec(query.order_by(User.name)).all()
 
 
 def zones(db: Session, zone_ids: Collection[str]) -> dict[str, Zone]:

@@ -5,8 +5,9 @@ Rules
 - Who takes an item has the right to it there, in every place that it is aimed at.
 - Nothing is written anew: whoever wrote or changed an item stays among its authors and still never approves it, nor
   does who takes it. Who has approved an item does not take it.
-- Access ends in the same transaction, and only when no item is left, or it is said that they may be. Then no mail goes
-  to them any more either; programs that are told of things are nobody's own and go on.
+- Access ends in the same transaction, and only when no item is left, or it is said that they may be. With the roles
+  end those lent as a deputy and to deputies: an account that is opened again holds nothing. Then no mail goes to them
+  any more either; programs that are told of things are nobody's own and go on.
 - The last administrator of all does not go.
 """
 
@@ -20,6 +21,7 @@ from sqlmodel import Session
 from scheduler.broadcasts import aiming
 from scheduler.broadcasts.rights import Planned, has_rights
 from scheduler.bulletins.models import Bulletin
+from scheduler.deputies import service as deputies
 from scheduler.errors import Conflict, Invalid
 from scheduler.handover import repository
 from scheduler.handover.items import Item, items_of
@@ -159,6 +161,7 @@ def _end_access(db: Session, actor: Actor, now: datetime, user: User) -> None:
     service.keep_an_administrator(db, now, rows)
     for row in rows:
         _take(db, actor, now, row)
+    deputies.end_all_of(db, actor, now, user.id)
     people.end_sessions_of(db, user.id)
     people.end_tokens_of(db, user.id)
     people.end_recovery_codes(db, user.id)
@@ -186,13 +189,13 @@ def _approvals(db: Session, user: User, now: datetime) -> list[ApprovalView]:
         (Kind.BROADCAST, row, title, zone, relay_places.paths_of(targets[row.id])) for row, title, zone in broadcasts
     ]
     waiting += [(Kind.RELAY, row, row.title, zone, relay_places.paths_of(aimed[row.id])) for row, zone in relays]
-    may, mine = _approvers(db, now), _can(me, now)
+    may, mine = _approvers(db, now, user.id), _can(me, now)
 
     def others(row: Planned, paths: list[str]) -> list[str]:
-        """Whoever approves at or above the first place, and so perhaps everywhere."""
+        """Whoever approves at or above the first place, and so perhaps everywhere; deputies of who leaves no longer."""
         near = {one.user_id: one for zone_id in ids_of(paths[0]) for one in may[zone_id]} if paths else {}
         can = sorted((one for one in near.values() if _can(one, now)(row, paths)), key=lambda one: one.name)
-        return [one.name for one in can if one.user_id != user.id]
+        return [one.name for one in can]
 
     return [
         ApprovalView(
@@ -207,13 +210,16 @@ def _approvals(db: Session, user: User, now: datetime) -> list[ApprovalView]:
     ]
 
 
-def _approvers(db: Session, now: datetime) -> Mapping[str, list[Actor]]:
-    """By the zones for which they may approve."""
+def _approvers(db: Session, now: datetime, without: str) -> Mapping[str, list[Actor]]:
+    """By the zones for which they may approve; all but this person and what others hold as their deputies."""
     users = repository.holders(db, Action.BROADCAST_APPROVE)
     grants = signin.grants_of(db, [user.id for user in users])
     found: dict[str, list[Actor]] = defaultdict(list)
     for user in users:
-        actor = Actor(user_id=user.id, login=user.login, name=user.name, grants=grants[user.id])
+        if user.id == without:
+            continue
+        held = tuple(grant for grant in grants[user.id] if grant.on_behalf_of != without)
+        actor = Actor(user_id=user.id, login=user.login, name=user.name, grants=held)
         for zone_id in actor.zones_for(Action.BROADCAST_APPROVE, now):
             found[zone_id].append(actor)
     return found

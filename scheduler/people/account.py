@@ -22,7 +22,7 @@ MAX_TOKENS = 50
 
 
 def change_password(store: Store, known: Known, now: datetime, old_password: str, new_password: str) -> None:
-    """Take the new password and end every other session of the person; else Invalid that says what to do."""
+    """Take the new password and end the person's other sessions and all tokens; else Invalid that says what to do."""
     by_session(known)
     user = prove(store, known.actor, now, old_password, of="user.change_password", field="old_password")
     passwords.checked(new_password, user.login)
@@ -35,6 +35,7 @@ def change_password(store: Store, known: Known, now: datetime, old_password: str
         user.version += 1
         db.add(user)
         repository.end_sessions_of(db, user.id, but=known.token_sha256)
+        repository.end_tokens_of(db, user.id)
         audit.record(db, known.actor, now, "user.change_password", f"user:{user.id}", zone_path=_home(db, user))
 
 

@@ -1,8 +1,9 @@
 """What administrators do with people's accounts and roles.
 
 Rules
-- An account is managed by who may edit people where it belongs and in every zone where it holds a role: nobody takes
-  over an account that reaches further than their own administration.
+- An account is managed by who may edit people where it belongs and in every zone where it holds a role that has not
+  ended, of its own or as somebody's deputy: nobody takes over an account that reaches further
+  than their own administration.
 - A role is given or taken by who may edit people in its zone and sees the person; nobody gives one to themselves.
 - The last administrator of a zone without a parent stays, so that nobody is locked out of the whole; nor does the last
   one without an end go while others have one.
@@ -15,7 +16,7 @@ from msgspec import Struct
 from sqlmodel import Session
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
-from scheduler.people import audit, passwords, repository
+from scheduler.people import audit, passwords, repository, signin
 from scheduler.people.actor import Actor, require
 from scheduler.people.models import RoleGrant, User
 from scheduler.people.schemas import GrantNew, GrantView, UserChange, UserNew, UserView
@@ -240,18 +241,22 @@ def managed(db: Session, actor: Actor, now: datetime, user_id: str, *, lock: boo
     user = repository.user(db, user_id, lock=lock)
     if user is None or not _sees(db, actor, now, user):
         raise NotFound("not_found", _NO_SUCH_PERSON)
-    paths = [zone.path for _row, zone in repository.grants_of(db, [user.id])]
     if actor.user_id:  # the machine manages every account, those of no zone too
-        for path in (_home(db, user), *paths):
+        for path in _reach(db, now, user.id, user.zone_id):
             require(actor, Action.USER_EDIT, path, now)
     return user
 
 
 def manages(db: Session, actor: Actor, now: datetime, view: UserView) -> bool:
     """Whether the actor may manage the account of somebody they see."""
-    home = repository.zone_path(db, view.zone_id) if view.zone_id else None
-    paths = repository.zone_paths(db, {grant.zone_id for grant in view.grants})
-    return actor.may_everywhere(Action.USER_EDIT, [home or _NOWHERE, *paths], now)
+    return actor.may_everywhere(Action.USER_EDIT, _reach(db, now, view.id, view.zone_id), now)
+
+
+def _reach(db: Session, now: datetime, user_id: str, home_id: str | None) -> list[str]:
+    """The paths of where an account belongs and of all that it can act in, now or by a role that is still to end."""
+    held = [grant for grant in signin.grants_of(db, [user_id])[user_id] if grant.until is None or now < grant.until]
+    home = repository.zone_path(db, home_id) if home_id else None
+    return [home or _NOWHERE, *repository.zone_paths(db, {grant.zone_id for grant in held})]
 
 
 def _sees(db: Session, actor: Actor, now: datetime, user: User) -> bool:

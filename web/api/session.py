@@ -136,7 +136,7 @@ def change_me(body: OwnChange, db: WriteDb, known: BySession, _actor: CurrentAct
 
 @router.put("/me/password", tags=["session"], status_code=HTTPStatus.NO_CONTENT)
 def change_password(body: PasswordChange, centre: TheCentre, known: AnyKnown, now: Now) -> None:
-    """Take a new password; ends your other sessions. The only thing a one-time password is good for."""
+    """Take a new password; ends your other sessions and your tokens. All that a one-time password is good for."""
     account.change_password(centre.store, known, now, body.old_password, body.new_password)
 
 

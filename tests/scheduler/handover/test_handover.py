@@ -11,14 +11,18 @@ from sqlmodel import select
 from scheduler.announcements.models import Announcement
 from scheduler.broadcasts import service as broadcasts
 from scheduler.broadcasts.models import Broadcast
+from scheduler.deputies import service as deputies
+from scheduler.deputies.schemas import DeputyIn
 from scheduler.errors import Conflict, NotFound, Problem
 from scheduler.handover import service
 from scheduler.handover.schemas import HandoverIn, ItemName, Kind
 from scheduler.handover.service import NotTheirs
 from scheduler.live.models import LiveKind, LiveTalk
+from scheduler.people import service as people
 from scheduler.people import signin, trail
 from scheduler.people.actor import Actor
 from scheduler.people.models import RoleGrant, User
+from scheduler.people.schemas import GrantNew, UserChange
 from scheduler.rights import Role
 from scheduler.store.types import new_id
 
@@ -44,6 +48,13 @@ def items(commune: Any, admin: Actor) -> list[ItemName]:
 def hand_over(commune: Any, admin: Actor, **asked: Any) -> None:
     with commune.store.writing() as db:
         service.hand_over(db, admin, commune.now, commune.official.user_id, HandoverIn(**asked))
+
+
+def lend(commune: Any, principal: Actor, deputy: Actor) -> None:
+    until = commune.now + timedelta(days=300)
+    asked = DeputyIn(deputy_id=deputy.user_id, zone_id=commune.places.leng, until=until)
+    with commune.store.writing() as db:
+        deputies.name(db, principal, commune.now, asked)
 
 
 def row(commune: Any, broadcast_id: str) -> Broadcast:
@@ -193,6 +204,43 @@ def test_what_waits_for_an_approver_says_who_else_can(commune: Any, admin: Actor
     with commune.store.writing() as db:
         view = service.view(db, admin, commune.now, commune.leader.user_id)
     assert [(one.id, one.others) for one in view.approvals] == [(made.id, [])]
+
+
+def test_a_deputy_who_stays_can_approve_and_one_of_who_leaves_cannot(
+    commune: Any, admin: Actor, add_person: AddPerson, places: Any
+) -> None:
+    commune.submitted()
+    other = add_person("other", places.province, Role.APPROVER)
+    for principal, deputy in ((other, "stays"), (commune.leader, "goes")):
+        person = add_person(deputy, places.leng, Role.VIEWER)
+        lend(commune, principal, person)
+    with commune.store.writing() as db:
+        view = service.view(db, admin, commune.now, commune.leader.user_id)
+    assert [one.others for one in view.approvals] == [["Other", "Stays"]]
+
+
+def test_an_account_that_is_opened_again_approves_as_nobodys_deputy(
+    commune: Any, admin: Actor, add_person: AddPerson, places: Any
+) -> None:
+    both, helper = add_person("both", places.leng, Role.APPROVER), add_person("helper", places.leng)
+    lend(commune, commune.leader, commune.official)
+    lend(commune, both, helper)
+    for leaver in (commune.official, both):
+        with commune.store.writing() as db:
+            service.hand_over(db, admin, commune.now, leaver.user_id, HandoverIn(end_access=True, leave_rest=True))
+        with commune.store.writing() as db:
+            user = db.get_one(User, leaver.user_id)
+            people.change_user(db, admin, commune.now, user.id, version=user.version, change=UserChange(disabled=False))
+            for role in (Role.APPROVER,) if leaver is both else ():
+                people.give_role(
+                    db, admin, commune.now, GrantNew(user_id=leaver.user_id, zone_id=places.leng, role=role)
+                )
+    with commune.store.reading() as db:
+        assert set(signin.grants_of(db, [commune.official.user_id, helper.user_id]).values()) == {()}
+        ended = trail.page(db, admin, commune.now, trail.Asked(action="deputy.end"))
+        assert {entry.subject for entry in ended} == {
+            f"user:{commune.official.user_id}", f"user:{helper.user_id}"
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("role", Role)

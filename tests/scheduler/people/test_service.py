@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
+from scheduler.deputies import service as deputies
+from scheduler.deputies.schemas import DeputyIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Stale
 from scheduler.people import service, signin, trail
 from scheduler.people.actor import Actor
-from scheduler.people.models import AuditEntry, User
+from scheduler.people.models import AuditEntry, RoleGrant, User
 from scheduler.people.schemas import GrantNew, UserChange, UserNew
 from scheduler.rights import Action, Role
 from scheduler.store.engine import Store
+from scheduler.store.types import new_id
 
 AddPerson = Callable[..., Actor]
 
@@ -148,6 +151,40 @@ def test_nobody_takes_over_an_account_that_reaches_further_than_they_do(
     change = UserChange(disabled=True)
     disable = refused(store, lambda db: service.change_user(db, admin, now, duty.user_id, version=1, change=change))
     assert (type(reset), type(disable)) == (Forbidden, Forbidden)
+
+
+def test_nobody_takes_over_an_account_that_approves_elsewhere_as_a_deputy(
+    store: Store, admin: Actor, now: datetime, places: Any, add_person: AddPerson
+) -> None:
+    chief = add_person("chief", places.province, Role.APPROVER)
+    hoa = add_person("hoa", places.leng_1, Role.VIEWER)
+    asked = DeputyIn(deputy_id=hoa.user_id, zone_id=places.province, until=now + timedelta(days=7))
+    with store.writing() as db:
+        deputies.name(db, chief, now, asked)
+
+    def reset(at: datetime) -> Callable[[Session], User]:
+        return lambda db: service.reset_password(db, admin, at, hoa.user_id, "hash")
+
+    assert isinstance(refused(store, reset(now)), Forbidden)
+    with store.reading() as db:
+        view = service.user_views(db, [service.user_for(db, admin, now, hoa.user_id)])[0]
+        over = now + timedelta(days=7)
+        assert (service.manages(db, admin, now, view), service.manages(db, admin, over, view)) == (False, True)
+    with store.writing() as db:
+        assert reset(over)(db).must_change_password
+
+
+def test_a_role_keeps_others_from_an_account_until_it_ends(
+    store: Store, admin: Actor, now: datetime, places: Any, add_person: AddPerson
+) -> None:
+    hoa = add_person("hoa", places.leng, Role.EDITOR)
+    end = now + timedelta(days=1)
+    with store.writing() as db:
+        db.add(RoleGrant(id=new_id(now), user_id=hoa.user_id, zone_id=places.province, role="viewer", until=end))
+    assert isinstance(refused(store, lambda db: service.managed(db, admin, now, hoa.user_id)), Forbidden)
+    with store.writing() as db:
+        view = service.user_views(db, [service.managed(db, admin, end, hoa.user_id)])[0]
+        assert (service.manages(db, admin, now, view), service.manages(db, admin, end, view)) == (False, True)
 
 
 def test_a_lost_password_is_replaced_and_everything_open_ends(

@@ -157,8 +157,9 @@ def test_administrators_see_who_of_theirs_came_and_went(
     assert {("session.begin", "Lan"), ("session.end", "Lan")} <= set(seen)
 
 
-def test_a_changed_password_ends_all_other_sessions(store: Store, lan: Actor, now: datetime) -> None:
+def test_a_changed_password_ends_all_other_sessions_and_the_tokens(store: Store, lan: Actor, now: datetime) -> None:
     here, elsewhere = enter(store, now).cookie, enter(store, now).cookie
+    secret = token(store, lan, now, 399, Action.ZONE_READ)
     me = known(store, now, here)
     assert me is not None
     assert (
@@ -166,9 +167,11 @@ def test_a_changed_password_ends_all_other_sessions(store: Store, lan: Actor, no
     )
     assert refusal(lambda: account.change_password(store, me, now, PASSWORD, "ngắn")).code == "password_short"
     assert refusal(lambda: account.change_password(store, me, now, PASSWORD, PASSWORD)).code == "password_same"
+    assert by_token(store, now, secret) is not None
     account.change_password(store, me, now, PASSWORD, "một mật khẩu khác")
     assert known(store, now, here) is not None
     assert known(store, now, elsewhere) is None
+    assert by_token(store, now, secret) is None
     assert refusal(lambda: enter(store, now)).code == "wrong_credentials"
     assert enter(store, now, "một mật khẩu khác").actor.user_id == lan.user_id
     with store.reading() as db:

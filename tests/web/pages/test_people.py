@@ -292,3 +292,15 @@ def test_an_invitation_gets_another_code_for_a_code_of_ones_own(
     assert (refused.status_code, "Mã mời cho" in refused.text) == (422, False)
     assert 'id="more-' in refused.text
     assert "Mã mời cho" in send(administrator, path, code=typed_code("quan")).text
+
+
+def test_a_new_password_is_offered_to_who_manages_the_account_alone(
+    administrator: TestClient, browser: Browser, add_person: Callable[..., Any], places: Any
+) -> None:
+    add_person("xa", places.leng, Role.ADMINISTRATOR)
+    duty = add_person("duty", places.leng, Role.OPERATOR, at=places.province)
+    form = f'action="/people/{duty.user_id}/password"'
+    assert form in administrator.get(f"/people/{duty.user_id}").text
+    shown = browser("xa").get(f"/people/{duty.user_id}").text
+    assert form not in shown
+    assert "Hãy nhờ quản trị ở đó cấp mật khẩu mới" in shown
