@@ -12,7 +12,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from vietnormalizer import VietnameseNormalizer, is_vietnamese_word, transliterate_word
+from vietnormalizer import VietnameseNormalizer, transliterate_word
+from vietnormalizer import is_vietnamese_word as is_known
 
 from broadcast.speech.lexicon import ABBREVIATIONS, LINK_SIGNS, LINK_WORDS, SIGNS, TITLES
 from broadcast.speech.numerals import apply_rules, letters, spell_digits
@@ -40,12 +41,18 @@ _CAPITALS = re.compile(r"(?<!\w)[^\W\d_]{2,}(?!\w)")
 _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
 _MARKS = re.compile(r"[ .,;:?!]*[.,;:?!][ .,;:?!]*")
 _SPOKEN = re.compile(r"[^\W\d_]+(?:[ .,;:?!]+[^\W\d_]+)*[.,;:?!]?")
+_RARE_ONSET, _RARE_RIME = re.compile(r"^(?:ngh(?=[ei])|gi(?=e))"), re.compile(r"oo(?=(?:ng|c)$)")
+
+
+def _is_vietnamese(word: str) -> bool:
+    """Whether it is spelt like a syllable, where the engine does not know those of nghe, gie and xoong either."""
+    return bool(is_known(_RARE_RIME.sub("o", _RARE_ONSET.sub("n", word.lower()))))
 
 
 def _make_engine() -> VietnameseNormalizer:
     engine = VietnameseNormalizer(enable_transliteration=False)
     # its list of foreign words claims Vietnamese ones too (dao, song, long, sen); those are not foreign here
-    engine.replacements = {word: said for word, said in engine.replacements.items() if not is_vietnamese_word(word)}
+    engine.replacements = {word: said for word, said in engine.replacements.items() if not _is_vietnamese(word)}
     return engine
 
 
@@ -126,7 +133,7 @@ def _speak_capitals(line: str, heading: bool) -> str:
             return word
         marked = not _TONES.isdisjoint(unicodedata.normalize("NFD", word))
         known = word.lower() in _engine.replacements
-        shaped = is_vietnamese_word(word) and _has_vowel(word) and (heading or len(word) > 2)  # noqa: PLR2004
+        shaped = _is_vietnamese(word) and _has_vowel(word) and (heading or len(word) > 2)  # noqa: PLR2004
         return word.lower() if marked or known or shaped else letters(word)
 
     return _CAPITALS.sub(write, line)
@@ -157,11 +164,11 @@ def _settle(word: str) -> str:
         return letters(word)
     if len(word) == 1:
         return word
-    if is_vietnamese_word(word):
+    if _is_vietnamese(word):
         return word
     respelled = _engine.replacements.get(word) or transliterate_word(word)
     pieces = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", respelled.lower()))
-    if pieces and all(_has_vowel(piece) and is_vietnamese_word(piece) for piece in pieces):
+    if pieces and all(_has_vowel(piece) and _is_vietnamese(piece) for piece in pieces):
         return " ".join(pieces)
     return word
 
