@@ -12,7 +12,8 @@ from scheduler.store.types import Json, UtcDateTime, word_of
 class Relay(SQLModel, table=True):
     """`starts_local`, `rrule`, `until_local`, `exdates` and `skip_holidays` are as those of a broadcast.
 
-    `state` is one of `scheduler.workflow`'s. `next_at` is the next occurrence while it is approved and not paused.
+    `state` is one of `scheduler.workflow`'s. While it is approved and not paused, `next_at` is when it is looked at
+    next: its next occurrence, or sooner where the days off have changed.
     `fallback_id` is the announcement that is heard while the source is silent. Residents read of one that is `public`.
     `approved_for` are those as whose deputy the approver acted, `document_no` is the signed paper's.
     """

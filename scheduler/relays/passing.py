@@ -2,6 +2,7 @@
 
 Rules
 - A talk is asked for at its moment, in the places whose rules let all of it sound; where none does, why not is noted.
+- Whether a day is off is asked at its moment too, whatever it was before. Where it is, nothing was due.
 - Each that the centre slept through is noted as missed; the last one is joined as long as it lasts.
 - It ends when it was to end, however late it began. Its host must be one that the settings name at that moment.
 """
@@ -35,7 +36,7 @@ def tick(db: Session, now: datetime, terms: Terms) -> tuple[str, ...]:
     """Begin what is due; the words for those who watch."""
     words = []
     for relay in repository.due(db, now):
-        runs = [_run(db, relay, due, now, terms) for due in _dues(db, relay, now)]
+        runs = [run for due in _dues(db, relay, now) if (run := _run(db, relay, due, now, terms)) is not None]
         db.add_all(runs)
         set_next(db, relay, now)
         if relay.next_at is None:
@@ -53,30 +54,46 @@ def tick(db: Session, now: datetime, terms: Terms) -> tuple[str, ...]:
 
 
 def _dues(db: Session, relay: Relay, now: datetime) -> list[datetime]:
-    """Each occurrence that has come since the last one, the oldest first."""
-    first = relay.next_at or now
-    off = places.days_off(db, [relay], first)[relay.id]
-    missed = timing.starts(relay, first, now, off)
-    return sorted({first, *missed})[-MOST_DUE:]
+    """Each occurrence that has come since it was looked at last, the oldest first."""
+    first, last = relay.next_at or now, repository.last_due(db, relay.id)
+    off = places.days_off(db, [relay], places.aimed_at(db, [relay], now), first)[relay.id]
+    before = first - timedelta(microseconds=1)
+    return timing.starts(relay, max(before, last or before), now, off)[-MOST_DUE:]  # a clock may have been put back
 
 
-def _run(db: Session, relay: Relay, due: datetime, now: datetime, terms: Terms) -> RelayRun:
+def _run(db: Session, relay: Relay, due: datetime, now: datetime, terms: Terms) -> RelayRun | None:
+    """What becomes of an occurrence; None where all who would hear it have a day off."""
     aimed = places.live_zones(repository.targets(db, relay.id), now)
+    heard_in = places.villages(db, aimed, now)
+    awake = _awake(db, relay, heard_in, due)
+    if heard_in and not awake:
+        return None
+    aimed = places.allowed(aimed, heard_in, {zone.id for zone in heard_in} - {zone.id for zone in awake})
     run = RelayRun(relay_id=relay.id, due_at=due, noted_at=now, zone_ids=[zone.id for zone in aimed])
     if now >= due + timedelta(seconds=relay.limit_s):
         run.trouble = "centre_was_away"
     elif not asking.host_allowed(relay.source_url, terms):
         run.trouble = "host_not_allowed"
     else:
-        _ask(db, relay, run, now, aimed)
+        _ask(db, relay, run, now, aimed, heard_in=awake)
     return run
 
 
-def _ask(db: Session, relay: Relay, run: RelayRun, now: datetime, aimed: Sequence[Zone]) -> None:
-    heard_in = places.villages(db, aimed, now)
+def _awake(db: Session, relay: Relay, heard_in: Sequence[Zone], due: datetime) -> list[Zone]:
+    """The villages that have no day off then."""
+    if not relay.skip_holidays or not heard_in:
+        return [*heard_in]
+    occurrence = timing.airing_at(relay, to_us(due))
+    kept = places.kept(db, heard_in, (occurrence.start_us, occurrence.start_us + 1))
+    return [zone for zone in heard_in if not kept.rests(relay, occurrence, zone)]
+
+
+def _ask(
+    db: Session, relay: Relay, run: RelayRun, now: datetime, aimed: Sequence[Zone], *, heard_in: Sequence[Zone]
+) -> None:
     occurrence = timing.airing_at(relay, to_us(run.due_at))
     around = places.looked_at(db, heard_in, [occurrence], now)
-    found = places.forbidden(around, heard_in, [occurrence])
+    found = places.forbidden(around, relay, heard_in, [occurrence])
     by_path = {zone.path: kind for _airing, kind, there in found for zone in there}
     silent = [(zone, kind) for zone in heard_in for path, kind in by_path.items() if path.startswith(zone.path)]
     run.silent = {zone.id: kind.value for zone, kind in silent}

@@ -1,7 +1,12 @@
-"""Where an occurrence of a relay may be heard, by the rules and plans of each village (reads the database)."""
+"""Where an occurrence of a relay may be heard, by the rules and plans of each village (reads the database).
+
+Rules
+- One that leaves days off out does so as broadcasts do (`scheduler.broadcasts.daysoff`): by the places in which it is
+  heard, not by the one that sends it. It goes on beside a village that keeps a day by itself.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -9,15 +14,16 @@ from sqlmodel import Session
 
 from broadcast.clock import US_PER_S
 from broadcast.wire.documents import Airing
-from scheduler.broadcasts import planning
+from scheduler.broadcasts import daysoff, planning
 from scheduler.broadcasts.aiming import Target, chosen
+from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.planning import Plans
 from scheduler.clashes import EffectKind, Plan
+from scheduler.policy import local_day
 from scheduler.recurrence import MAX_DAYS
 from scheduler.relays import repository, timing
 from scheduler.relays.models import Relay
 from scheduler.zones import repository as zones
-from scheduler.zones.forest import zones_by_id
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
@@ -26,10 +32,22 @@ Forbidden = tuple[Airing, EffectKind, tuple[Zone, ...]]
 KNOWN_AHEAD = timedelta(days=2 * MAX_DAYS)
 
 
-class LookedAt(NamedTuple):
-    """Villages and the zones above them, and what is planned in all of these."""
+class Kept(NamedTuple):
+    """Villages and the zones above them, and the days off that are kept below each of these villages."""
 
-    by_id: dict[str, planning.Place]
+    by_id: Mapping[str, planning.Place]
+    below: daysoff.Below
+
+    def rests(self, relay: Relay, airing: Airing, zone: Zone) -> bool:
+        """Whether the village does not hear this occurrence because of a day off."""
+        day = local_day(relay.timezone, airing.start_us)
+        return relay.skip_holidays and (day in self.by_id[zone.id].holidays or day in self.below.get(zone.id, {}))
+
+
+class LookedAt(NamedTuple):
+    """Villages with their days off, and what is planned in them and above."""
+
+    kept: Kept
     plans: Plans
 
 
@@ -48,40 +66,52 @@ def villages(db: Session, aimed: Sequence[Zone], now: datetime) -> list[Zone]:
 def looked_at(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airing], now: datetime) -> LookedAt:
     """What is planned in these villages around `occurrences`."""
     if not heard_in or not occurrences:
-        return LookedAt({}, Plans({}, {}))
+        return LookedAt(Kept({}, {}), Plans({}, {}))
     end_us = max(airing.start_us + airing.media[0].duration_us for airing in occurrences)
     window = min(airing.start_us for airing in occurrences), end_us + 3600 * US_PER_S
-    by_id = planning.places(db, heard_in, window)
-    start_us = min(planning.day_start(by_id[zone.id], window[0]) for zone in heard_in)
-    return LookedAt(by_id, planning.plans(db, by_id.values(), (start_us, window[1]), now))
+    found = kept(db, heard_in, window)
+    start_us = min(planning.day_start(found.by_id[zone.id], window[0]) for zone in heard_in)
+    return LookedAt(found, planning.plans(db, found.by_id.values(), (start_us, window[1]), now))
 
 
-def forbidden(around: LookedAt, heard_in: Sequence[Zone], occurrences: Sequence[Airing]) -> list[Forbidden]:
-    """What the rules of some villages do not let sound whole, each with these villages."""
+def forbidden(
+    around: LookedAt, relay: Relay, heard_in: Sequence[Zone], occurrences: Sequence[Airing]
+) -> list[Forbidden]:
+    """What the rules of some villages that are to hear it do not let sound whole, each with these villages."""
     plans = around.plans
     alike: dict[tuple[object, ...], list[planning.Place]] = defaultdict(list)
-    for place in (around.by_id[zone.id] for zone in heard_in if occurrences):
+    for place in (around.kept.by_id[zone.id] for zone in heard_in if occurrences):
         planned = frozenset(airing.id for airing in plans.heard_in(place))
         alike[planned, place.effective.rules, place.effective.languages].append(place)
     found: list[Forbidden] = []
     for places in alike.values():
         plan = Plan(plans.heard_in(places[0]), places[0].effective.rules, places[0].effective.languages)
-        silent, kinds = tuple(place.zone for place in places), ((a, timing.forbidden(plan, a)) for a in occurrences)
-        found += [(airing, kind, silent) for airing, kind in kinds if kind is not None]
+        for airing, kind in ((one, timing.forbidden(plan, one)) for one in occurrences):
+            silent = tuple(place.zone for place in places if not around.kept.rests(relay, airing, place.zone))
+            found += [(airing, kind, silent)] if kind is not None and silent else []
     return sorted(found, key=lambda one: one[0].start_us)
 
 
-def days_off(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, frozenset[date]]:
-    """By relay, the holidays that it leaves out."""
-    senders = zones_by_id(db, {row.zone_id for row in rows if row.skip_holidays})
-    skipping = {row.id: zones.ids_of(senders[row.zone_id].path) for row in rows if row.skip_holidays}
-    first = now.date() - timedelta(days=2)
-    ids = {one for found in skipping.values() for one in found}
-    kept = zones.holidays(db, ids, first, (now + KNOWN_AHEAD).date()) if ids else []
-    return {
-        row.id: frozenset(holiday.day for holiday in kept if holiday.zone_id in skipping.get(row.id, ()))
-        for row in rows
-    }
+def kept(db: Session, heard_in: Sequence[Zone], window: Window) -> Kept:
+    """The days off around `window` in these villages."""
+    return Kept(planning.places(db, heard_in, window), daysoff.kept_below(db, heard_in, window))
+
+
+def days_off(
+    db: Session, rows: Sequence[Relay], aimed: Mapping[str, Sequence[Zone]], now: datetime
+) -> dict[str, frozenset[date]]:
+    """By relay, the days off on which it does not come at all: each of the zones `aimed` at keeps them."""
+    lineages = {row.id: [tuple(zones.ids_of(zone.path)) for zone in aimed[row.id]] for row in rows if row.skip_holidays}
+    first, ids = now.date() - timedelta(days=2), {one for paths in lineages.values() for path in paths for one in path}
+    days: dict[str, set[date]] = defaultdict(set)
+    for holiday in zones.holidays(db, ids, first, (now + KNOWN_AHEAD).date()) if ids else ():
+        days[holiday.zone_id].add(holiday.day)
+    of_path = {path: frozenset().union(*(days[one] for one in path)) for paths in lineages.values() for path in paths}
+    return {row.id: _in_all([of_path[path] for path in lineages.get(row.id, ())]) for row in rows}
+
+
+def _in_all(several: Sequence[frozenset[date]]) -> frozenset[date]:
+    return frozenset.intersection(*several) if several else frozenset()
 
 
 def targets_of(db: Session, rows: Sequence[Relay]) -> dict[str, tuple[Target, ...]]:
@@ -92,6 +122,11 @@ def targets_of(db: Session, rows: Sequence[Relay]) -> dict[str, tuple[Target, ..
     )
     by_id = {target.group.id if target.group else target.zones[0].id: target for target in found}
     return {row.id: tuple(by_id[one] for several in ids[row.id] for one in several if one in by_id) for row in rows}
+
+
+def aimed_at(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, list[Zone]]:
+    """Of each, the zones that are there today."""
+    return {key: live_zones(found, now) for key, found in targets_of(db, rows).items()}
 
 
 def paths_of(targets: Sequence[Target]) -> list[str]:

@@ -40,8 +40,8 @@ def rehearsal(
 ) -> RehearsalOut | None:
     """What saving this (as a new relay, or in place of `relay_id`) would change; None where it does not come."""
     row, targets = service.unsaved(db, actor, now, asked, terms, relay_id=relay_id)
-    first = _first(db, [row], now)
-    return _rehearsed(db, first, {row.id: places.live_zones(targets, now)}, now).get(row.id)
+    aimed = {row.id: places.live_zones(targets, now)}
+    return _rehearsed(db, _first(db, [row], aimed, now), aimed, now).get(row.id)
 
 
 def waiting(db: Session, actor: Actor, now: datetime, relay_ids: Sequence[str]) -> dict[str, RehearsalOut]:
@@ -49,16 +49,18 @@ def waiting(db: Session, actor: Actor, now: datetime, relay_ids: Sequence[str]) 
     rows = [row for row in repository.some(db, relay_ids) if row.state in UNSEEN]
     senders = zones_by_id(db, {row.zone_id for row in rows})
     rows = [row for row in rows if actor.may(Action.BROADCAST_READ, senders[row.zone_id].path, now)]
-    first = _first(db, rows, now)
+    aimed = places.aimed_at(db, rows, now)
+    first = _first(db, rows, aimed, now)
     if len(rows) > 1:
         first = [(row, start) for row, start in first if start <= now + FAR]
-    targets = places.targets_of(db, [row for row, _start in first])
-    return _rehearsed(db, first, {key: places.live_zones(found, now) for key, found in targets.items()}, now)
+    return _rehearsed(db, first, aimed, now)
 
 
-def _first(db: Session, rows: Sequence[Relay], now: datetime) -> list[tuple[Relay, datetime]]:
+def _first(
+    db: Session, rows: Sequence[Relay], aimed: Mapping[str, Sequence[Zone]], now: datetime
+) -> list[tuple[Relay, datetime]]:
     """Those that come, with their first start to come."""
-    off = places.days_off(db, rows, now)
+    off = places.days_off(db, rows, aimed, now)
     starts = [(row, timing.next_after(row, now, now + places.KNOWN_AHEAD, off[row.id])) for row in rows]
     return [(row, start) for row, start in starts if start is not None]
 
@@ -71,17 +73,19 @@ def _rehearsed(
     if not heard_in:
         return {}
     span = min(start for start, _end in windows.values()), max(end for _start, end in windows.values())
-    by_id = planning.places(db, heard_in, span)
+    kept = places.kept(db, heard_in, span)
+    by_id = dict(kept.by_id)
     whole = min(planning.day_start(by_id[zone.id], span[0]) for zone in heard_in), span[1]
     plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole, now), by_id, whole, now).plans
-    off = places.days_off(db, [row for row, _start in first], now)
+    off = places.days_off(db, [row for row, _start in first], aimed, now)
     at_most = max(1, rehearse.MAX_GROUPS // len(first))
     found = {}
     for row, _start in first:
         window, paths = windows[row.id], tuple(zone.path for zone in aimed[row.id])
         coming = [one for one in timing.coming(row, window, off[row.id]) if one.start_us >= window[0]]
         here = [by_id[zone.id] for zone in heard_in if paths and zone.path.startswith(paths)]
-        villages = [_village(place, plans, row, coming, window) for place in here]
+        heard = {place.zone.id: [one for one in coming if not kept.rests(row, one, place.zone)] for place in here}
+        villages = [_village(place, plans, row, heard[place.zone.id], window) for place in here]
         played = rehearse.rehearse(villages, window, to_us(now), at_most=at_most)
         titles = plans.titles | {f"{timing.PREFIX}{row.id}": row.title}
         if villages:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, case, delete, func
+from sqlalchemy import and_, case, delete, func, update
 from sqlmodel import Session, col, select
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState
@@ -49,6 +49,12 @@ def due(db: Session, now: datetime) -> Sequence[Relay]:
     return db.exec(query.order_by(col(Relay.next_at), Relay.id)).all()
 
 
+def look_again(db: Session, now: datetime) -> None:
+    """Have those that leave days off out looked at again at once: such a day came, or was taken away."""
+    comes = and_(col(Relay.state) == State.APPROVED, col(Relay.paused_at).is_(None), col(Relay.next_at) > now)
+    db.execute(update(Relay).where(comes, col(Relay.skip_holidays)).values(next_at=now))
+
+
 def in_state(db: Session, states: Collection[State]) -> Sequence[Relay]:
     """Those that are not paused, oldest first."""
     query = select(Relay).where(col(Relay.state).in_(states), col(Relay.paused_at).is_(None))
@@ -90,6 +96,12 @@ def runs(db: Session, relay_ids: Collection[str], limit: int) -> dict[str, list[
     for run in db.exec(query.order_by(col(RelayRun.due_at).desc())).all():
         by_relay[run.relay_id].append(run)
     return by_relay
+
+
+def last_due(db: Session, relay_id: str) -> datetime | None:
+    """The last occurrence that came."""
+    query = select(RelayRun.due_at).where(RelayRun.relay_id == relay_id)
+    return db.exec(query.order_by(col(RelayRun.due_at).desc()).limit(1)).first()
 
 
 def runs_between(db: Session, since: datetime, until: datetime) -> Sequence[tuple[RelayRun, Relay, LiveTalk | None]]:

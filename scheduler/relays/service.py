@@ -80,7 +80,7 @@ def _sent(db: Session, actor: Actor, now: datetime) -> list[tuple[Relay, datetim
     paths = zones.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now))
     yesterday = (now - timedelta(days=1)).date().isoformat()
     rows = repository.submitted(db, paths, yesterday, MOST_WAITING) if paths else []
-    needed, off = views.paths_by_id(db, rows), places.days_off(db, rows, now)
+    needed, off = views.paths_by_id(db, rows), places.days_off(db, rows, places.aimed_at(db, rows, now), now)
     ahead = now + places.KNOWN_AHEAD
     return [
         (row, timing.next_after(row, now, ahead, off[row.id]))
@@ -206,8 +206,8 @@ def _unapprove(row: Relay) -> None:
 
 
 def set_next(db: Session, row: Relay, now: datetime) -> None:
-    """Note when it comes next."""
-    row.next_at = _next(db, row, now)
+    """Note when it comes next; where only days off are left, the next of these: one may be taken away again."""
+    row.next_at = _next(db, row, now) or timing.next_after(row, now, now + places.KNOWN_AHEAD)
 
 
 def _blank(actor: Actor, now: datetime, asked: RelayIn, relay_id: str) -> Relay:
@@ -285,7 +285,7 @@ def _fit(db: Session, row: Relay, now: datetime, terms: Terms) -> None:
 
 
 def _next(db: Session, row: Relay, now: datetime) -> datetime | None:
-    off = places.days_off(db, [row], now)
+    off = places.days_off(db, [row], places.aimed_at(db, [row], now), now)
     return timing.next_after(row, now, now + places.KNOWN_AHEAD, off[row.id])
 
 

@@ -30,7 +30,8 @@ def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence
     ids = (one for row in rows for one in (row.author_id, row.approver_id, *(row.approved_for or ())) if one)
     names = repository.people(db, set(ids))
     titles = repository.titles(db, {row.fallback_id for row in rows if row.fallback_id})
-    off = places.days_off(db, rows, now)
+    live = {key: places.live_zones(found, now) for key, found in targets.items()}
+    off = places.days_off(db, rows, live, now)
     found = []
     for row in rows:
         aimed, sender = targets[row.id], senders[row.zone_id]
@@ -88,8 +89,8 @@ def paths_by_id(db: Session, rows: Sequence[Relay]) -> dict[str, list[str]]:
 def conflicts(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, list[ConflictOut]]:
     """What the rules of some villages do not let sound whole in the next weeks, by relay."""
     rows = [row for row in rows if row.state not in OVER]
-    off = places.days_off(db, rows, now)
-    aimed = {row_id: places.live_zones(targets, now) for row_id, targets in places.targets_of(db, rows).items()}
+    aimed = places.aimed_at(db, rows, now)
+    off = places.days_off(db, rows, aimed, now)
     villages = places.villages(db, [zone for found in aimed.values() for zone in found], now)
     coming = {row.id: [one for one in _coming(row, now, off[row.id]) if one.start_us >= to_us(now)] for row in rows}
     looked_at = places.looked_at(db, villages, [one for found in coming.values() for one in found], now)
@@ -99,7 +100,7 @@ def conflicts(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, li
         here = [zone for zone in villages if zone.path.startswith(paths)] if paths else []
         told[row.id] = [
             ConflictOut(start=from_us(one.start_us), kind=kind, zone_names=[zone.name for zone in silent])
-            for one, kind, silent in places.forbidden(looked_at, here, coming[row.id])
+            for one, kind, silent in places.forbidden(looked_at, row, here, coming[row.id])
         ]
     return told
 
