@@ -104,11 +104,22 @@ class Atlas:
             here = self._parent(here, on)
         return zone_id
 
-    def units(self, path: str, first: date, last: date) -> set[str]:
-        """All communes, or zones in none, that what is now at or below `path` stood in from one day to another."""
+    def below(self, zone_id: str, on: date) -> set[str]:
+        """The zone and all that stood below it on a day."""
+        memo = {zone_id: True}
+        for key in self.places:
+            way: list[str] = []
+            here: str | None = key
+            while here is not None and here in self.places and here not in memo and here not in way:
+                way.append(here)
+                here = self._parent(here, on)
+            memo.update(dict.fromkeys(way, memo.get(here or "", False)))
+        return {key for key, is_below in memo.items() if is_below}
+
+    def units(self, zone_ids: Collection[str], first: date, last: date) -> set[str]:
+        """All communes, or zones in none, that these zones stood in from one day to another."""
         days = [first, *(day for day in self.changes() if first < day <= last)]
-        here = [place.id for place in self.places.values() if place.path.startswith(path)]
-        return {self.commune(zone_id, day) for zone_id in here for day in days}
+        return {self.commune(zone_id, day) for zone_id in zone_ids for day in days}
 
     def changes(self) -> tuple[date, ...]:
         """The days on which stations became others, the latest first."""

@@ -87,14 +87,14 @@ def due(db: Session, now: datetime) -> set[str]:
     return set(db.scalars(query))
 
 
-def reasons(db: Session, span: Span, paths: Collection[str]) -> list[tuple[str, int]]:
-    """Why programmes were not heard, the commonest first, with how many receivers missed them."""
+def reasons(db: Session, span: Span, here: ColumnElement[bool]) -> list[tuple[str, int]]:
+    """Why programmes were not heard in the zones `here`, the commonest first, with how many receivers missed them."""
     line = ReportLine
     missed = func.sum(col(line.missed))
     query = (
         select(col(line.reason), missed)
         .where(
-            *_within(span, paths),
+            *_within(span, here),
             col(line.reason).is_not(None),
             col(line.kind).in_(PROGRAMME),
             col(line.settled).is_(True),
@@ -112,17 +112,17 @@ After = tuple[datetime, str, str]
 def lines(
     db: Session,
     span: Span,
-    paths: Collection[str],
+    where: ColumnElement[bool],
     *,
     only_missed: bool = False,
     after: After | None = None,
     limit: int | None = None,
 ) -> Sequence[Row]:
-    """Airings by village, the latest first; `after` has start, airing and zone of the last that was had.
+    """Airings by village, of the zones `where`, the latest first; `after` has start, airing and zone of the last had.
 
     A small area is looked up by its zones, a large one by the time: else a page costs as much as the whole list.
     """
-    few = list(db.scalars(select(col(Zone.id)).where(below(paths)).limit(_FEW + 1)))
+    few = list(db.scalars(select(col(Zone.id)).where(where).limit(_FEW + 1)))
     start, airing_id, zone_id = col(ReportAiring.start_at), col(ReportAiring.id), col(ReportLine.zone_id)
     first = datetime.combine(span.first - timedelta(days=1), time.min, UTC)
     end = datetime.combine(span.end + timedelta(days=1), time.min, UTC)
@@ -130,7 +130,7 @@ def lines(
     here: ColumnElement[bool] = zone_id.in_(few)
     if len(few) > _FEW:
         day = func.coalesce(day, day)  # no index is to be chosen by it: the one by time ends where the page does
-        here = exists().where(col(Zone.id) == zone_id, below(paths))
+        here = exists().where(col(Zone.id) == zone_id, where)
     query = (
         select(ReportLine, ReportAiring)
         .join(ReportAiring, col(ReportAiring.id) == col(ReportLine.airing_id))
@@ -182,9 +182,9 @@ def named(db: Session, receiver_ids: Collection[str]) -> dict[str, str]:
     return {row[0]: row[1] for row in db.execute(query)}
 
 
-def _within(span: Span, paths: Collection[str]) -> list[ColumnElement[bool]]:
-    here = exists().where(col(Zone.id) == col(ReportLine.zone_id), below(paths))
-    return [col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, here]
+def _within(span: Span, here: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+    village = exists().where(col(Zone.id) == col(ReportLine.zone_id), here)
+    return [col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, village]
 
 
 def _own(span: Span, zone_id: str) -> list[ColumnElement[bool]]:

@@ -22,6 +22,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.policy import day_bounds, local_day
 from scheduler.policy import zone as zone_info
 from scheduler.reports import repository, sources, summing, views
+from scheduler.reports.area import Area, area_of, is_small
 from scheduler.reports.begun import LIVE
 from scheduler.reports.beside import beside
 from scheduler.reports.boundaries import DEFAULT_TIMEZONE, Atlas
@@ -80,9 +81,9 @@ def summary(
     """
     zone = zone_of(db, actor, now, zone_id)
     on = boundaries or span.last
-    whole = by != "village" and zone.kind not in summing.SMALL and not summing.apart(db, min(span.first, on))
+    whole = by != "village" and not is_small(db, zone) and not summing.apart(db, min(span.first, on))
     read = _by_unit if whole else _by_village
-    atlas, summed = read(db, span, zone.path, on, merged=by == "station")
+    atlas, summed = read(db, span, _area(db, actor, now, zone, on), on, merged=by == "station")
     rows, different = views.stations(summed)
     if by == "village":
         rows = views.villages(atlas, summed)
@@ -103,7 +104,7 @@ def summary(
 def why(db: Session, actor: Actor, now: datetime, zone_id: str | None, span: Span) -> list[tuple[str, int]]:
     """Why programmes were not heard in a zone, the commonest first, with how many receivers missed them."""
     zone = zone_of(db, actor, now, zone_id)
-    return repository.reasons(db, span, [zone.path])
+    return repository.reasons(db, span, _area(db, actor, now, zone, span.last).here)
 
 
 def lines(
@@ -118,14 +119,13 @@ def lines(
     limit: int = 100,
 ) -> LinePage:
     """Airings by village, the latest first."""
-    zone = zone_of(db, actor, now, zone_id)
+    area = _area(db, actor, now, zone_of(db, actor, now, zone_id), span.last)
     rows = repository.lines(
-        db, span, [zone.path], only_missed=only_missed, after=_after(after) if after else None, limit=limit + 1
+        db, span, area.shown, only_missed=only_missed, after=_after(after) if after else None, limit=limit + 1
     )
     shown = _lines(db, _atlas_of(db, rows), rows[:limit])
     more = len(rows) > limit
-    gone = _gone(db, span, zone.path)
-    return LinePage(items=shown, next=_cursor(rows[limit - 1]) if more else None, gone=gone)
+    return LinePage(items=shown, next=_cursor(rows[limit - 1]) if more else None, gone=_gone(db, span, area))
 
 
 def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: date) -> VillageDay:
@@ -160,7 +160,7 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
         timezone=atlas.timezone(zone.id),
         figures=views.figures_out(summing.of_village(db, span, zone.id)),
         airings=airings,
-        gone=_gone(db, span, zone.path),
+        gone=_gone(db, span, Area(zone.id, zone.path)),
     )
 
 
@@ -205,7 +205,7 @@ def digest_of(db: Session, actor: Actor, now: datetime, zone_id: str | None, day
     """What was not heard on a day, as it is mailed."""
     zone = zone_of(db, actor, now, zone_id)
     span = span_of(Length.DAY, day)
-    rows = repository.lines(db, span, [zone.path], limit=MOST_LINES)
+    rows = repository.lines(db, span, _area(db, actor, now, zone, day).shown, limit=MOST_LINES)
     return digest(_lines(db, _atlas_of(db, rows), rows), zone.id, zone.name, day)
 
 
@@ -239,45 +239,51 @@ def digest_sent(db: Session, held: ReportSubscription, day: date) -> None:
         db.add(row)
 
 
-def _by_unit(db: Session, span: Span, path: str, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
+def _area(db: Session, actor: Actor, now: datetime, zone: Zone, on: date) -> Area:
+    return area_of(db, zone, on, lambda path: actor.may(Action.REPORT_READ, path, now))
+
+
+def _by_unit(db: Session, span: Span, area: Area, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
     """From what was summed by commune and day: as quick for ten thousand villages as for ten."""
     atlas = repository.atlas(db, paths=())
-    sums, clusters = summing.by_unit(db, span, [path]), summing.clusters_by_unit(db, [path])
+    sums, reached = area.as_part(summing.by_unit(db, span, area.here), summing.reached_units(db, span))
+    clusters = summing.clusters_by_unit(db, area.shown)
     units = sums.keys() | clusters.keys()
     if not units <= atlas.places.keys():  # a village in no commune is its own unit
         atlas = repository.atlas(db)
-    return atlas, views.Summed(
-        atlas.stations(units, on, merged=merged), sums, clusters, summing.reached_units(db, span)
-    )
+    return atlas, views.Summed(atlas.stations(units, on, merged=merged), sums, clusters, reached)
 
 
-def _by_village(db: Session, span: Span, path: str, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
+def _by_village(db: Session, span: Span, area: Area, on: date, *, merged: bool) -> tuple[Atlas, views.Summed]:
     """From lines; where they are gone, from the sums of the commune, which is a place beside its villages."""
-    atlas, gone = repository.atlas(db, paths=[path]), _gone(db, span, path)
-    closed = summing.by_unit(db, span, [path], only_closed=True) if gone else {}
-    sums = summing.by_village(db, span, [path], some_closed=gone is not None)
-    reached = summing.reached_villages(db, span, [path], some_closed=gone is not None, unit_ids=closed.keys())
+    atlas, gone = repository.atlas(db, paths=[area.path], zone_ids=area.left), _gone(db, span, area)
+    closed = summing.by_unit(db, span, area.here, only_closed=True) if gone else {}
+    sums, reached = area.as_part(
+        summing.by_village(db, span, area.here, some_closed=gone is not None),
+        summing.reached_villages(db, span, area.here, some_closed=gone is not None, unit_ids=closed.keys()),
+    )
     bulletins = Counter[str]()
     for places, count in reached if gone else ():
         bulletins.update(dict.fromkeys(places, count))
     for unit_id, lost in closed.items():
         sums[unit_id] = total([lost, sums.get(unit_id, Sums())], bulletins[unit_id])
-    clusters = summing.clusters_by_village(db, [path])
+    clusters = summing.clusters_by_village(db, area.shown)
     units = atlas.stations(sums.keys() | clusters.keys(), on, merged=merged)
     return atlas, views.Summed(units, sums, clusters, reached, gone)
 
 
-def _gone(db: Session, span: Span, path: str) -> DetailsGone | None:
-    """From when on all lines of a span are kept of what is at or below `path`; None where none may be gone."""
+def _gone(db: Session, span: Span, area: Area) -> DetailsGone | None:
+    """From when on all lines of a span are kept of what belongs to `area`; None where none may be gone."""
     if not summing.any_closed(db):  # it is so everywhere that no rule of retention is in force
         return None
-    atlas = repository.atlas(db, paths=[path])
-    last = summing.last_closed(db, span, atlas.units(path, span.first, span.last))
+    atlas = repository.atlas(db, paths=[area.path], zone_ids=area.left)
+    here = {key for key, place in atlas.places.items() if area.has(key, place.path)}
+    last = summing.last_closed(db, span, atlas.units(here, span.first, span.last))
     if not last:
         return None
     return DetailsGone(
         before=max(last.values()) + timedelta(days=1),
-        total_whole=all(atlas.places[unit_id].path.startswith(path) for unit_id in last),
+        total_whole=last.keys() <= here,
     )
 
 

@@ -16,7 +16,7 @@ from scheduler.reports.figures import PROGRAMME, Kind, Sums, worst
 from scheduler.reports.models import ReportAiring, ReportDay, ReportLine
 from scheduler.reports.spans import Span
 from scheduler.zones.models import Group, GroupMember, Zone, ZoneKind, ZonePast
-from scheduler.zones.repository import below, ids_of
+from scheduler.zones.repository import ids_of
 
 SMALL = (ZoneKind.VILLAGE, ZoneKind.HAMLET)
 _COUNTS = ("airings", "heard", "partly", "plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
@@ -26,13 +26,13 @@ _CHUNK = 500
 """Fewer than any database's limit of parameters."""
 
 
-def by_village(db: Session, span: Span, paths: Collection[str], *, some_closed: bool = False) -> dict[str, Sums]:
-    """What is settled of a span at or below `paths`; `bulletins` is what each village heard itself.
+def by_village(db: Session, span: Span, here: ColumnElement[bool], *, some_closed: bool = False) -> dict[str, Sums]:
+    """What is settled of a span in the zones `here`; `bulletins` is what each village heard itself.
 
     With `some_closed` without the days that are closed, which `by_unit` has.
     """
-    here = select(col(Zone.id)).where(below(paths))
-    return _of_lines(db, span, col(ReportLine.zone_id).in_(here), *_open(some_closed))
+    villages = select(col(Zone.id)).where(here)
+    return _of_lines(db, span, col(ReportLine.zone_id).in_(villages), *_open(some_closed))
 
 
 def of_village(db: Session, span: Span, zone_id: str) -> Sums:
@@ -40,9 +40,9 @@ def of_village(db: Session, span: Span, zone_id: str) -> Sums:
     return _of_lines(db, span, col(ReportLine.zone_id) == zone_id).get(zone_id, Sums())
 
 
-def by_unit(db: Session, span: Span, paths: Collection[str], *, only_closed: bool = False) -> dict[str, Sums]:
-    """What is settled of a span in the units at or below `paths`; `bulletins` is left to `reached`."""
-    here = select(col(Zone.id)).where(below(paths))
+def by_unit(db: Session, span: Span, here: ColumnElement[bool], *, only_closed: bool = False) -> dict[str, Sums]:
+    """What is settled of a span in the units `here`; `bulletins` is left to `reached`."""
+    units = select(col(Zone.id)).where(here)
     which = [col(ReportDay.closed).is_(True)] if only_closed else []
     columns = [func.sum(getattr(ReportDay, name)) for name in _ALL]
     query = (
@@ -52,7 +52,7 @@ def by_unit(db: Session, span: Span, paths: Collection[str], *, only_closed: boo
             func.max(col(ReportDay.latest_us)),
             func.min(col(ReportDay.earliest_us)),
         )
-        .where(*_days(span), col(ReportDay.unit_id).in_(here), *which)
+        .where(*_days(span), col(ReportDay.unit_id).in_(units), *which)
         .group_by(col(ReportDay.unit_id))
     )
     return {row[0]: _sums(row, 0) for row in db.execute(query)}
@@ -106,14 +106,14 @@ def reached_units(db: Session, span: Span) -> Reached:
 
 
 def reached_villages(
-    db: Session, span: Span, paths: Collection[str], *, some_closed: bool = False, unit_ids: Collection[str] = ()
+    db: Session, span: Span, here: ColumnElement[bool], *, some_closed: bool = False, unit_ids: Collection[str] = ()
 ) -> Reached:
-    """The villages of every bulletin of a span; with `some_closed` those of `unit_ids` where its day is closed."""
-    here = select(col(Zone.id)).where(below(paths))
+    """The villages `here` of a span's bulletins; with `some_closed` those of `unit_ids` where the day is closed."""
+    villages = select(col(Zone.id)).where(here)
     query = select(col(ReportLine.airing_id), col(ReportLine.zone_id)).where(
         col(ReportLine.day) >= span.first,
         col(ReportLine.day) < span.end,
-        col(ReportLine.zone_id).in_(here),
+        col(ReportLine.zone_id).in_(villages),
         col(ReportLine.settled).is_(True),
         col(ReportLine.kind).in_(PROGRAMME),
         *_open(some_closed),
@@ -126,26 +126,26 @@ def reached_villages(
     return [(zone_ids, 1) for zone_ids in found.values()]
 
 
-def clusters_by_village(db: Session, paths: Collection[str]) -> dict[str, tuple[int, set[str]]]:
-    """How many receivers stand in each village, and its name."""
+def clusters_by_village(db: Session, here: ColumnElement[bool]) -> dict[str, tuple[int, set[str]]]:
+    """How many receivers stand in each village `here`, and its name."""
     query = (
         select(col(Zone.id), func.count(), func.min(Zone.name))
         .join(Receiver, col(Zone.id) == col(Receiver.zone_id))
-        .where(below(paths), col(Receiver.revoked_at).is_(None))
+        .where(here, col(Receiver.revoked_at).is_(None))
         .group_by(col(Zone.id))
     )
     return {zone_id: (count, {name}) for zone_id, count, name in db.execute(query)}
 
 
-def clusters_by_unit(db: Session, paths: Collection[str]) -> dict[str, tuple[int, set[str]]]:
-    """How many receivers stand in each unit of today, and in which villages."""
+def clusters_by_unit(db: Session, here: ColumnElement[bool]) -> dict[str, tuple[int, set[str]]]:
+    """How many receivers stand in each unit of today, and in which villages `here`."""
     kind = col(Zone.kind)
     communes = set(db.scalars(select(col(Zone.id)).where(kind == ZoneKind.COMMUNE)))
     key = case((kind == ZoneKind.VILLAGE, col(Zone.parent_id)), else_=col(Zone.id))
     query = (
         select(func.min(Zone.path), func.count(), func.aggregate_strings(col(Zone.name), _BY))
         .join(Receiver, col(Zone.id) == col(Receiver.zone_id))
-        .where(below(paths), col(Receiver.revoked_at).is_(None))
+        .where(here, col(Receiver.revoked_at).is_(None))
         .group_by(key)
     )
     found: dict[str, tuple[int, set[str]]] = {}
@@ -165,7 +165,11 @@ def apart(db: Session, since: date) -> bool:
     moved = (
         select(col(ZonePast.zone_id))
         .join(Zone, col(Zone.id) == col(ZonePast.zone_id))
-        .where(col(Zone.kind).in_(SMALL), col(ZonePast.until) > since, col(ZonePast.parent_id) != col(Zone.parent_id))
+        .where(
+            col(Zone.kind).in_((*SMALL, ZoneKind.OTHER)),
+            col(ZonePast.until) > since,
+            col(ZonePast.parent_id) != col(Zone.parent_id),
+        )
     )
     alone = (
         select(col(GroupMember.zone_id))

@@ -31,6 +31,7 @@ from scheduler.retention.models import RetentionRun
 from scheduler.retention.piles import PILES, Share, going
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
+from scheduler.zones.repository import below
 from tests.scheduler.retention.conftest import Attic
 
 
@@ -157,7 +158,7 @@ def test_closed_days_are_found_by_their_unit(sqlite_store: Store, now: datetime)
         try:
             assert not summing.any_closed(db)
             assert summing.last_closed(db, span, ["a", "b"]) == {}
-            assert summing.by_unit(db, span, ["/a/"], only_closed=True) == {}
+            assert summing.by_unit(db, span, below(["/a/"]), only_closed=True) == {}
         finally:
             event.remove(Engine, "before_cursor_execute", note)
         plans = [
