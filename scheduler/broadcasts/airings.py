@@ -3,7 +3,7 @@
 Rules
 - Times are wall time in the broadcast's own zone time; `scheduler.recurrence` says when it repeats.
 - An airing's id is `{broadcast id}.{start in µs}`, so that the same plan gives the same airing at every telling.
-- Only recordings that are produced are aired; without any there is no airing.
+- Only recordings that are produced are aired. What is approved is planned before they are, by a guess at their length.
 - What still runs when a window opens belongs to the window.
 """
 
@@ -68,16 +68,13 @@ def media_of(recordings: Iterable[Recording]) -> tuple[Media, ...]:
 
 def expected_media(recordings: Iterable[Recording]) -> tuple[Media, ...]:
     """As `media_of`, with a guess at the length of what is not produced yet, to show a plan by."""
-    return tuple(
-        Media(
-            sha256=recording.sha256 or NO_FILE,
-            size_bytes=recording.size_bytes or 0,
-            duration_us=recording.duration_us or _expected_us(recording),
-            language=recording.language,
-        )
-        for recording in sorted(recordings, key=lambda recording: (recording.created_at, recording.id))
-        if recording.state not in (RecordingState.FAILED, RecordingState.EXPIRED)
-    )
+    return _guessed(one for one in recordings if one.state not in (RecordingState.FAILED, RecordingState.EXPIRED))
+
+
+def missing_media(recordings: Iterable[Recording]) -> tuple[Media, ...]:
+    """Where none can be expected, as all have failed: what should have been, to show and to record that it is not."""
+    known = tuple(recordings)
+    return () if expected_media(known) else _guessed(one for one in known if one.state is RecordingState.FAILED)
 
 
 def airings_of(
@@ -122,7 +119,12 @@ def airing_as_it_was(row: PlannedAiring, broadcast: Broadcast, media: tuple[Medi
 
 def has_sound(airing: Airing) -> bool:
     """Whether there is a file of it."""
-    return (airing.media[0].sha256, airing.media[0].size_bytes) != (NO_FILE, 0)
+    return is_there(airing.media[0])
+
+
+def is_there(media: Media) -> bool:
+    """Whether it has a file."""
+    return (media.sha256, media.size_bytes) != (NO_FILE, 0)
 
 
 def start_of(airing_id: str) -> datetime:
@@ -154,7 +156,8 @@ def over(broadcast: Broadcast, media: tuple[Media, ...], now: datetime) -> bool:
     if broadcast.starts_local is None:
         approved_at = broadcast.approved_at or now
         return to_us(now) - to_us(approved_at) > UNKNOWN_LENGTH_US
-    reach_us = _reach_us(broadcast, media) if media else UNKNOWN_LENGTH_US
+    waits_us = 0 if broadcast.immediate else UNKNOWN_LENGTH_US  # the start of an immediate one waited for the sound
+    reach_us = _reach_us(broadcast, media) if media else waits_us
     return next_start(broadcast, now - timedelta(microseconds=reach_us - 1)) is None
 
 
@@ -174,6 +177,18 @@ def _until(text: str | None) -> date | None:
 def _reach_us(broadcast: Broadcast, media: tuple[Media, ...]) -> int:
     """How long after its start an airing may still sound."""
     return max(item.duration_us for item in media) + broadcast.window_s * US_PER_S
+
+
+def _guessed(recordings: Iterable[Recording]) -> tuple[Media, ...]:
+    return tuple(
+        Media(
+            sha256=recording.sha256 or NO_FILE,
+            size_bytes=recording.size_bytes or 0,
+            duration_us=recording.duration_us or _expected_us(recording),
+            language=recording.language,
+        )
+        for recording in sorted(recordings, key=lambda recording: (recording.created_at, recording.id))
+    )
 
 
 def _expected_us(recording: Recording) -> int:

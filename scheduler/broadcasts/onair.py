@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from broadcast.clock import from_us, to_us
 from broadcast.wire import topics
-from broadcast.wire.documents import Airing
+from broadcast.wire.documents import Airing, Media
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.broadcasts import aiming, airings, planning, recorded, repository
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
@@ -39,8 +39,10 @@ def tick(db: Session, now: datetime) -> tuple[str, ...]:
     due = recorded.due(db, running.keys(), now)
     recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in due})
     for broadcast in due:
-        before = broadcast.state
-        _follow(broadcast, recordings[broadcast.announcement_id], now, on_air=broadcast.id in running)
+        before, sounds = broadcast.state, airings.media_of(recordings[broadcast.announcement_id])
+        if begin(db, broadcast, now):
+            tell_receivers(db, replan(db, broadcast, now), now)
+        _follow(broadcast, sounds, now, on_air=broadcast.id in running and bool(sounds))
         if broadcast.state != before:
             words.add(f"broadcast:{broadcast.id}")
             words |= {f"airing:{airing_id}" for airing_id in running.get(broadcast.id, ())}
@@ -71,16 +73,26 @@ def sound_settled(db: Session, announcement_id: str, now: datetime) -> tuple[str
     return tuple(words)
 
 
-def begin(db: Session, broadcast: Broadcast, now: datetime) -> None:
-    """Settle the start of an approved immediate broadcast once all that is being produced of it is there."""
+def begin(db: Session, broadcast: Broadcast, now: datetime) -> bool:
+    """Settle the start of an approved immediate broadcast once all that is being produced of it is there.
+
+    What has no sound in the time that is given to it was to be heard then, and is missed. Returns whether it is settled
+    now.
+    """
     if not broadcast.immediate or broadcast.starts_local is not None or broadcast.state != State.APPROVED:
-        return
+        return False
     recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
-    if startable(recordings):
-        broadcast.starts_local = airings.local_text(now + timedelta(seconds=airings.LEAD_S), broadcast.timezone)
+    if _startable(recordings):
+        start = now + timedelta(seconds=airings.LEAD_S)
+    elif airings.over(broadcast, airings.media_of(recordings), now):
+        start = now
+    else:
+        return False
+    broadcast.starts_local = airings.local_text(start, broadcast.timezone)
+    return True
 
 
-def startable(recordings: Collection[Recording]) -> bool:
+def _startable(recordings: Collection[Recording]) -> bool:
     """Whether there is sound, and none is still being made."""
     states = {recording.state for recording in recordings}
     return RecordingState.READY in states and states <= set(_SETTLED)
@@ -97,8 +109,10 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
     broadcast.planned_until = None
     if broadcast.state in repository.PLAYING:
         broadcast.planned_until = now + AHEAD
-        found = list(coming(db, broadcast, now, now + AHEAD))
-        publication_id = _published(db, broadcast, now) if found and may_be_public(broadcast) else None
+        recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+        found = list(coming(db, broadcast, recordings, now, now + AHEAD))
+        is_public = found and airings.media_of(recordings) and may_be_public(broadcast)
+        publication_id = _published(db, broadcast, recordings, now) if is_public else None
         for airing, zone_ids in found:
             wanted.add(airing.id)
             aired |= zone_ids
@@ -117,19 +131,20 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
     return aired
 
 
-def _published(db: Session, broadcast: Broadcast, now: datetime) -> str:
-    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+def _published(db: Session, broadcast: Broadcast, recordings: tuple[Recording, ...], now: datetime) -> str:
     title = repository.titles(db, [broadcast.announcement_id])[broadcast.announcement_id]
     return published(db, title, recordings, now)
 
 
-def coming(db: Session, broadcast: Broadcast, start: datetime, end: datetime) -> Iterable[tuple[Airing, set[str]]]:
-    """The airings that sound in `[start, end)`, each with its zones."""
+def coming(
+    db: Session, broadcast: Broadcast, recordings: tuple[Recording, ...], start: datetime, end: datetime
+) -> Iterable[tuple[Airing, set[str]]]:
+    """The airings that are to sound in `[start, end)`, each with its zones; also what has no sound, to be missed."""
     window = to_us(start), to_us(end)
     zones = [zone for target in aiming.targets(db, [broadcast.id])[broadcast.id] for zone in target.zones]
-    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
     item = Placed(broadcast, "", recordings, frozenset(zone.id for zone in zones))
-    found = planning.aired_where(db, item, zones, window).values()
+    media = airings.expected_media(recordings) or airings.missing_media(recordings)
+    found = planning.aired_where(db, item, zones, window, media).values()
     return [(airing, zone_ids) for airing, zone_ids in found if airings.end_us(airing) > window[0]]
 
 
@@ -144,13 +159,13 @@ def tell_receivers(db: Session, zone_ids: Iterable[str], now: datetime) -> None:
     mark_dirty(db, [topics.programme(zone_id) for zone_id in zone_ids], now)
 
 
-def _follow(broadcast: Broadcast, recordings: Collection[Recording], now: datetime, *, on_air: bool) -> None:
+def _follow(broadcast: Broadcast, sounds: tuple[Media, ...], now: datetime, *, on_air: bool) -> None:
     """Take the step that the time asks for, if any."""
     state = State(broadcast.state)
     if on_air:
         broadcast.state = step(state, Event.START) if state is State.APPROVED else state
         return
-    if airings.over(broadcast, airings.media_of(recordings), now):
+    if airings.over(broadcast, sounds, now):
         broadcast.state = step(state, Event.FINISH)
     elif state is State.ON_AIR:
         broadcast.state = step(state, Event.REST)

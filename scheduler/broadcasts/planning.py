@@ -31,6 +31,8 @@ from scheduler.zones.forest import forest, zones_by_id
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import Effective, inherited, valid_on
 
+MediaOf = Callable[[Iterable[Recording]], tuple[Media, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -57,13 +59,15 @@ class Place:
 class Plans:
     """The airings of some zones in a window, and the titles of their broadcasts.
 
-    By airing, `said` has the titles of what is over, and `stopped` when what had begun was withdrawn.
+    By airing, `said` has the titles of what is over, and `stopped` when what had begun was withdrawn. `soundless` has
+    by zone what is to sound and cannot, as none of its sound could be produced.
     """
 
     by_zone: dict[str, tuple[Airing, ...]]
     titles: dict[str, str]
     said: Mapping[str, str] = field(default_factory=dict)
     stopped: Mapping[str, datetime] = field(default_factory=dict)
+    soundless: Mapping[str, Collection[Airing]] = field(default_factory=dict)
 
     def title(self, airing: Airing) -> str:
         return self.said.get(airing.id) or self.titles[airing.broadcast_id]
@@ -104,10 +108,12 @@ def plans(
     *,
     without: frozenset[str] = frozenset(),
     above: Mapping[str, Place] | None = None,
+    media_of: MediaOf = airings.expected_media,
 ) -> Plans:
     """The airings of exactly these zones that may sound within `window`.
 
-    Of the broadcasts `without`, only what is over. `above` are the zones above `where` that are not in it.
+    Of the broadcasts `without`, only what is over. `above` are the zones above `where` that are not in it. What is
+    still being produced is planned too, unless `media_of` leaves it out.
     """
     by_id = {place.zone.id: place for place in where}
     around = {**(above or {}), **by_id}
@@ -119,7 +125,7 @@ def plans(
     sounds = to_us(now - recorded.LONGEST) < window[1]
     items = repository.placed(db, by_id.keys(), above=higher) if sounds else []
     items = [item for item in items if item.broadcast.id not in without]
-    for item, aired in aired_in(db, items, around, from_now, only_below=higher):
+    for item, aired in aired_in(db, items, around, from_now, media_of=media_of, only_below=higher):
         titles[item.broadcast.id] = item.title
         for zone_id in found.keys() & aired.keys():
             found[zone_id] |= {one.id: one for one in aired[zone_id] if airings.end_us(one) > to_us(now)}
@@ -127,7 +133,12 @@ def plans(
         zone_id: tuple(sorted(each.values(), key=lambda airing: (airing.start_us, airing.id)))
         for zone_id, each in found.items()
     }
-    return replace(past, by_zone=by_zone, titles=past.titles | titles)
+    failed = [item for item in items if airings.missing_media(item.recordings)]
+    soundless: dict[str, list[Airing]] = defaultdict(list)
+    for _item, aired in aired_in(db, failed, around, from_now, media_of=airings.missing_media) if failed else ():
+        for zone_id in found.keys() & aired.keys():
+            soundless[zone_id] += aired[zone_id]
+    return replace(past, by_zone=by_zone, titles=past.titles | titles, soundless=soundless)
 
 
 def _past(
@@ -163,7 +174,7 @@ def programme_for(db: Session, zone_id: str, now: datetime) -> tuple[Airing, ...
     path = places(db, [zone], (to_us(now), end_us))
     place = path.pop(zone_id)
     window = day_start(place, to_us(now)), end_us
-    found = plans(db, [place], window, now, above=path)
+    found = plans(db, [place], window, now, above=path, media_of=airings.media_of)
     return tuple(one for one in found.by_zone[zone_id] if one.id not in found.stopped and airings.has_sound(one))
 
 
@@ -188,13 +199,13 @@ def day_start(place: Place, at_us: int) -> int:
 
 
 def aired_where(
-    db: Session, item: Placed, zones: Collection[Zone], window: Window
+    db: Session, item: Placed, zones: Collection[Zone], window: Window, media: tuple[Media, ...]
 ) -> dict[str, tuple[Airing, set[str]]]:
     """Each airing in `window` of a broadcast that is aimed at `zones`, by its id, with the zones that air it."""
     below = daysoff.kept_below(db, zones if _leaves_out(item) else (), window)
     by_id = places(db, (*zones, *daysoff.parts(db, below)), window)
     found: dict[str, tuple[Airing, set[str]]] = {}
-    for zone_id, occurrences in _aired(item, _Spread(by_id, below), window, airings.media_of(item.recordings)).items():
+    for zone_id, occurrences in _aired(item, _Spread(by_id, below), window, media).items():
         for airing in occurrences:
             found.setdefault(airing.id, (airing, set()))[1].add(zone_id)
     return found
@@ -206,7 +217,7 @@ def aired_in(
     by_id: Mapping[str, Place],
     window: Window,
     *,
-    media_of: Callable[[Iterable[Recording]], tuple[Media, ...]] = airings.media_of,
+    media_of: MediaOf = airings.expected_media,
     only_below: Collection[str] = (),
 ) -> list[tuple[Placed, dict[str, list[Airing]]]]:
     """Each of these with its airings in `window`, by the zones in whose programmes they are.

@@ -249,6 +249,7 @@ class AiringOut(BaseModel):
 
 BoardState = Literal[
     "planned",
+    "no_sound",
     "fetching",
     "ready",
     "on_air",

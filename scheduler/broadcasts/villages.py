@@ -2,7 +2,7 @@
 
 Rules
 - Before its start an airing is `fetching` until every receiver of the village has the recording, then `ready`.
-- While it should sound, those count that say they play it.
+- While it should sound, those count that say they play it. Without a file of its sound it has `no_sound`.
 - Afterwards it was `heard` if at least one receiver measured sound at its device and no microphone there says that
   nothing was to be heard, `not_heard` if none did; in between reports are waited for.
 - A relay stands among the broadcasts, as `planned` until it comes; then receivers report it as the talk that it is.
@@ -20,7 +20,7 @@ from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import SHORT_SHA_CHARS, Airing, BroadcastClass, Quota
 from scheduler.broadcasts import airings, planning
 from scheduler.broadcasts.airings import Window
-from scheduler.broadcasts.planning import Place
+from scheduler.broadcasts.planning import Place, reaching
 from scheduler.broadcasts.schemas import (
     BoardAiring,
     BoardState,
@@ -33,7 +33,7 @@ from scheduler.relays.drawing import Drawn
 from scheduler.relays.timing import PREFIX
 from scheduler.reports.begun import LIVE
 from scheduler.retention.choosing import LEAST_DAYS, Subject
-from scheduler.timeline import Resolution, Segment
+from scheduler.timeline import Reason, Resolution, Segment
 
 REPORTS_WITHIN = timedelta(seconds=60)
 """How long after the end a report may take before an airing counts as not heard."""
@@ -67,7 +67,6 @@ class Day:
 
 def row(place: Place, above: Place | None, said: Village, shared: Day) -> BoardVillage:
     resolution = _resolved(place, shared.drawn.plans.heard_in(place), shared)
-    found = [*_airings(place, said, shared, resolution), *_missed(place, said, shared), *_stopped(place, said, shared)]
     rules = place.effective.rules
     return BoardVillage(
         zone_id=place.zone.id,
@@ -76,7 +75,9 @@ def row(place: Place, above: Place | None, said: Village, shared: Day) -> BoardV
         timezone=place.timezone,
         online=said.online,
         total=said.receivers,
-        airings=sorted(found, key=lambda airing: (airing.start, airing.airing_id)),
+        airings=sorted(
+            _Airings(place, said, shared).all(resolution), key=lambda airing: (airing.start, airing.airing_id)
+        ),
         waiting=shared.waiting.get(place.zone.id, []),
         quiet=_spans(quiet_intervals(rules, *shared.windows[place.timezone])),
         sessions=_spans(_sessions(resolution.segments, rules.quota)),
@@ -112,66 +113,94 @@ def _resolved(place: Place, planned: Sequence[Airing], shared: Day) -> Resolutio
     return shared.resolved[key]
 
 
-def _airings(place: Place, said: Village, shared: Day, resolution: Resolution) -> list[BoardAiring]:
-    planned = shared.drawn.plans.heard_in(place)
-    window = shared.windows[place.timezone]
-    spans: dict[str, Window] = {}
-    for segment in resolution.segments:
-        start_us, end_us = spans.get(segment.airing_id, (segment.start_us, segment.end_us))
-        spans[segment.airing_id] = min(start_us, segment.start_us), max(end_us, segment.end_us)
-    reasons = {dropped.airing_id: dropped.reason for dropped in resolution.dropped}
-    found = []
-    for airing in planned:
-        if airing.id in shared.drawn.plans.stopped:
-            continue
-        if not (airing.id in spans or (airing.id in reasons and window[0] <= airing.start_us < window[1])):
-            continue
-        media = airing.media_for(place.effective.languages)
-        span = spans.get(airing.id, (airing.start_us, airing.start_us + media.duration_us))
+@dataclass(frozen=True, slots=True)
+class _Airings:
+    """What the board has of a place on a day."""
+
+    place: Place
+    said: Village
+    shared: Day
+
+    def all(self, resolution: Resolution) -> list[BoardAiring]:
+        return [*self._planned(resolution), *self._missed(), *self._stopped(), *self._soundless()]
+
+    def _planned(self, resolution: Resolution) -> Iterable[BoardAiring]:
+        plans, window = self.shared.drawn.plans, self.shared.windows[self.place.timezone]
+        spans: dict[str, Window] = {}
+        for segment in resolution.segments:
+            start_us, end_us = spans.get(segment.airing_id, (segment.start_us, segment.end_us))
+            spans[segment.airing_id] = min(start_us, segment.start_us), max(end_us, segment.end_us)
+        reasons = {dropped.airing_id: dropped.reason for dropped in resolution.dropped}
+        for airing in plans.heard_in(self.place):
+            if airing.id in plans.stopped:
+                continue
+            if airing.id in spans or (airing.id in reasons and window[0] <= airing.start_us < window[1]):
+                yield self._told(airing, spans.get(airing.id), reasons.get(airing.id))
+
+    def _told(self, airing: Airing, sounding: Window | None, reason: Reason | None) -> BoardAiring:
+        """What is known of one that is planned; `sounding` is when the timeline has it, None if it leaves it out."""
+        said, shared = self.said, self.shared
+        media, span = airing.media_for(self.place.effective.languages), sounding or self._whole(airing)
         heard_as, of_relay = shared.drawn.known_as.get(airing.id, airing.id), airing.broadcast_id.startswith(PREFIX)
         state, count = _state(heard_as, span, said, said.having[media.sha256[:SHORT_SHA_CHARS]], shared.now)
         if of_relay and state == "fetching":  # there is nothing to fetch
             state = "planned"
-        if airing.id not in spans and not said.heard[heard_as]:
+        if sounding is None and not said.heard[heard_as]:
             state, count = "not_played", 0
-        elif state == "not_heard" and not _is_known(heard_as, place, said, shared):
+        elif state == "not_heard" and not self._is_known(heard_as):
             state = "not_kept"
-        found.append(
-            BoardAiring(
-                airing_id=airing.id,
-                broadcast_id=airing.broadcast_id,
-                title=shared.drawn.plans.title(airing),
-                cls=airing.cls,
-                start=from_us(span[0]),
-                end=from_us(span[1]),
-                local=_clock_time(from_us(span[0]), place),
-                state=state,
-                count=count,
-                total=said.receivers,
-                reason=reasons.get(airing.id),
-            )
-        )
-    return found
+        elif state in ("fetching", "on_air") and not airings.is_there(media):
+            state = "no_sound"
+        return self._shown(airing, span, state, count, reason)
 
+    def _missed(self) -> Iterable[BoardAiring]:
+        """Relays that did not come here."""
+        missed = self.shared.drawn.missed.get(self.place.zone.id, ())
+        return (self._shown(one, self._whole(one), "not_played") for one in missed)
 
-def _missed(place: Place, said: Village, shared: Day) -> list[BoardAiring]:
-    """Relays that did not come here."""
-    return [
-        BoardAiring(
+    def _stopped(self) -> Iterable[BoardAiring]:
+        """What was withdrawn on this day after it had begun here."""
+        stopped, reported = self.shared.drawn.plans.stopped, self.said.reported
+        for one in self._beginning(self.shared.drawn.plans.heard_in(self.place)):
+            if one.id in stopped:
+                yield self._shown(one, (one.start_us, to_us(stopped[one.id])), "stopped", reported[one.id])
+
+    def _soundless(self) -> Iterable[BoardAiring]:
+        """What is to begin on this day and cannot, as its sound could not be produced."""
+        for one in self._beginning(reaching(self.place, self.shared.drawn.plans.soundless)):
+            yield self._shown(one, self._whole(one), "no_sound")
+
+    def _beginning(self, found: Iterable[Airing]) -> Iterable[Airing]:
+        """Those that begin on this day."""
+        start_us, end_us = self.shared.windows[self.place.timezone]
+        return (one for one in found if start_us <= one.start_us < end_us)
+
+    def _whole(self, airing: Airing) -> Window:
+        """When all of it is to sound."""
+        return airing.start_us, airing.start_us + airing.media_for(self.place.effective.languages).duration_us
+
+    def _is_known(self, airing_id: str) -> bool:
+        """Whether what nobody reported as heard was missed, rather than that its reports were let go of."""
+        if self.shared.details is None or self.said.reported[airing_id]:
+            return True
+        return (airing_id.removeprefix(LIVE), self.place.zone.id) in self.shared.details
+
+    def _shown(
+        self, airing: Airing, span: Window, state: BoardState, count: int = 0, reason: Reason | None = None
+    ) -> BoardAiring:
+        return BoardAiring(
             airing_id=airing.id,
             broadcast_id=airing.broadcast_id,
-            title=shared.drawn.plans.title(airing),
+            title=self.shared.drawn.plans.title(airing),
             cls=airing.cls,
-            start=from_us(airing.start_us),
-            end=from_us(airing.start_us + airing.media[0].duration_us),
-            local=_clock_time(from_us(airing.start_us), place),
-            state="not_played",
-            count=0,
-            total=said.receivers,
-            reason=None,
+            start=from_us(span[0]),
+            end=from_us(span[1]),
+            local=airings.local_text(from_us(span[0]), self.place.timezone)[11:16],
+            state=state,
+            count=count,
+            total=self.said.receivers,
+            reason=reason,
         )
-        for airing in shared.drawn.missed.get(place.zone.id, ())
-    ]
 
 
 def _state(airing_id: str, span: Window, said: Village, having: int, now: datetime) -> tuple[BoardState, int]:
@@ -188,40 +217,6 @@ def _state(airing_id: str, span: Window, said: Village, having: int, now: dateti
     return ("heard" if heard else "not_heard"), heard
 
 
-def _is_known(airing_id: str, place: Place, said: Village, shared: Day) -> bool:
-    """Whether what nobody reported as heard was missed, rather than that its reports were let go of."""
-    if shared.details is None or said.reported[airing_id]:
-        return True
-    return (airing_id.removeprefix(LIVE), place.zone.id) in shared.details
-
-
 def may_be_gone(day: date, now: datetime) -> bool:
     """Whether a rule of retention may have let go of what was reported on that day."""
     return day <= (now - timedelta(days=LEAST_DAYS[Subject.REPORTS])).date()
-
-
-def _stopped(place: Place, said: Village, shared: Day) -> list[BoardAiring]:
-    """What was withdrawn on this day after it had begun here."""
-    start_us, end_us = shared.windows[place.timezone]
-    plans = shared.drawn.plans
-    return [
-        BoardAiring(
-            airing_id=airing.id,
-            broadcast_id=airing.broadcast_id,
-            title=plans.title(airing),
-            cls=airing.cls,
-            start=from_us(airing.start_us),
-            end=plans.stopped[airing.id],
-            local=_clock_time(from_us(airing.start_us), place),
-            state="stopped",
-            count=said.reported[airing.id],
-            total=said.receivers,
-            reason=None,
-        )
-        for airing in plans.heard_in(place)
-        if airing.id in plans.stopped and start_us <= airing.start_us < end_us
-    ]
-
-
-def _clock_time(moment: datetime, place: Place) -> str:
-    return airings.local_text(moment, place.timezone)[11:16]

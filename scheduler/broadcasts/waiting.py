@@ -31,7 +31,7 @@ def waiting(
     senders = zones_by_id(db, {item.broadcast.zone_id for item in items})
     seen = [item for item in items if actor.may(Action.BROADCAST_READ, senders[item.broadcast.zone_id].path, now)]
     whole = min((w[0] for w in windows.values()), default=0), max((w[1] for w in windows.values()), default=0)
-    aired = planning.aired_in(db, seen, by_id, whole, media_of=airings.expected_media)
+    aired = planning.aired_in(db, seen, by_id, whole)
     return {
         zone_id: [
             _shown(item, airing, place)

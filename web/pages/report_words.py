@@ -31,6 +31,7 @@ KIND = MappingProxyType(
 )
 REASON = MappingProxyType(
     {
+        "no_sound": N_("its sound could not be produced in time"),
         "no_report": N_("the loudspeaker said nothing of it"),
         "silent": N_("played, no sound heard"),
         "not_heard_by_microphone": N_("the microphone did not hear it"),

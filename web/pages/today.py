@@ -128,7 +128,7 @@ def _card(page: Page, pairs: list[tuple[BoardVillage, BoardAiring]]) -> AiringCa
 def whole_state(states: Sequence[str]) -> str:
     """The state of an airing in all its villages: what is still going on first, and heard only if heard everywhere."""
     counts = Counter(states)
-    for going_on in ("on_air", "fetching", "waiting_report"):
+    for going_on in ("on_air", "no_sound", "fetching", "waiting_report"):
         if counts[going_on]:
             return going_on
     if counts["heard"] or counts["part"]:

@@ -35,6 +35,7 @@ BROADCAST = MappingProxyType(
 AIRING = MappingProxyType(
     {
         "planned": Look(N_("planned"), "ready", "clock"),
+        "no_sound": Look(N_("no sound yet"), "warn", "triangle"),
         "fetching": Look(N_("fetching"), "busy", "down"),
         "ready": Look(N_("ready"), "ready", "dot"),
         "on_air": Look(N_("on air"), "onair", "wave"),

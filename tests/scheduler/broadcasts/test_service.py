@@ -429,7 +429,11 @@ def test_now_whose_sound_fails_is_refused_or_ends(commune: Any) -> None:
     with commune.store.writing() as db:
         onair.tick(db, commune.later(hours=1))
         assert service.view(db, commune.official, commune.now, waiting.id).state is State.APPROVED
-        onair.tick(db, commune.later(hours=1, seconds=1))
+        given_up = commune.later(hours=1, seconds=1)
+        onair.tick(db, given_up)
+        [missed] = recorded.planned_of(db, waiting.id, commune.now)
+        assert (missed.start_at, len(missed.zone_ids), missed.withdrawn_at) == (given_up, 2, None)
+        onair.tick(db, missed.start_at + timedelta(seconds=1))
         assert service.view(db, commune.official, commune.now, waiting.id).state is State.DONE
 
 
