@@ -1,6 +1,9 @@
 """A practice centre has no way to a real loudspeaker: not by keys, not by a broker, not by settings."""
 
+import os
 import ssl
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -139,6 +142,28 @@ def test_keys_of_the_one_never_serve_the_other(tmp_path: Path, real: TrustRoot, 
         build_centre(Settings(data_dir=place.folder), CLOCK)
     with pytest.raises(FileExistsError):
         practice.make_folder(tmp_path / "real")
+
+
+PREPARE = """
+import sys
+from pathlib import Path
+from broadcast.clock import SystemClock
+from web.demo.practice import PracticePlace
+PracticePlace(Path(sys.argv[1]), 8100, SystemClock()).prepare(None, print, bank=False)
+"""
+
+
+def test_it_is_made_beside_a_real_centre_whatever_that_one_s_settings_are(tmp_path: Path) -> None:
+    """From the shell that the real centre is started from: its variables, and a file of its settings."""
+    file = tmp_path / "settings.env"
+    file.write_text("LOA_BROKER_BIND=0.0.0.0\nLOA_WEBHOOK_HOSTS=10.0.0.2\nLOA_PRACTICE=0\n")
+    around = {"LOA_SETTINGS": str(file), "LOA_BROKER_HOST": "loa.example", "LOA_SMTP_URL": "smtp://mail.example"}
+    folder = tmp_path / "practice"
+    made = subprocess.run(
+        [sys.executable, "-c", PREPARE, folder], env=os.environ | around, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    assert (folder / AS_NEW / "loa.sqlite3").exists()
 
 
 def test_beginning_anew_puts_everything_back(place: PracticePlace) -> None:

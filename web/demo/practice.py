@@ -19,6 +19,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from sqlmodel import Session, col, select
 
 from broadcast.clock import Clock, to_us
@@ -60,6 +61,21 @@ PEOPLE = (
 )
 
 
+class _Named(Settings):
+    """Nothing but what is named: whoever starts this may have the real centre's settings around them."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's names, and all that it gives
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 class PracticePlace(Stage):
     """The practice centre in `folder`, its pages at `host` and `port`, all else on this machine alone."""
 
@@ -96,7 +112,7 @@ class PracticePlace(Stage):
             (self.folder / left).unlink(missing_ok=True)
         shutil.rmtree(self.folder / RECEIVERS, ignore_errors=True)
         values = {name.removeprefix("LOA_").lower(): value for name, value in self.settings.items()}
-        centre = build_centre(Settings.model_validate(values), self._clock)
+        centre = build_centre(_Named.model_validate(values), self._clock)
         with closing(centre.store):
             say("places, people and loudspeakers")
             self._furnish(centre, like)
