@@ -1,7 +1,8 @@
 """What people do with announcements. Each function is part of one transaction and checks the right to it first.
 
-What broadcasts hold (waiting for approval, approved, on the air) keeps its sound as it was when it was approved: it is
-changed by copying it. The version of an announcement counts the changes of its recordings too.
+What broadcasts hold (waiting for approval, approved, on the air) keeps its sound and its title, which residents read,
+as they were when it was approved: it is changed by copying it. The version of an announcement counts the changes of its
+recordings too.
 """
 
 from collections.abc import Collection
@@ -115,8 +116,11 @@ def copy(db: Session, actor: Actor, now: datetime, announcement_id: str, asked: 
 def rename(
     db: Session, actor: Actor, now: datetime, announcement_id: str, title: str, *, version: int
 ) -> AnnouncementOut:
+    """Another title; whoever gives it is among those who do not approve it."""
     announcement = editable(db, actor, now, announcement_id, version)
+    _refuse_as_approved(db, announcement.id)
     announcement.title = naming.title(title)
+    announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
     return done(db, actor, now, announcement, "rename", title=announcement.title)
 
 
@@ -280,17 +284,22 @@ def editable(
     require(actor, Action.ANNOUNCEMENT_EDIT, db.get_one(Zone, announcement.zone_id).path, now)
     if version is not None and version != announcement.version:
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
-    holding = repository.broadcasts_holding(db, announcement.id) if sound else []
+    if sound:
+        _refuse_as_approved(db, announcement.id)
+        _refuse_as_held_elsewhere(db, announcement.id)
+        announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
+    return announcement
+
+
+def _refuse_as_approved(db: Session, announcement_id: str) -> None:
+    """What is approved, or waits for it, is what is heard and read."""
+    holding = repository.broadcasts_holding(db, announcement_id)
     if holding:
         raise Conflict(
             "held",
             "Broadcasts hold this announcement as it was approved: %(broadcasts)s. Copy it to change it.",
             broadcasts=", ".join(broadcast.id for broadcast in holding),
         )
-    if sound:
-        _refuse_as_held_elsewhere(db, announcement.id)
-        announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
-    return announcement
 
 
 def _refuse_as_held_elsewhere(db: Session, announcement_id: str) -> None:

@@ -109,7 +109,7 @@ def rename_announcement(
     version: IfMatch,
     tell: Tell,
 ) -> AnnouncementOut:
-    """Another title; its sound stays."""
+    """Another title; its sound stays. Refused while a broadcast holds it as it was approved."""
     return _told(response, db, tell, service.rename(db, actor, now, announcement_id, body.title, version=version))
 
 

@@ -82,7 +82,9 @@ def test_who_wrote_or_changed_what_it_says_never_approves_it(commune: Any, add_p
         theirs = announcements.create(db, commune.official, commune.now, new)
         recording_id = theirs.recordings[0].id
         announcements.edit_text(db, both, commune.now, recording_id, changed, version=theirs.version)
-    for announcement_id in (own.id, copied.id, theirs.id):
+        named = announcements.create(db, commune.official, commune.now, new)
+        announcements.rename(db, both, commune.now, named.id, "Tên khác", version=named.version)
+    for announcement_id in (own.id, copied.id, theirs.id, named.id):
         waiting = commune.submitted(commune.draft(announcement_id))
         with commune.store.reading() as db:
             assert Event.APPROVE not in service.view(db, both, commune.now, waiting.id).possible

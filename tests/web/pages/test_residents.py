@@ -19,12 +19,14 @@ from sqlmodel import select
 
 from broadcast.clock import ManualClock
 from broadcast.wire.now import Purpose
+from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
 from scheduler.broadcasts import onair, service
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.broadcasts.schemas import BroadcastIn
 from scheduler.emergency.life import State as OrderState
 from scheduler.emergency.models import EmergencyOrder, OrderTarget
+from scheduler.errors import Conflict
 from scheduler.fleet.models import Receiver
 from scheduler.live.asking import Terms
 from scheduler.live.models import LiveState, LiveTalk
@@ -187,6 +189,32 @@ def test_what_is_not_approved_is_told_nowhere(village: Village, until: str) -> N
     village.broadcast(SECRET, until=until)
     village.wait(hours=10)
     assert SECRET not in village.outputs()
+
+
+@pytest.mark.parametrize("until", ["submit", "approve"])
+def test_nobody_puts_another_title_on_the_page_after_it_was_judged(village: Village, until: str) -> None:
+    daily = {"kind": "repeat", "starts_local": "2026-11-24T17:00", "rrule": "FREQ=DAILY", "until": "2026-11-26"}
+    village.broadcast(when=daily, until=until)
+    with village.centre.store.reading() as db:
+        made = db.exec(select(Announcement)).one()
+    with village.centre.store.writing() as db, pytest.raises(Conflict, match="Copy it"):
+        announcements.rename(db, village.official, village.clock.now(), made.id, SECRET, version=made.version)
+    village.wait(minutes=61)  # broadcasts that come again are planned anew
+    told = village.outputs()
+    assert SECRET not in told
+    assert (TOLD in told) is (until == "approve")
+
+
+def test_a_title_is_changed_once_it_is_over_and_the_page_keeps_what_was_approved(village: Village) -> None:
+    village.broadcast()
+    village.wait(hours=10)
+    with village.centre.store.writing() as db:
+        made = db.exec(select(Announcement)).one()
+        announcements.rename(db, village.official, village.clock.now(), made.id, SECRET, version=made.version)
+    village.wait(minutes=61)
+    told = village.outputs()
+    assert TOLD in told
+    assert SECRET not in told
 
 
 def test_only_what_is_public_there_and_then_is_told(village: Village, places: Any) -> None:
