@@ -218,9 +218,9 @@ def undelivered(db: Session, zone_ids: Collection[str]) -> set[str]:
 
 
 def receivers(db: Session, paths: Collection[str]) -> Sequence[tuple[Receiver, Zone]]:
-    """The receivers in use at or below `paths`."""
+    """The receivers in use at or below `paths`: what no machine was installed as yet cannot be reached by anybody."""
     query = select(Receiver, Zone).join(Zone, col(Zone.id) == Receiver.zone_id)
-    query = query.where(below(paths), col(Receiver.revoked_at).is_(None))
+    query = query.where(below(paths), col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
     return db.exec(query.order_by(Zone.path, Receiver.name, Receiver.id)).all()
 
 

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, tuple_
-from sqlmodel import Session, col, delete, select
+from sqlmodel import Session, col, delete, select, update
 
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.emergency.models import OrderSound
 from scheduler.fleet.models import EnrolmentSecret, PreparedMessage, Receiver, RevokedCertificate, StoredReport
+from scheduler.fleet.upkeep.models import VillageReport
 from scheduler.workflow import State
 from scheduler.zones import repository as zones
 from scheduler.zones.forest import at_or_below
@@ -155,6 +156,14 @@ def drop_secrets(db: Session, receiver_id: str) -> None:
     """Forget a receiver's unused codes."""
     query = delete(EnrolmentSecret).where(col(EnrolmentSecret.receiver_id) == receiver_id)
     db.connection().execute(query.where(col(EnrolmentSecret.used_at).is_(None)))
+
+
+def let_go(db: Session, receiver_id: str) -> None:
+    """Part a receiver that will be no more from its unused codes, its messages, and what villagers say of it."""
+    drop_secrets(db, receiver_id)
+    set_messages(db, receiver_id, ())
+    named = update(VillageReport).where(col(VillageReport.receiver_id) == receiver_id)
+    db.connection().execute(named.values(receiver_id=None))
 
 
 def revoke_certificate(db: Session, receiver: Receiver, now: datetime) -> None:

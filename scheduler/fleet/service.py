@@ -252,6 +252,18 @@ def revoke(db: Session, actor: Actor, now: datetime, receiver_id: str, *, versio
     )
 
 
+def remove(db: Session, actor: Actor, now: datetime, receiver_id: str, *, version: int) -> None:
+    """Take out a receiver that no machine ever was, such as one entered by mistake; any other is shut out instead."""
+    receiver, zone = _for_change(db, actor, now, receiver_id, Action.RECEIVER_EDIT, version=version)
+    repository.let_go(db, receiver.id)
+    if receiver.enrolled_at is not None or zones.uses_of_receiver(db, receiver.id):
+        message = "A machine was installed as this receiver, so its record stays. Shut it out instead."
+        raise Conflict("receiver_in_use", message)
+    db.delete(receiver)
+    mark_dirty(db, [topics.settings(receiver.id)], now)
+    _note(db, actor, now, "receiver.delete", receiver=receiver, zone=zone, name=receiver.name, code=receiver.code)
+
+
 def _apply(
     db: Session, actor: Actor, now: datetime, action: str, *, receiver: Receiver, zone: Zone, values: dict[str, Any]
 ) -> ReceiverDetail:

@@ -129,6 +129,11 @@ def uses_of_group(db: Session, group_id: str) -> dict[str, int]:
     return {table: n for table, n in _uses(db, "zone_group.id", group_id).items() if table != "zone_group_member"}
 
 
+def uses_of_receiver(db: Session, receiver_id: str) -> dict[str, int]:
+    """As `uses_of_zone`."""
+    return _uses(db, "receiver.id", receiver_id)
+
+
 def group(db: Session, group_id: str) -> Group | None:
     return db.get(Group, group_id)
 

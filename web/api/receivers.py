@@ -83,6 +83,15 @@ def change_receiver(
     return _told(response, service.change(db, actor, now, receiver_id, version=version, change=body))
 
 
+@router.delete("/receivers/{receiver_id}", status_code=HTTPStatus.NO_CONTENT, responses=EDIT_PROBLEMS)
+def delete_receiver(
+    receiver_id: str, *, db: WriteDb, actor: CurrentActor, now: Now, version: IfMatch, tell: Tell
+) -> None:
+    """Take out a receiver that no machine ever was; revoke any other."""
+    tell(db, f"receiver:{receiver_id}")
+    service.remove(db, actor, now, receiver_id, version=version)
+
+
 @router.put("/receivers/{receiver_id}/volume", responses=EDIT_PROBLEMS)
 def set_volume(
     receiver_id: str,

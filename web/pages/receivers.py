@@ -24,6 +24,7 @@ from scheduler.live import repository as live_sql
 from scheduler.people import proof
 from scheduler.rights import Action
 from web import photos
+from web import practice
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import faults, fleet, picker, receiver_facts, sent_once, trends, words
@@ -150,9 +151,18 @@ def revoke(page: ThePage, receiver_id: str, code: Typed = "") -> Response:
         return _detail(db, page, receiver_id, errors=errors)
 
 
+@router.post("/{receiver_id}/delete")
+def delete(db: WriteDb, page: ThePage, receiver_id: str, version: Annotated[int, Form(ge=0)] = 0) -> Response:
+    with page.attempt(db) as errors:
+        service.remove(db, page.actor, page.now, receiver_id, version=version)
+        tell_after(db, page.centre.changes, f"receiver:{receiver_id}")
+    return _detail(db, page, receiver_id, errors=errors) if errors else page.go("/receivers", "deleted")
+
+
 def _new_code(db: Session, page: Page, receiver_id: str) -> EnrolmentCodeView:
     order_key = page.centre.order_key
-    return service.new_code(db, page.actor, page.now, receiver_id, order_key=order_key, asked=CodeNew(hours=24))
+    made = service.new_code(db, page.actor, page.now, receiver_id, order_key=order_key, asked=CodeNew(hours=24))
+    return made.model_copy(update={"code": practice.CODE}) if page.centre.settings.practice else made
 
 
 def _commands(centre_url: str, code: str, *, again: bool) -> str:

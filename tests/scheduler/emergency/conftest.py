@@ -127,7 +127,8 @@ class Desk:
 def desk(store: Store, clock: ManualClock, places: Any, add_person: Callable[..., Actor], message_bank: None) -> Desk:
     with store.writing() as db:
         for zone_id in (places.leng_1, places.leng_2, places.van_1):
-            db.add(Receiver(id=f"R{zone_id[1:]}", zone_id=zone_id, name="Loa", online=True))
+            row = Receiver(id=f"R{zone_id[1:]}", zone_id=zone_id, name="Loa", online=True, enrolled_at=clock.now())
+            db.add(row)
     made = Desk(
         store,
         clock,

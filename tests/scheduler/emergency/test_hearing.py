@@ -150,3 +150,12 @@ def test_each_sees_the_receivers_of_their_own_zones(desk: Any, add_person: Any) 
     elsewhere = desk.issued(desk.draft(zones=[desk.places.van]))
     with pytest.raises(NotFound):
         who(desk, elsewhere.id, desk.official)
+
+
+def test_what_was_never_installed_is_not_said_to_have_missed_it(desk: Any) -> None:
+    with desk.store.writing() as db:
+        db.add(Receiver(id="RPLANNED", zone_id=desk.places.leng_1, name="Mai lắp"))
+    order = desk.issued()
+    says(desk, receiver(desk, "leng_1"), order.id, sounding_us=5, ended_us=9)
+    near = next(one for one in who(desk, order.id).villages if one.zone_id == desk.places.leng_1)
+    assert (near.heard, near.total, near.call) == (1, 1, False)

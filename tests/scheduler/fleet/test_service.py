@@ -19,6 +19,7 @@ from scheduler.fleet.schemas import (
     ReceiverNew,
     ReceiverVolume,
 )
+from scheduler.fleet.upkeep.models import VillageReport
 from scheduler.people.actor import Actor
 from scheduler.people.models import AuditEntry
 from scheduler.rights import Grant, Role
@@ -147,7 +148,7 @@ def test_another_communes_receiver_does_not_exist(
         (Role.EDITOR, set()),
         (Role.APPROVER, set()),
         (Role.OPERATOR, {"volume", "test"}),
-        (Role.ADMINISTRATOR, {"volume", "test", "change", "settings", "messages", "move", "revoke"}),
+        (Role.ADMINISTRATOR, {"volume", "test", "change", "settings", "messages", "move", "revoke", "remove"}),
     ],
 )
 def test_who_may_do_what(
@@ -168,6 +169,7 @@ def test_who_may_do_what(
         "test": lambda db: service.test_now(db, who, now, receiver_id),
         "move": lambda db: service.move(db, who, now, receiver_id, version=9, move=ReceiverMove(zone_id="a2")),
         "revoke": lambda db: service.revoke(db, who, now, receiver_id, version=9),
+        "remove": lambda db: service.remove(db, who, now, receiver_id, version=9),
     }
     for name, attempt in attempts.items():
         with placed.writing() as db, pytest.raises((Stale, Conflict) if name in allowed else Forbidden):
@@ -260,6 +262,48 @@ def test_revoking_shuts_the_certificate_out(placed: Store, made: Callable[..., R
         assert repository.revoked_receivers(db, [255]) == {receiver.id}
         assert db.exec(select(EnrolmentSecret)).all() == []
     assert revoked.condition is Condition.REVOKED
+
+
+def test_one_entered_by_mistake_is_taken_out_with_all_that_was_made_for_it(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made("a1", code="TL-01")
+    with placed.writing() as db:
+        service.new_code(db, ADMINISTRATOR, now, receiver.id, order_key=KEY, asked=CodeNew())
+        villager: dict[str, Any] = {
+            "id": "V1",
+            "zone_id": "a1",
+            "text": "Không có loa này",
+            "reported_by": "u2",
+            "reported_at": now,
+        }
+        db.add(VillageReport(receiver_id=receiver.id, **villager))
+    with placed.writing() as db, pytest.raises(Stale):
+        service.remove(db, ADMINISTRATOR, now, receiver.id, version=9)
+    with placed.writing() as db:
+        service.remove(db, ADMINISTRATOR, now, receiver.id, version=1)
+        assert dirty(db) == {topics.settings(receiver.id)}
+    with placed.reading() as db:
+        assert (db.get(Receiver, receiver.id), db.exec(select(EnrolmentSecret)).all()) == (None, [])
+        assert db.get_one(VillageReport, "V1").receiver_id is None
+        noted = db.exec(select(AuditEntry).where(AuditEntry.action == "receiver.delete")).one()
+        assert (noted.zone_path, noted.detail) == ("/district/A/a1/", {"name": "Loa 1", "code": "TL-01"})
+        assert service.index(db, ADMINISTRATOR, now).items == []
+    assert made("a1", code="TL-01").code == "TL-01"
+
+
+@pytest.mark.parametrize("known_by", ["a certificate", "a report"])
+def test_what_a_machine_was_is_not_taken_out(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime, known_by: str
+) -> None:
+    receiver = made()
+    with placed.writing() as db:
+        if known_by == "a report":
+            db.add(report(receiver.id, 1, now))
+        else:
+            db.get_one(Receiver, receiver.id).enrolled_at = now
+    with placed.writing() as db, pytest.raises(Conflict, match="its record stays"):
+        service.remove(db, ADMINISTRATOR, now, receiver.id, version=1)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,19 @@ def test_creating_twice_with_one_key_makes_one(admin: TestClient, places: Any) -
     assert len(admin.get("/api/v1/receivers").json()["items"]) == 1
 
 
+def test_one_that_was_never_installed_is_deleted(
+    centre: Centre, admin: TestClient, receiver: dict[str, Any], places: Any
+) -> None:
+    path = f"/api/v1/receivers/{receiver['id']}"
+    assert admin.delete(path).status_code == 428
+    assert (admin.delete(path, headers=FIRST).status_code, admin.get(path).status_code) == (204, 404)
+    again = admin.post("/api/v1/receivers", json={"zone_id": places.leng_1, "name": "Loa 1", "code": "TL-01"}).json()
+    with centre.store.writing() as db:
+        db.get_one(Receiver, again["id"]).enrolled_at = centre.clock.now()
+    refused = admin.delete(f"/api/v1/receivers/{again['id']}", headers=FIRST)
+    assert (refused.status_code, refused.json()["code"]) == (409, "receiver_in_use")
+
+
 def test_a_code_is_shown_once_and_pins_the_key(centre: Centre, admin: TestClient, receiver: dict[str, Any]) -> None:
     path = f"/api/v1/receivers/{receiver['id']}"
     code = admin.post(f"{path}/enrolment-code", json={"hours": 2}).json()["code"]

@@ -250,3 +250,24 @@ def test_what_is_typed_at_the_loudspeaker_is_a_whole_command(
     assert enrolment_code.parse(given["code"]).pins(centre.order_key)
     around = [["systemctl", word, "loa-receiver"] for word in ("stop", "start")] if installed else []
     assert [line for line in lines if line is not enrol] == around
+
+
+def test_a_loudspeaker_entered_by_mistake_is_deleted_on_its_page(
+    administrator: TestClient, operator: TestClient, centre: Centre
+) -> None:
+    form = f'action="{PATH}/delete"'
+    assert form not in operator.get(PATH).text
+    assert form in administrator.get(PATH).text
+    sent = {"csrf_token": administrator.headers["x-csrf-token"], "version": "1"}
+    done = administrator.post(f"{PATH}/delete", data=sent)
+    assert (done.status_code, done.url.path) == (200, "/receivers")
+    with centre.store.reading() as db:
+        assert db.get(Receiver, ID) is None
+
+
+def test_the_page_of_an_installed_loudspeaker_offers_no_deleting(administrator: TestClient, centre: Centre) -> None:
+    says(centre, ReceiverState(online=True, at_us=1))
+    assert f'action="{PATH}/delete"' not in administrator.get(PATH).text
+    sent = {"csrf_token": administrator.headers["x-csrf-token"], "version": "1"}
+    assert administrator.post(f"{PATH}/delete", data=sent).status_code == 422
+    assert row(centre).id == ID
