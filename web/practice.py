@@ -5,7 +5,7 @@ Rules
   starts on no other folder, so it never has the keys that real receivers know; any other centre refuses a folder with
   MARK, so its keys never become those of a real one.
 - It has the database in that folder, and the broker that it starts for this machine alone: no other can be named.
-- It sends nothing out: no mail, no webhooks to where others may not go, and what it serves live is for this machine.
+- It sends nothing out: no mail, no program is called, and what it serves live is for this machine.
 """
 
 from ipaddress import ip_address
@@ -16,6 +16,8 @@ from web.settings import Settings
 MARK = "practice"
 AGAIN = "again"
 """A file of this name in the folder asks whoever runs the practice centre to begin anew."""
+CODE = "LUYEN-TAP"
+"""Shown where a real centre shows the code that installs a loudspeaker; no centre takes it."""
 PASSWORD = "luyentap"  # noqa: S105 - everybody's, and shown where it is asked for
 
 

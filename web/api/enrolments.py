@@ -11,6 +11,7 @@ from scheduler.fleet.enrolment import Door, enrol
 from scheduler.fleet.schemas import EnrolmentIn, EnrolmentOut
 from web.auth import Now, TheCentre, address_of
 from web.centre import Centre
+from web.i18n import N_
 from web.problems import responses
 
 router = APIRouter(prefix="/api/v1", tags=["receivers"])
@@ -22,7 +23,12 @@ router = APIRouter(prefix="/api/v1", tags=["receivers"])
     responses=responses(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
 )
 def enrol_receiver(body: EnrolmentIn, request: Request, centre: TheCentre, now: Now) -> EnrolmentOut:
-    """Give a one-time code and a certificate request; get the certificate and all that the receiver needs to know."""
+    """Give a one-time code and a certificate request; get the certificate and all that the receiver needs to know.
+
+    A practice centre refuses everybody: a real loudspeaker would fall silent.
+    """
+    if centre.settings.practice:
+        raise Conflict("practice", N_("This is a centre to practise at: no loudspeaker that sounds can belong to it."))
     asked = EnrolmentRequest(code=body.code, csr=body.csr, software=body.software)
     door = _door(centre, request)
     reply = enrol(centre.store, now, door, asked, address_of(request))

@@ -30,6 +30,7 @@ STATE = {
     NoticeState.SENT: Look(N_("delivered"), "good", "check"),
     NoticeState.GIVEN_UP: Look(N_("given up"), "alarm", "cross"),
 }
+NOT_SENT = Look(N_("Practice: would have been sent"), "plain", "check")
 
 router = APIRouter(prefix="/notices", include_in_schema=False)
 
@@ -79,7 +80,7 @@ def log(db: ReadDb, page: ThePage, before: str | None = None, failed: str = "") 
             "what": page.say(NAMES[one.kind]),
             "to": one.to,
             "mail": one.channel is Channel.MAIL,
-            "look": STATE[one.state],
+            "look": NOT_SENT if page.centre.settings.practice and one.state is NoticeState.SENT else STATE[one.state],
             "tries": one.tries,
             "trouble": one.trouble,
             "next_at": one.next_at,

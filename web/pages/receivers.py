@@ -23,8 +23,7 @@ from scheduler.fleet.upkeep import service as upkeep
 from scheduler.live import repository as live_sql
 from scheduler.people import proof
 from scheduler.rights import Action
-from web import photos
-from web import practice
+from web import photos, practice
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import faults, fleet, picker, receiver_facts, sent_once, trends, words

@@ -61,6 +61,16 @@ def test_a_machine_becomes_a_receiver_without_signing_in(client: TestClient, cod
     assert reply.media_urls == ("http://testserver/media/",)
 
 
+def test_a_practice_centre_takes_no_machine(centre: Centre, client: TestClient, code: Callable[[], str]) -> None:
+    """Typed on a pole with --again, its code would make a village silent."""
+    text = code()
+    centre.settings = centre.settings.model_copy(update={"practice": True})
+    refused = client.post(PATH, json={"code": text, "csr": csr()})
+    assert (refused.status_code, refused.json()["code"]) == (409, "practice")
+    centre.settings = centre.settings.model_copy(update={"practice": False})
+    assert client.post(PATH, json={"code": text, "csr": csr()}).status_code == 201
+
+
 def test_a_public_url_is_where_sound_is_fetched(centre: Centre, client: TestClient, code: Callable[[], str]) -> None:
     centre.settings = centre.settings.model_copy(update={"public_url": "https://loa.example/"})
     text = code()

@@ -182,6 +182,25 @@ async def test_a_program_is_called_with_a_signature_until_it_takes_it(  # noqa: 
     assert len(called) == 3
 
 
+async def test_a_practice_centre_calls_no_program(
+    store: Store, clock: ManualClock, lan: Actor, places: Any, program: Any
+) -> None:
+    url, called, _answers = program
+    asked = HookIn(zone_id=places.leng, name="IOC", url=url, kinds=[Kind.EMERGENCY])
+    with store.writing() as db:
+        made = service.add_hook(db, lan, clock.now(), asked, Caller({"127.0.0.1"}).check)
+        row = Notice(
+            id="N", key="k", channel=Channel.HOOK, hook_id=made.id, kind=Kind.EMERGENCY, subject="order:1",
+            zone_path=f"/{places.province}/{places.leng}/", at=clock.now(), data={}, created_at=clock.now(),
+            next_at=clock.now(),
+        )  # fmt: skip
+        db.add(row)
+    caller = Caller({"127.0.0.1"})
+    courier = Courier(store, clock, Settings(practice=True), mailer=None, caller=caller)
+    assert await courier.once(Channel.HOOK)
+    assert (called, states(store)) == ([], [(NoticeState.SENT, 1, None)])
+
+
 async def test_a_centre_that_has_just_begun_waits_for_what_receivers_kept_before_it_tells_of_yesterday(
     store: Store, clock: ManualClock, make: Make, lan: Actor, places: Any
 ) -> None:

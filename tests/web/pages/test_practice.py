@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute
 
+from broadcast.trustroot.folder import load_or_make
+from scheduler.fleet.models import Receiver
+from scheduler.notices.models import Channel, Kind, Notice, NoticeState, Webhook
 from scheduler.rights import Role
 from web import practice
 from web.centre import Centre
@@ -73,3 +78,36 @@ def test_the_real_centre_shows_the_way_there(everything: TestClient, centre: Cen
     assert "https://practice.example" not in everything.get("/").text
     centre.settings = centre.settings.model_copy(update={"practice_url": "https://practice.example"})
     assert 'href="https://practice.example"' in everything.get("/").text
+
+
+def test_what_a_program_would_have_been_told_is_said_not_to_have_been_sent(
+    everything: TestClient, centre: Centre, now: datetime, places: Any
+) -> None:
+    with centre.store.writing() as db:
+        path = f"/{places.province}/"
+        hook = Webhook(
+            id="H", zone_id=places.province, name="IOC", url="https://ioc.example", secret="s", kinds=["emergency"],
+            created_at=now, created_by="x",
+        )  # fmt: skip
+        row = Notice(id="N", key="k", channel=Channel.HOOK, hook_id="H", kind=Kind.EMERGENCY, subject="order:1",
+                     zone_path=path, at=now, data={}, created_at=now, next_at=now, state=NoticeState.SENT, sent_at=now,
+                     tries=1)  # fmt: skip
+        db.add(hook)
+        db.flush()
+        db.add(row)
+    assert "lẽ ra đã gửi" not in everything.get("/notices/log").text
+    centre.settings = centre.settings.model_copy(update={"practice": True})
+    assert "lẽ ra đã gửi" in everything.get("/notices/log").text
+
+
+def test_the_code_that_is_shown_to_install_a_loudspeaker_is_an_invented_one(
+    everything: TestClient, centre: Centre, now: datetime, places: Any, tmp_path: Path
+) -> None:
+    centre.settings = centre.settings.model_copy(update={"practice": True})
+    centre.trust = load_or_make(tmp_path / "keys", now)
+    with centre.store.writing() as db:
+        db.add(Receiver(id="R", zone_id=places.leng_1, name="Loa 1"))
+    form = {"csrf_token": everything.headers["x-csrf-token"]}
+    page = everything.post("/receivers/R/code", data=form).text
+    assert f"receiver enrol {centre.settings.base_url} {practice.CODE} " in page
+    assert "Mã này là mã giả" in page
