@@ -11,7 +11,6 @@ Rules
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -110,8 +109,7 @@ class Known:
         self.ready = frozenset(one.entry.id for one in held)
         self._sure_from: dict[str, int] = {}
         for one in held:
-            begun = max(chain((one.entry.made_at,), (media.claimed_at for media in one.media if media.claimed_at)))
-            self._sure_from[one.entry.id] = to_us(begun + SETTLED) // US_PER_S
+            self._sure_from[one.entry.id] = to_us(one.settled_at + SETTLED) // US_PER_S
         self._newest: dict[str, tuple[int, frozenset[str]]] = {}
         for topic, jws in outbox.documents(db, map(topics.bank, bank.root_ids(db))):
             document = msgspec.json.decode(unverified(jws), type=_Document)

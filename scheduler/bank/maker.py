@@ -3,7 +3,8 @@
 Rules
 - One sound after the other, at a lower priority of the machine; the centre does not wait for it.
 - Receivers are told once nothing is left to produce, not of each sound: so they fetch one document, and it is whole.
-- A job that was claimed SILENT_AFTER ago and is not done died with its centre; it is done again, MAX_ATTEMPTS times.
+- A job that was claimed SILENT_AFTER ago and is not done died with its centre; it is done again, MAX_ATTEMPTS times in
+  all. Then it failed as others do: what may still succeed is tried again after a pause (`scheduler.bank.trying`).
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from broadcast.produce.producer import Producer
 from broadcast.produce.request import Produced, ProduceError, Refusal
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.worker import be_nice
-from scheduler.bank import repository
+from scheduler.bank import repository, trying
 from scheduler.bank.entries import seed
 from scheduler.bank.models import BankMedia
 from scheduler.bank.service import drop_unused, tell_receivers
@@ -38,7 +39,7 @@ POLL_S = 5.0
 SILENT_AFTER = timedelta(minutes=10)
 """Longer than any message takes to produce on a busy machine."""
 MAX_ATTEMPTS = 3
-DROP_US = 60 * US_PER_S
+TEND_US = 60 * US_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class BankMaker:
         self._clock = clock
         self._changes = changes
         self._rest_s = rest_s
-        self._dropped_us: int | None = None
+        self._tended_us: int | None = None
 
     async def run(self) -> None:
         """For ever; cancelled, it gives its job back."""
@@ -75,7 +76,8 @@ class BankMaker:
                     if job is not None:
                         await self._work(job, thread)
                         continue
-                    await outlast(self._clock, WHO, self.drop)
+                    if await outlast(self._clock, WHO, self.tend):
+                        continue
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(POLL_S):
                             await wake.wait()
@@ -83,9 +85,10 @@ class BankMaker:
                 watching.cancel()
 
     def seed(self) -> None:
-        """Bring what comes with Loa up to date."""
+        """Bring what comes with Loa up to date, and have what failed tried again at once."""
         with self._store.writing() as db:
             changed = seed(db, self._clock.now())
+            trying.queue(db, self._clock.now(), at_once=True)
         if changed:
             log.info("the message bank has new words: its sounds are being produced")
 
@@ -99,21 +102,24 @@ class BankMaker:
             found = repository.claim(db, now, now - SILENT_AFTER)
             if found is None:
                 return None
-            entry, media = found
-            if media.attempts > MAX_ATTEMPTS:
-                _settle(media, Refusal.PRODUCE_FAILED)
+            entry, media, died = found
+            if died and media.attempts > MAX_ATTEMPTS:
+                _settle(media, Refusal.PRODUCE_FAILED, now)
                 self._settled(db, now)
                 return None
             asked = Asked(entry.name, media.language, media.source, media.text, media.original_sha256)
             return Job(entry.id, now, asked)
 
-    def drop(self) -> None:
-        """Drop what nothing names any more, once a minute."""
+    def tend(self) -> bool:
+        """Once a minute, drop what nothing names any more; whether something that failed is to be tried again."""
         now_us = self._clock.monotonic_us()
-        if self._dropped_us is None or now_us - self._dropped_us >= DROP_US:
-            with self._store.writing() as db:
-                drop_unused(db, self._clock.now())
-            self._dropped_us = now_us
+        if self._tended_us is not None and now_us - self._tended_us < TEND_US:
+            return False
+        with self._store.writing() as db:
+            drop_unused(db, self._clock.now())
+            queued = trying.queue(db, self._clock.now(), at_once=False)
+        self._tended_us = now_us
+        return bool(queued)
 
     def produce(self, job: Job, cancel: threading.Event) -> Produced | Refusal | None:
         """What became of it, None where it was cancelled; what goes wrong with one is that one's."""
@@ -139,7 +145,7 @@ class BankMaker:
                 media.state, media.claimed_at = RecordingState.QUEUED, None
                 media.attempts -= 1
             else:
-                _settle(media, outcome)
+                _settle(media, outcome, now)
                 self._settled(db, now)
         self._changes.tell([f"bank:{job.entry_id}"])
 
@@ -166,8 +172,8 @@ class BankMaker:
                 wake.set()
 
 
-def _settle(media: BankMedia, outcome: Produced | Refusal) -> None:
-    media.claimed_at = None
+def _settle(media: BankMedia, outcome: Produced | Refusal, now: datetime) -> None:
+    media.claimed_at = now
     if isinstance(outcome, Produced):
         media.state, media.error_code = RecordingState.READY, None
         media.sha256, media.size_bytes, media.duration_us = outcome.sha256, outcome.size_bytes, outcome.duration_us

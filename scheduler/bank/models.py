@@ -38,6 +38,8 @@ class BankMedia(SQLModel, table=True):
     """One language of an entry, and the job that produces it.
 
     `text` is what is said without what frames a drill; of a tone, its name. `original_sha256` is what was sent.
+    `claimed_at` is when its job was taken, and once that is done when it was. An `error_code` is of the last try that
+    failed: it stays while it is tried again.
     """
 
     __tablename__ = "bank_media"

@@ -1,6 +1,6 @@
 """All SQL about the message bank."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,20 +19,31 @@ _NAMING = (State.ASKED, State.ISSUED)
 
 
 class Held(NamedTuple):
-    """An entry with its media, Vietnamese first."""
+    """An entry with its media, Vietnamese first. `needed` are the languages in which the one before it sounds."""
 
     entry: BankEntry
     media: tuple[BankMedia, ...]
+    needed: frozenset[str] = frozenset()
 
     @property
     def settled(self) -> bool:
-        """Nothing of it is still being produced."""
-        return all(media.state not in _WAITING for media in self.media)
+        """All of it was tried; what failed may be tried once more meanwhile."""
+        return all(media.state not in _WAITING or media.error_code is not None for media in self.media)
 
     @property
     def ready(self) -> bool:
-        """It can sound, and stays as it is: what could not be produced is left out."""
-        return self.settled and any(media.state is RecordingState.READY for media in self.media)
+        """It can sound; what could not be produced is left out, unless the revision before it sounds in that language.
+
+        Then it does not sound at all, and the one before it goes on: nobody hears a language that is not theirs.
+        """
+        sounding = {media.language for media in self.sounds}
+        lost = any(media.language in self.needed - sounding for media in self.media)
+        return self.settled and bool(sounding) and not lost
+
+    @property
+    def settled_at(self) -> datetime:
+        """When the last sound of it was there; the entry's making where that is not known."""
+        return max([self.entry.made_at, *(media.claimed_at for media in self.sounds if media.claimed_at is not None)])
 
     @property
     def retired(self) -> bool:
@@ -44,20 +55,28 @@ class Held(NamedTuple):
         return tuple(media for media in self.media if media.state is RecordingState.READY)
 
 
+class Claimed(NamedTuple):
+    """A sound to produce; `died` where the process that had claimed it before is gone."""
+
+    entry: BankEntry
+    media: BankMedia
+    died: bool
+
+
 def held(db: Session, names: Collection[str] | None = None) -> list[Held]:
     """What was not dropped, by name, the newest revision first; only of `names` if they are given."""
     query = select(BankEntry).where(col(BankEntry.dropped_at).is_(None))
     if names is not None:
         query = query.where(col(BankEntry.name).in_(names))
-    entries = db.exec(query.order_by(col(BankEntry.name), col(BankEntry.revision).desc())).all()
-    media = _media(db, [entry.id for entry in entries])
-    return [Held(entry, tuple(media[entry.id])) for entry in entries]
+    return _with_media(db, db.exec(query.order_by(col(BankEntry.name), col(BankEntry.revision).desc())).all())
 
 
 def entry(db: Session, bank_id: str) -> Held | None:
     """The entry, dropped or not."""
     found = db.get(BankEntry, bank_id)
-    return Held(found, tuple(_media(db, [bank_id])[bank_id])) if found is not None else None
+    if found is None:
+        return None
+    return next(held for held in revisions(db, found.name) if held.entry.id == bank_id)
 
 
 def entries(db: Session, bank_ids: Collection[str]) -> dict[str, Held]:
@@ -77,9 +96,19 @@ def newest(db: Session, name: str) -> Held | None:
 def revisions(db: Session, name: str) -> list[Held]:
     """All that the bank ever said under a name, the newest first, dropped or not."""
     query = select(BankEntry).where(BankEntry.name == name).order_by(col(BankEntry.revision).desc())
-    entries = db.exec(query).all()
-    media = _media(db, [entry.id for entry in entries])
-    return [Held(entry, tuple(media[entry.id])) for entry in entries]
+    return _with_media(db, db.exec(query).all())
+
+
+def replaced(found: Iterable[Held]) -> list[tuple[Held, datetime]]:
+    """Those of which a newer revision is ready, and since when that is; `found` has the newest first."""
+    known: list[tuple[Held, datetime]] = []
+    newer: dict[str, datetime] = {}
+    for one in found:
+        if one.entry.name in newer:
+            known.append((one, newer[one.entry.name]))
+        elif one.ready or one.retired:
+            newer[one.entry.name] = one.settled_at
+    return known
 
 
 def names(db: Session) -> frozenset[str]:
@@ -98,21 +127,23 @@ def waits(db: Session, quiet_since: datetime) -> bool:
     return bool(db.scalar(select(exists().where(_claimable(quiet_since)))))
 
 
-def claim(db: Session, now: datetime, quiet_since: datetime) -> tuple[BankEntry, BankMedia] | None:
+def claim(db: Session, now: datetime, quiet_since: datetime) -> Claimed | None:
     """The next one to produce, claimed: sirens and what is of the first revisions go first."""
     query = select(BankMedia).where(_claimable(quiet_since)).order_by(col(BankMedia.source).desc(), BankMedia.entry_id)
     media = db.exec(query.limit(1).with_for_update(skip_locked=True)).first()
     if media is None:
         return None
+    died = media.state is RecordingState.PRODUCING
     media.state, media.claimed_at = RecordingState.PRODUCING, now
     media.attempts += 1
-    return db.get_one(BankEntry, media.entry_id), media
+    return Claimed(db.get_one(BankEntry, media.entry_id), media, died=died)
 
 
 def job(db: Session, entry_id: str, language: str, claimed_at: datetime) -> BankMedia | None:
     """The row, if it is still claimed by this job."""
     media = db.get(BankMedia, (entry_id, language), with_for_update=True, populate_existing=True)
-    return media if media is not None and media.claimed_at == claimed_at else None
+    still = media is not None and media.state is RecordingState.PRODUCING and media.claimed_at == claimed_at
+    return media if still else None
 
 
 def unsettled(db: Session) -> bool:
@@ -136,6 +167,19 @@ def root_paths(db: Session) -> list[str]:
 def _claimable(quiet_since: datetime) -> ColumnElement[bool]:
     silent = and_(col(BankMedia.state) == RecordingState.PRODUCING, col(BankMedia.claimed_at) < quiet_since)
     return or_(col(BankMedia.state) == RecordingState.QUEUED, silent)
+
+
+def _with_media(db: Session, entries: Sequence[BankEntry]) -> list[Held]:
+    """With their media, and what each needs by the one before it; of a name the newest first, in both."""
+    media = _media(db, [entry.id for entry in entries])
+    found: list[Held] = []
+    sounding: dict[str, frozenset[str]] = {}
+    for entry in reversed(entries):
+        one = Held(entry, tuple(media[entry.id]), sounding.get(entry.name, frozenset()))
+        if entry.dropped_at is None and (one.ready or one.retired):
+            sounding[entry.name] = frozenset(media.language for media in one.sounds)
+        found.append(one)
+    return found[::-1]
 
 
 def _media(db: Session, entry_ids: Iterable[str]) -> dict[str, list[BankMedia]]:

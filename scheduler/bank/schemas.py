@@ -40,6 +40,7 @@ SirenName = Annotated[str, StringConstraints(max_length=40), Field(examples=["si
 class BankState(StrEnum):
     """Only what is `ready` is on receivers. `old` is too, for an hour and while an order names it.
 
+    A revision that `failed` in a language in which the one before it sounds is on none: that one stays `ready`.
     `retired` says that the message was taken out of the bank; `gone` is a revision that receivers hold no more.
     """
 
@@ -77,7 +78,10 @@ class NewBankRecording(Input):
 
 
 class BankMediaOut(BaseModel):
-    """One language of a message. `text` is what is said, of a drill with what frames it."""
+    """One language of a message. `text` is what is said, of a drill with what frames it.
+
+    `error_code` is why it could not be produced last; `tried_again` that it will be by itself, in a while.
+    """
 
     language: Language
     source: BankSource
@@ -85,6 +89,7 @@ class BankMediaOut(BaseModel):
     text: str | None = None
     original_name: str | None = None
     error_code: str | None = Field(None, examples=["speech_failed"])
+    tried_again: bool = False
     sha256: str | None = None
     size_bytes: int | None = Field(None, examples=[48_000])
     duration_us: int | None = Field(None, examples=[14_000_000])

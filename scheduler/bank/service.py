@@ -18,7 +18,7 @@ from broadcast.wire.now import Purpose
 from scheduler.announcements import naming as typed
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.queueing import StoredSound
-from scheduler.bank import entries, naming, repository
+from scheduler.bank import entries, naming, repository, trying
 from scheduler.bank.models import BankMedia, BankSource
 from scheduler.bank.repository import Held
 from scheduler.bank.schemas import (
@@ -99,14 +99,14 @@ def duration_us(db: Session, bank_ids: Iterable[str]) -> int:
 
 
 def sound(db: Session, actor: Actor, now: datetime, bank_id: str, language: str | None) -> str:
-    """The SHA-256 of what is heard of a message in a language, or in its first one."""
-    entry = view(db, actor, now, bank_id)
-    for media in entry.media:
-        if language in (None, media.language):
-            if media.sha256 is None:
-                raise Conflict("not_ready", "This recording is not produced yet.")
+    """The SHA-256 of what is heard of a message in a language, or in the first that it sounds in."""
+    asked = [media for media in view(db, actor, now, bank_id).media if language in (None, media.language)]
+    if not asked:
+        raise NotFound("no_such_language", "This message is not there in that language.")
+    for media in asked:
+        if media.sha256 is not None:
             return media.sha256
-    raise NotFound("no_such_language", "This message is not there in that language.")
+    raise Conflict("not_ready", "This recording is not produced yet.")
 
 
 def create(db: Session, actor: Actor, now: datetime, new: BankNew) -> BankEntryOut:
@@ -187,6 +187,16 @@ def restore(db: Session, actor: Actor, now: datetime, name: str, *, revision: in
     return _made(db, actor, now, entries.draft_of(before), "restore")
 
 
+def try_again(db: Session, actor: Actor, now: datetime) -> list[str]:
+    """Have all that failed produced again, as soon as may be, sirens too; the revisions that this is of."""
+    _may_change(db, actor, now)
+    queued = trying.queue(db, now, at_once=True)
+    if not queued:
+        raise Conflict("nothing_failed", "Nothing failed that could be produced another time.")
+    audit.record(db, actor, now, "bank.retry", "bank", entries=sorted(set(queued)))
+    return queued
+
+
 def history(db: Session, actor: Actor, now: datetime, name: str) -> list[BankEntryOut]:
     """All that the bank ever said under this name, the newest first."""
     _may_read(db, actor, now, None)
@@ -208,7 +218,7 @@ def may_change(db: Session, actor: Actor, now: datetime) -> bool:
 
 def drop_unused(db: Session, now: datetime) -> bool:
     """Take from the receivers what a newer revision has replaced and no order names; whether there was any."""
-    replaced = [held for held, since in _replaced(repository.held(db)) if since + KEPT_FOR <= now]
+    replaced = [held for held, since in repository.replaced(repository.held(db)) if since + KEPT_FOR <= now]
     named = repository.named_by_orders(db) if replaced else frozenset[str]()
     unused = [held for held in replaced if held.entry.id not in named]
     for held in unused:
@@ -228,24 +238,12 @@ def tell_receivers(db: Session, now: datetime) -> None:
 def shown(found: Iterable[Held], bank_id: str | None = None) -> list[BankEntryOut]:
     """As they are shown, all revisions of a name together; only the one with `bank_id` if that is given."""
     rows = list(found)
-    old = {held.entry.id for held, _since in _replaced(rows)}
+    old = {held.entry.id for held, _since in repository.replaced(rows)}
     newest_of: dict[str, str] = {}
     for held in rows:
         newest_of.setdefault(held.entry.name, held.entry.id)
     wanted = [held for held in rows if bank_id in (None, held.entry.id)]
     return [_shown(held, newest_of, old=held.entry.id in old) for held in wanted]
-
-
-def _replaced(found: Iterable[Held]) -> list[tuple[Held, datetime]]:
-    """Those of which a newer revision is ready, and when that was made; `found` has the newest first."""
-    replaced: list[tuple[Held, datetime]] = []
-    newer: dict[str, datetime] = {}
-    for held in found:
-        if held.entry.name in newer:
-            replaced.append((held, newer[held.entry.name]))
-        elif held.ready or held.retired:
-            newer[held.entry.name] = held.entry.made_at
-    return replaced
 
 
 def _shown(held: Held, newest_of: dict[str, str], *, old: bool) -> BankEntryOut:
@@ -268,7 +266,8 @@ def _shown(held: Held, newest_of: dict[str, str], *, old: bool) -> BankEntryOut:
 
 def _media_shown(media: BankMedia) -> BankMediaOut:
     url = f"/api/v1/bank/{media.entry_id}/audio?language={media.language}" if media.sha256 is not None else None
-    return BankMediaOut(**media.model_dump(include=set(BankMediaOut.model_fields) - {"audio_url"}), audio_url=url)
+    own = media.model_dump(include=set(BankMediaOut.model_fields) - {"audio_url", "tried_again"})
+    return BankMediaOut(**own, audio_url=url, tried_again=trying.may_succeed(media))
 
 
 def _may_read(db: Session, actor: Actor, now: datetime, zone_id: str | None) -> None:

@@ -23,7 +23,7 @@ from scheduler.bank.schemas import (
 )
 from scheduler.errors import Conflict, NotFound
 from web.api.announcements import TOO_LARGE, checked, multipart, producer_of, sound_file
-from web.auth import CurrentActor, Now, ReadDb, TheCentre
+from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
@@ -83,6 +83,14 @@ def create_bank_message(
         return _told(response, db, tell, once(db, now, lambda: service.create(db, actor, now, body)))
 
     return anew(code, act, "bank.create", f"bank:{body.name}")
+
+
+@router.post("/bank/again", responses=responses(HTTPStatus.CONFLICT))
+def try_bank_again(db: WriteDb, actor: CurrentActor, now: Now, tell: Tell) -> BankList:
+    """Have all that failed produced again at once; by itself it is after a pause that grows. It needs no code."""
+    for bank_id in service.try_again(db, actor, now):
+        tell(db, f"bank:{bank_id}")
+    return service.index(db, actor, now)
 
 
 @router.get("/bank/{bank_id}")

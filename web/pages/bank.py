@@ -167,6 +167,7 @@ def _message(db: Session, page: Page, name: str, errors: Errors | None = None) -
         total=len(sounds),
         before=next((entry.revision for entry in entries[1:] if entry.state is BankState.READY), None),
         may_change=changeable,
+        may_try=service.may_change(db, page.actor, page.now),
         coded=proof.has_one(db, page.actor),
         may_retire=changeable and newest.purpose is Purpose.REAL and name not in CORRECTIONS,
         recordable=[(code, page.say(word)) for code, word in words.LANGUAGE.items()],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Response
+from sqlmodel import Session
 
 from broadcast.wire.now import Purpose
 from scheduler.bank import completeness, service
@@ -11,8 +12,9 @@ from scheduler.bank.schemas import BankEntryOut, BankState
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import words
-from web.pages.frame import Page, ThePage
+from web.pages.frame import Errors, Page, ThePage
 from web.pages.words import Look
+from web.telling import tell_after
 
 STATE = {
     "ready": Look(N_("ready"), "good", "check"),
@@ -36,6 +38,22 @@ router = APIRouter(prefix="/emergency", include_in_schema=False)
 
 @router.get("/bank")
 def listing(db: ReadDb, page: ThePage) -> Response:
+    return _listing(db, page)
+
+
+@router.post("/bank/again")
+def try_again(page: ThePage) -> Response:
+    """Have all that failed produced again; it says nothing new, so no code is asked for."""
+    with page.attempt() as errors:
+        with page.centre.store.writing() as db:
+            for bank_id in service.try_again(db, page.actor, page.now):
+                tell_after(db, page.centre.changes, f"bank:{bank_id}")
+        return page.go("/emergency/bank", "bank-again")
+    with page.centre.store.reading() as db:
+        return _listing(db, page, errors)
+
+
+def _listing(db: Session, page: Page, errors: Errors | None = None) -> Response:
     found = service.index(db, page.actor, page.now)
     held = completeness.index(db, page.actor, page.now)
     groups: dict[str, list[BankEntryOut]] = {}
@@ -44,6 +62,8 @@ def listing(db: ReadDb, page: ThePage) -> Response:
     groups["retired"] = [entry for entry in groups.get("retired", []) if entry.editable]
     return page.render(
         "emergency/bank.html",
+        422 if errors else 200,
+        errors=errors or {},
         groups=[
             {"id": name, "title": page.say(title), "rows": [row(page, entry) for entry in groups[name]]}
             for name, title in _GROUPS
@@ -52,6 +72,7 @@ def listing(db: ReadDb, page: ThePage) -> Response:
         total_bytes=found.total_bytes,
         producing=found.producing,
         failed=found.failed,
+        tried_again=any(media.tried_again for entry in found.items for media in entry.media),
         held=held,
         may_change=service.may_change(db, page.actor, page.now),
     )
@@ -76,6 +97,12 @@ def row(page: Page, entry: BankEntryOut) -> dict[str, Any]:
         "title": entry.title(page.language),
         "look": STATE[entry.state.value],
         "languages": ", ".join(languages) if spoken else "",
+        "failed": [
+            language
+            for media, language in zip(entry.media, languages, strict=True)
+            if media.error_code is not None and spoken
+        ],
+        "tried_again": any(media.tried_again for media in entry.media),
         "sounds": [
             {
                 "language": language if spoken else "",
@@ -83,6 +110,7 @@ def row(page: Page, entry: BankEntryOut) -> dict[str, Any]:
                 "url": media.audio_url,
                 "size_bytes": media.size_bytes,
                 "failed": media.error_code is not None,
+                "tried_again": media.tried_again,
             }
             for media, language in zip(entry.media, languages, strict=True)
         ],

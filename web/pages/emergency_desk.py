@@ -92,7 +92,6 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     value: str
     title: str
-    text: str
     siren: str
     duration_us: int | None
     held: said.Held
@@ -331,14 +330,12 @@ def _messages(page: Page, ready: list[BankEntryOut], sirens: list[BankEntryOut],
     found = []
     for entry in sorted(ready, key=lambda one: (one in sirens, one.correction, one.title(page.language))):
         siren = by_name.get(entry.siren or "")
-        first = entry.media[0] if entry.media else None
         lengths = (entry.duration_us, siren.duration_us if siren else 0)
         value = f"{siren.id} {entry.id}" if siren else entry.id
         found.append(
             Choice(
                 value=value,
                 title=entry.title(page.language),
-                text=(first.text or "") if first and entry not in sirens else "",
                 siren=siren.title(page.language) if siren else "",
                 duration_us=sum(length or 0 for length in lengths) or None,
                 held=said.held(page.show, holding, value),

@@ -98,6 +98,7 @@ SAID: Mapping[str, str] = {
     "corrected": N_("Stopped. The correction sounds now; below you see who hears it."),
     "rehearsing": N_("The test has begun. What comes of it shows here within minutes."),
     "bank-made": N_("Saved. Its sounds are being produced; then every loudspeaker gets them."),
+    "bank-again": N_("It is being produced again. What comes of it shows here."),
     "bank-retired": N_("Taken out of the bank. An order that names it keeps it until it is over."),
     "live-ended": N_("Ended. The loudspeakers fall silent within seconds."),
     "all-stopped": N_("Everything is stopped. The loudspeakers fall silent within seconds."),

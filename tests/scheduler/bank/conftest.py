@@ -14,7 +14,7 @@ from sqlmodel import select
 from broadcast.clock import ManualClock
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
-from broadcast.produce.request import Produced
+from broadcast.produce.request import Produced, Refusal
 from broadcast.speech.espeak import EspeakVoice
 from broadcast.speech.say import all_voices
 from scheduler.announcements.models import RecordingState
@@ -22,6 +22,7 @@ from scheduler.bank import repository, service
 from scheduler.bank.maker import BankMaker
 from scheduler.bank.models import BankMedia
 from scheduler.bank.schemas import BankEntryOut, BankList
+from scheduler.bank.sounds import Asked
 from scheduler.changes import Changes
 from scheduler.fleet.models import DirtyTopic
 from scheduler.people.actor import Actor
@@ -51,6 +52,16 @@ class Bank:
             count += 1
             sha256 = _hash(job.entry_id, job.asked.language)
             self.maker.keep(job, Produced(sha256, 1000, 5_000_000, None, None, "0" * 64, 1))
+        return count
+
+    def failed(self, why: Refusal = Refusal.PRODUCE_FAILED, only: Callable[[Asked], bool] = lambda _asked: True) -> int:
+        """Note everything that waits as failed, or `only` some of it and the rest as produced; how many there were."""
+        count = 0
+        while (job := self.maker.claim()) is not None:
+            count += 1
+            sha256 = _hash(job.entry_id, job.asked.language)
+            well = Produced(sha256, 1000, 5_000_000, None, None, "0" * 64, 1)
+            self.maker.keep(job, why if only(job.asked) else well)
         return count
 
     def produced(self) -> None:

@@ -181,6 +181,8 @@ def test_an_old_revision_stays_until_no_order_names_it(filled: Any) -> None:
     assert not drop(filled)  # the new one does not sound yet
     assert filled.entry("storm.1").state is BankState.READY
     filled.made()
+    assert not drop(filled)  # it is new only since it is ready
+    filled.later(hours=2)
     assert drop(filled)  # the drill's
     assert {"storm.1", "storm.2", "drill-storm.2"} <= filled.ids()
     assert "drill-storm.1" not in filled.ids()

@@ -190,3 +190,28 @@ def test_the_weekly_test_is_set_run_reported_and_removed(operator: TestClient, p
     assert operator.get(f"/api/v1/rehearsal-runs/{listed['id']}").json() == run.json()
     assert operator.get("/api/v1/rehearsal-runs/none").status_code == 404
     assert operator.delete(path, headers=FIRST).status_code == 204
+
+
+def test_what_failed_is_tried_again_by_whoever_may_change_the_bank(
+    stocked: str, centre: Centre, places: Any, add_person: Callable[..., Actor], sign_in: Callable[[str], TestClient]
+) -> None:
+    with centre.store.writing() as db:
+        db.get_one(BankMedia, ("storm.1", "en")).error_code = "produce_failed"
+    for login, role, answer in (("mai", Role.EDITOR, 403), ("hanh", Role.OPERATOR, 200), ("hoa", Role.OPERATOR, 409)):
+        add_person(login, places.province, role)
+        assert sign_in(login).post("/api/v1/bank/again").status_code == answer
+    with centre.store.reading() as db:
+        assert db.get_one(BankMedia, ("storm.1", "en")).state is RecordingState.QUEUED
+
+
+def test_of_a_message_whose_first_language_failed_the_other_is_listened_to(
+    stocked: str, centre: Centre, places: Any, add_person: Callable[..., Actor], sign_in: Callable[[str], TestClient]
+) -> None:
+    with centre.store.writing() as db:
+        failed, ready = (db.get_one(BankMedia, ("storm.1", language)) for language in ("vi", "en"))
+        ready.state, ready.sha256, ready.size_bytes, ready.duration_us = RecordingState.READY, stocked, 15, 1_000_000
+        failed.state, failed.sha256, failed.error_code = RecordingState.FAILED, None, "produce_failed"
+    add_person("hanh", places.province, Role.OPERATOR)
+    me = sign_in("hanh")
+    assert me.get("/api/v1/bank/storm.1/audio").content == b"OggS not really"
+    assert me.get("/api/v1/bank/storm.1/audio?language=vi").status_code == 409

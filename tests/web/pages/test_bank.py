@@ -228,3 +228,55 @@ def test_the_pages_are_small_and_bind_no_script_to_themselves(operator: TestClie
         assert len(answer.content) < PAGE_BYTES
         assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", answer.text)
     assert operator.get(f"{BANK}/nothing").status_code == 404
+
+
+def fail(store: Store, language: str, why: str = "produce_failed", states: str = "queued") -> None:
+    """What of a language waits could not be produced, and the rest is made."""
+    with store.writing() as db:
+        for media in db.exec(select(BankMedia).where(BankMedia.state == RecordingState(states))).all():
+            if media.language == language:
+                media.state, media.error_code, media.sha256 = RecordingState.FAILED, why, None
+    produced(store)
+
+
+def test_a_revision_that_lost_a_language_says_which_and_what_to_do(
+    operator: TestClient, store: Store, browser: Browser, add_person: Callable[..., Any], places: Any
+) -> None:
+    texts = {"title_vi": "Bão", "text_vi": "Bão số 5.", "title_en": "Storm", "text_en": "Storm 5."}
+    post(operator, f"{BANK}/storm/edit", revision="1", **texts)
+    fail(store, "vi")
+    page = operator.get(f"{BANK}/storm").text
+    assert "Không tạo được âm thanh: Tiếng Việt." in page
+    assert "bản 1" in page
+    assert "Máy sẽ tự thử lại." in page
+    desk = operator.get("/emergency").text
+    assert 'value="siren-rise-fall.1 storm.1"' in desk
+    assert "storm.2" not in desk
+    add_person("lan", places.leng, Role.EDITOR)
+    other = browser("lan").get(f"{BANK}/storm").text
+    assert "Máy sẽ tự thử lại." in other
+    assert f"{BANK}/again" not in other
+    assert f'action="{BANK}/again"' in page
+    again = post(operator, f"{BANK}/again")
+    assert again.url.path == BANK
+    produced(store)
+    assert "storm.2" in operator.get("/emergency").text
+
+
+def test_sirens_that_failed_are_tried_again_from_their_page(operator: TestClient, store: Store) -> None:
+    fail(store, "vi", states="ready")
+    assert "siren-rise-fall" not in operator.get("/emergency").text
+    for path in (BANK, f"{BANK}/siren-rise-fall"):
+        assert f'action="{BANK}/again"' in operator.get(path).text
+    post(operator, f"{BANK}/again")
+    produced(store)
+    assert "siren-rise-fall.1" in operator.get("/emergency").text
+    assert post(operator, f"{BANK}/again").status_code == 422
+
+
+def test_what_never_can_be_produced_is_said_to_need_other_words(operator: TestClient, store: Store) -> None:
+    post(operator, f"{BANK}/new", **BRIDGE)
+    fail(store, "vi", "too_long")
+    page = operator.get(f"{BANK}/cam-cau").text
+    assert "hãy sửa lời" in page
+    assert f"{BANK}/again" not in page
