@@ -16,6 +16,8 @@ from scheduler.fleet.results import Result, result
 from scheduler.reports.models import ReportLine
 from scheduler.workflow import State
 from scheduler.zones.forest import at_or_below
+from scheduler.zones.models import Zone
+from scheduler.zones.repository import below as within
 from scheduler.zones.repository import ids_of
 
 LONGEST = timedelta(days=2)
@@ -165,6 +167,30 @@ def report_counts(db: Session, airing_ids: Collection[str]) -> Counter[tuple[str
     ):
         found[airing_id, result(outcome, microphone)] += count
     return found
+
+
+class Unreported(NamedTuple):
+    """A receiver that told nothing of an airing, where it stands, and when anything was heard of it last."""
+
+    receiver_id: str
+    name: str
+    place: str
+    seen_at: datetime | None
+
+
+def unreported(db: Session, airing_id: str, start: datetime, zone_ids: Collection[str], limit: int) -> list[Unreported]:
+    """The first receivers at these zones and below that were to play it and told nothing, by place and name."""
+    paths = list(db.scalars(select(col(Zone.path)).where(col(Zone.id).in_(zone_ids))))
+    told = select(col(StoredReport.receiver_id)).where(col(StoredReport.airing_id) == airing_id)
+    query = (
+        select(col(Receiver.id), col(Receiver.name), col(Zone.name), col(Receiver.seen_at))
+        .join(Zone, col(Zone.id) == col(Receiver.zone_id))
+        .where(within(paths), col(Receiver.id).not_in(told))
+        .where(col(Receiver.enrolled_at) <= start, col(Receiver.revoked_at).is_(None))
+        .order_by(col(Zone.path), col(Receiver.name), col(Receiver.id))
+        .limit(limit)
+    )
+    return [Unreported(*row) for row in db.execute(query)]
 
 
 def reports_by_zone(

@@ -1,6 +1,6 @@
 """Broadcasts: the list, one broadcast with all that was heard of it, and what may be done with it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -14,23 +14,17 @@ from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
 from scheduler.approval import deciding
 from scheduler.broadcasts import board, planning, service
-from scheduler.broadcasts.schemas import AiringOut, BroadcastOut, Now
+from scheduler.broadcasts.schemas import BroadcastOut, Now
 from scheduler.errors import NotFound
-from scheduler.fleet import service as fleet
-from scheduler.fleet.schemas import ReportView
-from scheduler.fleet.service import ReportFilter
 from scheduler.people import trail
-from scheduler.reports.repository import named
 from scheduler.rights import Action
 from scheduler.workflow import State, approval_needed
-from scheduler.zones import repository as zone_sql
-from scheduler.zones import service as zone_service
 from scheduler.zones.forest import zones_by_id
-from scheduler.zones.views import receivers_in
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import clashing, telling, words
 from web.pages.frame import Errors, Page, ThePage
+from web.pages.results import receivers_seen, results
 from web.pages.sounds import sound
 from web.pages.today import airing_cards
 from web.pages.voices import voice_names
@@ -38,8 +32,6 @@ from web.telling import tell_after
 
 PER_PAGE = 30
 SEND, PLAN = N_("Send for approval"), N_("Send: it plays without approval")
-AIRINGS_SHOWN = 5
-REPORTS_SHOWN = 400
 LOOK_BACK = timedelta(days=400)
 _FILTERS: tuple[tuple[str, str, tuple[State, ...]], ...] = (
     ("", N_("All"), ()),
@@ -70,16 +62,6 @@ class Row(Struct, frozen=True, kw_only=True):
     from_now: str
     places: str
     author: str
-
-
-class Done(Struct, frozen=True, kw_only=True):
-    """One airing with what its receivers measured."""
-
-    start_at: datetime
-    state: str
-    summary: str
-    missing: str
-    results: list[dict[str, Any]]
 
 
 @router.get("")
@@ -220,7 +202,7 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
         recordings=[sound(recording, names) for recording in said.recordings],
         text=next((recording.text for recording in said.recordings if recording.text), None),
         cards=cards,
-        airings=_results(db, page, item, airings),
+        airings=results(db, page, item, airings),
         history=_history(db, page, item),
         can=_can(page, item),
         errors=errors or {},
@@ -232,7 +214,7 @@ def _shown(db: Session, page: Page, item: BroadcastOut) -> dict[str, Any]:
     show = page.show.within(item.timezone)
     row = _row(page, item)
     aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
-    receivers = _receivers_in(db, page, [aimed])[0]
+    receivers = receivers_seen(db, page, [aimed])[0]
     preview = service.preview_saved(db, page.actor, page.now, item.id) if item.state in _OPEN else None
     sentence = telling.sentence(
         show,
@@ -287,72 +269,6 @@ def _can(page: Page, item: BroadcastOut) -> dict[str, bool]:
     can["own_waiting"] = own and item.state is State.SUBMITTED
     can["any"] = any(can.values())
     return can
-
-
-def _results(db: Session, page: Page, item: BroadcastOut, airings: Sequence[AiringOut]) -> list[Done]:
-    """The last of `airings` that have begun, each with its reports; the latest first."""
-    begun = [a for a in airings if a.start <= page.now]
-    if not begun:
-        return []
-    asked = ReportFilter(broadcast_id=item.id)
-    reports = fleet.all_reports(db, page.actor, page.now, asked, limit=REPORTS_SHOWN).items
-    known = named(db, {report.receiver_id for report in reports})
-    last = begun[: -AIRINGS_SHOWN - 1 : -1]
-    gone = board.reports_gone(db, last, page.now)
-    aimed = _receivers_in(db, page, [airing.zone_ids for airing in last])
-    return [
-        _done(page, airing, reports, known, max(total, airing.reported), gone=airing.id in gone)
-        for airing, total in zip(last, aimed, strict=True)
-    ]
-
-
-def _receivers_in(db: Session, page: Page, aimed: Sequence[Collection[str]]) -> list[int]:
-    """How many receivers each of these sets of zones has, as far as the reader sees: also of one above what is seen."""
-    rows = zone_service.tree(db, page.actor, page.now)
-    seen = {zone.id for zone in rows}
-    topmost = [zone for zone in rows if zone.parent_id not in seen]
-    below = [{zone.id for zone in topmost if not set(one).isdisjoint(zone_sql.ids_of(zone.path))} for one in aimed]
-    return receivers_in(db, [seen.intersection(one) | own for one, own in zip(aimed, below, strict=True)])
-
-
-def _done(
-    page: Page, airing: AiringOut, reports: Sequence[ReportView], names: dict[str, str], total: int, *, gone: bool
-) -> Done:
-    own = sorted((r for r in reports if r.airing_id == airing.id), key=lambda r: names.get(r.receiver_id, ""))
-    silent = total - airing.reported
-    rows = [
-        {
-            "receiver_id": report.receiver_id,
-            "name": names.get(report.receiver_id, report.receiver_id),
-            "state": report.result,
-            "reason": words.reason(page.translations, report.reason),
-            "microphone": words.look(words.MICROPHONE, report.heard.verdict.value).word if report.heard else "",
-            "start_at": report.start_at,
-            "start_error_us": report.start_error_us,
-            "rms_dbfs": report.rms_dbfs,
-            "gap_us": report.gap_us,
-        }
-        for report in own
-    ]
-    return Done(
-        start_at=airing.start,
-        state="not_kept" if gone else _state(page, airing, total),
-        summary=""
-        if gone
-        else page.say(N_("heard on %(count)s/%(total)s loudspeakers"), count=airing.heard, total=total),
-        missing=page.count("%(num)s loudspeaker has not reported", "%(num)s loudspeakers have not reported", silent)
-        if silent and airing.end <= page.now and not gone
-        else "",
-        results=rows,
-    )
-
-
-def _state(page: Page, airing: AiringOut, total: int) -> str:
-    if airing.withdrawn_at is not None:
-        return "stopped"
-    if airing.end > page.now:
-        return "on_air"
-    return "not_heard" if not airing.heard else "heard" if airing.heard >= total else "part"
 
 
 def _history(db: Session, page: Page, item: BroadcastOut) -> list[dict[str, Any]]:

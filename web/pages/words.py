@@ -48,6 +48,7 @@ AIRING = MappingProxyType(
         "failed": Look(N_("not heard"), "warn", "triangle"),
         "part": Look(N_("heard in part"), "warn", "triangle"),
         "not_heard": Look(N_("not heard"), "warn", "triangle"),
+        "no_report": Look(N_("no report"), "lost", "lost"),
         "not_kept": Look(N_("details are no longer kept"), "plain", "doc"),
         "waiting_report": Look(N_("waiting for reports"), "busy", "hourglass"),
         "not_played": Look(N_("does not play"), "warn", "triangle"),
