@@ -68,7 +68,7 @@ def _keep(kept: Results) -> None:
 def _said(kept: Results) -> Iterator[str]:
     yield from table(kept.rounds.values())
     yield ""
-    yield "| pages, and what is looked for (below) | looked at | findings |"
+    yield "| pages, and what is looked for | looked at | findings |"
     yield "|---|---|---|"
     for name, survey in SURVEYS.items():
         found = kept.surveys.get(name, Surveyed())

@@ -60,6 +60,7 @@ def roles(served: Served) -> Iterator[Seen]:
 
 
 def english(served: Served) -> Iterator[Seen]:
+    """In English, as the first who sees it."""
     with _in_english(served):
         for look in DAY_AND_NIGHT:
             yield from _every(served, look)
@@ -86,6 +87,7 @@ def wrong(served: Served) -> Iterator[Seen]:
 
 
 def forced(served: Served) -> Iterator[Seen]:
+    """In forced colours, as the first who sees it; contrast is for the pictures."""
     for width in WIDTHS:
         yield from _every(served, Look(width, dark=width == WIDTHS[0], forced=True), check=_in_forced_colours)
 
@@ -98,6 +100,7 @@ def zoom(served: Served) -> Iterator[Seen]:
 
 
 def keys(served: Served) -> Iterator[Seen]:
+    """By Tab alone: all is reached in the order of the page and left again, and the focus is to be seen."""
     for look in DAY_AND_NIGHT:
         yield from _every(served, look, check=_walked)
 
