@@ -42,6 +42,8 @@ from scheduler.zones.forest import zone_names
 from scheduler.zones.models import Zone
 
 SECRET_BYTES = 7
+KEPT_LETTERS = 200
+"""Of a long note the record of a change keeps so much."""
 _NO_SUCH_RECEIVER = "There is no such receiver, or it is not in your area."
 
 
@@ -204,7 +206,11 @@ def move(
         _check_code(db, target.id, receiver.code)
     check_leaving(db, now, zone.path, target.path)
     mark_dirty(db, _programmes(target), now)
-    return _apply(db, actor, now, "receiver.move", receiver=receiver, zone=target, values={"zone_id": target.id})
+    said = {"from": zone.name, "to": target.name}
+    if target.id != zone.id:  # also where it is missed
+        _note(db, actor, now, "receiver.move", receiver=receiver, zone=zone, name=receiver.name, **said)
+    values = {"zone_id": target.id}
+    return _apply(db, actor, now, "receiver.move", receiver=receiver, zone=target, values=values, **said)
 
 
 def new_code(
@@ -265,16 +271,39 @@ def remove(db: Session, actor: Actor, now: datetime, receiver_id: str, *, versio
 
 
 def _apply(
-    db: Session, actor: Actor, now: datetime, action: str, *, receiver: Receiver, zone: Zone, values: dict[str, Any]
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    action: str,
+    *,
+    receiver: Receiver,
+    zone: Zone,
+    values: dict[str, Any],
+    **said: object,
 ) -> ReceiverDetail:
+    """Set `values`; the record has what each was `before` and is `after`, where that differs."""
+    said |= {"name": receiver.name} | _difference({name: (getattr(receiver, name), values[name]) for name in values})
     for name, value in values.items():
         setattr(receiver, name, value)
     receiver.version += 1
     db.add(receiver)
     db.flush()
     mark_dirty(db, [topics.settings(receiver.id)], now)
-    _note(db, actor, now, action, receiver=receiver, zone=zone, fields=sorted(values))
+    _note(db, actor, now, action, receiver=receiver, zone=zone, **said)
     return _shown(db, receiver, zone, now)
+
+
+def _difference(values: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+    changed = {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+    before = {name: _in_short(old) for name, (old, _new) in changed.items()}
+    return {"before": before, "after": {name: _in_short(new) for name, (_old, new) in changed.items()}}
+
+
+def _in_short(value: Any) -> Any:
+    """What the record keeps of a value."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value[:KEPT_LETTERS] if isinstance(value, str) else value
 
 
 def allowed(db: Session, actor: Actor, now: datetime, receiver_id: str, action: Action) -> tuple[Receiver, Zone]:

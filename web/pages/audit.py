@@ -149,6 +149,8 @@ def _title(detail: dict[str, Any]) -> str:
 
 
 def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_said(one)}" for key, one in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

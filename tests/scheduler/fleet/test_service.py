@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from broadcast.wire import enrolment_code, topics
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
@@ -206,6 +206,42 @@ def test_a_moved_receiver_gets_the_documents_of_its_new_zones(
             *(topics.programme(zone_id) for zone_id in ("district", "B", "b1")),
         }
     assert moved.place == ["Thôn district", "Thôn B", "Thôn b1"]
+
+
+def noted(store: Store, action: str) -> list[tuple[str | None, dict[str, Any]]]:
+    with store.reading() as db:
+        rows = db.exec(select(AuditEntry).where(AuditEntry.action == action).order_by(col(AuditEntry.id)))
+        return [(row.zone_path, row.detail) for row in rows]
+
+
+def test_the_record_says_what_was_set_and_what_it_was_before(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    loud = [40] * 12 + [80] * 12
+    receiver = made("a1", volume_by_hour=loud, note="Bên suối")
+    with placed.writing() as db:
+        silent = ReceiverVolume(volume_by_hour=[0] * 24)
+        service.set_volume(db, OPERATOR, now, receiver.id, version=1, volume=silent)
+        change = ReceiverChange(name="Loa 1", horns=2, note="n" * 2000)
+        service.change(db, ADMINISTRATOR, now, receiver.id, version=2, change=change)
+    (volume,) = noted(placed, "receiver.volume")
+    assert volume[1]["name"] == "Loa 1"
+    assert (volume[1]["before"], volume[1]["after"]) == ({"volume_by_hour": loud}, {"volume_by_hour": [0] * 24})
+    (changed,) = noted(placed, "receiver.change")
+    assert changed[1]["before"] == {"horns": None, "note": "Bên suối"}
+    assert changed[1]["after"] == {"horns": 2, "note": "n" * service.KEPT_LETTERS}
+
+
+def test_a_move_is_in_the_record_of_both_places(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made("a1")
+    with placed.writing() as db:
+        service.move(db, ADMINISTRATOR, now, receiver.id, version=1, move=ReceiverMove(zone_id="b1"))
+    left, came = noted(placed, "receiver.move")
+    assert (left[0], came[0]) == ("/district/A/a1/", "/district/B/b1/")
+    said = {"name": "Loa 1", "from": "Thôn a1", "to": "Thôn b1"}
+    assert (left[1], came[1]) == (said, said | {"before": {"zone_id": "a1"}, "after": {"zone_id": "b1"}})
 
 
 def test_moving_needs_the_right_at_both_ends(placed: Store, made: Callable[..., ReceiverDetail], now: datetime) -> None:

@@ -271,3 +271,12 @@ def test_the_page_of_an_installed_loudspeaker_offers_no_deleting(administrator: 
     sent = {"csrf_token": administrator.headers["x-csrf-token"], "version": "1"}
     assert administrator.post(f"{PATH}/delete", data=sent).status_code == 422
     assert row(centre).id == ID
+
+
+def test_the_audit_page_says_how_loud_it_was_and_is(administrator: TestClient) -> None:
+    assert save(administrator, volume_percent=["30", "90"]).status_code == 200
+    shown = administrator.get("/audit", params={"action": "receiver.volume"}).text
+    before, after = (", ".join(map(str, [low] * 5 + [high] * 19)) for low, high in ((40, 80), (30, 90)))
+    assert f"<dd>volume_by_hour: {before}</dd>" in shown
+    assert f"<dd>volume_by_hour: {after}</dd>" in shown
+    assert "“Nhà văn hóa”" in shown
