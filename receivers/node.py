@@ -209,7 +209,7 @@ class Node:
     @property
     def feeds(self) -> tuple[Growing, ...]:
         """The feeds to follow now."""
-        return self.standing.feeds(self._store.ready, self.resolution.at(self._last_tick_us))
+        return self.standing.feeds(self._store.ready, self.resolution, self._last_tick_us)
 
     def missing_now(self, now_us: int) -> tuple[str, ...]:
         """The airings that should be sounding and have no recording."""

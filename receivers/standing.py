@@ -3,7 +3,9 @@
 It asks the vault and keeps no file; `receivers.orders` reads, `receivers.reckoning` tells the time by which is judged.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Container, Mapping
+from operator import attrgetter
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,7 +21,7 @@ from receivers.plan import is_held
 from receivers.reckoning import Reckoning
 from receivers.vault import Vault
 from scheduler.policy import is_zone
-from scheduler.timeline import Segment
+from scheduler.timeline import Resolution
 
 
 class Standing:
@@ -89,15 +91,22 @@ class Standing:
 
         return path
 
-    def feeds(self, ready: Mapping[str, Stored], on_air: Segment | None) -> tuple[Growing, ...]:
+    def feeds(self, ready: Mapping[str, Stored], resolution: Resolution, now_us: int) -> tuple[Growing, ...]:
         """The feeds to follow: sessions, and sounds made for an order until no piece takes them from there any more."""
+        on_air = resolution.at(now_us)
         sounding = on_air.media.sha256 if on_air is not None else None
 
         def is_used(key: str) -> bool:
             since = ready.get(key)
             return since is None or (on_air is not None and key == sounding and on_air.start_us < since.ready_us)
 
-        return tuple(one for key, one in self.read.feeds.items() if is_used(key))
+        to_come = resolution.segments[bisect_right(resolution.segments, now_us, key=attrgetter("end_us")) :]
+
+        def placed(key: str, growing: Growing) -> Growing:
+            heard_us = next((segment.start_us for segment in to_come if segment.media.sha256 == key), None)
+            return replace(growing, heard_us=growing.until_us if heard_us is None else heard_us)
+
+        return tuple(placed(key, one) for key, one in self.read.feeds.items() if is_used(key))
 
     def bank_missing(self, ready: Container[str]) -> tuple[str, ...]:
         """The banks' messages whose recording is not here."""

@@ -4,6 +4,8 @@ Rules
 - Sample k of a feed is heard at `plays_us + k / 48000`, wherever it came from and whenever it came.
 - Asked for is the first chunk that is missing and can still be heard; never what is past. Of a recording that is kept
   whole nothing is past: it may begin late, and has repetitions.
+- While something else is to have the air all the time a session has no connection: what is heard has the link to
+  itself. It is asked for again as one that is announced for later is, so that it is back in its place.
 - A connection that brings no byte for as long as the delay, between QUIET_US and QUIET_MAX_US, and a bit more is left
   for a new one: after a cut a carrier sends what it held back first, and a new connection does not. Sooner is worse:
   what is in hand lasts nearly so long, and where much is lost an old connection recovers before a new one is made.
@@ -46,6 +48,7 @@ class Growing(Struct, frozen=True, kw_only=True):
     """A feed in force. `said_us` is when its sample 0 is spoken; None: all of it is there, or comes as it is made.
 
     `frames` is its length once known. From `until_us` on nothing of it sounds. With `said_us` None it is kept whole.
+    Before `heard_us` something else has the air, by the plan.
     """
 
     feed: Feed
@@ -53,6 +56,7 @@ class Growing(Struct, frozen=True, kw_only=True):
     until_us: int
     said_us: int | None = None
     frames: int | None = None
+    heard_us: int = 0
 
 
 class Taken(StrEnum):
@@ -112,8 +116,10 @@ def ask_from(growing: Growing, held: Container[int], last: int | None, now_us: i
 
 
 def opens_us(growing: Growing) -> int:
-    """When to begin asking; the past: now."""
-    return 0 if growing.said_us is None else growing.said_us - EARLY_US
+    """When to begin asking; the past: now. Before that a connection is left."""
+    if growing.said_us is None:
+        return 0
+    return max(growing.plays_us, growing.heard_us) - growing.plays_us + growing.said_us - EARLY_US
 
 
 def quiet_us(growing: Growing, number: int, now_us: int, random: float) -> int:

@@ -99,6 +99,8 @@ class Fetcher:
                 left = self._buffer.ask_from(self._clock.now_us())
                 if left is None:
                     return
+                if decide.opens_us(self._buffer.growing) > self._clock.now_us():
+                    return  # something else has the air
                 number = left
         finally:
             line.leave()

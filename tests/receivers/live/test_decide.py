@@ -76,6 +76,16 @@ def test_a_session_is_heard_its_delay_after_it_is_said() -> None:
     assert WHOLE.frames == 60 * 48_000
 
 
+@given(delay_us=delays_us, moved_us=st.integers(-600_000_000, 600_000_000))
+def test_a_session_is_asked_for_as_long_before_it_is_heard_again_as_before_it_begins(
+    delay_us: int, moved_us: int
+) -> None:
+    growing = spoken_at_noon(FEED, delay_us)
+    covered = structs.replace(growing, heard_us=growing.plays_us + moved_us)
+    assert decide.opens_us(covered) - decide.opens_us(growing) == max(0, moved_us)
+    assert decide.opens_us(structs.replace(WHOLE, heard_us=WHOLE.until_us)) == 0
+
+
 @given(random=st.floats(0, 1, exclude_max=True), number=st.integers(0, 100), now_us=moments_us, delay_us=delays_us)
 def test_the_watchdog_waits_for_what_is_not_said_yet_and_as_long_as_what_is_in_hand_may_last(
     random: float, number: int, now_us: int, delay_us: int

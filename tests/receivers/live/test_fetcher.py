@@ -217,6 +217,30 @@ async def test_feeds_are_fetched_while_they_are_in_force_and_left_at_once() -> N
     await end((running,))
 
 
+async def test_a_session_leaves_the_link_while_something_else_has_the_air_and_comes_back() -> None:
+    buffers, said_us = Buffers(), CLOCK.now_us() - 1_000_000
+    feeds = Feeds(buffers, CLOCK)
+    running = asyncio.create_task(feeds.run())
+    studio = saying(100 * PACKETS)
+    async with FeedHost(studio, usual=spoken(said_us)) as host, asyncio.timeout(60):
+        growing = _live(host.feed, said_us)
+        covered = replace(growing, heard_us=growing.until_us)
+        feeds.follow([growing])
+        buffer = buffers.get(studio.id)
+        assert buffer is not None
+        while not len(buffer):  # noqa: ASYNC110 - a buffer has no bell for asyncio
+            await asyncio.sleep(0.01)
+        feeds.follow([covered])
+        while host.open:  # noqa: ASYNC110 - it falls when the server has seen the end
+            await asyncio.sleep(0.01)
+        held = len(buffer)
+        feeds.follow([growing])
+        while len(buffer) == held:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert (buffers.get(studio.id), len(host.asked)) == (buffer, 2)
+    await end((running,))
+
+
 async def test_a_text_has_the_link_to_itself_until_it_is_whole_or_nothing_of_it_is_there() -> None:
     buffers = Buffers()
     feeds = Feeds(buffers, CLOCK)

@@ -12,6 +12,7 @@ from broadcast.wire.documents import Amplifier, BroadcastClass, OrderProgress, O
 from broadcast.wire.now import Feed, LiveSession, Made, Purpose
 from receivers.hands import message
 from receivers.life import Hold
+from receivers.live import decide
 from receivers.progress import KEEP_US
 
 if TYPE_CHECKING:
@@ -259,6 +260,55 @@ def test_a_live_session_takes_its_feed_and_ends_when_it_is_known_to(rig: Rig, de
     rig.give(desk.now())
     rig.run(2)
     assert rig.node.feeds == ()
+
+
+def test_a_relay_is_heard_again_after_a_talk_and_fetched_only_when_it_is_to_be_heard(rig: Rig, desk: Desk) -> None:
+    relay = LiveSession(feed=FEED, start_us=NOON, until_us=NOON + 302 * S, cls=BroadcastClass.NORMAL)
+    other = Feed(id="f2", key="B" * 43, urls=("http://centre/live/f2",))
+    talk = LiveSession(feed=other, start_us=NOON + 60 * S, until_us=NOON + 200 * S, cls=BroadcastClass.PRIORITY)
+    rig.durations_us |= {Path("f1"): 300 * S, Path("f2"): 60 * S}
+
+    def fetched() -> list[str]:
+        return [one.feed.id for one in rig.node.feeds if decide.opens_us(one) <= rig.now_us]
+
+    rig.give(desk.now(sessions=(relay,)))
+    rig.run(60)
+    assert fetched() == ["f1"]
+    rig.give(desk.now(sessions=(relay, talk)))
+    rig.run(1)
+    assert fetched() == ["f1", "f2"]  # the talk is heard in a second
+    rig.run(9)
+    assert fetched() == ["f2"]
+    rig.run(50)
+    rig.give(desk.now(sessions=(relay, replace(talk, frames=60 * 48_000))))
+    rig.run(1)
+    assert fetched() == ["f1", "f2"]  # known to be over in a second
+    rig.run(9)
+    rig.give(desk.now(sessions=(relay,)))
+    rig.run(230)
+    assert rig.heard == [
+        ("live.f1", 2 * S, 62 * S),
+        ("live.f2", 62 * S, 122 * S),
+        ("live.f1", 122 * S, 302 * S),
+    ]
+    assert {key: one.outcome for key, one in rig.reports.items()} == {
+        "live.f1": Outcome.CUT,
+        "live.f2": Outcome.HEARD,
+    }
+
+
+def test_a_relay_is_heard_again_at_once_when_a_talk_is_silenced(rig: Rig, desk: Desk) -> None:
+    relay = LiveSession(feed=FEED, start_us=NOON, until_us=NOON + 302 * S, cls=BroadcastClass.NORMAL)
+    talk = LiveSession(feed=replace(FEED, id="f2"), start_us=NOON + 8 * S, until_us=NOON + 900 * S)
+    rig.durations_us |= {Path("f1"): 600 * S, Path("f2"): 600 * S}
+    rig.give(desk.now(sessions=(relay, talk)))
+    rig.run(30)
+    assert {one.feed.id: decide.opens_us(one) > rig.now_us for one in rig.node.feeds} == {"f1": True, "f2": False}
+    rig.give(desk.now(sessions=(relay,)))
+    rig.run(5)
+    assert [decide.opens_us(one) <= rig.now_us for one in rig.node.feeds] == [True]
+    rig.run(300)
+    assert rig.heard == [("live.f1", 2 * S, 10 * S), ("live.f2", 10 * S, 30 * S), ("live.f1", 30 * S, 302 * S)]
 
 
 @pytest.mark.usefixtures("siren")
