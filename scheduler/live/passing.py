@@ -12,7 +12,7 @@ from sqlmodel import Session
 from scheduler.emergency import repository as emergencies
 from scheduler.emergency.life import State
 from scheduler.emergency.views import state_now
-from scheduler.live import licence, repository, turns
+from scheduler.live import lasting, licence, repository, turns
 from scheduler.live.apart import apart
 from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
 from scheduler.live.service import Change, give_turns, give_up, over, told
@@ -67,4 +67,4 @@ def _due_end(db: Session, talk: LiveTalk, now: datetime) -> LiveEnd | None:
     if talk.kind is LiveKind.MICROPHONE:
         turn_over = talk.turn_at is not None and now - talk.turn_at > timedelta(microseconds=turns.TURN_US)
         return LiveEnd.TURN_MISSED if turn_over else None
-    return LiveEnd.TURN_MISSED if now > talk.starts_at + timedelta(seconds=talk.limit_s) else None
+    return LiveEnd.TURN_MISSED if lasting.is_missed(talk, now) else None

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from broadcast.wire.now import MAX_SESSIONS, Feed, LiveSession
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.live.delay import Listened
-from scheduler.live.models import LiveState, LiveTalk, LiveTarget
+from scheduler.live.models import LiveKind, LiveState, LiveTalk, LiveTarget
 from scheduler.people.models import User
 from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Zone
@@ -20,7 +20,7 @@ from scheduler.zones.repository import below
 US_PER_MS = 1000
 US_PER_S = 1_000_000
 TAIL_US = 15 * US_PER_S
-"""What chimes and a slow end may add to a talk's limit."""
+"""What chimes and a slow end may add to a talk's limit; a relay has neither, and something is planned behind it."""
 MOST_LINKS = 500
 AIRING_PREFIX = "live."
 """A receiver's airing of a talk is this and the talk's id."""
@@ -98,7 +98,8 @@ def page(
 
 def until_us(talk: LiveTalk) -> int:
     """When nothing of it sounds any more, whatever its end was."""
-    return (talk.start_us or 0) + talk.delay_ms * US_PER_MS + talk.limit_s * US_PER_S + TAIL_US
+    tail_us = 0 if talk.kind is LiveKind.RELAY else TAIL_US
+    return (talk.start_us or 0) + talk.delay_ms * US_PER_MS + talk.limit_s * US_PER_S + tail_us
 
 
 def _sounding() -> ColumnElement[bool]:

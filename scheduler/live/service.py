@@ -23,12 +23,12 @@ from broadcast.wire.documents import BroadcastClass
 from scheduler.emergency import repository as emergencies
 from scheduler.errors import Conflict, NotFound
 from scheduler.fleet.outbox import mark_dirty
-from scheduler.live import licence, repository, turns, views
+from scheduler.live import lasting, licence, repository, turns, views
 from scheduler.live.apart import apart
 from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
 from scheduler.live.repository import US_PER_MS
 from scheduler.live.schemas import LiveOut, LivePage
-from scheduler.live.standing import Standing
+from scheduler.live.standing import Standing, as_taking_turns
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
@@ -37,8 +37,6 @@ from scheduler.zones.models import Zone
 
 HEARD_OUT = timedelta(seconds=5)
 """Receivers that join late, or are late, still hear the last words so long after they were due."""
-CLOSING = timedelta(seconds=4)
-"""For the last words and the closing chime of a talk before the order that it is spoken for is over."""
 AT_ONCE = frozenset({LiveEnd.STOPPED, LiveEnd.TAKEN_OVER})
 """Ends that silence the horns instead of letting the last words out, whatever is on the air."""
 NOT_WAITING = "not_waiting"
@@ -122,7 +120,10 @@ def heard_in(db: Session, actor: Actor, now: datetime, zone_id: str) -> LiveTalk
 
 
 def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
-    """Put a talk on the air whose turn it is; lower ones that it meets end. Conflict where it is not its turn."""
+    """Put a talk on the air whose turn it is, with the limit that it has by now; lower ones that it meets end.
+
+    Conflict where it is not its turn.
+    """
     talk = _locked(db, talk_id)
     if talk.state is not LiveState.WAITING:
         raise Conflict(NOT_WAITING, "This talk has begun already, or is over.")
@@ -138,12 +139,8 @@ def begin(db: Session, now: datetime, talk_id: str, air: Air) -> Change:
     talk.state, talk.began_at, talk.seen_at, talk.turn_at = LiveState.ON_AIR, now, now, None
     talk.start_us, talk.key, talk.urls = air.start_us, air.key, list(air.urls)
     talk.opening_ms, talk.frames = air.opening_ms, air.frames
-    if talk.relay_id is not None:  # it ends when it was to end, by the rules of its places
-        talk.limit_s = max(1, talk.limit_s - int((now - talk.starts_at).total_seconds()))
     order = emergencies.get(db, talk.order_id) if talk.order_id is not None else None
-    if order is not None and order.until_at is not None:  # with it all of it falls silent
-        before = timedelta(milliseconds=talk.opening_ms + talk.delay_ms) + CLOSING
-        talk.limit_s = max(1, min(talk.limit_s, int((order.until_at - now - before).total_seconds())))
+    talk.limit_s = lasting.limit_s(talk, from_us(air.start_us), order.until_at if order is not None else None)
     note(db, now, talk, "begin", delay_ms=talk.delay_ms, bitrate_bps=talk.bitrate_bps)
     return change | told(db, now, talk)
 
@@ -274,7 +271,7 @@ def _would_be_covered(db: Session, now: datetime, talk: LiveTalk, mine: turns.Ta
     heard_from = now + timedelta(milliseconds=talk.delay_ms) + HEARD_OUT
     late = [t for t in repository.ending(db, heard_from) if t.cls.rank >= talk.cls.rank]
     zones = repository.zones_of(db, [other.id for other in late])
-    return any(turns.meet_at(mine.paths, [zone.path for zone in zones[other.id]]) for other in late)
+    return any(turns.meet(mine, as_taking_turns(other, zones[other.id])) for other in late)
 
 
 def _heard_us(talk: LiveTalk) -> datetime:

@@ -1,5 +1,6 @@
 """Who is on the air and who waits, read from the database for `scheduler.live.turns`."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlmodel import Session
@@ -7,7 +8,15 @@ from sqlmodel import Session
 from broadcast.clock import to_us
 from broadcast.wire.now import MAX_SESSIONS
 from scheduler.live import repository, turns
-from scheduler.live.models import LiveState, LiveTalk
+from scheduler.live.models import LiveKind, LiveState, LiveTalk
+from scheduler.zones.models import Zone
+
+
+def as_taking_turns(talk: LiveTalk, zones: Iterable[Zone]) -> turns.Talk:
+    """What `turns` must know of a talk that is heard in `zones`."""
+    on_air, relay = talk.state is LiveState.ON_AIR, talk.kind is LiveKind.RELAY
+    paths = tuple(zone.path for zone in zones)
+    return turns.Talk(talk.id, talk.cls.rank, to_us(talk.asked_at), on_air, paths, relay)
 
 
 class Standing:
@@ -21,8 +30,7 @@ class Standing:
         self.talks = tuple(self.of(talk) for talk in rows if talk.state is LiveState.ON_AIR or talk.starts_at <= now)
 
     def of(self, talk: LiveTalk) -> turns.Talk:
-        paths = tuple(zone.path for zone in self._zones.get(talk.id, ()))
-        return turns.Talk(talk.id, talk.cls.rank, to_us(talk.asked_at), talk.state is LiveState.ON_AIR, paths)
+        return as_taking_turns(talk, self._zones.get(talk.id, ()))
 
     def zone_ids(self, talk: LiveTalk) -> frozenset[str]:
         return frozenset(zone.id for zone in self._zones[talk.id])

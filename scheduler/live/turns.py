@@ -1,7 +1,8 @@
 """Whose turn it is to speak (pure).
 
 Rules
-- Two talks meet where a zone of one is a zone of the other, or lies above or below one.
+- Two talks meet where a zone of one is a zone of the other, or lies above or below one; but a relay never meets what is
+  above it and is no relay: it goes on beneath, as receivers give the air to the higher and are back when that is over.
 - Of talks that meet one is on the air. A higher class takes it from a lower one, at the moment at which it begins.
 - Equals wait, in the order in which they were asked for. Those that meet nobody never wait.
 - What is asked for while a higher class is on the air there is refused; what waited already goes on waiting.
@@ -23,6 +24,7 @@ class Talk(Struct, frozen=True):
     asked_us: int
     on_air: bool
     paths: tuple[str, ...]
+    relay: bool = False
 
     @property
     def place(self) -> tuple[int, int, str]:
@@ -31,13 +33,9 @@ class Talk(Struct, frozen=True):
 
 
 def meet(one: Talk, other: Talk) -> bool:
-    """Whether somewhere both would be heard."""
-    return meet_at(one.paths, other.paths)
-
-
-def meet_at(paths: Collection[str], others: Collection[str]) -> bool:
-    """Whether a zone of one is a zone of the other, or lies above or below one."""
-    return any(a.startswith(b) or b.startswith(a) for a in paths for b in others)
+    """Whether somewhere both would be heard, and only one of them can be on the air."""
+    touch = any(a.startswith(b) or b.startswith(a) for a in one.paths for b in other.paths)
+    return touch and not _beneath(one, other) and not _beneath(other, one)
 
 
 def refused_by(talk: Talk, others: Collection[Talk]) -> tuple[Talk, ...]:
@@ -58,3 +56,8 @@ def displaced(talk: Talk, others: Collection[Talk]) -> tuple[Talk, ...]:
 
 def _meets(talk: Talk, other: Talk) -> bool:
     return other.id != talk.id and meet(talk, other)
+
+
+def _beneath(talk: Talk, other: Talk) -> bool:
+    """Whether it is a relay that goes on while the other is heard."""
+    return talk.relay and not other.relay and other.rank > talk.rank

@@ -222,6 +222,68 @@ def test_a_relay_begins_at_its_time_from_an_allowed_host(air: Microphones) -> No
     assert air.view(talk.id).end_reason is LiveEnd.TURN_MISSED
 
 
+STREAM: dict[str, Any] = {"kind": "relay", "cls": "normal", "source_url": "https://stream.example/vov1.mp3"}
+
+
+@pytest.mark.parametrize("where", ["leng_1", "leng", "province"])
+def test_a_talk_ends_no_relay_below_it_and_receivers_are_told_of_both(air: Microphones, where: str) -> None:
+    place = getattr(air.commune.places, where)
+    relay = air.ask(**STREAM, limit_min=15)
+    air.begin(relay.id)
+    above = air.ask(at=air.later(60), zone_ids=[place], limit_min=1)
+    assert above.may_begin
+    air.begin(above.id, at=air.later(61))
+    assert air.view(relay.id).state is LiveState.ON_AIR
+    sessions = [one for zone_id in {place, air.commune.places.leng} for one in air.in_force(zone_id)]
+    assert {(one.feed.id, one.cls) for one in sessions} == {
+        (relay.id, BroadcastClass.NORMAL), (above.id, BroadcastClass.PRIORITY)
+    }  # fmt: skip
+    with air.store.reading() as db:
+        assert service.heard_in(db, air.commune.operator, air.later(62), air.commune.places.leng_1).id == above.id
+    air.end(above.id, LiveEnd.SPEAKER, at=air.later(121), frames=60 * 48_000)
+    with air.store.writing() as db:
+        assert service.alive(db, air.later(199), {relay.id: None}) == {}
+    air.tick(air.later(200))
+    assert [one.feed.id for one in air.in_force()] == [relay.id]
+
+
+def test_a_relay_begins_while_a_higher_talk_is_heard_in_a_village_of_it(air: Microphones) -> None:
+    above = air.ask(zone_ids=[air.commune.places.leng_1])
+    air.begin(above.id)
+    relay = air.ask(**STREAM, at=air.later(1), starts_at=air.later(1))
+    assert relay.may_begin
+    assert air.tick(air.later(1)).begins == (relay.id,)
+    air.begin(relay.id, at=air.later(2))
+    assert {air.view(one.id).state for one in (above, relay)} == {LiveState.ON_AIR}
+
+
+def test_a_relay_and_a_talk_of_its_own_class_wait_for_each_other(air: Microphones) -> None:
+    relay = air.ask(**STREAM)
+    air.begin(relay.id)
+    equal = air.ask(cls="normal", zone_ids=[air.commune.places.leng_1], at=air.later(1))
+    assert [one.id for one in equal.ahead] == [relay.id]
+
+
+def test_a_relay_is_out_of_the_horns_by_its_planned_end_however_late_it_began(air: Microphones) -> None:
+    begins, ends = air.later(600), air.later(600 + 60)
+    relay = air.ask(**STREAM, starts_at=begins, limit_min=1, delay_ms=2500)
+    air.tick(begins)
+    air.begin(relay.id, at=air.later(605.5))
+    assert air.view(relay.id).limit_s == 60 - 8
+    (session,) = air.in_force()
+    assert to_us(ends) - 1_000_000 <= session.until_us <= to_us(ends)
+    now_or_never = air.ask(**STREAM, starts_at=begins, limit_min=1, delay_ms=2500, zone_ids=[air.commune.places.van])
+    assert air.tick(air.later(656)).begins == (now_or_never.id,)
+    assert air.tick(air.later(657)).begins == ()  # nothing of it would be heard in time
+    assert air.view(now_or_never.id).end_reason is LiveEnd.TURN_MISSED
+
+
+def test_a_relay_that_nobody_planned_lasts_as_long_as_was_asked_for(air: Microphones) -> None:
+    relay = air.ask(**STREAM, limit_min=1)
+    air.begin(relay.id, at=air.later(5))
+    assert air.view(relay.id).limit_s == 60
+
+
 def test_what_begins_by_itself_does_so_once_the_last_words_before_it_are_heard(air: Microphones) -> None:
     with air.store.reading() as db:
         recording = db.exec(select(Recording)).one()

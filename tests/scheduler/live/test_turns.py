@@ -9,8 +9,10 @@ PATHS = ("/a/", "/a/b/", "/a/b/c/", "/a/d/", "/e/")
 NORMAL, PRIORITY, EMERGENCY = 1, 2, 3
 
 
-def talk(name: str, rank: int = PRIORITY, *paths: str, on_air: bool = False, asked_us: int = 0) -> Talk:
-    return Talk(name, rank, asked_us, on_air, paths or ("/a/",))
+def talk(
+    name: str, rank: int = PRIORITY, *paths: str, on_air: bool = False, asked_us: int = 0, relay: bool = False
+) -> Talk:
+    return Talk(name, rank, asked_us, on_air, paths or ("/a/",), relay)
 
 
 talks = st.lists(
@@ -21,6 +23,7 @@ talks = st.lists(
         asked_us=st.integers(0, 5),
         on_air=st.just(value=False),
         paths=st.lists(st.sampled_from(PATHS), min_size=1, max_size=2, unique=True).map(tuple),
+        relay=st.booleans(),
     ),
     max_size=8,
     unique_by=lambda one: one.id,
@@ -67,3 +70,19 @@ def test_villages_beside_each_other_do_not_wait_and_those_above_and_below_do() -
     assert ahead(talk("2", PRIORITY, "/a/"), (on_air,))
     assert ahead(talk("2", PRIORITY, "/a/b/c/"), (on_air,))
     assert ahead(talk("2", PRIORITY, "/a/d/", "/a/b/c/"), (on_air,))
+
+
+def test_a_relay_goes_on_beneath_a_higher_talk_and_neither_waits_for_the_other() -> None:
+    relay, above = talk("1", NORMAL, on_air=True, relay=True), talk("2", PRIORITY, "/a/b/")
+    assert (displaced(above, (relay,)), ahead(above, (relay,))) == ((), ())
+    begun, later = talk("2", PRIORITY, "/a/b/", on_air=True), talk("3", NORMAL, relay=True)
+    assert (refused_by(later, (begun,)), ahead(later, (begun,))) == ((), ())
+    assert displaced(talk("4", PRIORITY, relay=True), (relay,)) == (relay,)  # of relays one is heard
+
+
+def test_a_relay_and_a_talk_that_is_not_above_it_take_turns() -> None:
+    relay, equal, lower = talk("1", PRIORITY, on_air=True, relay=True), talk("2", PRIORITY), talk("3", NORMAL)
+    assert ahead(equal, (relay,)) == (relay,)
+    assert refused_by(lower, (relay,)) == (relay,)
+    on_air = talk("3", NORMAL, on_air=True)
+    assert displaced(talk("1", PRIORITY, relay=True), (on_air,)) == (on_air,)
