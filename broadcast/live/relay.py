@@ -42,6 +42,8 @@ MAX_BROKEN = 100
 """So many packets of one connection may be no sound."""
 CHIME_AFTER_FRAMES, CHIME_EVERY_FRAMES = 5 * RATE_HZ, 20 * RATE_HZ
 
+NO_LIMIT_FRAMES = 2**62
+
 NOT_YET = "It has not been heard yet."
 _FORMATS = "mp3,aac,ogg,flac,wav,mpegts,mov,hls"
 _CODECS = "mp3,mp3float,aac,opus,libopus,vorbis,flac,pcm_s16le"
@@ -63,6 +65,7 @@ class Relay:
         self._stand_in = stand_in
         self._feed = feed
         self._clock = clock
+        self._limit_frames = NO_LIMIT_FRAMES
         self._ear = _Ear(url, hosts)
 
     @property
@@ -75,19 +78,23 @@ class Relay:
         """Why the stream does not sound, as a sentence for people; None while it does."""
         return self._ear.fault
 
+    def limit(self, limit_s: float) -> None:
+        """No more sound than that is put into the feed in all: the least that was ever said counts."""
+        self._limit_frames = min(self._limit_frames, round(limit_s * RATE_HZ))
+
     async def run(self, limit_s: float) -> None:
         """Put `limit_s` of sound into the feed, in its own time, and return; the feed is ended by whoever opened it.
 
         Raises FeedEnded where the feed was ended meanwhile.
         """
-        limit_frames, begin_us, at = round(limit_s * RATE_HZ), self._clock.monotonic_us(), self._feed.frames
-        end, fill = at + limit_frames, _Fill(self._stand_in)
-        first = at
+        self.limit(limit_s)
+        begin_us, first, fill = self._clock.monotonic_us(), self._feed.frames, _Fill(self._stand_in)
+        at = first
         try:
-            while at < end:
+            while at - first < self._limit_frames:
                 await self._clock.sleep(TICK_S)
                 passed = (self._clock.monotonic_us() - begin_us) * RATE_HZ // US_PER_S
-                due = min(end, first + passed) - at
+                due = first + min(self._limit_frames, passed) - at
                 if due > 0:
                     self._feed.write(fill.from_stream(self._ear, due), at)
                     at += due

@@ -33,6 +33,10 @@ class Act(Protocol):
     @property
     def opening_ms(self) -> int: ...
 
+    def limit(self, limit_s: int) -> None:
+        """From the end of its opening chime it lasts no longer, whatever was said when it was made."""
+        ...
+
     def end(self, reason: LiveEnd) -> None: ...
 
     async def run(self, warn: Warn) -> LiveEnd:
@@ -83,6 +87,9 @@ class Playing:
         self._length_s = (delay_us + feed.frames * US_PER_S // RATE_HZ) / US_PER_S
         self._ending = Ending(clock)
 
+    def limit(self, limit_s: int) -> None:
+        """It is as long as it is, and nothing of it is made any more."""
+
     def end(self, reason: LiveEnd) -> None:
         self._ending.end(reason)
 
@@ -105,6 +112,9 @@ class Relaying:
         self._ending = Ending(clock)
         self._running = asyncio.ensure_future(relay.run(limit_s))
         self._running.add_done_callback(self._ended)
+
+    def limit(self, limit_s: int) -> None:
+        self._relay.limit(limit_s)
 
     def end(self, reason: LiveEnd) -> None:
         self._ending.end(reason)

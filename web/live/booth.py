@@ -50,7 +50,6 @@ class Booth:
         return len(self._opening) * 1000 // RATE_HZ
 
     def limit(self, limit_s: int) -> None:
-        """From the end of the opening chime so long may be spoken, whatever was said when it was made."""
         self._vigil.limit(limit_s * US_PER_S)
 
     def timeline(self) -> int:

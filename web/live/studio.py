@@ -19,39 +19,30 @@ from sqlmodel import Session
 
 from broadcast.clock import Clock
 from broadcast.live.desk import LiveDesk
-from broadcast.live.feed import LiveFeed
 from broadcast.live.recording import UnfitRecording
-from broadcast.live.relay import Relay
 from broadcast.media import MediaStore
 from scheduler.announcements.models import Recording
 from scheduler.changes import Changes
-from scheduler.errors import Conflict, Problem, TooMany
+from scheduler.errors import Conflict, Problem
 from scheduler.live import keeping, passing, repository, service
 from scheduler.live.models import LiveEnd, LiveKind, LiveState, LiveTalk
 from scheduler.live.service import Air, Change
 from scheduler.store.engine import Store
 from scheduler.store.patience import outlast
-from web import i18n
-from web.live.acts import Act, Playing, Relaying, either
-from web.live.booth import Booth
+from web.live.acts import Act, either
 from web.live.line import Line
 from web.live.listening import FeedTrack, ListeningLine
-from web.live.microphone import Microphone
 from web.live.offair import OffAirRecorder
-from web.live.placing import RtpPacket
-from web.live.pouring import PouredMicrophone
+from web.live.repertoire import Repertoire
 from web.live.socket import SocketLine, Strangers
 from web.live.stage import Stage
+from web.live.switchboard import Switchboard
 
 log = logging.getLogger(__name__)
 
 WHO = "studio"
 ROUND_S = 1.0
 FAILED_ROUNDS = 10  # in succession: then nothing is watched any more, and to start anew is better
-MAX_LINES, MAX_LISTENERS = 16, 10
-"""Connections at once, each costs two sockets and a decoder; those who listen leave room for microphones."""
-CONNECT_S = 15.0
-"""For a connection to bring its first packet."""
 SERVED_ON_S = 15.0
 """How long a feed can still be fetched once its last words are due."""
 US_PER_MS = 1000
@@ -78,18 +69,22 @@ class Studio:
         relay_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self.desk = desk
-        self.lines: dict[str, Line | SocketLine | ListeningLine] = {}
         self.strangers = Strangers()
         self._store = store
         self._clock = clock
         self._changes = changes
-        self._media = media
         self._recorders = OffAirRecorder(media, folder, keep_days)
         self._send = send
-        self._relay_hosts = relay_hosts
+        self._repertoire = Repertoire(desk, clock, media, relay_hosts)
         self._stages: dict[str, Stage] = {}
+        self._switchboard = Switchboard(clock, self._start, self._left)
         self._tasks: set[asyncio.Task[bool]] = set()
         self._wake = asyncio.Event()
+
+    @property
+    def lines(self) -> dict[str, Line | SocketLine | ListeningLine]:
+        """The connections of microphones and of those who listen in, by their id."""
+        return self._switchboard.lines
 
     def stage(self, talk_id: str) -> Stage | None:
         """What is on the air here."""
@@ -113,36 +108,22 @@ class Studio:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(line.close() for line in self.lines.values()), return_exceptions=True)
+        await self._switchboard.close()
 
     async def connect(self, talk: LiveTalk, offer_sdp: str, sign_in: str) -> tuple[Line, str]:
         """A microphone's connection and our answer to its offer; an earlier one of the same talk is closed.
 
         It ends with `sign_in`, the digest of the session or token by which it was asked for. Raises TooMany, BadOffer.
         """
-        self._check_room()
-        line, stage = Line(), self._stages.setdefault(talk.id, Stage(talk))
-        self.lines[line.id] = line
-        try:
-            answer = await line.answer(offer_sdp, stage.seat(line, lambda: self._start(self._speak(stage)), _by_rtp))
-        except BaseException:
-            await self.hang_up(line.id)
-            raise
-        stage.sign_in = sign_in
-        await self._replace(stage, line)
-        self._start(self._expect(stage, line))
-        return line, answer
+        self._switchboard.check_room()
+        stage = self._stages.setdefault(talk.id, Stage(talk))
+        return await self._switchboard.connect(stage, offer_sdp, sign_in, lambda: self._start(self._speak(stage)))
 
     async def plug(self, talk: LiveTalk, sign_in: str) -> tuple[SocketLine, Callable[[bytes], None]]:
         """A microphone's connection by WebSocket, and what takes its Opus packets; otherwise as `connect`."""
-        self._check_room()
-        line, stage = SocketLine(), self._stages.setdefault(talk.id, Stage(talk))
-        self.lines[line.id] = line
-        put = stage.seat(line, lambda: self._start(self._speak(stage)), _by_socket)
-        stage.sign_in = sign_in
-        await self._replace(stage, line)
-        self._start(self._expect(stage, line))
-        return line, put
+        self._switchboard.check_room()
+        stage = self._stages.setdefault(talk.id, Stage(talk))
+        return await self._switchboard.plug(stage, sign_in, lambda: self._start(self._speak(stage)))
 
     async def listen(self, talk_id: str, offer_sdp: str) -> tuple[ListeningLine, str]:
         """A connection that listens in, and our answer to its offer. Raises Conflict, TooMany, BadOffer."""
@@ -150,28 +131,14 @@ class Studio:
         act = stage.act if stage is not None and stage.on_air else None
         if stage is None or act is None or act.feed.ended:
             raise Conflict("not_here", "This talk cannot be listened in to here.")
-        self._check_room(listening=True)
+        self._switchboard.check_room(listening=True)
         ahead_us = act.start_us + stage.talk.delay_ms * US_PER_MS - self._clock.now_us()
-        line = ListeningLine()
-        self.lines[line.id] = line
-        try:
-            track = FeedTrack(act.feed, self._clock, self._clock.monotonic_us() + ahead_us)
-            answer = await line.answer(offer_sdp, track)
-        except BaseException:
-            await self.hang_up(line.id)
-            raise
-        self._start(self._until_lost(line))
-        return line, answer
+        track = FeedTrack(act.feed, self._clock, self._clock.monotonic_us() + ahead_us)
+        return await self._switchboard.listen(track, offer_sdp)
 
     async def hang_up(self, line_id: str) -> None:
         """End a connection; its talk goes on for as long as a page may take to come back."""
-        line = self.lines.pop(line_id, None)
-        if line is None:
-            return
-        await line.close()
-        for stage in tuple(self._stages.values()):
-            if stage.line is line and stage.act is None:
-                self._stages.pop(stage.talk.id, None)
+        await self._switchboard.hang_up(line_id)
 
     async def end(self, talk_id: str, reason: LiveEnd) -> bool:
         """End a talk that is carried here, well; False where it is not."""
@@ -205,34 +172,11 @@ class Studio:
             if self._stages:
                 self._wake.set()
 
-    def _check_room(self, *, listening: bool = False) -> None:
-        listeners = sum(isinstance(line, ListeningLine) for line in self.lines.values())
-        if len(self.lines) >= MAX_LINES or (listening and listeners >= MAX_LISTENERS):
-            message = i18n.N_("Too many are connected. Try again in a moment.")
-            raise TooMany("too_many_lines", message, retry_after_s=5)
-
-    async def _until_lost(self, line: ListeningLine) -> None:
-        """Close a connection that is not made in time, or that is lost."""
-        await either(self._clock, CONNECT_S, line.connected)
-        if line.connected.is_set():
-            await line.lost.wait()
-        await self.hang_up(line.id)
-
-    async def _replace(self, stage: Stage, line: Line | SocketLine) -> None:
-        before, stage.line = stage.line, line
-        if before is not None:
-            await self.hang_up(before.id)
-
-    async def _expect(self, stage: Stage, line: Line | SocketLine) -> None:
-        """Close a connection that brings nothing in time, or that is lost."""
-        patience = asyncio.create_task(self._clock.sleep(CONNECT_S))
-        lost = asyncio.create_task(line.lost.wait())
-        await asyncio.wait((patience, lost), return_when=asyncio.FIRST_COMPLETED)
-        if not lost.done() and stage.has_come(line):
-            await lost
-        patience.cancel()
-        lost.cancel()
-        await self.hang_up(line.id)
+    def _left(self, line: Line | SocketLine | ListeningLine) -> None:
+        """A talk that has lost its microphone before it began is none that is carried here."""
+        for stage in tuple(self._stages.values()):
+            if stage.line is line and stage.act is None:
+                self._stages.pop(stage.talk.id, None)
 
     async def _speak(self, stage: Stage) -> None:
         """A talk by microphone: on the air from its first packet on."""
@@ -244,7 +188,7 @@ class Studio:
         if talk is None or talk.state is not LiveState.WAITING or talk.id in self._stages:
             return
         stage = self._stages[talk.id] = Stage(talk)
-        await self._perform(stage, self._act(talk, sha256))
+        await self._perform(stage, self._repertoire.alone(talk, sha256))
 
     async def _perform(self, stage: Stage, making: Awaitable[Act]) -> None:
         """What is made, on the air; a talk of which nothing can be made ends."""
@@ -260,23 +204,8 @@ class Studio:
         await self._end(stage, LiveEnd.FAILED, None)
 
     async def _booth(self, stage: Stage) -> Act:
-        cls, limit_s = stage.talk.cls, stage.talk.limit_s
-        stage.booth = Booth(self._open(stage.talk), self._clock, cls=cls, limit_s=limit_s)
+        stage.booth = self._repertoire.booth(stage.talk)
         return stage.booth
-
-    async def _act(self, talk: LiveTalk, sha256: str | None) -> Act:
-        if talk.source_url is not None:
-            feed = self._open(talk)
-            stand_in = self._media.path(sha256) if sha256 is not None else None
-            relay = Relay(talk.source_url, feed, self._clock, hosts=self._relay_hosts, stand_in=stand_in)
-            return Relaying(relay, feed, self._clock, limit_s=talk.limit_s)
-        if sha256 is None:
-            raise UnfitRecording("the recording is no more")
-        feed = await asyncio.to_thread(self.desk.from_recording, talk.id, self._media.path(sha256))
-        return Playing(feed, self._clock, delay_us=talk.delay_ms * US_PER_MS)
-
-    def _open(self, talk: LiveTalk) -> LiveFeed:
-        return self.desk.open(talk.id, delay_us=talk.delay_ms * US_PER_MS, bitrate_bps=talk.bitrate_bps)
 
     async def _carry(self, stage: Stage, act: Act) -> None:
         """From its beginning to the file that is kept."""
@@ -311,8 +240,7 @@ class Studio:
             stage.elsewhere = refused.code == service.NOT_WAITING
             return False
         stage.on_air = True
-        if stage.booth is not None:
-            stage.booth.limit(limit_s)
+        act.limit(limit_s)
         await self.tell(change)
         return True
 
@@ -369,14 +297,6 @@ class Studio:
         task = asyncio.ensure_future(_whole(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _by_rtp(booth: Booth) -> Callable[[RtpPacket], None]:
-    return Microphone(booth.timeline, booth.heard).put
-
-
-def _by_socket(booth: Booth) -> Callable[[bytes], None]:
-    return PouredMicrophone(booth.timeline, lambda: booth.feed.frames, booth.heard).put
 
 
 async def _whole(work: Awaitable[Any]) -> bool:

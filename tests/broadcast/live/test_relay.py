@@ -141,6 +141,22 @@ async def test_a_relay_ends_when_its_time_is_over_whatever_the_stream_does(
     assert "404" in str(relay.fault)
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_the_least_time_that_was_said_counts(desk: LiveDesk, web: tuple[str, Path], late: bool) -> None:
+    feed = desk.open("relay")
+    relay = Relay(f"{web[0]}/nothing", feed, SystemClock(), hosts=HERE)
+    if not late:
+        relay.limit(2.0)
+    running = asyncio.create_task(relay.run(60.0))
+    async with asyncio.timeout(SOON_S):
+        while late and not feed.frames:  # noqa: ASYNC110 -- a feed has no bell for asyncio
+            await asyncio.sleep(0.01)
+        relay.limit(2.0)
+        relay.limit(60.0)
+        await running
+    assert feed.frames == 96_000
+
+
 async def test_a_broken_stream_is_no_noise_but_a_chime(relaying: Relaying, web: tuple[str, Path]) -> None:
     url, folder = web
     (folder / "broken.mp3").write_bytes(np.random.default_rng(1).bytes(200_000))

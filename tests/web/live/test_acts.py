@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from broadcast.clock import SystemClock
+from broadcast.clock import SystemClock, to_us
 from broadcast.live.desk import LiveDesk
 from broadcast.live.recording import Recorder
 from broadcast.media import MediaStore
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
 from scheduler.live import repository
+from scheduler.live.models import LiveTalk
 from scheduler.store.types import new_id
 from web.live.lab import alignment, decoded, voice
 from web.live.placing import RATE_HZ
@@ -88,6 +89,23 @@ async def test_a_relay_begins_at_its_time_and_is_kept(air: Any, station: str) ->
     assert moment(ended["began_at"]) >= starts_at
     assert alignment(decoded(chunks)[3 * RATE_HZ : 5 * RATE_HZ], voice(20))[0] > 0.8
     await air.until_talk(asked["id"], lambda talk: talk["announcement_id"] is not None)
+
+
+async def test_a_relay_that_began_late_is_out_of_the_horns_when_it_was_to_be_over(air: Any, station: str) -> None:
+    air.centre.settings = air.centre.settings.model_copy(update={"live_relay_hosts": "127.0.0.1"})
+    in_time = (SystemClock().now() + timedelta(hours=1)).isoformat()
+    asked = await air.ask(kind="relay", source_url=station, starts_at=in_time, limit_min=1, delay_ms=1500)
+    with air.centre.store.writing() as db:  # the centre was away for the first fifty seconds of it
+        talk = db.get_one(LiveTalk, asked["id"])
+        talk.asked_at, talk.starts_at = (air.centre.clock.now() - timedelta(seconds=gone) for gone in (51, 50))
+        over_us = to_us(talk.starts_at) + 60_000_000
+    ended = await air.until_ended(asked["id"])
+    assert ended["end_reason"] == "finished"
+    with air.centre.store.reading() as db:
+        (session,) = repository.in_force(db, air.places.leng, air.centre.clock.now())
+    assert session.frames == ended["limit_s"] * RATE_HZ
+    heard_until_us = session.start_us + session.delay_us + ended["limit_s"] * 1_000_000
+    assert over_us - 1_000_000 < heard_until_us <= over_us
 
 
 async def test_a_relay_without_sound_is_told(air: Any, station: str) -> None:

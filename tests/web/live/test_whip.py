@@ -19,7 +19,7 @@ from scheduler.live.models import LiveTalk
 from scheduler.people.models import AuditEntry
 from web.live.lab import HandMicrophone, alignment, decoded, voice
 from web.live.placing import RATE_HZ
-from web.live.studio import MAX_LISTENERS
+from web.live.switchboard import MAX_LISTENERS
 
 SDP = {"content-type": "application/sdp"}
 FRAGMENT = {"content-type": "application/trickle-ice-sdpfrag"}
