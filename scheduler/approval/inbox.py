@@ -9,7 +9,7 @@ Rules
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,7 +48,10 @@ LOOK_AHEAD = timedelta(days=31)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One thing to decide. `differences` is None the first time; `effects` None where it was not looked at."""
+    """One thing to decide. `differences` is None the first time; `effects` None where it was not looked at.
+
+    The effects are those of its first `times`.
+    """
 
     item: BroadcastOut
     recordings: tuple[Recording, ...]
@@ -56,6 +59,7 @@ class Waiting:
     on_behalf_of: tuple[str, ...]
     differences: Differences | None
     effects: list[PlaceEffects] | None
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,8 @@ def _waiting(db: Session, actor: Actor, now: datetime, chosen: Sequence[_Sent]) 
         for one, item in zip(chosen, items, strict=True)
     ]
     changed = editions.since_last(db, [row.id for row in rows])
-    met = _met(db, found, now)
+    proposed = {one.row.id: _proposed(one, now) for one in found}
+    met = _met(db, found, proposed, now)
     acting = {one.row.id: acts_for(actor, one.row, _paths(one.targets), now) for one in found}
     names = people.names_of(db, {user_id for ids in acting.values() for user_id in ids})
     return [
@@ -150,6 +155,7 @@ def _waiting(db: Session, actor: Actor, now: datetime, chosen: Sequence[_Sent]) 
             on_behalf_of=tuple(names[user_id] for user_id in acting[one.row.id] if user_id in names),
             differences=changed.get(one.row.id),
             effects=met.get(one.row.id),
+            times=len(proposed[one.row.id]),
         )
         for one in found
     ]
@@ -159,9 +165,10 @@ def _paths(targets: Collection[Target]) -> list[str]:
     return [path for target in targets for path in target.paths]
 
 
-def _met(db: Session, found: Sequence[_Found], now: datetime) -> dict[str, list[PlaceEffects]]:
-    """What each would change where it is heard, by its id."""
-    proposed = {one.row.id: _proposed(one, now) for one in found}
+def _met(
+    db: Session, found: Sequence[_Found], proposed: Mapping[str, tuple[Airing, ...]], now: datetime
+) -> dict[str, list[PlaceEffects]]:
+    """What each would change where it is heard, by its id, with the airings that are `proposed` by each."""
     looked_at = [one for one in found if proposed[one.row.id]]
     roots = {zone.path for one in looked_at for target in one.targets for zone in target.live(now.date())}
     if not roots:

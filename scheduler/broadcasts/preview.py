@@ -6,6 +6,8 @@ Rules
   no more once MAX_AIRINGS are planned in them together.
 - The first occurrences are tried, within 14 days of the first; what is not produced yet has a guessed length.
 - A time is proposed only if it is free in every place that is looked at, and found within SEARCH_EFFORT.
+- Before anything is written, times are offered for something of USUAL_LENGTH: each is the first free one from a wished
+  one on, within NEAR of it. No time means the same to more than MAX_VILLAGES, so that there all are offered as wished.
 """
 
 from bisect import bisect_right
@@ -19,8 +21,8 @@ from typing import Literal
 from msgspec.structs import replace as with_changes
 from sqlmodel import Session
 
-from broadcast.clock import from_us, to_us
-from broadcast.wire.documents import Airing
+from broadcast.clock import US_PER_S, from_us, to_us
+from broadcast.wire.documents import Airing, BroadcastClass, Media
 from scheduler import clashes
 from scheduler.broadcasts import airings, planning, repository
 from scheduler.broadcasts.aiming import Target
@@ -41,6 +43,9 @@ MAX_EFFECTS = 20
 MAX_CHOICES = 3
 MAX_ROUNDS = 30  # of looking for a time that is free everywhere
 SPAN = timedelta(days=14)
+USUAL_LENGTH = timedelta(minutes=3)
+NEAR = timedelta(hours=2)
+MAX_VILLAGES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,7 @@ def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[T
     if not proposed or not villages:
         return Shown(proposed, [], [], silent, 0)
     window = proposed[0].start_us, max(airings.end_us(airing) for airing in proposed) + clashes.SEARCH_US
-    by_id = planning.places(db, villages, window)
-    start_us = planning.day_start(by_id[villages[0].id], window[0])
-    whole = start_us, window[1]
-    plans = planning.plans(db, by_id.values(), whole, now, without=frozenset({broadcast.id}))
-    plans = drawing.with_relays(db, plans, by_id, whole, now).plans
-    groups = _groups([by_id[zone.id] for zone in villages], plans)
+    groups, plans = _planned(db, villages, window, now, without=frozenset({broadcast.id}))
     looked_at = _bounded(groups)
     found = [(group, clashes.clashes(group.plan, proposed)) for group in looked_at]
     titles = plans.titles | {broadcast.id: title}
@@ -81,6 +81,44 @@ def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[T
     plan_list = [group.plan for group in looked_at]
     choices = _choices(plan_list, proposed, broadcast.timezone, now) if places else []
     return Shown(proposed, places, choices, silent, len(groups) - len(looked_at))
+
+
+def free_starts(db: Session, zone: Zone, wished: Sequence[datetime], now: datetime) -> list[datetime]:
+    """Of the wished starts, by time, those near which something can be heard in all of `zone`: when, each once."""
+    villages, _silent = _villages(db, [zone.path], now)
+    if not wished or not villages or len(villages) > MAX_VILLAGES:
+        return list(wished)
+    window = to_us(wished[0]), to_us(wished[-1] + NEAR + USUAL_LENGTH)
+    groups, _plans = _planned(db, villages, window, now)
+    plan_list, effort = [group.plan for group in _bounded(groups)], clashes.Effort(SEARCH_EFFORT)
+    found: set[datetime] = set()
+    for start in wished:
+        at_us = _free_everywhere(plan_list, (_anything(to_us(start)),), (to_us(start), 5 * clashes.MINUTE_US), effort)
+        if at_us is not None and at_us <= to_us(start + NEAR):
+            found.add(from_us(at_us))
+    return sorted(found)
+
+
+def _anything(start_us: int) -> Airing:
+    """What might be written, at its usual length."""
+    media = Media(sha256=airings.NO_FILE, size_bytes=0, duration_us=round(USUAL_LENGTH.total_seconds()) * US_PER_S)
+    return Airing(id="new", broadcast_id="new", cls=BroadcastClass.NORMAL, start_us=start_us, media=(media,))
+
+
+def _planned(
+    db: Session,
+    villages: Sequence[Zone],
+    window: tuple[int, int],
+    now: datetime,
+    *,
+    without: frozenset[str] = frozenset(),
+) -> tuple[list[_Group], Plans]:
+    """What is planned in these zones, but for the broadcasts `without`."""
+    by_id = planning.places(db, villages, window)
+    whole = planning.day_start(by_id[villages[0].id], window[0]), window[1]
+    plans = planning.plans(db, by_id.values(), whole, now, without=without)
+    plans = drawing.with_relays(db, plans, by_id, whole, now).plans
+    return _groups([by_id[zone.id] for zone in villages], plans), plans
 
 
 def _proposed(db: Session, broadcast: Broadcast, now: datetime) -> tuple[Airing, ...]:

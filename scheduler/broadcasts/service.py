@@ -3,7 +3,7 @@
 Whatever changes what is to play marks the programmes of all zones concerned, those that were aimed at before too.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -238,6 +238,15 @@ def unsaved(db: Session, actor: Actor, now: datetime, draft: BroadcastIn, *, bro
     """`draft` as it would be saved (as a new broadcast, or in place of `broadcast_id`), if the actor may."""
     saved = readable(db, actor, now, broadcast_id).row if broadcast_id else None
     return _written(db, actor, now, draft, saved.unsaved_copy() if saved is not None else None)
+
+
+def free_starts(db: Session, actor: Actor, now: datetime, zone_id: str, wished: Sequence[datetime]) -> list[datetime]:
+    """Near which of the wished starts something new can be heard in all of that zone, and when, each once."""
+    sender = db.get(Zone, zone_id)
+    if sender is None:
+        raise Invalid("unknown_zone", "There is no such zone.", field="zone_id")
+    require(actor, Action.BROADCAST_EDIT, sender.path, now)
+    return previews.free_starts(db, sender, wished, now)
 
 
 def preview_saved(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> PreviewOut:

@@ -1,10 +1,12 @@
 """What a broadcast would change, told so that a person can decide: warnings, and the ways out of them (pure)."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
+from scheduler.broadcasts import airings
 from scheduler.broadcasts.schemas import Choice, EffectOut, Notice, PlaceEffects, PreviewOut
 from scheduler.clashes import EffectKind
 from web.i18n import N_
@@ -39,6 +41,7 @@ _OTHERS = {
     EffectKind.QUOTA: N_("“%(title)s” (%(time)s) does not play: the day's sessions are used up."),
 }
 _OTHERWISE = N_("“%(title)s” (%(time)s) plays otherwise than planned.")
+_UNHEARD = frozenset({EffectKind.DROPPED, EffectKind.QUIET_HOURS, EffectKind.QUOTA, EffectKind.MEDIA_MISSING})
 
 
 class Warned(Struct, frozen=True):
@@ -62,8 +65,37 @@ def warnings(show: Present, preview: PreviewOut) -> list[Warned]:
 
 
 def places(show: Present, found: Sequence[PlaceEffects]) -> list[Warned]:
-    """Clashes, quiet hours and quotas by place alone."""
-    return [_place(show, place) for place in found]
+    """Clashes, quiet hours and quotas by place alone; places of which the same is said are told together."""
+    together: dict[tuple[str, ...], list[str]] = {}
+    for place in found:
+        together.setdefault(_lines(show, place), []).extend(place.zone_names)
+    title = show.translations.gettext(N_("In %(places)s"))
+    return [Warned(title % {"places": _names(show, names)}, items=lines) for lines, names in together.items()]
+
+
+def unheard(show: Present, found: Sequence[PlaceEffects], *, times: int, villages: int) -> str:
+    """In which of the `villages` that it is for the broadcast itself does not play, at all its `times` or some."""
+    silent = [place for place in found if _silent(place)]
+    if not silent:
+        return ""
+    message = N_("It will NOT play in %(count)s of %(total)s villages: %(places)s.")
+    if any(len(_silent(place)) < times for place in silent):
+        message = N_("At some of its times it will NOT play in %(count)s of %(total)s villages: %(places)s.")
+    names = [name for place in silent for name in place.zone_names]
+    total = max(villages, len(names))
+    said = {"count": len(names), "total": total, "places": _names(show, names)}
+    return show.translations.gettext(message) % said
+
+
+def is_heard(found: Sequence[PlaceEffects], *, times: int, villages: int) -> bool:
+    """Whether any of it plays anywhere."""
+    never = sum(len(place.zone_names) for place in found if len(_silent(place)) >= max(1, times))
+    return never == 0 or never < villages
+
+
+def is_whole(found: Sequence[PlaceEffects]) -> bool:
+    """Whether there is no place in which it does not play at one of its times."""
+    return not any(_silent(place) for place in found)
 
 
 def notices(show: Present, found: Sequence[Notice]) -> list[Warned]:
@@ -72,27 +104,65 @@ def notices(show: Present, found: Sequence[Notice]) -> list[Warned]:
     return [Warned(t.gettext(n.message) % n.params) for n in found if n.code not in _TOLD_ELSEWHERE]
 
 
+def picked(preview: PreviewOut, chosen: str) -> str:
+    """The way out that is ticked: `chosen` while it is one of them, else none that takes the air from another.
+
+    To leave it so; but where it would never be heard in a place, the first other time.
+    """
+    found = _different(preview.choices)
+    if chosen == AS_PLANNED or chosen in {_value(choice) for choice in found}:
+        return chosen
+    times = len(preview.occurrences)
+    if all(len(_silent(place)) < times for place in preview.places):
+        return AS_PLANNED
+    return next((_value(choice) for choice in found if choice.kind != "replace"), AS_PLANNED)
+
+
 def ways(show: Present, choices: Sequence[Choice], chosen: str) -> list[Way]:
     """Replace, play after, another time; or leave it so."""
     t = show.translations
     if not choices:
         return []
-    found = [_way(show, choice) for choice in choices]
-    picked = chosen if chosen in {way[0] for way in found} else AS_PLANNED
+    found = [_way(show, choice) for choice in _different(choices)]
     keep = (AS_PLANNED, t.gettext(N_("Leave it so")), t.gettext(N_("What is said above happens.")))
-    return [Way(*way, chosen=way[0] == picked) for way in [*found, keep]]
+    return [Way(*way, chosen=way[0] == chosen) for way in [*found, keep]]
 
 
-def _place(show: Present, place: PlaceEffects) -> Warned:
-    t = show.translations
-    names = ", ".join(place.zone_names[:_PLACES_SAID])
-    rest = len(place.zone_names) - _PLACES_SAID
-    if rest > 0:
-        names += ", " + t.ngettext("%(num)s other place", "%(num)s other places", rest) % {"num": rest}
+def _silent(place: PlaceEffects) -> set[str]:
+    """The airings of the broadcast that is being written of which nothing sounds there; a cut end is said as such."""
+    own = (effect for effect in place.effects if effect.proposed and effect.kind in _UNHEARD)
+    return {effect.airing_id for effect in own if effect.at == airings.start_of(effect.airing_id)}
+
+
+def _different(choices: Sequence[Choice]) -> list[Choice]:
+    """Each time once: what plays after something an hour away is another time."""
+    found: dict[str, Choice] = {}
+    for choice in choices:
+        found[choice.starts_local or choice.kind] = choice
+    return list(found.values())
+
+
+def _names(show: Present, names: Collection[str]) -> str:
+    """In the order in which people count: Thôn 2 before Thôn 10; past four the rest is counted."""
+    shown = sorted(names, key=_counted)
+    rest = len(shown) - _PLACES_SAID
+    said = ", ".join(shown[:_PLACES_SAID])
+    if rest <= 0:
+        return said
+    return f"{said}, {show.translations.ngettext('%(num)s other place', '%(num)s other places', rest) % {'num': rest}}"
+
+
+def _counted(name: str) -> list[int | str]:
+    """Its letters and its numbers in turn."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", name)]
+
+
+def _lines(show: Present, place: PlaceEffects) -> tuple[str, ...]:
     lines = list(dict.fromkeys(_effect(show, effect) for effect in place.effects))
     if place.more:
-        lines.append(t.ngettext("and %(num)s more", "and %(num)s more", place.more) % {"num": place.more})
-    return Warned(t.gettext(N_("In %(places)s")) % {"places": names}, items=tuple(lines))
+        more = show.translations.ngettext("and %(num)s more", "and %(num)s more", place.more)
+        lines.append(more % {"num": place.more})
+    return tuple(lines)
 
 
 def _effect(show: Present, effect: EffectOut) -> str:
@@ -106,13 +176,17 @@ def _effect(show: Present, effect: EffectOut) -> str:
     return t.gettext(_OTHERS.get(effect.kind, _OTHERWISE)) % {"title": effect.title, "time": clock}
 
 
+def _value(choice: Choice) -> str:
+    return f"{choice.kind}={choice.order if choice.kind == 'replace' else choice.starts_local}"
+
+
 def _way(show: Present, choice: Choice) -> tuple[str, str, str]:
     t = show.translations
     if choice.kind == "replace":
         text = t.gettext(N_("This one goes first; the other one gives way."))
-        return f"replace={choice.order}", t.gettext(N_("Replace")), text
+        return _value(choice), t.gettext(N_("Replace")), text
     wall = datetime.fromisoformat(choice.starts_local or "")
     moment = wall.replace(tzinfo=show.tz)
     text = f"{show.moment(moment)}, {show.from_now(moment)}"
     title = N_("Play after") if choice.kind == "play_after" else N_("Another time")
-    return f"{choice.kind}={choice.starts_local}", t.gettext(title), text
+    return _value(choice), t.gettext(title), text

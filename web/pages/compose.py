@@ -13,7 +13,7 @@ from scheduler.workflow import State
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.rules import effective
 from web.auth import ReadDb
-from web.pages import compose_told, picker, repeating, sent_once, telling
+from web.pages import compose_told, picker, promised, repeating, sent_once, telling
 from web.pages.compose_area import Area, area_for, deduplicated
 from web.pages.compose_form import (
     NO_PLACE,
@@ -141,8 +141,9 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
                 made = _written(db, page, area, form, broadcast_id=broadcast_id, intent=intent)
                 said = {"send": "planned" if made.state is State.APPROVED else "sent", "draft": "draft"}.get(intent)
                 sent_once.remember(db, page, data, f"/broadcasts/{made.id}", said)
-                return page.go(f"/broadcasts/{made.id}", said)
             errors |= _own_fields(refused)
+        if not errors:
+            return page.go(f"/broadcasts/{made.id}", promised.kept(page, made.id, said))
     if request.headers.get("x-refresh"):
         return _parts(page, errors, {})
     with page.centre.store.reading() as db:

@@ -10,6 +10,8 @@ from scheduler.announcements import service as announcements
 from scheduler.announcements.schemas import AnnouncementOut
 from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import At, BroadcastOut, Now, PreviewOut, Repeat
+from scheduler.zones import repository as zone_sql
+from scheduler.zones.forest import zones_by_id
 from scheduler.zones.rules import effective
 from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import with_counts
@@ -31,6 +33,7 @@ EXISTING_SHOWN = 60
 SETS_FROM = 30
 SETS_SHOWN = 3
 SLOTS_SHOWN = 2
+SLOTS_TRIED = 4
 TIMES_SHOWN = 3
 
 
@@ -44,8 +47,11 @@ def told(db: Session, page: Page, area: Area, form: ComposeForm) -> dict[str, st
 
 
 def slots(db: Session, page: Page, area: Area) -> list[dict[str, str]]:
+    """The next usual times, or the first free one soon after; where none is, what is in the way is told once asked."""
     show = page.show.within(area.timezone)
-    found = next_slots(page.now, effective(db, area.home.path).rules, SLOTS_SHOWN)
+    usual = next_slots(page.now, effective(db, area.home.path).rules, SLOTS_TRIED)
+    free = service.free_starts(db, page.actor, page.now, area.home.id, usual)
+    found = [show.local(start) for start in free or usual][:SLOTS_SHOWN]
     return [
         {
             "value": f"slot:{slot.replace(tzinfo=None).isoformat(timespec='minutes')}",
@@ -97,7 +103,10 @@ def where(db: Session, page: Page, area: Area, zones: Sequence[ZoneView], groups
 def plan(
     db: Session, page: Page, area: Area, form: ComposeForm, *, asked: Now | At | Repeat, edited: BroadcastOut | None
 ) -> dict[str, Any]:
-    """What would happen: the sentence, what clashes with the ways out of it, and what sending does."""
+    """What would happen: the sentence, what clashes with the ways out of it, and what sending does.
+
+    `met` is what is in the way at the time that was chosen, where another way is ticked.
+    """
     show = page.show.within(area.timezone)
     form = deduplicated(area, form)
     plain = ComposeForm(**{name: getattr(form, name) for name in form.__struct_fields__} | {"clash": ""})
@@ -105,11 +114,14 @@ def plan(
     broadcast_id = edited.id if edited else None
     before = broadcast_in(plain, sender, asked, edited)
     found = service.preview(db, actor, now, before, broadcast_id=broadcast_id)
+    form.clash = clashing.picked(found, form.clash)
     draft = broadcast_in(form, sender, asked, edited)
     changed = draft != before
     shown = service.preview(db, actor, now, draft, broadcast_id=broadcast_id) if changed else found
     zones, groups = area.chosen(form)
-    aimed = places.summed(show, zones, groups, with_counts(db, places.reached(zones, groups, area.zones)))
+    reached = places.reached(zones, groups, area.zones)
+    aimed = places.summed(show, zones, groups, with_counts(db, reached))
+    aimed_at = {"times": len(shown.occurrences), "villages": _villages(db, reached)}
     made = announcements.view(db, actor, now, form.announcement_id)
     approval = needs_approval(db, [*form.zones, *(m for g in groups for m in g.member_ids)], BroadcastClass(form.cls))
     tried = rehearsed.rehearsed(db, page, show, draft, receivers=aimed.receivers, broadcast_id=broadcast_id)
@@ -122,6 +134,9 @@ def plan(
             places=aimed.places,
             receivers=aimed.receivers,
         ),
+        "heard": clashing.is_heard(shown.places, **aimed_at),
+        "unheard": clashing.unheard(show, shown.places, **aimed_at),
+        "met": clashing.places(show, found.places) if changed else [],
         "warnings": clashing.notices(show, shown.notices) if tried else clashing.warnings(show, shown),
         "rehearsed": tried,
         "choices": clashing.ways(show, found.choices, form.clash),
@@ -131,6 +146,13 @@ def plan(
         else "",
         "send_label": page.say(SEND if approval else PLAN),
     }
+
+
+def _villages(db: Session, reached: Sequence[ZoneView]) -> int:
+    """In how many places at or below these there is a loudspeaker."""
+    paths = [zone.path for zone in zones_by_id(db, {zone.id for zone in reached}).values()]
+    total, _online = zone_sql.receiver_counts(db, paths)
+    return len(total)
 
 
 def _notes(

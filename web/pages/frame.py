@@ -53,6 +53,9 @@ Errors = dict[str, str]
 SAID: Mapping[str, str] = {
     "sent": N_("Sent for approval. It plays once it is approved."),
     "planned": N_("Planned. It goes to the loudspeakers now and plays at its time."),
+    "sent-unheard": N_("Sent for approval. As things are planned now it will not play everywhere: see below."),
+    "planned-unheard": N_("Planned. As things are planned now it will not play everywhere: see below."),
+    "approved-unheard": N_("Approved. As things are planned now it will not play everywhere: see below."),
     "draft": N_("Saved as a draft. It does not play before you send it."),
     "approved": N_("Approved. It goes to the loudspeakers now and plays at its time."),
     "approved-several": N_("Approved. They go to the loudspeakers now and play at their times."),

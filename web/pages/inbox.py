@@ -1,5 +1,6 @@
 """What waits for an approver: to listen to, read, compare and decide, one by one or several at once."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from scheduler.zones.schemas import ZoneView
 from scheduler.zones.views import zone_views
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import clashing, emergency_map, relays, telling, words
+from web.pages import clashing, emergency_map, promised, relays, telling, words
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.present import Present
 from web.telling import tell_after
@@ -71,32 +72,36 @@ def give_back_passed(db: WriteDb, page: ThePage, reason: Text = "") -> Response:
 
 @router.post("/approve")
 def approve_several(
-    db: WriteDb,
     page: ThePage,
     skip: Skip = 0,
     which: Annotated[list[str], Form(max_length=PER_PAGE)] = [],  # noqa: B006 -- FastAPI copies
 ) -> Response:
-    """Each is checked by itself: what cannot be approved is said, the others are."""
+    """Each is checked by itself: what cannot be approved is said, the others are; so is what will not be heard."""
     failed: dict[str, str] = {}
-    done: list[str] = []
-    for one in which:
-        broadcast_id, _, version = one.partition(":")
-        with page.attempt(db) as errors:
-            seen = int(version) if version.isdigit() else 0
-            made = service.approve(db, page.actor, page.now, broadcast_id, version=seen)
-            done.append(made.title)
-        if errors:
-            failed[f"b-{broadcast_id}"] = " ".join(errors.values())
-        else:
-            tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
+    done: dict[str, str] = {}
+    with page.centre.store.reading() as db:
+        shown = inbox.look(db, page.actor, page.now, skip=skip, limit=PER_PAGE).items if which else []
+    with page.centre.store.writing() as db:
+        for one in which:
+            broadcast_id, _, version = one.partition(":")
+            with page.attempt(db) as errors:
+                seen = int(version) if version.isdigit() else 0
+                done[broadcast_id] = service.approve(db, page.actor, page.now, broadcast_id, version=seen).title
+            if errors:
+                failed[f"b-{broadcast_id}"] = " ".join(errors.values())
+            else:
+                tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
     if not which:
         failed["inbox"] = page.say(N_("Tick what you approve first."))
-    return _listing(db, page, failed, skip=skip, done=done) if failed else page.go("/inbox", "approved-several")
+    unheard = [one.item.title for one in shown if one.item.id in done and not clashing.is_whole(one.effects or ())]
+    if not failed and not unheard:
+        return page.go("/inbox", "approved-several")
+    with page.centre.store.reading() as db:
+        return _listing(db, page, failed, skip=skip, done=list(done.values()), unheard=unheard)
 
 
 @router.post("/{broadcast_id}/approve")
 def approve(
-    db: WriteDb,
     page: ThePage,
     broadcast_id: str,
     *,
@@ -106,15 +111,21 @@ def approve(
     time: Text = "",
     document_no: Text = "",
 ) -> Response:
-    """As it is, or for another day and time; only one of the two is no answer."""
-    with page.attempt(db) as errors:
-        if bool(day) is not bool(time):
-            raise Invalid("half_a_time", "Choose the day and the time, or neither.", field="starts_local")
-        starts = f"{day}T{time}" if day else None
-        asked = ApproveIn.model_validate({"starts_local": starts, "document_no": document_no or None})
-        service.approve(db, page.actor, page.now, broadcast_id, version=version, asked=asked)
+    """As it is, or for another day and time; only one of the two is no answer. What is not heard is told on its page.
+
+    That is tried once it is saved: others wait for the transaction.
+    """
     typed = {"day": day, "time": time, "document_no": document_no}
-    return _decided(db, page, broadcast_id, errors, said="approved", typed=typed, skip=skip)
+    with page.centre.store.writing() as db:
+        with page.attempt(db) as errors:
+            if bool(day) is not bool(time):
+                raise Invalid("half_a_time", "Choose the day and the time, or neither.", field="starts_local")
+            starts = f"{day}T{time}" if day else None
+            asked = ApproveIn.model_validate({"starts_local": starts, "document_no": document_no or None})
+            service.approve(db, page.actor, page.now, broadcast_id, version=version, asked=asked)
+        answer = _decided(db, page, broadcast_id, errors, said="approved", typed=typed, skip=skip)
+    said = "approved" if errors else promised.kept(page, broadcast_id, "approved")
+    return answer if said == "approved" else page.go(f"/broadcasts/{broadcast_id}", said)
 
 
 @router.post("/{broadcast_id}/return")
@@ -145,11 +156,13 @@ def _listing(
     typed: dict[str, dict[str, str]] | None = None,
     passed_reason: str | None = None,
     done: Sequence[str] = (),
+    unheard: Sequence[str] = (),
 ) -> Response:
     """All relays are on the first page; what passed is on each, folded."""
     found = inbox.look(db, page.actor, page.now, skip=skip, limit=PER_PAGE)
     tree = zone_service.tree(db, page.actor, page.now) if found.items else []
     zones = [Placed(view, zone.path) for view, zone in zip(zone_views(db, tree), tree, strict=True)]
+    homes = _homes([zone for zone in zones if zone.view.receivers])
     stations = relay_service.waiting(db, page.actor, page.now, relays.terms(page))
     relays_over = relay_service.passed(db, page.actor, page.now, relays.terms(page))
     here = [] if skip else stations
@@ -161,7 +174,7 @@ def _listing(
     return page.render(
         "inbox/page.html",
         422 if errors else 200,
-        items=[_item(page, one, zones, typed.get(one.item.id, {})) for one in found.items],
+        items=[_item(page, one, zones, homes, typed.get(one.item.id, {})) for one in found.items],
         total=found.total + len(stations),
         skip=skip,
         before=max(0, skip - PER_PAGE),
@@ -175,12 +188,25 @@ def _listing(
         relays=[relays.whole(page, one, tried.get(one.id)) for one in here],
         errors=errors,
         done=done,
+        unheard=unheard,
     )
 
 
-def _item(page: Page, one: Waiting, zones: Sequence[Placed], typed: dict[str, str]) -> dict[str, Any]:
+def _homes(zones: Sequence[Placed]) -> list[str]:
+    """The paths of those that have a loudspeaker of their own."""
+    below: Counter[str | None] = Counter()
+    for zone in zones:
+        below[zone.view.parent_id] += zone.view.receivers
+    return [zone.path for zone in zones if zone.view.receivers > below[zone.view.id]]
+
+
+def _item(
+    page: Page, one: Waiting, zones: Sequence[Placed], homes: Sequence[str], typed: dict[str, str]
+) -> dict[str, Any]:
     item, show = one.item, page.show.within(one.item.timezone)
     when = telling.when(show, item.when, item.next_start)
+    aimed = tuple(zone.path for zone in one.zones)
+    villages = sum(path.startswith(aimed) for path in homes)
     return {
         "id": item.id,
         "version": item.version,
@@ -200,6 +226,7 @@ def _item(page: Page, one: Waiting, zones: Sequence[Placed], typed: dict[str, st
         "map": _map(one, zones),
         "changes": _changes(page, show, one.differences) if one.differences is not None else None,
         "warnings": None if one.effects is None else clashing.places(show, one.effects),
+        "unheard": clashing.unheard(show, one.effects or (), times=one.times, villages=villages),
         "once": _may_be_put_off(item),
         "notices": clashing.notices(show, item.notices),
         **{name: typed.get(name, "") for name in ("day", "time", "document_no", "reason")},

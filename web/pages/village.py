@@ -34,6 +34,7 @@ SHOWN = 20
 """Loudspeakers and reports on one page; a village has few."""
 PLACES = 200
 BACK = timedelta(hours=24)
+_SILENT = frozenset({"not_played", "stopped"})
 
 router = APIRouter(prefix="/village", include_in_schema=False)
 ZoneId = Annotated[str, Query(alias="zone", max_length=26)]
@@ -122,7 +123,8 @@ def _about(db: Session, page: Page, zone: Zone) -> dict[str, Any]:
     rows = [row for village in seen if village.zone_id == zone.id for row in village.airings]
     own = [row for row in rows if not row.broadcast_id.startswith(PREFIX)]  # of relays there is nothing to confirm
     begun = {row.airing_id: row for row in own if page.now - BACK < row.start <= page.now}
-    coming = sorted({row.airing_id: row for row in rows if row.start > page.now}.values(), key=lambda row: row.start)
+    ahead = {row.airing_id: row for row in rows if row.start > page.now and row.state not in _SILENT}
+    coming = sorted(ahead.values(), key=lambda row: row.start)
     mine = service.said_by(db, page.actor, begun.keys())
     return {
         "receivers": [
