@@ -167,7 +167,7 @@ def assemble(centre: Centre) -> Parts:
         ),
         live=live,
         studio=_studio(centre),
-        courier=_courier(centre),
+        courier=_courier(centre, urgent),
         book=BookKeeper(centre.store, clock, centre.changes, lambda: urgent.is_fresh),
         retention=Keeper(
             centre.store,
@@ -205,10 +205,11 @@ def _urgent(centre: Centre, trust: TrustRoot, gate: Gate, bus: Bus) -> Urgent:
     return centre.urgent
 
 
-def _courier(centre: Centre) -> Courier:
+def _courier(centre: Centre, urgent: Urgent) -> Courier:
     settings = centre.settings
     mailer = Mailer(parsed(settings.smtp_url.get_secret_value())) if settings.smtp_url is not None else None
-    return Courier(centre.store, centre.clock, settings, mailer=mailer, caller=Caller(settings.private_hooks))
+    caller = Caller(settings.private_hooks)
+    return Courier(centre.store, centre.clock, settings, mailer=mailer, caller=caller, urgent=lambda: urgent.is_fresh)
 
 
 def _live(centre: Centre) -> FeedServer:

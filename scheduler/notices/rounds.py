@@ -7,110 +7,163 @@ Rules
   every hour is one mail a day.
 - Yesterday is told to those who asked for it in their zone's morning, once; days that were missed before it too.
   By a centre without mail, and to who has no address, it counts as told: nobody gets old days later.
+- What is to be told is worked out while others may write, a day of a zone once for all who asked for it. Then it is
+  written in short transactions, which look again whether another process told of it meanwhile.
+- While others have it urgent it stands aside: what it did not come to is found in a later look.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_
-from sqlmodel import Session, col, select
+from msgspec import Struct
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlmodel import Session, col
 
-from scheduler.errors import Problem
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep.models import FaultRecord
-from scheduler.notices.models import Channel, Kind, NoticeChoice, NoticeEvent
-from scheduler.notices.spreading import add, hooks, people
-from scheduler.people import signin
-from scheduler.people.models import User
+from scheduler.notices.models import Channel, Kind, NoticeEvent
+from scheduler.notices.spreading import add, hooks, notice, own, people
 from scheduler.reports import service as reports
 from scheduler.reports.digest import Digest
 from scheduler.rights import Action
+from scheduler.store.engine import Store
 from scheduler.zones.models import Zone
 
 AGAIN = timedelta(days=1)
-MOST_FAULTS, MOST_MISSED = 50, 50
+MOST_FAULTS = 50
 DIGEST_HOUR = 6
+_CHUNK = 500
+"""Fewer than any database's limit of parameters."""
 
 
-def lasting_faults(db: Session, now: datetime, channels: Collection[Channel], lasting: timedelta) -> int:
+class Found(Struct, frozen=True):
+    """A fault to be told of, and the path of the zone that its receiver stands in."""
+
+    id: str
+    path: str
+    said: dict[str, Any]
+
+
+class _ToldByAnother(Exception):
+    """Another process tells of some of these just now."""
+
+
+def lasting_faults(store: Store, now: datetime, channels: Collection[Channel], lasting: timedelta) -> int:
     """Tell of the faults that have lasted `lasting` and were not told since they hold; how many there were."""
     told, held_since = col(FaultRecord.told_at), col(FaultRecord.held_since)
-    query = (
-        select(FaultRecord, Receiver, Zone)
-        .join(Receiver, col(Receiver.id) == FaultRecord.receiver_id)
-        .join(Zone, col(Zone.id) == Receiver.zone_id)
-        .where(
-            col(FaultRecord.until).is_(None),
-            col(FaultRecord.reset_at).is_(None),
-            col(FaultRecord.silenced_at).is_(None),
-            held_since <= now - lasting,
-            or_(told.is_(None), and_(told < held_since, told <= now - AGAIN)),
-        )
-        .order_by(col(FaultRecord.since), FaultRecord.id)
+    untold = or_(told.is_(None), and_(told < held_since, told <= now - AGAIN))
+    holds = (
+        col(FaultRecord.until).is_(None),
+        col(FaultRecord.reset_at).is_(None),
+        col(FaultRecord.silenced_at).is_(None),
+        held_since <= now - lasting,
     )
-    rows = db.exec(query.with_for_update(of=FaultRecord)).all()
-    if rows:
-        for fault, _receiver, _zone in rows:
-            fault.told_at = now
-        found = [(zone.path, _fault(fault, receiver, zone)) for fault, receiver, zone in rows]
-        event = NoticeEvent(kind=Kind.FAULT, subject=f"faults:{now.isoformat()}", zone_path="", at=now)
-        _tell_faults(db, now, channels, found, event)
-    return len(rows)
+    with store.reading() as db:
+        found = _found(db, and_(untold, *holds))
+        said = _said(db, now, channels, found) if found else {}
+    if not found:
+        return 0
+    event = NoticeEvent(kind=Kind.FAULT, subject=f"faults:{now.isoformat()}", zone_path="", at=now)
+    with suppress(_ToldByAnother), store.writing() as db:
+        _mark(db, found, untold, told_at=now)
+        for whom, faults in said.items():
+            _tell(db, now, event, faults, whom)
+        return len(found)
+    return 0
 
 
-def digests(db: Session, now: datetime, channels: Collection[Channel], hears_since: datetime) -> int:
+def digests(
+    store: Store,
+    now: datetime,
+    channels: Collection[Channel],
+    hears_since: datetime,
+    aside: Callable[[], bool] = lambda: False,
+) -> int:
     """Tell of a day whoever is to be told of it by now; how many. `hears_since` is as `reports.digests_due` has it."""
+    with store.reading() as db:
+        due = reports.digests_due(db, now, DIGEST_HOUR, hears_since)
+        mailed = people(db, {held.user_id for held, _day in due}) if due and Channel.MAIL in channels else []
+    readers = {one.actor.user_id: one.actor for one in mailed}
+    together: dict[tuple[str, date], list[reports.Due]] = defaultdict(list)
+    for held, day in due:
+        together[held.zone_id, day].append((held, day))
     count = 0
-    for held, day in reports.digests_due(db, now, DIGEST_HOUR, hears_since):
-        reports.digest_sent(db, held, day)
-        user = db.get(User, held.user_id)
-        if Channel.MAIL not in channels or user is None or db.get(NoticeChoice, held.user_id) is None:
-            continue
-        try:
-            found = reports.digest_of(db, signin.actor_of(db, user), now, held.zone_id, day)
-        except Problem:  # the right to it is gone
-            continue
-        path = db.get_one(Zone, held.zone_id).path
-        subject = f"digest:{held.zone_id}:{day.isoformat()}"
-        event = NoticeEvent(kind=Kind.DIGEST, subject=subject, zone_path=path, at=now)
-        add(db, now, event, _digest(found), user_id=user.id)
-        count += 1
+    for (zone_id, day), subscribed in together.items():
+        if aside():
+            break
+        with store.reading() as db:
+            zone = db.get_one(Zone, zone_id)
+            told = {
+                held.user_id
+                for held, _day in subscribed
+                if held.user_id in readers and readers[held.user_id].may(Action.REPORT_READ, zone.path, now)
+            }
+            data = _digest(reports.digest_of(db, zone, day)) if told else {}
+        subject = f"digest:{zone_id}:{day.isoformat()}"
+        event = NoticeEvent(kind=Kind.DIGEST, subject=subject, zone_path=zone.path, at=now)
+        for held, _day in subscribed:
+            if aside():
+                break
+            with store.writing() as db:
+                if reports.digest_sent(db, held, day) and held.user_id in told:
+                    add(db, now, event, data, user_id=held.user_id)
+                    count += 1
     return count
 
 
-def _tell_faults(
-    db: Session,
-    now: datetime,
-    channels: Collection[Channel],
-    found: list[tuple[str, dict[str, Any]]],
-    event: NoticeEvent,
-) -> None:
-    said: dict[tuple[str, str], list[tuple[str, dict[str, Any]]]] = defaultdict(list)
-    listeners = [one for one in people(db) if Kind.FAULT in one.kinds] if Channel.MAIL in channels else []
-    programs = [one for one in hooks(db) if Kind.FAULT in one[0].kinds] if Channel.HOOK in channels else []
-    for path, fault in found:
-        for listener in listeners:
-            if listener.actor.may(Action.RECEIVER_READ, path, now):
-                said["user_id", listener.actor.user_id].append((path, fault))
-        for hook, hook_path in programs:
-            if path.startswith(hook_path):
-                said["hook_id", hook.id].append((path, fault))
-    for (which, whom), faults in said.items():
-        event.zone_path = faults[0][0]
-        data = {"faults": [fault for _path, fault in faults[:MOST_FAULTS]], "more": max(0, len(faults) - MOST_FAULTS)}
-        add(db, now, event, data, **{which: whom})
+def _found(db: Session, due: ColumnElement[bool]) -> list[Found]:
+    """What is due, the oldest first."""
+    fault, since = FaultRecord, col(FaultRecord.since)
+    query = (
+        select(
+            col(fault.id), col(fault.code), since, col(Receiver.id), col(Receiver.name), col(Zone.name), col(Zone.path)
+        )
+        .join(Receiver, col(Receiver.id) == col(fault.receiver_id))
+        .join(Zone, col(Zone.id) == col(Receiver.zone_id))
+        .where(due)
+        .order_by(since, col(fault.id))
+    )
+    return [
+        Found(key, path, {"receiver_id": id_, "receiver": name, "zone": at, "code": code, "since": begun.isoformat()})
+        for key, code, begun, id_, name, at, path in db.execute(query)
+    ]
 
 
-def _fault(fault: FaultRecord, receiver: Receiver, zone: Zone) -> dict[str, Any]:
-    return {
-        "receiver_id": receiver.id,
-        "receiver": receiver.name,
-        "zone": zone.name,
-        "code": fault.code,
-        "since": fault.since.isoformat(),
-    }
+def _said(
+    db: Session, now: datetime, channels: Collection[Channel], found: Sequence[Found]
+) -> dict[tuple[str, str], list[Found]]:
+    """What is told to whom."""
+    said: dict[tuple[str, str], list[Found]] = {}
+    for listener in people(db) if Channel.MAIL in channels else ():
+        if Kind.FAULT in listener.kinds:
+            said["user_id", listener.actor.user_id] = _below(found, own(listener, Action.RECEIVER_READ, now))
+    for hook, path in hooks(db) if Channel.HOOK in channels else ():
+        if Kind.FAULT in hook.kinds:
+            said["hook_id", hook.id] = _below(found, [path])
+    return {whom: faults for whom, faults in said.items() if faults}
+
+
+def _below(found: Sequence[Found], paths: Iterable[str]) -> list[Found]:
+    tops = tuple(paths)
+    return [fault for fault in found if fault.path.startswith(tops)]
+
+
+def _mark(db: Session, found: Sequence[Found], untold: ColumnElement[bool], **values: object) -> None:
+    """Note that they are told; _ToldByAnother where one is already."""
+    for first in range(0, len(found), _CHUNK):
+        ids = [fault.id for fault in found[first : first + _CHUNK]]
+        change = update(FaultRecord).where(col(FaultRecord.id).in_(ids), untold).values(**values)
+        if db.connection().execute(change).rowcount != len(ids):
+            raise _ToldByAnother
+
+
+def _tell(db: Session, now: datetime, event: NoticeEvent, faults: Sequence[Found], whom: tuple[str, str]) -> None:
+    event.zone_path = faults[0].path
+    data = {"faults": [fault.said for fault in faults[:MOST_FAULTS]], "more": max(0, len(faults) - MOST_FAULTS)}
+    db.add(notice(now, event, data, **dict([whom])))
 
 
 def _digest(found: Digest) -> dict[str, Any]:
@@ -119,22 +172,23 @@ def _digest(found: Digest) -> dict[str, Any]:
             "station": one.station,
             "village": one.village,
             "title": one.title,
+            "kind": one.kind.value,
             "start": one.start.isoformat(),
             "timezone": one.timezone,
             "missed": one.missed,
             "receivers": one.receivers,
-            "reason": one.reasons[0][0] if one.reasons else "",
+            "reasons": one.reasons,
         }
-        for one in found.missed[:MOST_MISSED]
+        for one in found.missed
     ]
-    more = found.left_out + max(0, len(found.missed) - MOST_MISSED)
+    counts = found.counts
     return {
         "zone": found.zone_name,
         "day": found.day.isoformat(),
-        "airings": found.airings,
-        "heard": found.heard,
-        "villages": found.villages,
-        "silent_villages": found.silent_villages,
+        "airings": counts.airings,
+        "heard": counts.heard,
+        "villages": counts.villages,
+        "silent_villages": counts.silent_villages,
         "missed": missed,
-        "more": more,
+        "more": found.left_out,
     }

@@ -107,15 +107,21 @@ def add(
     hook_id: str | None = None,
 ) -> None:
     """One notice of `event`, unless it is there already."""
+    made = notice(now, event, data, user_id=user_id, hook_id=hook_id)
+    if db.exec(select(Notice.id).where(Notice.key == made.key)).first() is None:
+        db.add(made)
+
+
+def notice(
+    now: datetime, event: NoticeEvent, data: dict[str, Any], *, user_id: str | None = None, hook_id: str | None = None
+) -> Notice:
+    """Of `event`, to be told to a person or a program."""
     key = f"{event.kind.value}:{event.subject}:{event.id or event.at.isoformat()}:{user_id or hook_id}"
-    if db.exec(select(Notice.id).where(Notice.key == key)).first() is None:
-        db.add(
-            Notice(
-                id=new_id(now), key=key, channel=Channel.HOOK if hook_id else Channel.MAIL, user_id=user_id,
-                hook_id=hook_id, kind=event.kind, subject=event.subject, zone_path=event.zone_path, at=event.at,
-                data=data, created_at=now, next_at=now,
-            )
-        )  # fmt: skip
+    return Notice(
+        id=new_id(now), key=key, channel=Channel.HOOK if hook_id else Channel.MAIL, user_id=user_id,
+        hook_id=hook_id, kind=event.kind, subject=event.subject, zone_path=event.zone_path, at=event.at,
+        data=data, created_at=now, next_at=now,
+    )  # fmt: skip
 
 
 def people(db: Session, among: Collection[str] | None = None) -> list[Listener]:
@@ -153,10 +159,10 @@ def still_told(db: Session, one: Listener, notice: Notice, now: datetime) -> dic
         seen = plan is not None and _sees_plan(one, notice.kind, plan, now)
     elif notice.kind in OF_EMERGENCIES:
         hearing = [zone.path for zone in _hearing(db, notice.subject)]
-        seen = _meet(_own(one, Action.BROADCAST_READ, now), hearing)
+        seen = _meet(own(one, Action.BROADCAST_READ, now), hearing)
     else:
         here = zone_sql.paths_of(db, zone_sql.ids_of(notice.zone_path)[-1:])
-        seen = notice.kind is Kind.TRIAL or _meet(_own(one, Action.REPORT_READ, now), here)
+        seen = notice.kind is Kind.TRIAL or _meet(own(one, Action.REPORT_READ, now), here)
     return notice.data if seen else None
 
 
@@ -219,7 +225,7 @@ def _wants(one: Listener, event: NoticeEvent, told: Told, now: datetime) -> bool
         return mine and _sees_plan(one, event.kind, plan, now)
     if event.kind is Kind.FAULT:
         return actor.may(Action.RECEIVER_READ, event.zone_path, now)
-    return _meet(_own(one, Action.BROADCAST_READ, now), told.paths)
+    return _meet(own(one, Action.BROADCAST_READ, now), told.paths)
 
 
 def _calls(hook: Webhook, path: str, event: NoticeEvent, told: Told) -> bool:
@@ -235,8 +241,8 @@ def _sees_plan(one: Listener, kind: Kind, plan: Plan, now: datetime) -> bool:
     if kind is Kind.WAITING:
         return Event.APPROVE in steps_for(one.actor, plan.row, plan.judged, now)
     aimed = [zone.path for target in plan.targets for zone in target.zones]
-    own = _own(one, Action.BROADCAST_READ, now)
-    return may_see(one.actor, State(plan.row.state), now, sender=plan.sender, targets=aimed, seen=own)
+    seen = own(one, Action.BROADCAST_READ, now)
+    return may_see(one.actor, State(plan.row.state), now, sender=plan.sender, targets=aimed, seen=seen)
 
 
 def _seen_faults(db: Session, one: Listener, faults: Collection[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
@@ -247,7 +253,8 @@ def _seen_faults(db: Session, one: Listener, faults: Collection[dict[str, Any]],
     return [fault for fault in faults if fault["receiver_id"] in seen]
 
 
-def _own(one: Listener, action: Action, now: datetime) -> list[str]:
+def own(one: Listener, action: Action, now: datetime) -> list[str]:
+    """The paths at and below which they may do it."""
     return [one.paths[zone_id] for zone_id in one.actor.zones_for(action, now) if zone_id in one.paths]
 
 

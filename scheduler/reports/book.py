@@ -9,7 +9,7 @@ Rules
 - A round done twice changes nothing, and one that was broken off is done again.
 - What a rule of retention has let go of is not taken down again: its sums stand.
 - It stands aside while something urgent goes out, between shares that are short; what it did not come to is done in a
-  later round. Urgent or not, a round begins after ASIDE_US.
+  later round.
 """
 
 import logging
@@ -23,7 +23,8 @@ from msgspec.structs import asdict
 from sqlalchemy import Table, and_, bindparam, delete, insert, select, update
 from sqlmodel import Session, col
 
-from broadcast.clock import US_PER_S, Clock, to_us
+from broadcast.clock import Clock, to_us
+from scheduler.aside import Aside
 from scheduler.changes import Changes
 from scheduler.policy import local_day
 from scheduler.reports import repository, sources, summing
@@ -40,8 +41,8 @@ T = TypeVar("T")
 
 ROUND_S = 10.0
 BEHIND_S = 0.2
-ASIDE_S, ASIDE_US = 1.0, 60 * US_PER_S
-"""How often it looks again whether it is still in the way, and for how long at most."""
+ASIDE_S = 1.0
+"""How often it looks again whether it is still in the way."""
 LEASE = timedelta(minutes=2)
 LOOK_BACK = timedelta(minutes=2)
 """What was committed late is looked for so long: times are taken before a transaction ends."""
@@ -79,8 +80,7 @@ class BookKeeper:
         self._store = store
         self._clock = clock
         self._changes = changes
-        self._urgent = urgent
-        self._aside_us: int | None = None
+        self._is_aside = Aside(clock, urgent)
         self._failing = False
 
     async def run(self) -> None:
@@ -104,14 +104,6 @@ class BookKeeper:
         if done.aside:
             return ASIDE_S
         return BEHIND_S if done.behind else ROUND_S
-
-    def _is_aside(self) -> bool:
-        now_us = self._clock.monotonic_us()
-        if not self._urgent():
-            self._aside_us = None
-        elif self._aside_us is None:
-            self._aside_us = now_us
-        return self._aside_us is not None and now_us - self._aside_us < ASIDE_US
 
 
 def keep_all(store: Store, now: datetime) -> int:

@@ -4,6 +4,7 @@ Rules
 - Told is what a village missed whole or in part: by place, then by time. An emergency comes before everything else.
 - Drills and tests are not told here; their own reports have them.
 - A day on which all was heard has a digest too, with nothing missed: silence could also be a broken mail.
+- It is the same for all who may see reports of the place, so what stands elsewhere since is in its figures alone.
 """
 
 from collections.abc import Iterable
@@ -14,9 +15,22 @@ from msgspec import Struct
 from scheduler.reports.figures import PROGRAMME, Kind
 from scheduler.reports.schemas import LineOut
 
-MOST = 200
+MOST = 50
 """Beyond this a mail is not read; the page has them all."""
 TOLD = PROGRAMME | {Kind.EMERGENCY}
+
+
+class Counts(Struct, frozen=True):
+    """Of a day: airings, each once in each village, those that were heard and those missed at least in part.
+
+    A village is silent when it heard nothing of what was planned.
+    """
+
+    airings: int
+    heard: int
+    missed: int
+    villages: int
+    silent_villages: int
 
 
 class Missed(Struct, frozen=True, kw_only=True):
@@ -33,48 +47,23 @@ class Missed(Struct, frozen=True, kw_only=True):
     receivers: int
     reasons: tuple[tuple[str, int], ...]
 
-    @property
-    def whole(self) -> bool:
-        """Whether nobody in the village heard it."""
-        return self.missed >= self.receivers
-
 
 class Digest(Struct, frozen=True, kw_only=True):
-    """Of a day in a zone. `airings` and `heard` count each airing once in each village; `left_out` were too many."""
+    """Of a day in a zone; `missed` has up to MOST of those that were."""
 
-    zone_id: str
     zone_name: str
     day: date
-    airings: int
-    heard: int
-    villages: int
-    silent_villages: int
+    counts: Counts
     missed: tuple[Missed, ...]
-    left_out: int = 0
 
     @property
-    def all_heard(self) -> bool:
-        return not self.missed
+    def left_out(self) -> int:
+        return self.counts.missed - len(self.missed)
 
 
-def digest(rows: Iterable[LineOut], zone_id: str, zone_name: str, day: date) -> Digest:
-    """Of the lines of that day; others do not count. A village is silent when it heard nothing of what was planned."""
-    told = [row for row in rows if row.day == day and row.kind in TOLD]
-    by_village: dict[str, bool] = {}
-    for row in told:
-        by_village[row.zone_id] = by_village.get(row.zone_id, False) or row.heard > 0 or row.waiting > 0
-    missed = sorted((_missed(row) for row in told if row.missed), key=_order)
-    return Digest(
-        zone_id=zone_id,
-        zone_name=zone_name,
-        day=day,
-        airings=len(told),
-        heard=sum(row.heard > 0 for row in told),
-        villages=len(by_village),
-        silent_villages=sum(not heard for heard in by_village.values()),
-        missed=tuple(missed[:MOST]),
-        left_out=max(0, len(missed) - MOST),
-    )
+def missed(rows: Iterable[LineOut]) -> tuple[Missed, ...]:
+    """What is told of these lines, in its order."""
+    return tuple(sorted((_missed(row) for row in rows), key=_order))
 
 
 def _missed(row: LineOut) -> Missed:

@@ -4,14 +4,16 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, SQLColumnExpression, case, exists, func, or_, select, tuple_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from scheduler.fleet.models import Receiver
 from scheduler.reports.boundaries import Atlas, Merged, Past, Place
-from scheduler.reports.figures import PROGRAMME
+from scheduler.reports.digest import TOLD, Counts
+from scheduler.reports.figures import PROGRAMME, Kind
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine, ReportSubscription
-from scheduler.reports.spans import Span
+from scheduler.reports.spans import Length, Span, span_of
 from scheduler.reports.summing import SMALL
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.forest import forest, zones_by_id
@@ -144,6 +146,41 @@ def lines(
     return [(row[0], row[1]) for row in db.execute(latest)]
 
 
+def told_counts(db: Session, day: date, here: ColumnElement[bool]) -> Counts:
+    """What a digest says of a day in the zones `here`."""
+    line = ReportLine
+    heard, waiting = col(line.heard) > 0, col(line.receivers) > col(line.heard) + col(line.missed)
+    village = (
+        select(
+            func.count().label("airings"),
+            func.sum(case((heard, 1), else_=0)).label("heard"),
+            func.sum(case((col(line.reason).is_not(None), 1), else_=0)).label("missed"),
+            func.max(case((or_(heard, waiting), 0), else_=-1)).label("silent"),
+        )
+        .where(*_within(span_of(Length.DAY, day), here), col(line.kind).in_(TOLD))
+        .group_by(col(line.zone_id))
+        .subquery()
+    )
+    sums = (func.coalesce(func.sum(village.c[name]), 0) for name in ("airings", "heard", "missed", "silent"))
+    airings, was_heard, missed, silent, villages = db.execute(select(*sums, func.count()).select_from(village)).one()
+    return Counts(int(airings), int(was_heard), int(missed), villages, -int(silent))
+
+
+def told_lines(db: Session, day: date, here: ColumnElement[bool], limit: int) -> Sequence[Row]:
+    """What was missed of a day in the zones `here`, emergencies first, then by the names of places."""
+    unit, emergency = aliased(Zone), col(ReportLine.kind) == Kind.EMERGENCY
+    query = (
+        select(ReportLine, ReportAiring)
+        .join(ReportAiring, col(ReportAiring.id) == col(ReportLine.airing_id))
+        .join(Zone, col(Zone.id) == col(ReportLine.zone_id))
+        .join(unit, col(unit.id) == col(ReportLine.unit_id))
+        .where(col(ReportLine.day) == day, col(ReportLine.reason).is_not(None), col(ReportLine.kind).in_(TOLD), here)
+        .order_by(case((emergency, 0), else_=1), col(unit.name), col(Zone.name), col(Zone.id))
+        .order_by(col(ReportAiring.start_at), col(ReportAiring.id))
+    )
+    return [(row[0], row[1]) for row in db.execute(query.limit(limit))]
+
+
 def own_lines(db: Session, span: Span, zone_id: str) -> Sequence[Row]:
     """The airings of a zone's own receivers, by time."""
     query = (
@@ -160,8 +197,8 @@ def book(db: Session) -> ReportBook | None:
     return db.get(ReportBook, 1)
 
 
-def subscription(db: Session, user_id: str, zone_id: str) -> ReportSubscription | None:
-    return db.get(ReportSubscription, (user_id, zone_id))
+def subscription(db: Session, user_id: str, zone_id: str, *, lock: bool = False) -> ReportSubscription | None:
+    return db.get(ReportSubscription, (user_id, zone_id), with_for_update=lock)
 
 
 def subscriptions(db: Session) -> Sequence[ReportSubscription]:

@@ -26,7 +26,7 @@ from scheduler.reports.area import Area, area_of, is_small
 from scheduler.reports.begun import LIVE
 from scheduler.reports.beside import beside
 from scheduler.reports.boundaries import DEFAULT_TIMEZONE, Atlas
-from scheduler.reports.digest import Digest, digest
+from scheduler.reports.digest import MOST, Digest, missed
 from scheduler.reports.figures import Sums, total
 from scheduler.reports.models import ReportSubscription
 from scheduler.reports.schemas import (
@@ -201,15 +201,18 @@ def subscribe(db: Session, actor: Actor, now: datetime, zone_id: str, *, wanted:
     return SubscriptionOut(zone_id=zone.id, subscribed=wanted)
 
 
-def digest_of(db: Session, actor: Actor, now: datetime, zone_id: str | None, day: date) -> Digest:
-    """What was not heard on a day, as it is mailed."""
-    zone = zone_of(db, actor, now, zone_id)
-    span = span_of(Length.DAY, day)
-    rows = repository.lines(db, span, _area(db, actor, now, zone, day).shown, limit=MOST_LINES)
-    return digest(_lines(db, _atlas_of(db, rows), rows), zone.id, zone.name, day)
+def digest_of(db: Session, zone: Zone, day: date) -> Digest:
+    """What was not heard on a day, as it is mailed to all who may see reports of the zone."""
+    area = area_of(db, zone, day, lambda _path: False)
+    rows = repository.told_lines(db, day, area.shown, MOST)
+    told = missed(_lines(db, _atlas_of(db, rows), rows))
+    return Digest(zone_name=zone.name, day=day, counts=repository.told_counts(db, day, area.here), missed=told)
 
 
-def digests_due(db: Session, now: datetime, hour: int, hears_since: datetime) -> list[tuple[ReportSubscription, date]]:
+Due = tuple[ReportSubscription, date]
+
+
+def digests_due(db: Session, now: datetime, hour: int, hears_since: datetime) -> list[Due]:
     """Whom to tell of which day, once `hour` has struck where the zone is: the oldest of MOST_DAYS that is not told.
 
     None before the book is past that day and has taken in what receivers kept while this centre was away: from
@@ -231,12 +234,14 @@ def digests_due(db: Session, now: datetime, hour: int, hears_since: datetime) ->
     return found
 
 
-def digest_sent(db: Session, held: ReportSubscription, day: date) -> None:
-    """It was handed over; what fails later is the carrier's."""
-    row = repository.subscription(db, held.user_id, held.zone_id)
-    if row is not None:
-        row.sent_day = day
-        db.add(row)
+def digest_sent(db: Session, held: ReportSubscription, day: date) -> bool:
+    """Whether it is still to be handed over: then it counts as sent, and what fails later is the carrier's."""
+    row = repository.subscription(db, held.user_id, held.zone_id, lock=True)
+    if row is None or row.sent_day != held.sent_day:  # nobody wants it any more, or another process told of it
+        return False
+    row.sent_day = day
+    db.add(row)
+    return True
 
 
 def _area(db: Session, actor: Actor, now: datetime, zone: Zone, on: date) -> Area:

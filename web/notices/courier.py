@@ -10,6 +10,7 @@ Rules
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -17,6 +18,7 @@ from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 from broadcast.clock import US_PER_S, Clock, to_us
+from scheduler.aside import Aside
 from scheduler.notices import outbox, rounds, spreading
 from scheduler.notices.models import Channel
 from scheduler.notices.outbox import Job
@@ -34,16 +36,27 @@ ROUND_S = 30.0
 
 
 class Courier:
-    """The deliveries of one centre process; several processes may each have one."""
+    """The deliveries of one centre process; several processes may each have one.
+
+    `urgent` says whether others have it urgent just now, from any thread.
+    """
 
     def __init__(
-        self, store: Store, clock: Clock, settings: Settings, *, mailer: Mailer | None, caller: Caller
+        self,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        *,
+        mailer: Mailer | None,
+        caller: Caller,
+        urgent: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._settings = settings
         self._mailer = mailer
         self._caller = caller
+        self._is_aside = Aside(clock, urgent)
         self._began_us = clock.monotonic_us()
         self._channels = (Channel.HOOK, *([Channel.MAIL] if mailer is not None else []))
 
@@ -153,12 +166,12 @@ class Courier:
         return message
 
     def _look_round(self) -> None:
+        if self._is_aside():
+            return
         now, lasting = self._clock.now(), timedelta(minutes=self._settings.fault_notice_minutes)
-        with self._store.writing() as db:
-            rounds.lasting_faults(db, now, self._channels, lasting)
+        rounds.lasting_faults(self._store, now, self._channels, lasting)
         hears_since = now - timedelta(microseconds=self._clock.monotonic_us() - self._began_us)
-        with self._store.writing() as db:
-            rounds.digests(db, now, self._channels, hears_since)
+        rounds.digests(self._store, now, self._channels, hears_since, self._is_aside)
 
     def _spread(self) -> int:
         with self._store.writing() as db:

@@ -6,7 +6,8 @@ Rules
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,8 +16,9 @@ from pydantic import TypeAdapter
 
 from scheduler.broadcasts.schemas import When
 from scheduler.notices.models import Kind
+from scheduler.reports.figures import Kind as Airing
 from web.i18n import N_, translations
-from web.pages import telling, words
+from web.pages import report_words, telling, words
 from web.pages.present import Present
 
 WHEN: TypeAdapter[Any] = TypeAdapter(When)
@@ -30,7 +32,6 @@ TITLES: Mapping[Kind, str] = {
     Kind.FAULT: N_("Faults at loudspeakers: %(count)s"),
     Kind.EMERGENCY: N_("EMERGENCY issued: %(title)s"),
     Kind.EMERGENCY_OVER: N_("Emergency is over: %(title)s"),
-    Kind.DIGEST: N_("What was not heard on %(day)s in %(zone)s"),
     Kind.TRIAL: N_("Mail from Loa arrives"),
 }
 NAMES: Mapping[Kind, str] = {
@@ -55,10 +56,8 @@ class Letter(Struct, frozen=True):
 def letter(show: Present, kind: Kind, subject: str, data: Mapping[str, Any], base_url: str) -> Letter:
     """`show` is the reader's; `base_url` is where pages are reached."""
     t = show.translations
-    about = {"title": data.get("title", ""), "count": _count(data), "zone": data.get("zone", ""), "day": ""}
-    if kind is Kind.DIGEST:
-        about["day"] = show.date(datetime.fromisoformat(data["day"]).date())
-    title = t.gettext(TITLES[kind]) % about
+    about = {"title": data.get("title", ""), "count": _count(data)}
+    title = _digest_title(show, data) if kind is Kind.DIGEST else t.gettext(TITLES[kind]) % about
     lines = {Kind.FAULT: _faults, Kind.DIGEST: _digest, Kind.TRIAL: _trial}.get(kind, _act)(show, data)
     foot = t.gettext(N_("You chose to be told of this. Change it here: %(url)s")) % {"url": f"{base_url}/notices"}
     text = "\n".join([title, "", *lines, "", f"{base_url}{link(kind, subject)}", "", "-- ", foot, ""])
@@ -122,29 +121,41 @@ def _faults(show: Present, data: Mapping[str, Any]) -> list[str]:
     return [*lines, *_more(show, data)]
 
 
+def _digest_title(show: Present, data: Mapping[str, Any]) -> str:
+    values = {"place": data["zone"], "day": show.day(date.fromisoformat(data["day"]))}
+    if not data["airings"]:
+        said = N_("%(place)s, %(day)s: nothing was planned")
+    elif not data["missed"] and not data["more"]:
+        said = N_("%(place)s, %(day)s: everything was heard")
+    else:
+        said, values = N_("%(place)s, %(day)s: heard %(heard)s of %(all)s"), values | {
+            "heard": data["heard"], "all": data["airings"],
+        }  # fmt: skip
+    return show.translations.gettext(said) % values
+
+
 def _digest(show: Present, data: Mapping[str, Any]) -> list[str]:
-    t = show.translations
-    heard = t.gettext(N_("Heard: %(heard)s of %(airings)s. Villages that heard nothing: %(silent)s of %(villages)s."))
-    lines = [
-        heard
-        % {
-            "heard": data["heard"],
-            "airings": data["airings"],
-            "silent": data["silent_villages"],
-            "villages": data["villages"],
-        },
-        "",
-    ]
-    if not data["missed"]:
-        lines.append(t.gettext(N_("Everything was heard everywhere.")))
-    for one in data["missed"]:
-        at = show.within(one["timezone"]).time(datetime.fromisoformat(one["start"]))
-        silent = t.gettext(N_("%(missed)s of %(receivers)s loudspeakers silent")) % one
-        why = words.reason(t, one["reason"]) if one["reason"] else ""
-        lines.append(
-            f"- {one['station']}, {one['village']}, {at}: {one['title']}: {silent}{f' ({why})' if why else ''}"
-        )
+    """Emergencies first, then by station: each under the name of its own."""
+    lines = []
+    if data["silent_villages"]:
+        said = show.translations.gettext(N_("Villages that heard nothing all day: %(silent)s of %(villages)s."))
+        lines += [said % {"silent": data["silent_villages"], "villages": data["villages"]}, ""]
+    for station, missed in groupby(data["missed"], lambda one: str(one["station"])):
+        lines += [station, *(_missed(show.within(one["timezone"]), one) for one in missed), ""]
     return [*lines, *_more(show, data)]
+
+
+def _missed(show: Present, one: Mapping[str, Any]) -> str:
+    t, title = show.translations, one["title"]
+    if one.get("kind") == Airing.EMERGENCY:
+        title = f"[{t.gettext(N_('EMERGENCY'))}] {title}"
+    values = {"missed": one["missed"], "all": one["receivers"]}
+    how_many = N_("%(missed)s of %(all)s loudspeakers missed it")
+    if one["missed"] >= one["receivers"]:
+        how_many = N_("nobody heard it")
+    why = report_words.reasons(show, one.get("reasons", ()))
+    at = show.time(datetime.fromisoformat(one["start"]))
+    return f"- {at} {one['village']}: {title} – {t.gettext(how_many) % values}{f': {why}' if why else ''}"
 
 
 def _more(show: Present, data: Mapping[str, Any]) -> list[str]:

@@ -169,7 +169,8 @@ def fault_in_both(commune: Any, whom: Actor) -> None:
     state = ReceiverState(online=True, at_us=1, faults=(Fault(code="gpio"),))
     with commune.store.writing() as db:
         intake.write_said(db, {f"R{key[1:]}": state for key in (places.leng_1, places.van_1)}, commune.now)
-        rounds.lasting_faults(db, commune.later(hours=1), MAIL, timedelta(minutes=30))
+    rounds.lasting_faults(commune.store, commune.later(hours=1), MAIL, timedelta(minutes=30))
+    with commune.store.reading() as db:
         [notice] = db.exec(select(Notice).where(Notice.user_id == whom.user_id))
         assert len(notice.data["faults"]) == 2
 
@@ -201,10 +202,11 @@ def test_the_fault_of_a_receiver_that_stands_elsewhere_now_is_not_told(commune: 
     chosen(commune, commune.stranger)
     places = commune.places
     state = ReceiverState(online=True, at_us=1, faults=(Fault(code="gpio"),))
+    receiver_id = f"R{places.van_1[1:]}"
     with commune.store.writing() as db:
-        receiver_id = f"R{places.van_1[1:]}"
         intake.write_said(db, {receiver_id: state}, commune.now)
-        rounds.lasting_faults(db, commune.later(hours=1), MAIL, timedelta(minutes=30))
+    rounds.lasting_faults(commune.store, commune.later(hours=1), MAIL, timedelta(minutes=30))
+    with commune.store.writing() as db:
         db.get_one(Receiver, receiver_id).zone_id = places.leng_1
     assert taken(commune, commune.later(hours=1)) == []
     assert left(commune) == [(NoticeState.GIVEN_UP, 0, outbox.NO_RIGHT)]

@@ -80,8 +80,7 @@ class Horn:
             intake.write_said(db, {self._receiver_id: state}, self._commune.later(minutes=minutes))
 
     def look(self, minutes: float) -> int:
-        with self._commune.store.writing() as db:
-            return rounds.lasting_faults(db, self._commune.later(minutes=minutes), BOTH, LASTING)
+        return rounds.lasting_faults(self._commune.store, self._commune.later(minutes=minutes), BOTH, LASTING)
 
     def silence(self) -> None:
         commune = self._commune
@@ -164,10 +163,9 @@ class Mornings:
 
     def look(self, now: datetime, hears_since: datetime | None = None, channels: Any = BOTH) -> list[int]:
         """The days of November that are told, as the courier looks three times."""
+        for _look in range(3):
+            rounds.digests(self.commune.store, now, channels, hears_since or self.since)
         with self.commune.store.writing() as db:
-            for _look in range(3):
-                rounds.digests(db, now, channels, hears_since or self.since)
-                db.flush()
             return self._days(db)
 
     def _days(self, db: Session) -> list[int]:

@@ -9,6 +9,7 @@ from sqlmodel import select
 
 from broadcast.clock import ManualClock
 from broadcast.wire.documents import Hearing, Outcome
+from scheduler.aside import ASIDE_US
 from scheduler.broadcasts.models import Broadcast
 from scheduler.changes import Changes
 from scheduler.fleet.models import Receiver
@@ -197,7 +198,7 @@ async def test_the_book_is_kept_although_one_emergency_follows_the_other(ledger:
     ledger.keep(EVENING - timedelta(days=9))
     ledger.plan(EVENING - timedelta(minutes=30))
     kept = asyncio.create_task(book.BookKeeper(ledger.commune.store, clock, told, lambda: True).run())
-    await clock.advance(timedelta(microseconds=book.ASIDE_US - 1))
+    await clock.advance(timedelta(microseconds=ASIDE_US - 1))
     assert _airings(ledger) == 0
     await clock.advance(timedelta(seconds=1))
     async with asyncio.timeout(LIMIT_S):

@@ -24,6 +24,44 @@ def test_a_mail_leads_to_what_it_tells(kind: Kind, subject: str, path: str) -> N
     assert link(kind, subject) == path
 
 
+MISSED = {
+    "station": "Trà Leng", "village": "Thôn 1", "title": "Lũ", "kind": "emergency", "missed": 2, "receivers": 2,
+    "start": "2026-11-22T01:00:00+00:00", "timezone": "Asia/Ho_Chi_Minh", "reasons": [["not_running", 2]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("airings", "missed", "subject", "line"),
+    [
+        (0, [], "nothing was planned", ""),
+        (3, [], "everything was heard", ""),
+        (
+            3,
+            [MISSED],
+            "heard 2 of 3",
+            "- 08:00 Thôn 1: [EMERGENCY] Lũ – nobody heard it: the loudspeaker was switched off (2)",
+        ),
+        (
+            3,
+            [MISSED | {"kind": "bulletin", "receivers": 5}],
+            "heard 2 of 3",
+            "- 08:00 Thôn 1: Lũ – 2 of 5 loudspeakers missed it: the loudspeaker was switched off (2)",
+        ),
+    ],
+)
+def test_the_morning_mail_says_what_was_planned_heard_and_missed(
+    airings: int, missed: list[dict[str, object]], subject: str, line: str
+) -> None:
+    data = {
+        "zone": "Trà Leng", "day": "2026-11-22", "airings": airings, "heard": max(0, airings - 1), "missed": missed,
+        "villages": 2, "silent_villages": 0, "more": 0,
+    }  # fmt: skip
+    show = present("en", "Asia/Ho_Chi_Minh", datetime(2026, 11, 23, 2, tzinfo=UTC))
+    told = letter(show, Kind.DIGEST, "digest:Z:2026-11-22", data, "https://centre.example")
+    assert told.subject == f"Trà Leng, Sunday 22/11: {subject}"
+    assert [said for said in told.text.splitlines() if said.startswith("- ")] == ([line] if line else [])
+
+
 @pytest.mark.parametrize(
     ("language", "lost", "full"),
     [("vi", "Không liên lạc được", "Hết chỗ lưu trữ"), ("en", "It cannot be reached", "The disk is full")],
