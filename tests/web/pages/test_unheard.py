@@ -39,9 +39,11 @@ class Commune:
             service.approve(db, leader, now, made.id, version=made.version)
 
     def announced(self, title: str, seconds: int) -> str:
-        said = {"id": new_id(self.now), "created_at": self.now}
+        author = self.official.user_id
         with self.store.writing() as db:
-            made = Announcement(zone_id=self.places.leng, title=title, author_id=self.official.user_id, **said)
+            made = Announcement(
+                id=new_id(self.now), zone_id=self.places.leng, title=title, author_id=author, created_at=self.now
+            )
             db.add(made)
             db.flush()
             db.add(
