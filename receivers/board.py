@@ -24,6 +24,7 @@ from receivers.stop import Stop
 
 US_PER_MINUTE = 60 * US_PER_S
 READ_S = 60.0  # between two readings of the sensors
+_UNTIMED = "the time is not known here"  # what holds besides STOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Board:
         self._tester = SelfTester(folder)
         self._relay = amplifier.OPEN
         self._on_since_us = 0
+        self._held = False
         self.readings = Readings()
 
     def open(self) -> None:
@@ -93,6 +95,7 @@ class Board:
         `held` says that not everything may sound: then no chirp does.
         """
         settings = self._desk.settings()
+        self._held = held
         whole = tuple(plan)
         if settings is not None and not held:
             whole = self._tester.add(plan, settings, now_us, playing)
@@ -125,8 +128,11 @@ class Board:
             case command.Say(name=name):
                 return self._say(name, by)
             case command.SelfTest():
+                against = self._against() or (_UNTIMED if self._held else None)
+                if against is not None:
+                    return command.Reply(done=False, said=against)
                 self._tester.ask(self._clock.now_us())
-                said = "the chirp sounds as soon as nothing else does"
+                said = "the chirp sounds as soon as nothing else does; `loa receiver status` tells what came of it"
         self._desk.changed()
         return command.Reply(done=True, said=said)
 
@@ -139,12 +145,16 @@ class Board:
             found[FaultCode.HORN_NOT_HEARD] = self._tester.fault
         return found
 
+    def _against(self) -> str | None:
+        """Why nothing of what is asked for here would sound, if so."""
+        if self._desk.settings() is None:
+            return "no settings have come from the centre yet"
+        return "STOP holds; let go first" if self.is_stopped else None
+
     def _say(self, name: str, by: command.By) -> command.Reply:
-        settings = self._desk.settings()
-        if settings is None:
-            return command.Reply(done=False, said="no settings have come from the centre yet")
-        if self.is_stopped:
-            return command.Reply(done=False, said="STOP holds; let go first")
+        settings, against = self._desk.settings(), self._against()
+        if settings is None or against is not None:
+            return command.Reply(done=False, said=against or "")
         try:
             airing = message.airing(settings, name, self._clock.now_us(), self._desk.started(), self.lead_us)
         except message.NotSaid as error:

@@ -9,7 +9,7 @@ import typer
 
 from broadcast.clock import SystemClock, from_us
 from broadcast.wholefile import write_whole
-from broadcast.wire.documents import DataUse
+from broadcast.wire.documents import DataUse, Heard
 from receivers import config, identity, status
 from receivers.exit_codes import ExitCode
 from receivers.hands.cli import app as hands
@@ -145,6 +145,8 @@ def _lines(enrolled: identity.Identity, running: bool, told: status.Status | Non
         f"recordings  {len(now.ready)} of {len(now.ready) + len(now.media)} ready",
         f"reports     {now.pending_reports} waiting for the centre",
     ]
+    if now.self_test is not None:
+        lines.append(f"self-test   {_local(now.self_test.at_us)}, {_heard(now.self_test.heard)}")
     if now.data is not None:
         lines.append(f"data used   {_data(now.data)}")
     lines += [f"document    {topic} number {number}" for topic, number in now.numbers.items()]
@@ -152,6 +154,10 @@ def _lines(enrolled: identity.Identity, running: bool, told: status.Status | Non
     lines += [f"FAULT       {fault.code} since {_local(fault.since_us)}: {fault.detail}" for fault in now.faults]
     lines += [f"next        {_local(coming.start_us)} {coming.airing_id}" for coming in told.coming]
     return lines
+
+
+def _heard(heard: Heard | None) -> str:
+    return "played, no microphone listened" if heard is None else heard.verdict.value.replace("_", " ")
 
 
 def _data(use: DataUse) -> str:

@@ -46,7 +46,7 @@ class Chip:
 
 @dataclass
 class Node:
-    settings: ReceiverSettings
+    settings: ReceiverSettings | None
     started: list[Airing] = field(default_factory=list)
     against: str | None = None
     looked: int = 0
@@ -167,6 +167,22 @@ async def test_a_chirp_asked_for_here_waits_for_silence_and_for_a_trusted_clock(
     assert board.follow((), now_us, None, held=True) == ()
     (chirp,) = board.follow((), now_us, None, held=False)
     assert chirp.start_us > now_us
+
+
+@pytest.mark.parametrize(
+    ("why", "said"), [("stopped", "STOP holds"), ("clock", "the time is not known"), ("unset", "no settings")]
+)
+async def test_a_chirp_that_cannot_come_is_refused_with_the_reason(
+    board: Board, clock: ManualClock, node: Node, why: str, said: str
+) -> None:
+    if why == "stopped":
+        board.obey(command.Stop(), By.COMMAND)
+    if why == "unset":
+        node.settings = None
+    board.follow((), clock.now_us(), None, held=why == "clock")
+    refused = board.obey(command.SelfTest(), By.COMMAND)
+    assert not refused.done
+    assert said in refused.said
 
 
 async def test_without_settings_nothing_can_be_said_and_the_relay_follows_the_sound(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from broadcast.wire.documents import Fault, ReceiverState
+from broadcast.wire.documents import Fault, Heard, Hearing, ReceiverState, SelfTestResult
 from broadcast.wire.enrolment import BrokerAddress
 from receivers import config, identity, status
 from receivers.enrol import KEY_NAME
@@ -119,6 +120,7 @@ def test_status_of_a_dead_daemon_says_so_and_what_it_last_told(enrolled: Path) -
             at_us=NOON,
             faults=(Fault(code="media_missing", detail="a1", since_us=NOON),),
             refused={"unsigned": 3},
+            self_test=SelfTestResult(at_us=NOON, heard=Heard(verdict=Hearing.NOT_HEARD, correlation=0.1)),
         ),
     )
     status.write(enrolled, told)
@@ -127,6 +129,7 @@ def test_status_of_a_dead_daemon_says_so_and_what_it_last_told(enrolled: Path) -
     assert "NOT RUNNING" in done.stdout
     assert "media_missing" in done.stdout
     assert "3 for being unsigned" in done.stdout
+    assert re.search(r"^self-test +.*2027.*, not heard$", done.stdout, re.MULTILINE)
     document = json.loads(_run("status", "--state", str(enrolled), "--json").stdout)
     assert document["running"] is False
     assert document["status"]["state"]["refused"] == {"unsigned": 3}
