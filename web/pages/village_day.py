@@ -98,6 +98,7 @@ def lines(page: Page, show: Present, told: VillageDay) -> list[str]:
     ]
     if not told.loudspeakers:
         said.append(page.say(NO_LOUDSPEAKER))
+    said += [page.say(N_("Holiday: %(name)s"), name=name) for name in told.holidays]
     if told.quiet:
         said.append(page.say(N_("Quiet hours: %(hours)s"), hours=told.quiet))
     return said

@@ -184,6 +184,17 @@ def test_what_a_village_hears_tomorrow_as_page_and_text(office: Any, official: T
     assert official.get(f"/zones/{office.places.van_1}/day").status_code == 404
 
 
+def test_the_text_of_a_day_names_its_holiday(office: Any, official: TestClient) -> None:
+    path = f"/zones/{office.places.leng_1}/day"
+    assert "Ngày nghỉ" not in official.get(f"{path}.txt").text
+    with office.store.writing() as db:
+        db.add(Holiday(zone_id=office.places.leng, day=date(2026, 11, 24), name="Ngày Di sản"))
+    assert "Ngày nghỉ: Ngày Di sản" in official.get(f"{path}.txt").text.splitlines()
+    assert official.get(path).text.count("Ngày nghỉ: Ngày Di sản") == 2
+    official.patch("/api/v1/me", json={"language": "en"})
+    assert "Holiday: Ngày Di sản" in official.get(f"{path}.txt").text.splitlines()
+
+
 def test_a_place_without_a_loudspeaker_hears_nothing(office: Any, official: TestClient) -> None:
     path, said = f"/zones/{office.places.leng_1}/day", "không ai nghe được"
     assert said not in official.get(f"{path}.txt").text
