@@ -7,7 +7,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -46,14 +46,19 @@ class Table(Struct, frozen=True, kw_only=True):
 
 def csv_of(table: Table) -> bytes:
     """The headings and the rows, the total last; below it the warning, where there is one."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow([column.heading for column in table.columns])
-    for row in [*table.rows, *([table.total] if table.total is not None else [])]:
-        writer.writerow([_plain(value) for value in row])
-    if table.warning:
-        writer.writerow([table.warning, *[""] * (len(table.columns) - 1)])
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+    rows = [*table.rows, *([table.total] if table.total is not None else [])]
+    return b"".join(csv_parts(table.columns, [rows], table.warning))
+
+
+def csv_parts(
+    columns: Sequence[Column], parts: Iterable[Sequence[Sequence[Value]]], warning: str = ""
+) -> Iterator[bytes]:
+    """The same bit by bit: of so many rows at a time as come together."""
+    yield b"\xef\xbb\xbf" + _csv([[column.heading for column in columns]])
+    for rows in parts:
+        yield _csv([_plain(value) for value in row] for row in rows)
+    if warning:
+        yield _csv([[warning, *[""] * (len(columns) - 1)]])
 
 
 def xlsx_of(table: Table) -> bytes:
@@ -111,6 +116,12 @@ def _width(table: Table, place: int) -> int:
 
 def _sheet_name(title: str) -> str:
     return "".join(letter for letter in title if letter not in "[]:*?/\\'")[:_SHEET_LETTERS] or "Loa"
+
+
+def _csv(rows: Iterable[Sequence[Value]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
 
 
 def _plain(value: Value) -> Value:

@@ -45,8 +45,6 @@ from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
 By = Literal["station", "commune", "village"]
-MOST_LINES = 100_000
-"""In one file; a year of a district has half of it."""
 BRING_WITHIN, MOST_DAYS = timedelta(minutes=15), 7
 _NO_ZONE = "There is no such zone, or it is not in your area."
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from scheduler.live.models import LiveEnd
 from scheduler.relays.timing import PREFIX
 from scheduler.reports.figures import Kind
-from scheduler.reports.schemas import DetailsGone, LineOut, LinePage, StationOut, SummaryOut
+from scheduler.reports.schemas import DetailsGone, LineOut, StationOut, SummaryOut
 from scheduler.reports.spans import Length, Span
 from scheduler.reports.spoken import ENDED
 from web.i18n import N_
@@ -187,19 +187,13 @@ def station_row(one: StationOut) -> list[Value]:
     ]
 
 
-def line_table(show: Present, place: str, of: Span, lines: LinePage) -> Table:
+def line_columns(show: Present) -> tuple[Column, ...]:
     """Plan and heard, an airing of a village a row."""
-    t = show.translations
-    return Table(
-        title=t.gettext(N_("Planned and heard: %(place)s")) % {"place": place},
-        notes=(span(show, of),),
-        warning=gone(show, lines.gone),
-        columns=_said(show, _LINE),
-        rows=[_line_row(show.within(line.timezone), line) for line in lines.items],
-    )
+    return _said(show, _LINE)
 
 
-def _line_row(show: Present, line: LineOut) -> list[Value]:
+def line_row(reader: Present, line: LineOut) -> list[Value]:
+    show = reader.within(line.timezone)
     return [
         line.day.isoformat(),
         show.time(line.start),

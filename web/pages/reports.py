@@ -1,18 +1,20 @@
 """Plan and heard, and the report of the stations: pages, printed pages and files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Response
 from sqlmodel import Session
+from starlette.responses import StreamingResponse
 
 from scheduler.errors import Invalid
 from scheduler.people.actor import Actor
 from scheduler.reports import repository, service
-from scheduler.reports.schemas import AiringHeard, LineOut, StationOut, SummaryOut
+from scheduler.reports.schemas import AiringHeard, LineOut, LinePage, StationOut, SummaryOut
 from scheduler.reports.spans import Length, Span, span_of
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
@@ -21,9 +23,11 @@ from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import report_words, words
 from web.pages.frame import Page, ThePage
-from web.sheets import CSV, XLSX, csv_of, xlsx_of
+from web.sheets import CSV, XLSX, csv_of, csv_parts, xlsx_of
 
 LINES = 50
+AT_ONCE = 1000
+"""So many lines of a file are read together."""
 PLACES = 100
 router = APIRouter(prefix="/reports")
 
@@ -90,10 +94,12 @@ def plan_heard(
 
 @router.get("/heard.csv")
 def plan_heard_csv(asked: OfADay, missed: Missed = "") -> Response:
-    page, db, zone, span = asked.page, asked.db, asked.zone, asked.span
-    found = service.lines(db, page.actor, page.now, zone.id, span, only_missed=bool(missed), limit=service.MOST_LINES)
-    table = report_words.line_table(page.show, zone.name, span, found)
-    return _file(csv_of(table), CSV, f"nghe-{span.key}.csv")
+    """All of them, read bit by bit while they are taken: no thread has much to do at a time, nor the database."""
+    show, pages = asked.page.show, _pages(asked, only_missed=bool(missed))
+    first = next(pages)
+    rows = ([report_words.line_row(show, line) for line in one.items] for one in chain([first], pages))
+    content = csv_parts(report_words.line_columns(show), rows, report_words.gone(show, first.gone))
+    return StreamingResponse(content, media_type=CSV, headers=_named(f"nghe-{asked.span.key}.csv"))
 
 
 @router.get("/villages/{zone_id}/{day}")
@@ -269,5 +275,24 @@ def _link(path: str, query: dict[str, object]) -> str:
     return f"{path}?{urlencode(kept)}"
 
 
+def _pages(asked: Asked, *, only_missed: bool) -> Iterator[LinePage]:
+    """All lines, the latest first; what becomes known meanwhile may be in those that come later."""
+    page, after = asked.page, None
+    while True:
+        with page.centre.store.reading() as db:
+            found = service.lines(
+                db, page.actor, page.now, asked.zone.id, asked.span,
+                only_missed=only_missed, after=after, limit=AT_ONCE,
+            )  # fmt: skip
+        yield found
+        after = found.next
+        if after is None:
+            return
+
+
 def _file(content: bytes, kind: str, name: str) -> Response:
-    return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+    return Response(content, media_type=kind, headers=_named(name))
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}"'}

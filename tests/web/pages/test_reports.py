@@ -22,12 +22,14 @@ from scheduler.people.models import User
 from scheduler.reports import book, service
 from scheduler.reports.figures import Kind
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
+from scheduler.reports.schemas import LinePage
 from scheduler.reports.summing import sum_anew
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.zones import groups
 from scheduler.zones.schemas import GroupNew
 from web.notices.words import letter, present
+from web.pages import reports
 
 MINUTE_US = 60_000_000
 MERGER = date(2025, 7, 1)
@@ -243,6 +245,28 @@ def test_the_list_goes_on_where_a_page_ended(browser: Browser) -> None:
         after = answer.get("next")
     assert len(seen) == len(set(seen)) == 10
     assert client.get("/api/v1/plan-heard?day=2026-11-01&after=rubbish").status_code == 422
+
+
+@pytest.mark.usefixtures("month")
+def test_a_file_has_all_lines_however_many_are_read_together(
+    browser: Browser, places: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked = browser("operator"), f"/reports/heard.csv?zone={places.province}&length=month&day=2026-11-23"
+    whole = of_csv(client.get(asked).content)
+    assert len(whole) == 1 + 10
+    monkeypatch.setattr(reports, "AT_ONCE", 3)
+    most: list[int] = []
+    lines = service.lines
+
+    def counted(*args: Any, limit: int, **more: Any) -> LinePage:
+        most.append(limit)
+        return lines(*args, limit=limit, **more)
+
+    monkeypatch.setattr(service, "lines", counted)
+    assert of_csv(client.get(asked).content) == whole
+    assert most == [3] * 4
+    assert len(of_csv(client.get(f"{asked}&missed=1").content)) == 1 + 3
+    assert client.get(f"{asked[:-2]}xx").status_code == 422
 
 
 @pytest.mark.usefixtures("month")
