@@ -6,7 +6,7 @@ Rules
 - The start is an occurrence only if the rule meets it: a start on Wednesday with BYDAY=SU first plays on Sunday.
 - The last day counts: `until` and UNTIL as a day hold to the end of that local day, with a time they include it.
 - Exceptions and (where the broadcast skips them) holidays take occurrences away; COUNT counts those too.
-- Without a rule there is one occurrence, which exceptions and holidays do not touch.
+- Without a rule there is one occurrence, which exceptions do not touch.
 - A rule ends at most 400 days after its start and plays at most 48 times a day; its smallest step is a day (several
   times a day are BYHOUR and BYMINUTE). The parts known are those of `_FORMS`.
 - Work is bounded whatever the text says. dateutil looks for the next day that fits until the year 9999; since dates and
@@ -201,11 +201,10 @@ def _instant(wall: datetime, timezone: str) -> datetime:
 
 
 def _taken_away(recurrence: Recurrence, holidays: Collection[date], wall: datetime) -> bool:
-    if recurrence.rrule is None:
-        return False
     day = wall.date()
-    on_holiday = recurrence.skip_holidays and day in holidays
-    return on_holiday or day in recurrence.exceptions or wall in recurrence.exceptions
+    if recurrence.skip_holidays and day in holidays:
+        return True
+    return recurrence.rrule is not None and (day in recurrence.exceptions or wall in recurrence.exceptions)
 
 
 def _excepted(recurrence: Recurrence, moment: datetime) -> bool:

@@ -81,12 +81,17 @@ def differences(before: Edition, now: Edition) -> Differences:
     return Differences(
         title_before=before.title if before.title != now.title else None,
         cls_before=before.cls if before.cls != now.cls else None,
-        when_before=before.when if (before.when, before.timezone) != (now.when, now.timezone) else None,
+        when_before=before.when if (_whole(before.when), before.timezone) != (_whole(now.when), now.timezone) else None,
         places_added=_places_beyond(now, before),
         places_removed=_places_beyond(before, now),
         texts=tuple(texts),
         sounds=tuple(one for one in spoken if before.sounds.get(one) != now.sounds.get(one)),
     )
+
+
+def _whole(when: dict[str, Any]) -> dict[str, Any]:
+    """What comes once did not always say whether it leaves days off out."""
+    return {"skip_holidays": False} | when
 
 
 def _places_beyond(one: Edition, other: Edition) -> tuple[str, ...]:

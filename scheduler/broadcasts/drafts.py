@@ -44,7 +44,7 @@ def write(broadcast: Broadcast, draft: BroadcastIn) -> None:
     broadcast.rrule = repeat.rrule.strip() if repeat else None
     broadcast.until_local = repeat.until.isoformat() if repeat and repeat.until else None
     broadcast.exdates = [_exception(day) for day in repeat.exdates] if repeat else []
-    broadcast.skip_holidays = repeat is not None and repeat.skip_holidays
+    broadcast.skip_holidays = not isinstance(when, Now) and when.skip_holidays
 
 
 def when_of(broadcast: Broadcast) -> When:
@@ -52,7 +52,7 @@ def when_of(broadcast: Broadcast) -> When:
     if broadcast.immediate or broadcast.starts_local is None:
         return Now()
     if broadcast.rrule is None:
-        return At(starts_local=broadcast.starts_local)
+        return At(starts_local=broadcast.starts_local, skip_holidays=broadcast.skip_holidays)
     return Repeat(
         starts_local=broadcast.starts_local,
         rrule=broadcast.rrule,

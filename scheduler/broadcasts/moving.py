@@ -53,7 +53,7 @@ def moved(item: BroadcastOut, starts_local: str) -> BroadcastIn:
         cls=item.cls,
         zone_ids=[target.zone_id for target in item.targets if target.zone_id],
         group_ids=[target.group_id for target in item.targets if target.group_id],
-        when=At(starts_local=starts_local),
+        when=item.when.model_copy(update={"starts_local": starts_local}),
         order=item.order,
         late=item.late,
         after_cut=item.after_cut,

@@ -277,7 +277,7 @@ def _aired(item: Placed, spread: _Spread, window: Window, media: tuple[Media, ..
 
 
 def _leaves_out(item: Placed) -> bool:
-    return item.broadcast.skip_holidays and item.broadcast.rrule is not None
+    return item.broadcast.skip_holidays
 
 
 def _days_off(db: Session, zone_ids: Collection[str], window: Window) -> dict[str, frozenset[date]]:

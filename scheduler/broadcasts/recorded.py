@@ -83,7 +83,7 @@ def plan_place_anew(db: Session, path: str, now: datetime, *, for_holidays: bool
 
     With `for_holidays`, only what leaves them out.
     """
-    leaving_out = and_(col(Broadcast.skip_holidays), col(Broadcast.rrule).is_not(None))
+    leaving_out = col(Broadcast.skip_holidays)
     below = aiming.aimed(lambda zone_id: at_or_below(db, [path], zone_id))
     above = aiming.aimed(lambda zone_id: zone_id.in_(ids_of(path)[:-1]))
     _plan_anew(db, or_(and_(below, leaving_out) if for_holidays else below, and_(above, leaving_out)), now)

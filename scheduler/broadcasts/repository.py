@@ -60,9 +60,9 @@ def locked(db: Session, broadcast_id: str) -> Broadcast | None:
 def placed(
     db: Session, zone_ids: Collection[str], states: Collection[State] = PLAYING, *, above: Collection[str] = ()
 ) -> list[Placed]:
-    """What is to sound in these zones, by id; of the zones `above` only what comes again and leaves holidays out."""
+    """What is to sound in these zones, by id; of the zones `above` only what leaves holidays out."""
     wanted = select(col(Broadcast.id)).where(col(Broadcast.state).in_(states))
-    leaving_out = wanted.where(col(Broadcast.skip_holidays), col(Broadcast.rrule).is_not(None))
+    leaving_out = wanted.where(col(Broadcast.skip_holidays))
     where: dict[str, set[str]] = defaultdict(set)
     for ids, those in ((zone_ids, wanted), (above, leaving_out)):
         for broadcast_id, zone_id in db.execute(_placements(ids, those.cte("wanted"))) if ids else ():

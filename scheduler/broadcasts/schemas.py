@@ -32,6 +32,7 @@ class Now(Input):
 class At(Input):
     kind: Literal["at"] = "at"
     starts_local: LocalTime
+    skip_holidays: bool = Field(default=False, description="Not heard where that day is a day off.")
 
 
 class Repeat(Input):

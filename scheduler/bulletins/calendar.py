@@ -7,7 +7,7 @@ Rules
 """
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from scheduler.bulletins.models import Bulletin
 from scheduler.policy import zone
@@ -15,7 +15,12 @@ from scheduler.policy import zone
 
 def start_of(day: date, at: str, timezone: str) -> datetime:
     """The instant of a local day and time."""
-    return datetime.combine(day, time.fromisoformat(at), zone(timezone)).astimezone(UTC)
+    return instant(f"{day.isoformat()}T{at}", timezone)
+
+
+def instant(local: str, timezone: str) -> datetime:
+    """The instant of a wall-clock time, `2026-11-23T17:00`."""
+    return datetime.fromisoformat(local).replace(tzinfo=zone(timezone)).astimezone(UTC)
 
 
 def comes(bulletin: Bulletin, day: date, at: str, holidays: Collection[date]) -> bool:

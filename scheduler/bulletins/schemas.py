@@ -74,6 +74,7 @@ class SlotOut(BaseModel):
 class EditionOut(BaseModel):
     """One day and time. `state` is that of its broadcast, None where it was not sent; `changed`, that it was since.
 
+    `starts` is when it is heard: by its broadcast, where that was moved. On a `day_off` it is not.
     `duration_us` is known once every part is produced; chimes and pauses are not in it.
     """
 
@@ -82,6 +83,7 @@ class EditionOut(BaseModel):
     day: date
     at: Clock
     starts: datetime
+    day_off: bool
     slots: list[SlotOut]
     filled: int
     duration_us: int | None

@@ -3,6 +3,7 @@
 Rules
 - A template sounds nowhere. An edition is sent as one recording by one broadcast, which is approved as any other.
 - A slot that nobody fills has its stand-in, or is skipped; an edition of nothing is not sent.
+- One that leaves days off out is not heard where its day is one, also where that was declared after it was sent.
 - What changes after an edition was sent is heard once it was sent, and approved, again; an edition on the air stays.
 - Sent again it keeps what was decided on its broadcast: its time, its order, what is late or cut, whether it is public.
 - Whoever may plan broadcasts in its zone and in all its places makes and fills it.
@@ -74,10 +75,8 @@ def index(db: Session, actor: Actor, now: datetime, *, after: str | None = None,
     rows = found[:limit]
     held = views.places(db, [zone for _bulletin, zone in rows], now, now + timedelta(days=DAYS_SHOWN + 1))
     targets = repository.targets(db, [bulletin.id for bulletin, _zone in rows])
-    wanted = []
-    for bulletin, zone in rows:
-        wanted += [(bulletin, zone, *one) for one in views.next_of(bulletin, held[zone.id], now, DAYS_SHOWN)[:1]]
-    coming = {one.bulletin_id: one for one in views.shown(db, actor, now, wanted, held)}
+    found_ahead = views.ahead(db, actor, now, rows, held, days=DAYS_SHOWN, at_most=2)  # one may have been moved ahead
+    coming = {one.bulletin_id: one for one in reversed(found_ahead) if not one.day_off}
     items = []
     for row, zone in rows:
         may_edit = actor.may(Action.BROADCAST_EDIT, zone.path, now)
@@ -93,17 +92,17 @@ def view(db: Session, actor: Actor, now: datetime, bulletin_id: str) -> Bulletin
 
 
 def editions(db: Session, actor: Actor, now: datetime, bulletin_id: str, days: int = DAYS_SHOWN) -> list[EditionOut]:
-    """The coming editions, also those that nobody has begun."""
+    """The coming editions, also those that nobody has begun, by time."""
     bulletin, zone = _readable(db, actor, now, bulletin_id)
     held = views.places(db, [zone], now, now + timedelta(days=days + 1))
-    wanted = [(bulletin, zone, *one) for one in views.next_of(bulletin, held[zone.id], now, days)]
-    return views.shown(db, actor, now, wanted, held)
+    return views.ahead(db, actor, now, [(bulletin, zone)], held, days=days)
 
 
 def edition(db: Session, actor: Actor, now: datetime, which: Which) -> EditionOut:
     bulletin, zone = _readable(db, actor, now, which.bulletin_id)
     day, at = which.day, which.at
-    held = views.places(db, [zone], now, max(now, start_of(day, at, "UTC")) + timedelta(days=2))
+    start = start_of(day, at, "UTC")
+    held = views.places(db, [zone], min(now, start), max(now, start) + timedelta(days=2))
     begun = repository.edition(db, bulletin.id, day, at)
     if begun is None and not comes(bulletin, day, at, held[zone.id].holidays):
         raise NotFound("no_edition", "This bulletin does not come at that time.")
@@ -198,7 +197,7 @@ def _broadcast(db: Session, actor: Actor, now: datetime, begun: "_Begun", announ
         cls=bulletin.cls,
         zone_ids=zone_ids,
         group_ids=group_ids,
-        when=At(starts_local=starts),
+        when=At(starts_local=starts, skip_holidays=bulletin.skip_holidays),
         **decided,
     )
     if held is None:
@@ -228,7 +227,8 @@ def _begun(db: Session, actor: Actor, now: datetime, which: Which, version: int)
     if version != (row.version if row is not None else 0):
         raise Stale("stale", _STALE)
     held = views.places(db, [zone], now, now + timedelta(days=DAYS_AHEAD + 1))[zone.id]
-    starts = start_of(day, at, held.timezone)
+    sent_id = (row and row.broadcast_id) or ""
+    starts = views.starts_at(day, at, held.timezone, repository.broadcasts(db, [sent_id]).get(sent_id))
     if starts <= now:
         raise Conflict("edition_over", "The time of this edition has passed.")
     if row is None:

@@ -1,7 +1,8 @@
 """Editions as they are shown (reads the database; a fixed number of queries for any number of them)."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from sqlmodel import Session
@@ -10,16 +11,20 @@ from broadcast.clock import to_us
 from scheduler.announcements import repository as announcement_sql
 from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.broadcasts import planning
+from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.planning import Place
 from scheduler.bulletins import repository
-from scheduler.bulletins.calendar import coming, start_of
+from scheduler.bulletins.calendar import comes, coming, instant, start_of
 from scheduler.bulletins.models import Bulletin, BulletinEdition
 from scheduler.bulletins.schemas import EditionOut, SlotOut
 from scheduler.people.actor import Actor
+from scheduler.policy import local_day
 from scheduler.rights import Action
 from scheduler.workflow import State
 from scheduler.zones.models import Zone
 
+PASSED = timedelta(days=7)
+"""So long ago an edition may have been due that was moved and still comes."""
 Wanted = tuple[Bulletin, Zone, date, str]
 
 
@@ -30,6 +35,45 @@ def places(db: Session, zones: Sequence[Zone], now: datetime, until: datetime) -
 
 def next_of(bulletin: Bulletin, place: Place, now: datetime, days: int) -> list[tuple[date, str]]:
     return list(coming(bulletin, place.timezone, now, days, place.holidays))
+
+
+def starts_at(day: date, at: str, timezone: str, sent: Broadcast | None) -> datetime:
+    """When an edition is heard: as was decided on its broadcast, if that still stands."""
+    if sent is None or sent.state == State.CANCELLED or sent.starts_local is None:
+        return start_of(day, at, timezone)
+    return instant(sent.starts_local, sent.timezone)
+
+
+def ahead(
+    db: Session,
+    actor: Actor,
+    now: datetime,
+    rows: Sequence[tuple[Bulletin, Zone]],
+    held: dict[str, Place],
+    *,
+    days: int,
+    at_most: int | None = None,
+) -> list[EditionOut]:
+    """What is still to come of these templates within `days`, by time: the next (`at_most` of each), and all begun.
+
+    So what was moved stays, and what was begun for a day that was declared off.
+    """
+    by_id = {bulletin.id: bulletin for bulletin, _zone in rows}
+    begun = defaultdict(list)
+    for bulletin_id, day, at in repository.editions(db, by_id.keys(), now.date() - PASSED):
+        begun[bulletin_id].append((day, at))
+    wanted: list[Wanted] = []
+    for bulletin, zone in rows:
+        usual = next_of(bulletin, held[zone.id], now, days)[:at_most]
+        wanted += [(bulletin, zone, *one) for one in dict.fromkeys([*usual, *begun[bulletin.id]])]
+    last = now + timedelta(days=days + 1)
+    found = [
+        one
+        for one in shown(db, actor, now, wanted, held)
+        if now < one.starts <= last
+        and (one.state not in (None, State.CANCELLED) or comes(by_id[one.bulletin_id], one.day, one.at, ()))
+    ]
+    return sorted(found, key=lambda one: (one.starts, one.bulletin_id))
 
 
 def shown(
@@ -48,7 +92,10 @@ def shown(
         row = rows.get((bulletin.id, day, at))
         slots = [_slot(slot, row, known, recordings) for slot in bulletin.slots]
         broadcast = sent.get(row.broadcast_id or "") if row is not None else None
-        starts = start_of(day, at, held[zone.id].timezone)
+        place = held[zone.id]
+        starts = starts_at(day, at, place.timezone, broadcast)
+        heard_anyway = broadcast is not None and not broadcast.skip_holidays
+        off = bulletin.skip_holidays and local_day(place.timezone, to_us(starts)) in place.holidays
         made.append(
             EditionOut(
                 bulletin_id=bulletin.id,
@@ -56,6 +103,7 @@ def shown(
                 day=day,
                 at=at,
                 starts=starts,
+                day_off=off and not heard_anyway,
                 slots=slots,
                 filled=sum(slot.source == "filled" for slot in slots),
                 duration_us=_length(slots),

@@ -156,11 +156,13 @@ def test_the_last_friday_and_the_second_sunday_of_a_month() -> None:
     assert days_of(weekly(start, "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=1")) == [date(2025, 12, 31)]
 
 
-def test_without_a_rule_there_is_one_occurrence_on_a_holiday_too() -> None:
+@pytest.mark.parametrize("skips", [True, False])
+def test_without_a_rule_there_is_one_occurrence_that_only_a_holiday_takes_away(skips: bool) -> None:
     day = date(2026, 1, 1)
-    once = Recurrence(start=wall(2026, 1, 1, 5), timezone=HANOI, skip_holidays=True, exceptions=frozenset({day}))
+    once = Recurrence(start=wall(2026, 1, 1, 5), timezone=HANOI, skip_holidays=skips, exceptions=frozenset({day}))
     validate(once, [day])
-    assert days_of(once, frozenset({day})) == [day]
+    assert days_of(once) == [day]
+    assert days_of(once, frozenset({day})) == ([] if skips else [day])
 
 
 def test_an_aware_start_is_shown_in_the_zone() -> None:

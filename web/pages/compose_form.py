@@ -163,6 +163,8 @@ def broadcast_in(
         values["order"] = int(value)
     if kind in ("play_after", "another_time") and isinstance(when, At | Repeat) and _is_moment(value):
         when = when.model_copy(update={"starts_local": value})
+    if isinstance(when, At) and edited is not None and isinstance(edited.when, At):
+        when = when.model_copy(update={"skip_holidays": edited.when.skip_holidays})
     return BroadcastIn(
         zone_id=zone_id,
         announcement_id=form.announcement_id,

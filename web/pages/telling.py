@@ -41,7 +41,8 @@ def when(show: Present, asked: Now | At | Repeat, next_start: datetime | None = 
     wall = datetime.fromisoformat(asked.starts_local)
     if isinstance(asked, At):
         moment = wall.replace(tzinfo=show.tz)
-        return Said(show.moment(moment), show.from_now(moment))
+        off = f", {t.gettext(N_('not on public holidays'))}" if asked.skip_holidays else ""
+        return Said(f"{show.moment(moment)}{off}", show.from_now(moment))
     end = end_of(asked.rrule, show.tz)
     last = min(filter(None, (asked.until, end.day)), default=None)
     parts = [

@@ -95,7 +95,7 @@ def test_what_changed_since_it_was_seen_last(commune: Any) -> None:
     assert found.keys() == {waiting.id}
     told = found[waiting.id]
     assert (told.title_before, told.cls_before, told.places_removed) == (None, "normal", ("Thôn 2",))
-    assert told.when_before == {"kind": "at", "starts_local": "2026-11-23T17:00:00"}
+    assert told.when_before == {"kind": "at", "starts_local": "2026-11-23T17:00:00", "skip_holidays": False}
     [text_changed] = told.texts
     assert [(piece.kind, piece.text) for piece in text_changed.pieces] == [
         (PieceKind.SAME, "Mất điện từ "),

@@ -1,6 +1,7 @@
 """A bulletin on pages: its template, a day that is filled in and sent; the library's labels and history."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.store.engine import Store
-from scheduler.zones.models import Zone
+from scheduler.zones.models import Holiday, Zone
 from web.auth import CSRF_HEADER
 
 
@@ -63,6 +64,21 @@ def test_a_day_of_a_bulletin_is_filled_in_and_sent(official: TestClient, places:
     assert "Nghe cả bản tin" in shown
     assert f'value="{announced}" selected' in shown
     assert "Chờ duyệt" in shown or "chờ duyệt" in shown
+
+
+def test_what_was_sent_for_a_day_declared_off_stays_listed_and_says_so(
+    official: TestClient, places: Any, announced: str, store: Store
+) -> None:
+    made = post(official, "/bulletins/new", template(places, skip_holidays="1"))
+    address = made.headers["location"].partition("?")[0]
+    day = f"{address}/2026-11-23/17:00"
+    assert post(official, day, {"version": "0", "intent": "send", "slot-s2": announced}).status_code == 303
+    assert "không phát" not in official.get(day).text
+    with store.writing() as db:
+        db.add(Holiday(zone_id=places.leng, day=date(2026, 11, 23), name="Quốc tang"))
+    listed = official.get(address).text
+    assert (day in listed, "ngày nghỉ: không phát" in listed) == (True, True)
+    assert "mẫu bản tin này không phát vào ngày nghỉ" in official.get(day).text
 
 
 def test_what_was_typed_stays_where_something_is_wrong(official: TestClient, places: Any) -> None:

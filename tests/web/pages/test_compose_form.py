@@ -177,3 +177,13 @@ def test_what_the_page_has_no_field_for_stays_when_something_else_is_edited() ->
 def test_the_days_of_a_rule_that_says_more_are_not_guessed() -> None:
     item = _daily(when={"kind": "repeat", "starts_local": "2026-12-01T05:00", "rrule": "FREQ=MONTHLY;BYMONTHDAY=1"})
     assert from_broadcast(item).weekdays == []
+
+
+def test_what_comes_once_and_leaves_days_off_out_says_so_and_goes_on_to_when_it_is_edited() -> None:
+    item = _daily(when={"kind": "at", "starts_local": "2026-12-01T05:00", "skip_holidays": True})
+    show = Present("en", item.timezone, NOW, translations("en"))
+    assert telling.when(show, item.when).text.endswith("05:00, not on public holidays")
+    again, _missing = asked_when(from_broadcast(item), TODAY)
+    assert isinstance(again, At)
+    assert broadcast_in(from_broadcast(item), item.zone_id, again, item).when == item.when
+    assert broadcast_in(from_broadcast(item), item.zone_id, again).when == again
