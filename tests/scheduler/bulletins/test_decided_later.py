@@ -138,7 +138,14 @@ def test_that_it_leaves_days_off_out_stays_when_it_is_moved(commune: Any, which:
 
 def test_what_was_sent_before_anything_said_so_is_no_other_time() -> None:
     when = {"kind": "at", "starts_local": "2026-11-24T17:00:00"}
-    said: dict[str, Any] = {"title": "T", "cls": "normal", "timezone": "Asia/Ho_Chi_Minh", "places": (), "texts": {}, "sounds": {}}
+    said: dict[str, Any] = {
+        "title": "T",
+        "cls": "normal",
+        "timezone": "Asia/Ho_Chi_Minh",
+        "places": (),
+        "texts": {},
+        "sounds": {},
+    }
     before, now = (Edition(when=one, **said) for one in (when, when | {"skip_holidays": False}))
     assert differences.differences(before, now).none
     off = Edition(when=when | {"skip_holidays": True}, **said)
