@@ -1,7 +1,9 @@
 """Reading the audit record: search, export, and whether its chain is whole.
 
-Whoever may read it sees the entries of their zones, and what silenced these from a zone above. The rows that belong to
-no zone, and the record as a whole, are for who may read it in every root zone.
+Whoever may read it sees the entries of their zones, and what silenced these from a zone above. An entry is of the zone
+that it names, wherever that lies now, and of those above which that lay then: a zone takes its record along when it is
+moved, and leaves a copy where it was. The rows that belong to no zone, and the record as a whole, are for who may read
+it in every root zone.
 """
 
 from collections import Counter
@@ -21,7 +23,9 @@ from scheduler.people.models import AuditEntry, User
 from scheduler.people.schemas import AuditView
 from scheduler.rights import Action
 from scheduler.tone_marks import settled, spellings
+from scheduler.zones.models import Zone
 from scheduler.zones.names import fold
+from scheduler.zones.repository import below, ids_of
 
 MAX_WORDS = 8
 _ROWS = 500
@@ -33,6 +37,7 @@ MANY = 5
 LATELY = timedelta(days=1)
 _GUESSED = frozenset({proof.WRONG, proof.TOO_MANY})
 _LOOKED_AT = 2000
+_ID_LETTERS = 26  # as `new_id` makes them
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -163,8 +168,7 @@ def _conditions(db: Session, asked: Asked) -> Iterator[ColumnElement[bool]]:
     if asked.user_id is not None:
         yield col(AuditEntry.user_id) == asked.user_id if asked.user_id else col(AuditEntry.user_id).is_(None)
     if asked.zone_id:
-        path = repository.zone_path(db, asked.zone_id)
-        yield _concerns([path]) if path else false()
+        yield _concerns(db, [asked.zone_id])
     if asked.action:
         kind = col(AuditEntry.action).startswith(f"{asked.action}.", autoescape=True)
         yield or_(col(AuditEntry.action) == asked.action, kind)
@@ -193,17 +197,23 @@ def _named(db: Session, word: str) -> ColumnElement[bool]:
 def _seen(db: Session, actor: Actor, now: datetime) -> ColumnElement[bool]:
     if whole(db, actor, now):
         return col(AuditEntry.number).is_not(None)
-    paths = repository.zone_paths(db, actor.zones_for(Action.AUDIT_READ, now))
-    return and_(col(AuditEntry.number).is_not(None), _concerns(paths))
+    return and_(col(AuditEntry.number).is_not(None), _concerns(db, actor.zones_for(Action.AUDIT_READ, now)))
 
 
-def _concerns(paths: Collection[str]) -> ColumnElement[bool]:
-    """That it was done at or below one of `paths`, or to everything below a zone above one."""
-    ids = [[part for part in path.split("/") if part] for path in paths]
-    above = {f"/{'/'.join(found[:depth])}/" for found in ids for depth in range(1, len(found))}
+def _concerns(db: Session, zone_ids: Collection[str]) -> ColumnElement[bool]:
+    """That it was done at or below one of these zones, as they lay then or lie now, or to all below a zone above one.
+
+    An entry keeps the path of its time, which ends in the id of its zone; ids never change.
+    """
+    paths = repository.zone_paths(db, zone_ids)
+    if not paths:
+        return false()
+    held = [ids_of(path) for path in paths]
+    above = {f"/{'/'.join(ids[:depth])}/" for ids in held for depth in range(1, len(ids))}
     covering = and_(AuditEntry.action == STOP_ALL, col(AuditEntry.zone_path).in_(above))  # type: ignore[arg-type]
-    at_or_below = (col(AuditEntry.zone_path).startswith(path, autoescape=True) for path in paths)
-    return or_(covering if above else false(), *at_or_below)
+    then = (col(AuditEntry.zone_path).contains(f"/{ids[-1]}/") for ids in held)
+    ends_in = func.substr(AuditEntry.zone_path, func.length(AuditEntry.zone_path) - _ID_LETTERS, _ID_LETTERS)
+    return or_(covering if above else false(), *then, ends_in.in_(select(Zone.id).where(below(paths))))
 
 
 def _views(rows: Sequence[Any]) -> list[AuditView]:
