@@ -105,15 +105,18 @@ def recordings_of(db: Session, announcement_ids: Collection[str]) -> Mapping[str
 
 def receivers(db: Session, paths: Iterable[str]) -> list[Receiver]:
     """The receivers in use at or below any of `paths`."""
-    query = select(Receiver).join(Zone, col(Zone.id) == col(Receiver.zone_id)).where(within(paths))
-    return list(db.scalars(query.where(col(Receiver.revoked_at).is_(None)).order_by(col(Receiver.id))))
+    query = select(Receiver).join(Zone, col(Zone.id) == col(Receiver.zone_id)).where(within(paths), _in_use())
+    return list(db.scalars(query.order_by(col(Receiver.id))))
 
 
 def living(db: Session, zone_ids: Collection[str]) -> list[Living]:
     """What the receivers in use say of themselves in exactly these zones."""
     columns = col(Receiver.zone_id), col(Receiver.online), col(Receiver.state)
-    query = select(*columns).where(col(Receiver.zone_id).in_(zone_ids), col(Receiver.revoked_at).is_(None))
-    return [Living(*row) for row in db.execute(query)]
+    return [Living(*row) for row in db.execute(select(*columns).where(col(Receiver.zone_id).in_(zone_ids), _in_use()))]
+
+
+def _in_use() -> ColumnElement[bool]:
+    return and_(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
 
 
 def page(

@@ -42,7 +42,7 @@ def outlook(db: Session, actor: Actor, now: datetime, zone_id: str) -> Ending:
     zone = service.zone_for(db, actor, now, zone_id)
     require(actor, Action.ZONE_EDIT, zone.path, now)
     day = local_day(effective(db, zone.path).rules.timezone, to_us(now))
-    total, _online = repository.receiver_counts(db, [zone.path])
+    total, _online = repository.receiver_counts(db, [zone.path], also_planned=True)
     near = [one for one in repository.children(db, zone.parent_id or "") if one.kind == zone.kind and one.id != zone.id]
     into = (one for one in near if valid_on(one, day) and actor.may(Action.ZONE_EDIT, one.path, now))
     children = tuple(one for one in repository.children(db, zone.id) if valid_on(one, day))

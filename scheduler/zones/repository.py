@@ -87,15 +87,20 @@ def receivers_below(db: Session, path: str) -> list[str]:
 
 
 def receiver_counts(
-    db: Session, paths: Collection[str], within: ColumnElement[bool] | None = None
+    db: Session, paths: Collection[str], within: ColumnElement[bool] | None = None, *, also_planned: bool = False
 ) -> tuple[Counter[str], Counter[str]]:
-    """How many receivers each zone has itself, and how many of them are online; `within` says `paths` otherwise."""
+    """How many receivers each zone has itself, and how many of them are online; `within` says `paths` otherwise.
+
+    `also_planned` counts those too as which no machine was installed yet: nothing can be heard from them.
+    """
     up = func.count(case((col(Receiver.online), 1)))  # grouped by the zone alone it is read in the order of an index
     query = select(Receiver.zone_id, func.count(), up)
     if within is None:
         query = query.join(Zone, col(Zone.id) == Receiver.zone_id)
         within = below(paths)
     query = query.where(within, col(Receiver.revoked_at).is_(None))
+    if not also_planned:
+        query = query.where(col(Receiver.enrolled_at).is_not(None))
     total: Counter[str] = Counter()
     online: Counter[str] = Counter()
     for zone_id, count, count_online in db.execute(query.group_by(col(Receiver.zone_id))).all():
@@ -104,8 +109,9 @@ def receiver_counts(
 
 
 def with_receivers(db: Session, within: ColumnElement[bool]) -> set[str]:
-    """The zones with receivers of their own where `within` holds."""
-    query = select(Receiver.zone_id).where(within, col(Receiver.revoked_at).is_(None))
+    """The zones with installed receivers of their own where `within` holds."""
+    query = select(Receiver.zone_id).where(within, col(Receiver.enrolled_at).is_not(None))
+    query = query.where(col(Receiver.revoked_at).is_(None))
     return set(db.exec(query.group_by(col(Receiver.zone_id))).all())
 
 

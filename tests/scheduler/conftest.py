@@ -108,7 +108,7 @@ def commune(store: Store, now: datetime, places: Any, add_person: Any) -> Commun
     }
     with store.writing() as db:
         for zone_id in (places.leng_1, places.leng_2, places.van_1):
-            db.add(Receiver(id=f"R{zone_id[1:]}", zone_id=zone_id, name="Loa", online=True))
+            db.add(Receiver(id=f"R{zone_id[1:]}", zone_id=zone_id, name="Loa", online=True, enrolled_at=now))
     commune = Commune(store, now, places, **people)
     commune.announcement_id = commune.announce()
     return commune

@@ -6,6 +6,7 @@ import pytest
 from scheduler.broadcasts import board, moving, service
 from scheduler.broadcasts.schemas import BoardVillage
 from scheduler.errors import Conflict, Forbidden, Stale
+from scheduler.fleet.models import Receiver
 from scheduler.workflow import State
 from scheduler.zones.models import Holiday, Zone
 
@@ -31,6 +32,14 @@ def test_the_board_shows_quiet_hours_sessions_and_holidays_by_the_rules_of_the_p
     assert [(s.start.minute, s.end.minute) for s in first.sessions] == [(0, 6), (0, 1)]
     assert (first.sessions_per_day, first.session_minutes, first.holidays) == (2, 30, ["Ngày Di sản"])
     assert (second.sessions, second.airings) == ([], [])
+
+
+def test_a_loudspeaker_that_is_not_installed_yet_is_not_waited_for(commune: Any) -> None:
+    with commune.store.writing() as db:
+        db.add(Receiver(id="R8", zone_id=commune.places.leng_1, name="Loa mới"))
+        db.add(Receiver(id="R9", zone_id=commune.places.leng, name="Loa của xã"))
+    commune.approved()
+    assert [(village.zone_name, village.total) for village in villages(commune)] == [("Thôn 1", 1), ("Thôn 2", 1)]
 
 
 def test_what_waits_shows_to_those_of_the_place_that_sends_it(commune: Any) -> None:

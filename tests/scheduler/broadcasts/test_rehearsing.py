@@ -62,7 +62,7 @@ def test_a_holiday_of_one_village_is_rehearsed_as_it_will_be_kept(commune: Any) 
     """Silent there and at the commune's own receiver, whose programme the village plays too."""
     with commune.store.writing() as db:
         db.add(Holiday(zone_id=commune.places.leng_2, day=date(2026, 11, 24), name="Lễ hội của thôn"))
-        db.add(Receiver(id="R9", zone_id=commune.places.leng, name="Loa của xã"))
+        db.add(Receiver(id="R9", zone_id=commune.places.leng, name="Loa của xã", enrolled_at=commune.now))
     for day in (24, 25):
         commune.approved(commune.draft(when=f"2026-11-{day}T17:00", zone_ids=[commune.places.leng]))
     when = DAILY | {"skip_holidays": True}

@@ -1,6 +1,6 @@
 from datetime import date, datetime, timedelta
 
-from sqlmodel import select
+from sqlmodel import select, update
 
 from scheduler.fleet.models import Receiver
 from scheduler.people.models import AuditEntry
@@ -14,6 +14,7 @@ from scheduler.zones.models import Zone, ZoneKind
 def test_the_district_is_whole(store: Store, now: datetime) -> None:
     with store.writing() as db:
         district = seed_district(db, now)
+        db.execute(update(Receiver).values(enrolled_at=now))
     with store.reading() as db:
         tree = views.zone_views(db, service.tree(db, machine(db), now))
         counted = {kind: sum(view.kind is kind for view in tree) for kind in ZoneKind}

@@ -47,7 +47,7 @@ def path(store: Store, zone_id: str) -> str:
 
 def receiver(store: Store, now: datetime, zone_id: str, *, online: bool = False) -> str:
     with store.writing() as db:
-        row = Receiver(id=new_id(now), zone_id=zone_id, name="Cụm loa", online=online)
+        row = Receiver(id=new_id(now), zone_id=zone_id, name="Cụm loa", online=online, enrolled_at=now)
         db.add(row)
         return row.id
 

@@ -63,7 +63,7 @@ def as_(app: FastAPI, centre: Centre) -> Iterator[Browser]:
                     expires_at=datetime(2099, 1, 1, tzinfo=UTC),
                 )
             )
-        db.add(Receiver(id="r1", zone_id="leng1", name="Loa 1", online=True))
+        db.add(Receiver(id="r1", zone_id="leng1", name="Loa 1", online=True, enrolled_at=now))
         db.add(Announcement(id="tiem", zone_id="leng", title="Tiêm chủng", author_id="official", created_at=now))
         db.flush()
         db.add(

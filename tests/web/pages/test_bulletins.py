@@ -1,7 +1,7 @@
 """A bulletin on pages: its template, a day that is filled in and sent; the library's labels and history."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -143,14 +143,14 @@ def test_labels_and_filters(official: TestClient, announced: str) -> None:
 
 
 def test_the_coming_days_are_tried_before_a_template_is_saved_and_an_edition_is_sent(
-    official: TestClient, places: Any, store: Store
+    official: TestClient, places: Any, store: Store, now: datetime
 ) -> None:
     tried = "Thử trước bảy ngày tới</h3>"
     assert "Không có gì để thử" in post(official, "/bulletins/rehearse", template(places)).text
     with store.writing() as db:
         zone = db.get_one(Zone, places.leng_1)
         zone.quiet_hours, zone.version = [{"start_minute": 1000, "end_minute": 1100}], zone.version + 1
-        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1", enrolled_at=now))
     quiet = "Rơi vào giờ yên lặng"
     shown = post(official, "/bulletins/rehearse", template(places, name="Còn đây")).text
     assert (tried in shown, quiet in shown, 'value="Còn đây"' in shown) == (True, True, True)

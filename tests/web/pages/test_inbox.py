@@ -35,7 +35,7 @@ class Commune:
     def __init__(self, store: Store, now: datetime, places: Any, lan: Actor) -> None:
         self.store, self.now, self.places, self.lan = store, now, places, lan
         with store.writing() as db:
-            db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+            db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1", enrolled_at=now))
             for number, zone_id in enumerate((places.leng_1, places.leng_2)):
                 zone = db.get_one(Zone, zone_id)
                 zone.latitude, zone.longitude = 15.1 + number / 100, 108.1

@@ -3,6 +3,7 @@
 import threading
 import wave
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -161,13 +162,13 @@ def test_a_station_is_listened_to_before_it_is_chosen(people: dict[str, TestClie
 
 
 def test_the_coming_days_are_tried_on_the_form_and_told_to_whoever_approves(
-    people: dict[str, TestClient], places: Any, store: Store
+    people: dict[str, TestClient], places: Any, store: Store, now: datetime
 ) -> None:
     official, leader = people["official"], people["leader"]
     assert "Không có gì để thử" in post(official, "/relays/rehearse", form(places)).text
     with store.writing() as db:
-        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
-        db.add(Receiver(id="R2", zone_id=places.leng_2, name="Loa 2"))
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1", enrolled_at=now))
+        db.add(Receiver(id="R2", zone_id=places.leng_2, name="Loa 2", enrolled_at=now))
     other = form(places, title="Thời sự VOV2", cls="priority", zone=[places.leng_1])
     before = post(official, "/relays/new", other).headers["location"].partition("?")[0]
     assert post(official, f"{before}/submit", {"version": "1"}).status_code == 303

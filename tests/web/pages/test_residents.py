@@ -246,7 +246,7 @@ def test_a_place_without_loudspeakers_says_so(village: Village, places: Any) -> 
     said = "Ở đây chưa có cụm loa"
     assert said in village.get().text
     with village.centre.store.writing() as db:
-        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1", enrolled_at=village.centre.clock.now()))
     assert said not in village.get().text
     assert said not in village.get(zone_id=places.leng).text
     assert said in village.get(zone_id=places.leng_2).text

@@ -125,7 +125,7 @@ def test_a_year_is_drawn_from_the_sums_of_days(
     administrator: TestClient, store: Store, places: Any, now: datetime
 ) -> None:
     with store.writing() as db:
-        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa"))
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa", enrolled_at=now))
         db.flush()
         for ago in (1, 2, 3, 200):
             spread = {f"temperature_c_{part}": ago + n for n, part in enumerate(("min", "mean", "max"))}

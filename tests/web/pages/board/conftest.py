@@ -31,7 +31,7 @@ class Office:
             zone = db.get_one(Zone, places.leng)
             zone.quiet_hours, zone.quota = NIGHT, QUOTA
             for number, zone_id in enumerate((places.leng_1, places.leng_2, places.van_1)):
-                db.add(Receiver(id=f"R{number}", zone_id=zone_id, name=f"Loa {number}", online=True))
+                db.add(Receiver(id=f"R{number}", zone_id=zone_id, name=f"Loa {number}", online=True, enrolled_at=now))
 
     def planned(self, title: str, when: Any, *, approve: bool = True, **other: Any) -> BroadcastOut:
         announcement_id = new_id(self.now)

@@ -225,7 +225,8 @@ def test_a_single_broadcast_is_rehearsed_where_many_loudspeakers_play_it(
 ) -> None:
     with office.store.writing() as db:
         for number in range(3, loudspeakers + 1):  # one stands in each village already
-            db.add(Receiver(id=f"R{number}", zone_id=office.places.leng_2, name=f"Loa {number}", online=True))
+            one = Receiver(id=f"R{number}", zone_id=office.places.leng_2, name=f"Loa {number}", enrolled_at=office.now)
+            db.add(one)
     made = office.planned("Thời tiết", "2026-11-25T17:00", zone_ids=[office.places.leng_2])
     fields: dict[str, object] = {
         "announcement_id": made.announcement_id, "source": "existing", "existing": made.announcement_id,
