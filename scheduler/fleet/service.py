@@ -33,10 +33,10 @@ from scheduler.fleet.schemas import (
 from scheduler.fleet.upkeep import intake as upkeep
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
-from scheduler.policy import minute_of_day
+from scheduler.policy import is_quiet, minute_of_day
 from scheduler.rights import Action
 from scheduler.store.types import new_id
-from scheduler.zones import names
+from scheduler.zones import names, rules
 from scheduler.zones import repository as zones
 from scheduler.zones.forest import zone_names
 from scheduler.zones.models import Zone
@@ -168,7 +168,13 @@ def set_volume(
 
 
 def test_now(db: Session, actor: Actor, now: datetime, receiver_id: str) -> ReceiverDetail:
-    """Ask for a self-test; the receiver does it once, as soon as nothing sounds. No edit: the version stays."""
+    """Ask for a self-test; the receiver does it once, as soon as nothing sounds. No edit: the version stays.
+
+    Raises Conflict in quiet hours, in which none is done.
+    """
+    _receiver, zone = allowed(db, actor, now, receiver_id, Action.RECEIVER_CONTROL)
+    if is_quiet(rules.effective_rules(db, zone.path), to_us(now)):
+        raise Conflict("quiet_hours", "These are quiet hours there: nothing but an emergency sounds.")
     return _ask(db, actor, now, receiver_id, field="self_test_asked_at", action="receiver.self_test")
 
 

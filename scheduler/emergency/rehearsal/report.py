@@ -25,12 +25,18 @@ _BY_MICROPHONE = {
 
 
 def silent(
-    receiver: Receiver, state: ReceiverState | None, asked_at: datetime, lacks: int | None, *, waits: bool
+    receiver: Receiver,
+    state: ReceiverState | None,
+    asked_at: datetime,
+    lacks: int | None,
+    *,
+    waits: bool,
+    kept_silent: Sequence[str] = (),
 ) -> ReceiverResult:
-    """Of the self-test asked for at `asked_at`."""
+    """Of the self-test asked for at `asked_at`; `kept_silent` is why it could not be done then."""
     test = state.self_test if state is not None else None
     if test is None or test.at_us < to_us(asked_at):
-        return _result(receiver, state, _no_answer(receiver, waits=waits), lacks)
+        return _result(receiver, state, _no_answer(receiver, waits=waits), lacks, troubles=kept_silent)
     verdict = _BY_MICROPHONE[test.heard.verdict] if test.heard is not None else Verdict.PLAYED
     level_dbfs = test.heard.level_dbfs if test.heard is not None else None
     return _result(receiver, state, verdict, lacks, level_dbfs=level_dbfs, at=from_us(test.at_us))

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from scheduler.emergency.rehearsal.models import Rehearsal, RehearsalRun
@@ -63,11 +63,17 @@ def runs(db: Session, zone_id: str, *, before: str | None, limit: int) -> Sequen
     return db.exec(query.order_by(col(RehearsalRun.id).desc()).limit(limit)).all()
 
 
-def to_answer(db: Session, path: str) -> Sequence[Receiver]:
-    """The receivers of a zone and below that a machine was enrolled as."""
-    query = select(Receiver).join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below([path]))
+def to_answer(db: Session, path: str) -> dict[str, str]:
+    """The receivers of a zone and below that a machine was enrolled as, by id, each with the path of its own zone."""
+    query = select(Receiver.id, Zone.path).join(Zone, col(Zone.id) == Receiver.zone_id).where(zones.below([path]))
     enrolled = query.where(col(Receiver.enrolled_at).is_not(None), col(Receiver.revoked_at).is_(None))
-    return db.exec(enrolled.order_by(Receiver.id)).all()
+    return dict(db.exec(enrolled.order_by(Receiver.id)).all())
+
+
+def ask(db: Session, receiver_ids: Collection[str], now: datetime) -> None:
+    """Have these do their self-test."""
+    wanted = update(Receiver).where(col(Receiver.id).in_(receiver_ids)).values(self_test_asked_at=now)
+    db.connection().execute(wanted)
 
 
 def receivers(db: Session, receiver_ids: Collection[str]) -> Sequence[tuple[Receiver, Zone]]:

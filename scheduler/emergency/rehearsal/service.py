@@ -3,13 +3,15 @@
 Rules
 - Silent, each receiver is asked for its self-test; audible, an order of purpose TEST sounds the bank's test
   announcement between two “diễn tập”. Neither is ever an emergency, and neither is set into the zone's quiet hours.
+- No receiver does a self-test in quiet hours: where these hold everywhere there is no silent test, and where they hold
+  somewhere, its report says so of who did not answer there.
 - Whoever asks for an audible one, at once or each week, types the word of tests; when a weekly one is due nobody does.
 - A moment that the centre slept through by more than LATE is noted as missed and not made up.
 - One test of a zone at a time. It is closed after its time, with what every receiver said by then; a silent
   one earlier, once all have answered that can be reached; who cannot is waited for a few minutes, and not for the hour.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from sqlmodel import Session
@@ -61,6 +63,9 @@ LOOKED_AT_EACH_S = 10
 AUDIBLE_TAKES = timedelta(minutes=10)
 MINUTES = 5
 """How long a test announcement may still begin at a receiver that was away."""
+QUIET = "quiet_hours"
+"""Why nothing but an emergency sounds there."""
+_QUIET = "These are quiet hours there: nothing but an emergency sounds."
 _NO_SUCH = "There is no such test, or it is not in your area."
 _REASON = "Weekly test"
 
@@ -103,7 +108,7 @@ def change(db: Session, actor: Actor, now: datetime, zone_id: str, asked: Rehear
     held = rules.effective_rules(db, zone.path)
     next_at = next_due(asked.weekday, minute, held.timezone, now)
     if is_quiet(held, to_us(next_at)):
-        raise Invalid("quiet_hours", "These are quiet hours there: nothing but an emergency sounds.", field="at")
+        raise Invalid(QUIET, _QUIET, field="at")
     if row is None:
         row = Rehearsal(zone_id=zone_id, weekday=0, minute=0, silent=True, set_by="", next_at=next_at, version=0)
     row.weekday, row.minute, row.silent = asked.weekday, minute, asked.silent
@@ -134,8 +139,10 @@ def run_now(db: Session, actor: Actor, now: datetime, zone_id: str, asked: RunIn
     if repository.running(db, zone_id) is not None:
         raise Conflict("test_running", "A test is running there already.")
     if not asked.silent and is_quiet(rules.effective_rules(db, zone.path), to_us(now)):
-        raise Conflict("quiet_hours", "These are quiet hours there: nothing but an emergency sounds.")
+        raise Conflict(QUIET, _QUIET)
     run = _begin(db, zone, now, now, silent=asked.silent)
+    if run.trouble == QUIET:
+        raise Conflict(QUIET, _QUIET)
     audit.record(db, actor, now, "rehearsal.run", f"zone:{zone.id}", zone_path=zone.path, silent=asked.silent)
     return _detail(db, zone, run)
 
@@ -211,9 +218,10 @@ def _begin(db: Session, zone: Zone, due: datetime, now: datetime, *, silent: boo
         return _missed(db, zone, due, now, silent=silent, trouble="no_receivers")
     order_id = None
     if silent:
-        for receiver in found:
-            receiver.self_test_asked_at = now
-        mark_dirty(db, [topics.settings(receiver.id) for receiver in found], now)
+        if len(_quiet(db, found.values(), now)) == len(set(found.values())):
+            return _missed(db, zone, due, now, silent=silent, trouble=QUIET)
+        repository.ask(db, found, now)
+        mark_dirty(db, map(topics.settings, found), now)
     else:
         try:
             message = bank.newest(db, naming.TEST_ANNOUNCEMENT)
@@ -225,7 +233,7 @@ def _begin(db: Session, zone: Zone, due: datetime, now: datetime, *, silent: boo
             return _missed(db, zone, due, now, silent=silent, trouble=problem.code)
     takes = SILENT_TAKES if silent else AUDIBLE_TAKES
     run = _run(zone, due, now, silent=silent, closes_at=now + takes)
-    run.receiver_ids, run.order_id = [receiver.id for receiver in found], order_id
+    run.receiver_ids, run.order_id = list(found), order_id
     db.add(run)
     db.flush()
     return run
@@ -248,15 +256,27 @@ def _run(zone: Zone, due: datetime, now: datetime, *, silent: bool, closes_at: d
 def _results(db: Session, run: RehearsalRun, *, waits: bool) -> list[ReceiverResult]:
     """What is known of each receiver now."""
     progress = orders.progress(db, run.order_id) if run.order_id is not None else {}
-    found, known = [], Known(db)
-    for receiver, zone in repository.receivers(db, run.receiver_ids):
+    found, known, placed = [], Known(db), repository.receivers(db, run.receiver_ids)
+    quiet = _quiet(db, {zone.path for _receiver, zone in placed}, run.began_at) if run.silent else set()
+    for receiver, zone in placed:
         state = said(receiver)
         lacks = known.lacks(receiver.bank_said, zone.path)
         if run.silent:
-            found.append(report.silent(receiver, state, run.began_at, lacks, waits=waits))
+            why = [QUIET] if zone.path in quiet else []
+            found.append(report.silent(receiver, state, run.began_at, lacks, waits=waits, kept_silent=why))
         else:
             found.append(report.audible(receiver, state, progress.get(receiver.id), lacks, waits=waits))
     return report.in_order(found)
+
+
+def _quiet(db: Session, paths: Collection[str], at: datetime) -> set[str]:
+    """The paths of `paths` in whose zones quiet hours hold."""
+    found = zones.zones(db, {zone_id for path in paths for zone_id in zones.ids_of(path)})
+    if not any(zone.quiet_hours for zone in found.values()):
+        return set()
+    held = {path: rules.inherited(found[zone_id] for zone_id in zones.ids_of(path)).rules for path in paths}
+    quiet = {one: is_quiet(one, to_us(at)) for one in set(held.values())}
+    return {path for path, one in held.items() if quiet[one]}
 
 
 def _told(db: Session, zone: Zone, run: RehearsalRun) -> RunOut:

@@ -279,6 +279,36 @@ def test_quiet_hours_are_kept(office: Office) -> None:
         office.run_now(silent=False)
 
 
+def quiet_all_day(office: Office, zone_id: str) -> None:
+    with office.store.writing() as db:
+        hours = {"start_minute": 0, "end_minute": 24 * 60, "weekdays": list(range(7))}
+        db.get_one(Zone, zone_id).quiet_hours = [hours]
+
+
+def test_where_no_loudspeaker_may_chirp_there_is_no_silent_test_either(office: Office) -> None:
+    office.weekly()
+    quiet_all_day(office, office.places.leng)
+    with pytest.raises(Conflict) as refused:
+        office.run_now()
+    assert (refused.value.code, office.runs(), office.dirty()) == ("quiet_hours", 0, set())
+    office.clock.step_wall(timedelta(hours=8, minutes=30))
+    assert office.tick() == 1
+    assert (office.report().state, office.report().trouble) == (RunState.MISSED, "quiet_hours")
+    with office.store.reading() as db:
+        assert db.get_one(Receiver, "R1").self_test_asked_at is None
+
+
+def test_a_village_with_quiet_hours_of_its_own_is_not_said_to_give_no_answer_without_reason(office: Office) -> None:
+    quiet_all_day(office, office.places.leng_1)
+    with office.store.writing() as db:
+        db.get_one(Receiver, "R2").online = True
+    office.run_now()
+    office.clock.step_wall(service.SILENT_TAKES)
+    office.tick()
+    found = {one.receiver_id: (one.verdict, one.troubles) for one in office.report().receivers}
+    assert found == {"R1": (Verdict.NO_ANSWER, ["quiet_hours"]), "R2": (Verdict.NO_ANSWER, [])}
+
+
 def test_only_who_may_issue_drills_sets_a_test_and_nobody_overwrites_another(office: Office) -> None:
     with pytest.raises(Forbidden):
         office.weekly(by=office.official)

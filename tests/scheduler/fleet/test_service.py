@@ -281,6 +281,22 @@ def test_of_a_code_only_a_hash_is_kept_and_a_new_one_ends_the_old(
     assert enrolment_code.parse(code.code).secret not in str(row) + written
 
 
+def test_no_chirp_is_asked_for_where_none_can_come(
+    placed: Store, made: Callable[..., ReceiverDetail], now: datetime
+) -> None:
+    receiver = made("a1")
+    with placed.writing() as db:
+        db.get_one(Receiver, receiver.id).enrolled_at = now
+        hours = {"start_minute": 0, "end_minute": 24 * 60, "weekdays": list(range(7))}
+        db.get_one(Zone, "A").quiet_hours = [hours]
+    with placed.writing() as db, pytest.raises(Conflict, match="quiet hours"):
+        service.test_now(db, OPERATOR, now, receiver.id)
+    with placed.writing() as db:
+        db.get_one(Zone, "a1").quiet_hours = []
+        db.flush()
+        assert service.test_now(db, OPERATOR, now, receiver.id).id == receiver.id
+
+
 def test_revoking_shuts_the_certificate_out(placed: Store, made: Callable[..., ReceiverDetail], now: datetime) -> None:
     receiver = made()
     with placed.writing() as db, pytest.raises(Conflict):
