@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from scheduler.announcements import service as announcements
 from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
-from scheduler.errors import Forbidden
+from scheduler.errors import Forbidden, NotFound
 from scheduler.live.asking import Terms
 from scheduler.relays import rehearsing, service
 from scheduler.relays.schemas import RelayApproveIn, RelayDetail, RelayIn, RelayOut
@@ -192,6 +192,7 @@ def whole(page: Page, item: RelayDetail, tried: RehearsalOut | None) -> dict[str
     """With what it meets, what the coming days were with it, and what is heard where its source is silent."""
     return line(page, item) | {
         "stand_in": [],
+        "stand_in_href": f"/announcements/{item.fallback_id}" if item.fallback_id else "",
         "rehearsed": rehearsed.told(page, page.show, tried) if tried else None,
         "conflicts": relay_words.conflicts(page.show, item.conflicts),
         "silence": relay_words.silence(page.show, item.fallback_title),
@@ -218,19 +219,28 @@ def _saved(db: Session, page: Page, relay_id: str) -> RelayOut:
 
 def _detail(db: Session, page: Page, relay_id: str, errors: Errors | None = None, reason: str = "") -> Response:
     item = _view(db, page, relay_id)
-    found = announcements.view(db, page.actor, page.now, item.fallback_id) if item.fallback_id else None
     tried = rehearsing.waiting(db, page.actor, page.now, [item.id])
-    stand_in = [sound(one, voice_names(page)) for one in found.recordings[:1]] if found else []
     return page.render(
         "relays/detail.html",
         422 if errors else 200,
-        item=whole(page, item, tried.get(item.id)) | {"stand_in": stand_in},
+        item=whole(page, item, tried.get(item.id)) | _stand_in(db, page, item),
         coming=[{"when": page.show.moment(one), "from_now": page.show.from_now(one)} for one in item.coming],
         runs=[relay_words.run(page.show, one) for one in item.runs],
         possible={str(one) for one in item.possible},
         reason=reason,
         errors=errors or {},
     )
+
+
+def _stand_in(db: Session, page: Page, item: RelayDetail) -> dict[str, Any]:
+    """What is heard while the source is silent, for whoever may hear it: it may be another place's, or be gone."""
+    if item.fallback_id is None:
+        return {}
+    try:
+        found = announcements.view(db, page.actor, page.now, item.fallback_id)
+    except (NotFound, Forbidden):
+        return {"stand_in_href": ""}
+    return {"stand_in": [sound(one, voice_names(page)) for one in found.recordings[:1]]}
 
 
 def _asked(db: Session, page: Page, form: Fields, edited: RelayOut | None = None) -> RelayIn:

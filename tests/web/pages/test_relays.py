@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
 from broadcast.live.lab import HOST
+from scheduler.announcements.models import Recording, RecordingState
 from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
@@ -184,3 +186,32 @@ def test_the_coming_days_are_tried_on_the_form_and_told_to_whoever_approves(
     assert post(official, f"{path}/submit", {"version": "1"}).status_code == 303
     assert DROPPED in leader.get("/inbox").text
     assert post(official, "/relays/rehearse", form(places, weekday=[])).status_code == 422
+
+
+def test_who_may_not_hear_the_stand_in_reads_the_page_and_so_does_everybody_once_it_is_gone(
+    people: dict[str, TestClient],
+    browser: Callable[[str], TestClient],
+    add_person: Callable[..., Actor],
+    places: Any,
+    store: Store,
+) -> None:
+    add_person("boss", places.province, Role.EDITOR)
+    add_person("chief", places.province, Role.APPROVER)
+    boss, chief, official = browser("boss"), browser("chief"), people["official"]
+    text = {"zone_id": places.province, "title": "Nhạc chờ", "recordings": [{"text": "Mời bà con chờ."}]}
+    stand_in = boss.post("/api/v1/announcements", json=text).json()["id"]
+    made = post(boss, "/relays/new", form(places, fallback_id=stand_in))
+    path = made.headers["location"].partition("?")[0]
+    assert post(boss, f"{path}/submit", {"version": "1"}).status_code == 303
+    assert post(chief, f"{path}/approve", {"version": "2"}).status_code == 303
+    with store.writing() as db:
+        sound = db.exec(select(Recording)).one()
+        sound.state, sound.sha256, sound.duration_us = RecordingState.READY, "a" * 64, 5_000_000
+    assert sound.id in boss.get(path).text
+    shown = official.get(path)
+    assert (shown.status_code, "“Nhạc chờ”" in shown.text) == (200, True)
+    assert (sound.id in shown.text, f"/announcements/{stand_in}" in shown.text) == (False, False)
+    assert post(boss, f"{path}/cancel").status_code == 303
+    tag = boss.get(f"/api/v1/announcements/{stand_in}").headers["etag"]
+    assert boss.delete(f"/api/v1/announcements/{stand_in}", headers={"if-match": tag}).status_code == 204
+    assert [one.get(path).status_code for one in (boss, official)] == [200, 200]
