@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -38,6 +38,7 @@ from web.api import (
 from web.centre import Centre
 from web.middleware import AnswerHeaders, BodyLimit
 from web.problems import ProblemPage
+from web.shared_accounts import spare
 from web.urgent_door import Door
 
 API = "/api/v1"
@@ -91,6 +92,7 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
         generate_unique_id_function=_operation_id,
+        dependencies=[Depends(spare)],
     )
     app.state.centre = centre
     app.state.urgent_door = Door()

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel import Session
+from starlette.requests import HTTPConnection
 
 from scheduler.errors import Forbidden
 from scheduler.people import signin
@@ -27,14 +28,16 @@ if TYPE_CHECKING:
     from web.urgent_door import Door
 
 SESSION_COOKIE = "loa_session"
+PRACTICE_COOKIE = "loa_practice"
+"""Of a practice centre: a browser keeps one cookie of a name for all ports of a machine."""
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf_token"
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_FIELDS = 3000
 """Of a form: a district's places, each ticked."""
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-session_cookie = APIKeyCookie(
+_documented_cookie = APIKeyCookie(
     name=SESSION_COOKIE, scheme_name="session", description="Made by sign-in.", auto_error=False
 )
 csrf_header = APIKeyHeader(
@@ -55,6 +58,20 @@ def centre_of(request: Request) -> Centre:
 TheCentre = Annotated[Centre, Depends(centre_of)]
 
 
+def cookie_name(settings: Settings) -> str:
+    return PRACTICE_COOKIE if settings.practice else SESSION_COOKIE
+
+
+def cookie_of(connection: HTTPConnection, centre: Centre) -> str:
+    """The session's cookie as it was sent to a page or a socket, empty without one."""
+    return connection.cookies.get(cookie_name(centre.settings), "")
+
+
+async def session_cookie(request: Request, _documented: Annotated[str | None, Depends(_documented_cookie)]) -> str:
+    """Asynchronous with all that it needs: what is urgent waits for no thread of the pages."""
+    return cookie_of(request, centre_of(request))
+
+
 def now_of(centre: TheCentre) -> datetime:
     return centre.clock.now()
 
@@ -71,7 +88,7 @@ def known_of(
     request: Request,
     centre: TheCentre,
     now: Now,
-    cookie: Annotated[str | None, Depends(session_cookie)],
+    cookie: Annotated[str, Depends(session_cookie)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_token)],
 ) -> Known | None:
     """Who is asking, without refusing anybody yet."""
@@ -81,7 +98,7 @@ def known_of(
         if bearer is not None:
             known = signin.known_by_token(db, now, bearer.credentials)
         else:
-            known = signin.known_by_cookie(db, now, cookie or "")
+            known = signin.known_by_cookie(db, now, cookie)
     if known is not None:
         greet(request, known, now)
         request.state.language = known.actor.language
@@ -118,7 +135,7 @@ async def signed_in(
     """Who is asking, also with a first password that is still to be changed; else NotSignedIn."""
     if known is None:
         raise NotSignedIn("not_signed_in", i18n.N_("Sign in first."))
-    if known.csrf_token is not None and request.method not in _SAFE_METHODS:
+    if known.csrf_token is not None and request.method not in SAFE_METHODS:
         same_origin(request, centre)
         given = request.headers.get(CSRF_HEADER) or await form_token(request)
         if not hmac.compare_digest(given.encode(), known.csrf_token.encode()):
@@ -168,7 +185,7 @@ def session_lifetime(settings: Settings) -> timedelta:
 def give_cookie(response: Response, settings: Settings, signed_in: SignedIn) -> None:
     """Let the browser keep the session: out of reach of scripts and of other sites' requests."""
     response.set_cookie(
-        SESSION_COOKIE,
+        cookie_name(settings),
         signed_in.cookie,
         max_age=round(session_lifetime(settings).total_seconds()),
         httponly=True,
@@ -179,7 +196,8 @@ def give_cookie(response: Response, settings: Settings, signed_in: SignedIn) -> 
 
 
 def take_cookie(response: Response, settings: Settings) -> None:
-    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, secure=settings.secure_cookies, samesite="lax")
+    secure = settings.secure_cookies
+    response.delete_cookie(cookie_name(settings), path="/", httponly=True, secure=secure, samesite="lax")
 
 
 def address_of(request: Request) -> str:

@@ -18,6 +18,8 @@ AGAIN = "again"
 """A file of this name in the folder asks whoever runs the practice centre to begin anew."""
 CODE = "LUYEN-TAP"
 """Shown where a real centre shows the code that installs a loudspeaker; no centre takes it."""
+LOGINS = ("bientap", "lanhdao", "trucban", "quantri")
+"""Accounts that are everybody's."""
 PASSWORD = "luyentap"  # noqa: S105 - everybody's, and shown where it is asked for
 
 

@@ -36,8 +36,6 @@ from web.centre import Centre
 from web.once import Once, digest_of
 from web.urgent_door import Door, Met
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
 T = TypeVar("T")
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
@@ -189,7 +187,7 @@ class Asker:
         self, request: Request, *, cookie: str, bearer: str, csrf: str, idempotency: tuple[str | None, str]
     ) -> None:
         self._state = request.state
-        self._changes = request.method not in _SAFE_METHODS
+        self._changes = request.method not in auth.SAFE_METHODS
         self._cookie = cookie
         self._bearer = bearer
         self._csrf = csrf
@@ -220,7 +218,7 @@ class Asker:
 
 async def lane_of(
     request: Request,
-    cookie: Annotated[str | None, Depends(auth.session_cookie)],
+    cookie: Annotated[str, Depends(auth.session_cookie)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(auth.bearer_token)],
     _documented: Annotated[str | None, Depends(auth.csrf_header)],
     idempotency_key: Annotated[
@@ -229,12 +227,12 @@ async def lane_of(
 ) -> Lane:
     """All of it asynchronous: a dependency that is not would wait for a thread of the pages."""
     centre: Centre = request.app.state.centre
-    if bearer is None and cookie and request.method not in _SAFE_METHODS:
+    if bearer is None and cookie and request.method not in auth.SAFE_METHODS:
         auth.same_origin(request, centre)
     digest = await digest_of(request) if idempotency_key is not None else ""
     asker = Asker(
         request,
-        cookie=cookie or "",
+        cookie=cookie,
         bearer=bearer.credentials if bearer is not None else "",
         csrf=request.headers.get(auth.CSRF_HEADER) or await auth.form_token(request),
         idempotency=(idempotency_key, digest),

@@ -184,7 +184,7 @@ def _sign_in(socket: WebSocket, centre: Centre, who: Who) -> Known:
         if who.token:
             known = signin.known_by_token(db, now, who.token)
         else:
-            known = signin.known_by_cookie(db, now, socket.cookies.get(auth.SESSION_COOKIE, ""))
+            known = signin.known_by_cookie(db, now, auth.cookie_of(socket, centre))
     if known is None:
         raise NotSignedIn("not_signed_in", i18n.N_("Sign in first."))
     if known.csrf_token is not None:

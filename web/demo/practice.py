@@ -54,10 +54,10 @@ DATABASE, RECEIVERS = "loa.sqlite3", "receivers"
 MANY = 40
 """So many villages have a loudspeaker: each costs some memory and a little of the processor."""
 PEOPLE = (
-    ("bientap", "Hồ Thị Lan", Role.EDITOR),
-    ("lanhdao", "Nguyễn Văn Minh", Role.APPROVER),
-    ("trucban", "Phạm Thị Hoa", Role.OPERATOR),
-    ("quantri", "Trần Quốc Bảo", Role.ADMINISTRATOR),
+    ("Hồ Thị Lan", Role.EDITOR),
+    ("Nguyễn Văn Minh", Role.APPROVER),
+    ("Phạm Thị Hoa", Role.OPERATOR),
+    ("Trần Quốc Bảo", Role.ADMINISTRATOR),
 )
 
 
@@ -157,7 +157,7 @@ class PracticePlace(Stage):
             raise StageError("the practice centre has no keys")
         with centre.store.writing() as db:
             roots = _zones(db, like, now)
-            for login, name, role in PEOPLE:
+            for login, (name, role) in zip(practice.LOGINS, PEOPLE, strict=True):
                 new = UserNew(login=login, name=name, zone_id=roots[0])
                 _person(db, now, new, password, role=role, zone_ids=roots)
             for receiver in _receivers(db, now):

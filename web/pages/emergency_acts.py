@@ -16,7 +16,7 @@ from scheduler.errors import Problem
 from scheduler.people import signin
 from scheduler.people.actor import Actor
 from scheduler.people.signin import NotSignedIn
-from web.auth import SESSION_COOKIE, centre_of
+from web.auth import centre_of, cookie_of
 from web.i18n import N_
 from web.pages.frame import Page, mendable
 from web.urgent import Done, Lane
@@ -59,7 +59,7 @@ def page_of(request: Request) -> Page:
     centre = centre_of(request)
     now = centre.clock.now()
     with centre.store.reading() as db:
-        known = signin.known_by_cookie(db, now, request.cookies.get(SESSION_COOKIE, ""))
+        known = signin.known_by_cookie(db, now, cookie_of(request, centre))
     if known is None:
         raise NotSignedIn("not_signed_in", N_("Sign in first."))
     return Page(request, centre, now, known)

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 
 from scheduler.people import signin
 from scheduler.people.signin import Known
-from web.auth import SESSION_COOKIE, centre_of
+from web.auth import centre_of, cookie_of
 from web.i18n import N_
 from web.pages.frame import Page
 from web.problems import ProblemBody
@@ -57,10 +57,10 @@ def _rendered(request: Request, body: ProblemBody, headers: Mapping[str, str]) -
 
 def _known(request: Request, status: int) -> Known | None:
     """Who is asking, so that the page keeps its menu; nobody where the database may be what failed."""
-    cookie = request.cookies.get(SESSION_COOKIE)
-    if cookie is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return None
     centre = centre_of(request)
+    cookie = cookie_of(request, centre)
+    if not cookie or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return None
     with centre.store.reading() as db:
         return signin.known_by_cookie(db, centre.clock.now(), cookie)
 

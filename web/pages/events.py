@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from scheduler.people import signin
-from web.auth import SESSION_COOKIE, CurrentActor, TheCentre
+from web.auth import CurrentActor, TheCentre, cookie_of
 from web.centre import Centre
 
 QUIET_S = 20
@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/events")
 async def events(request: Request, centre: TheCentre, _actor: CurrentActor) -> StreamingResponse:
-    cookie = request.cookies.get(SESSION_COOKIE, "")
+    cookie = cookie_of(request, centre)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_told(centre, cookie), media_type="text/event-stream", headers=headers)
 
