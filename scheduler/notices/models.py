@@ -17,6 +17,7 @@ class Kind(StrEnum):
     RETURNED = "returned"
     CANCELLED = "cancelled"
     FAULT = "fault"  # of a receiver, since longer than is set
+    FAULT_OVER = "fault_over"  # of which was told
     EMERGENCY = "emergency"  # issued
     EMERGENCY_OVER = "emergency_over"
     DIGEST = "digest"  # what was not heard yesterday

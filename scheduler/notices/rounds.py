@@ -5,6 +5,7 @@ Rules
   into one notice for each who is told. What comes and goes within `records.CALM` lasts too.
 - What was over for longer and is back is told again when it has lasted for so long again, but once in AGAIN: what fails
   every hour is one mail a day.
+- Who was told of faults is told that they are over, once nothing has come back within `records.CALM`.
 - Yesterday is told to those who asked for it in their zone's morning, once; days that were missed before it too.
   By a centre without mail, and to who has no address, it counts as told: nobody gets old days later.
 - What is to be told is worked out while others may write, a day of a zone once for all who asked for it. Then it is
@@ -13,17 +14,18 @@ Rules
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, or_, select, update
 from sqlmodel import Session, col
 
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep.models import FaultRecord
+from scheduler.fleet.upkeep.records import CALM
 from scheduler.notices.models import Channel, Kind, NoticeEvent
 from scheduler.notices.spreading import add, hooks, notice, own, people
 from scheduler.reports import service as reports
@@ -55,24 +57,20 @@ def lasting_faults(store: Store, now: datetime, channels: Collection[Channel], l
     """Tell of the faults that have lasted `lasting` and were not told since they hold; how many there were."""
     told, held_since = col(FaultRecord.told_at), col(FaultRecord.held_since)
     untold = or_(told.is_(None), and_(told < held_since, told <= now - AGAIN))
-    holds = (
+    holds = and_(
         col(FaultRecord.until).is_(None),
         col(FaultRecord.reset_at).is_(None),
         col(FaultRecord.silenced_at).is_(None),
         held_since <= now - lasting,
     )
-    with store.reading() as db:
-        found = _found(db, and_(untold, *holds))
-        said = _said(db, now, channels, found) if found else {}
-    if not found:
-        return 0
-    event = NoticeEvent(kind=Kind.FAULT, subject=f"faults:{now.isoformat()}", zone_path="", at=now)
-    with suppress(_ToldByAnother), store.writing() as db:
-        _mark(db, found, untold, told_at=now)
-        for whom, faults in said.items():
-            _tell(db, now, event, faults, whom)
-        return len(found)
-    return 0
+    then = {"told_at": now, "told_open": True}
+    return _tell_of(store, now, channels, Kind.FAULT, due=holds, untold=untold, then=then)
+
+
+def ended_faults(store: Store, now: datetime, channels: Collection[Channel]) -> int:
+    """Tell that faults are over, of which was told that they last; how many there were."""
+    over, waiting = col(FaultRecord.until) <= now - CALM, col(FaultRecord.told_open).is_(True)
+    return _tell_of(store, now, channels, Kind.FAULT_OVER, due=over, untold=waiting, then={"told_open": False})
 
 
 def digests(
@@ -114,22 +112,53 @@ def digests(
     return count
 
 
+def _tell_of(
+    store: Store,
+    now: datetime,
+    channels: Collection[Channel],
+    kind: Kind,
+    *,
+    due: ColumnElement[bool],
+    untold: ColumnElement[bool],
+    then: Mapping[str, object],
+) -> int:
+    """Tell of the faults that are `due` and `untold`, and no more `then`; how many there were."""
+    with store.reading() as db:
+        found = _found(db, and_(untold, due))
+        said = _said(db, now, channels, found) if found else {}
+    if not found:
+        return 0
+    event = NoticeEvent(kind=kind, subject=f"faults:{now.isoformat()}", zone_path="", at=now)
+    with suppress(_ToldByAnother), store.writing() as db:
+        _mark(db, found, untold, then)
+        for whom, faults in said.items():
+            _tell(db, now, event, faults, whom)
+        return len(found)
+    return 0
+
+
 def _found(db: Session, due: ColumnElement[bool]) -> list[Found]:
     """What is due, the oldest first."""
-    fault, since = FaultRecord, col(FaultRecord.since)
+    fault, until = FaultRecord, col(FaultRecord.until)
+    where: tuple[ColumnElement[str], ...] = (
+        col(Receiver.name).label("receiver"),
+        col(Zone.name).label("zone"),
+        col(Zone.path).label("path"),
+    )
     query = (
-        select(
-            col(fault.id), col(fault.code), since, col(Receiver.id), col(Receiver.name), col(Zone.name), col(Zone.path)
-        )
+        select(col(fault.id), col(fault.receiver_id), col(fault.code), col(fault.since), until, *where)
         .join(Receiver, col(Receiver.id) == col(fault.receiver_id))
         .join(Zone, col(Zone.id) == col(Receiver.zone_id))
         .where(due)
-        .order_by(since, col(fault.id))
+        .order_by(col(fault.since), col(fault.id))
     )
-    return [
-        Found(key, path, {"receiver_id": id_, "receiver": name, "zone": at, "code": code, "since": begun.isoformat()})
-        for key, code, begun, id_, name, at, path in db.execute(query)
-    ]
+    return [Found(row.id, row.path, _fault(row)) for row in db.execute(query)]
+
+
+def _fault(row: Row[Any]) -> dict[str, Any]:
+    said = {name: getattr(row, name) for name in ("receiver_id", "receiver", "zone", "code")}
+    times = {name: getattr(row, name) for name in ("since", "until")}
+    return said | {name: at.isoformat() for name, at in times.items() if at is not None}
 
 
 def _said(
@@ -151,7 +180,7 @@ def _below(found: Sequence[Found], paths: Iterable[str]) -> list[Found]:
     return [fault for fault in found if fault.path.startswith(tops)]
 
 
-def _mark(db: Session, found: Sequence[Found], untold: ColumnElement[bool], **values: object) -> None:
+def _mark(db: Session, found: Sequence[Found], untold: ColumnElement[bool], values: Mapping[str, object]) -> None:
     """Note that they are told; _ToldByAnother where one is already."""
     for first in range(0, len(found), _CHUNK):
         ids = [fault.id for fault in found[first : first + _CHUNK]]

@@ -13,7 +13,10 @@ CHOICES = (
     Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED, Kind.FAULT, Kind.EMERGENCY,
     Kind.EMERGENCY_OVER,
 )  # fmt: skip
-"""What a person or a program chooses; of the day's digest one decides where one reads the report."""
+"""What a person or a program chooses; of the day's digest one decides where one reads the report.
+
+Who is told of faults is told that they are over too.
+"""
 FIRST_CHOICE = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
 
 Address = Annotated[

@@ -40,6 +40,7 @@ from scheduler.zones.models import Zone
 AT_ONCE = 50
 OF_PLANS = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
 OF_EMERGENCIES = (Kind.EMERGENCY, Kind.EMERGENCY_OVER)
+OF_FAULTS = (Kind.FAULT, Kind.FAULT_OVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def hooks(db: Session) -> Sequence[tuple[Webhook, str]]:
 
 def still_told(db: Session, one: Listener, notice: Notice, now: datetime) -> dict[str, Any] | None:
     """What of the notice's data they have the right to see still; None if nothing."""
-    if notice.kind is Kind.FAULT:
+    if notice.kind in OF_FAULTS:
         faults = _seen_faults(db, one, notice.data.get("faults", ()), now)
         return notice.data | {"faults": faults} if faults else None
     if notice.kind in OF_PLANS:

@@ -170,6 +170,7 @@ class Courier:
             return
         now, lasting = self._clock.now(), timedelta(minutes=self._settings.fault_notice_minutes)
         rounds.lasting_faults(self._store, now, self._channels, lasting)
+        rounds.ended_faults(self._store, now, self._channels)
         hears_since = now - timedelta(microseconds=self._clock.monotonic_us() - self._began_us)
         rounds.digests(self._store, now, self._channels, hears_since, self._is_aside)
 

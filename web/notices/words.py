@@ -30,6 +30,7 @@ TITLES: Mapping[Kind, str] = {
     Kind.RETURNED: N_("Returned to you: %(title)s"),
     Kind.CANCELLED: N_("Cancelled: %(title)s"),
     Kind.FAULT: N_("Faults at loudspeakers: %(count)s"),
+    Kind.FAULT_OVER: N_("Faults at loudspeakers that are over: %(count)s"),
     Kind.EMERGENCY: N_("EMERGENCY issued: %(title)s"),
     Kind.EMERGENCY_OVER: N_("Emergency is over: %(title)s"),
     Kind.TRIAL: N_("Mail from Loa arrives"),
@@ -41,11 +42,15 @@ NAMES: Mapping[Kind, str] = {
     Kind.RETURNED: N_("Returned"),
     Kind.CANCELLED: N_("Cancelled"),
     Kind.FAULT: N_("A fault at a loudspeaker lasts"),
+    Kind.FAULT_OVER: N_("A fault at a loudspeaker is over"),
     Kind.EMERGENCY: N_("An emergency is issued"),
     Kind.EMERGENCY_OVER: N_("An emergency is over"),
     Kind.DIGEST: N_("What was not heard"),
     Kind.TRIAL: N_("A trial"),
 }
+
+
+CHOICES: Mapping[Kind, str] = {**NAMES, Kind.FAULT: N_("A fault at a loudspeaker lasts, and when it is over")}
 
 
 class Letter(Struct, frozen=True):
@@ -58,7 +63,9 @@ def letter(show: Present, kind: Kind, subject: str, data: Mapping[str, Any], bas
     t = show.translations
     about = {"title": data.get("title", ""), "count": _count(data)}
     title = _digest_title(show, data) if kind is Kind.DIGEST else t.gettext(TITLES[kind]) % about
-    lines = {Kind.FAULT: _faults, Kind.DIGEST: _digest, Kind.TRIAL: _trial}.get(kind, _act)(show, data)
+    lines = {Kind.FAULT: _faults, Kind.FAULT_OVER: _faults, Kind.DIGEST: _digest, Kind.TRIAL: _trial}.get(kind, _act)(
+        show, data
+    )
     foot = t.gettext(N_("You chose to be told of this. Change it here: %(url)s")) % {"url": f"{base_url}/notices"}
     text = "\n".join([title, "", *lines, "", f"{base_url}{link(kind, subject)}", "", "-- ", foot, ""])
     return Letter(" ".join(title.split())[:200], text)
@@ -115,9 +122,9 @@ def _act(show: Present, data: Mapping[str, Any]) -> list[str]:
 def _faults(show: Present, data: Mapping[str, Any]) -> list[str]:
     lines = []
     for one in data["faults"]:
-        since = datetime.fromisoformat(one["since"])
+        times = [show.moment(datetime.fromisoformat(one[name])) for name in ("since", "until") if name in one]
         what = words.fault(show.translations, one["code"])
-        lines.append(f"- {one['receiver']} ({one['zone']}): {what}, {show.moment(since)}")
+        lines.append(f"- {one['receiver']} ({one['zone']}): {what}, {' – '.join(times)}")
     return [*lines, *_more(show, data)]
 
 

@@ -16,6 +16,7 @@ from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.notices.call import Caller
+from web.notices.words import CHOICES as SAID
 from web.notices.words import NAMES
 from web.pages import picker
 from web.pages.form_data import TheForm
@@ -155,7 +156,7 @@ def _own(
         chosen=chosen,
         digests=reports.subscriptions(db, page.actor, page.now),
         address=chosen.address if address is None else address,
-        kinds=[{"value": kind.value, "label": page.say(NAMES[kind]), "on": kind in chosen.kinds} for kind in CHOICES],
+        kinds=[{"value": kind.value, "label": page.say(SAID[kind]), "on": kind in chosen.kinds} for kind in CHOICES],
         sets_up=sets_up,
         coded=proof.has_one(db, page.actor),
         programs=service.hooks(db, page.actor, page.now) if sets_up else [],

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index, false, text
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import MAX_FAULT_DETAIL
@@ -15,10 +15,19 @@ class FaultRecord(SQLModel, table=True):
     """A fault of a receiver from its beginning until somebody reset it; `records` has the rules.
 
     `until` is when it was over, None while it holds; `times` is how often it began before it was reset. `held_since`
-    is from when on it holds by the centre's clock, as `records.CALM` has it; `told_at` is when notices told of it last.
+    is from when on it holds by the centre's clock, as `records.CALM` has it; `told_at` is when notices told of it last;
+    who was told waits to hear that it is over as long as it is `told_open`.
     """
 
     __tablename__ = "fault_record"
+    __table_args__ = (
+        Index(
+            "ix_fault_record_told_open",
+            "until",
+            sqlite_where=text("told_open IS 1"),
+            postgresql_where=text("told_open IS TRUE"),
+        ),
+    )
     id: str = Field(primary_key=True, max_length=26)
     receiver_id: str = Field(foreign_key="receiver.id", index=True)
     code: str = Field(max_length=CODE_LETTERS)
@@ -28,6 +37,7 @@ class FaultRecord(SQLModel, table=True):
     times: int = 1
     held_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    told_open: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     acknowledged_by: str | None = Field(default=None, max_length=26)
     acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     silenced_by: str | None = Field(default=None, max_length=26)

@@ -13,7 +13,7 @@ from scheduler.fleet.upkeep import service as upkeep
 from scheduler.fleet.upkeep.schemas import Act
 from scheduler.live.asking import Terms
 from scheduler.notices import patience, rounds, service, spreading
-from scheduler.notices.models import Channel, Kind, Notice, NoticeChoice, NoticeEvent
+from scheduler.notices.models import Channel, Kind, Notice, NoticeChoice, NoticeEvent, Webhook
 from scheduler.notices.schemas import ChoiceIn
 from scheduler.relays import service as relays
 from scheduler.relays.schemas import RelayIn
@@ -82,6 +82,9 @@ class Horn:
     def look(self, minutes: float) -> int:
         return rounds.lasting_faults(self._commune.store, self._commune.later(minutes=minutes), BOTH, LASTING)
 
+    def look_for_ends(self, minutes: float) -> int:
+        return rounds.ended_faults(self._commune.store, self._commune.later(minutes=minutes), BOTH)
+
     def silence(self) -> None:
         commune = self._commune
         with commune.store.writing() as db:
@@ -139,6 +142,52 @@ def test_a_fault_that_is_silenced_is_not_told(horn: Horn) -> None:
     horn.says(0, "gpio")
     horn.silence()
     assert horn.look(31) == 0
+
+
+def test_who_was_told_of_a_fault_is_told_once_that_it_is_over(listening: Any, horn: Horn) -> None:
+    horn.says(0, "gpio")
+    assert horn.look(30) == 1
+    assert spread(listening) == {(Kind.FAULT, "official"), (Kind.FAULT, "leader"), (Kind.FAULT, "operator")}
+    assert horn.look_for_ends(59) == 0
+    horn.says(60)
+    assert [horn.look_for_ends(minutes) for minutes in (60, 69, 70, 71)] == [0, 0, 1, 0]
+    with listening.store.reading() as db:
+        [fault] = db.exec(select(Notice)).first().data["faults"]
+    assert (fault["code"], fault["until"]) == ("gpio", listening.later(minutes=60).isoformat())
+    over = {(Kind.FAULT_OVER, "official"), (Kind.FAULT_OVER, "leader"), (Kind.FAULT_OVER, "operator")}
+    assert spread(listening) == over
+    horn.says(24 * 60, "gpio")
+    assert horn.look(25 * 60) == 1
+    horn.says(26 * 60)
+    assert horn.look_for_ends(27 * 60) == 1
+
+
+def test_of_what_was_not_told_or_is_back_at_once_nobody_is_told_that_it_is_over(horn: Horn) -> None:
+    horn.says(0, "gpio")
+    horn.says(5)
+    assert horn.look_for_ends(60) == 0
+    horn.says(100, "gpio")
+    assert horn.look(130) == 1
+    horn.says(140)
+    horn.says(145, "gpio")
+    assert horn.look_for_ends(300) == 0
+
+
+def test_a_program_that_is_told_of_faults_is_told_that_they_are_over(listening: Any, horn: Horn) -> None:
+    with listening.store.writing() as db:
+        db.add(
+            Webhook(
+                id="H", zone_id=listening.places.leng, name="IOC", url="https://ioc.example", secret="s",
+                kinds=[Kind.FAULT], created_by=listening.leader.user_id, created_at=listening.now,
+            )
+        )  # fmt: skip
+    horn.says(0, "gpio")
+    horn.look(30)
+    horn.says(60)
+    horn.look_for_ends(70)
+    with listening.store.reading() as db:
+        rows = db.exec(select(Notice).where(Notice.hook_id == "H").order_by(col(Notice.at))).all()
+    assert [(row.kind, len(row.data["faults"])) for row in rows] == [(Kind.FAULT, 1), (Kind.FAULT_OVER, 1)]
 
 
 class Mornings:

@@ -72,6 +72,22 @@ def test_faults_that_were_passed_before_count_as_told(tmp_path: Path, passed: st
     assert {row.held_since for row in rows} == {"2026-01-01 00:00:00.000000"}
 
 
+def test_of_faults_that_were_told_before_those_that_hold_wait_to_be_over(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    steps, at = configuration(), "2026-01-01 00:00:00.000000"
+    with engine.begin() as connection:
+        steps.attributes.update(connection=connection, progress=lambda _step: None)
+        command.upgrade(steps, "0013")
+        insert = "INSERT INTO fault_record (id, receiver_id, code, since, detail, times, until, told_at)"
+        for fault_id, until, told_at in (("holds", None, at), ("over", at, at), ("untold", None, None)):
+            of = {"id": fault_id, "at": at, "until": until, "told_at": told_at}
+            connection.execute(text(f"{insert} VALUES (:id, 'R', 'gpio', :at, '', 1, :until, :told_at)"), of)
+        command.upgrade(steps, "0014")
+        waiting = connection.execute(text("SELECT id FROM fault_record WHERE told_open")).scalars().all()
+    engine.dispose()
+    assert waiting == ["holds"]
+
+
 def test_what_was_planned_before_says_what_its_broadcast_does(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
     steps, at = configuration(), "2026-01-01 00:00:00.000000"

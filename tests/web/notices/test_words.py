@@ -1,5 +1,6 @@
 """What a mail says, and where it leads."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +18,7 @@ from web.notices.words import letter, link, present
         (Kind.RETURNED, "relay:R", "/relays/R"),
         (Kind.DIGEST, "digest:Z:2026-11-22", "/reports?zone=Z&length=day&day=2026-11-22&missed=1"),
         (Kind.FAULT, "faults:0", "/faults"),
+        (Kind.FAULT_OVER, "faults:0", "/faults"),
         (Kind.EMERGENCY, "order:O", "/emergency/O"),
     ],
 )
@@ -76,3 +78,12 @@ def test_every_fault_is_told_in_the_readers_words(language: str, lost: str, full
     text = letter(show, Kind.FAULT, "faults:0", {"faults": faults}, "https://centre.example").text
     said = [line.partition(": ")[2].partition(",")[0] for line in text.splitlines() if line.startswith("- ")]
     assert said == [lost, full, "of_a_newer_receiver"]
+
+
+def test_what_is_over_is_told_with_both_its_times() -> None:
+    fault = {"receiver": "Loa 1", "zone": "Thôn 1", "code": UNREACHABLE, "since": "2026-11-23T01:00:00+00:00"}
+    data = {"faults": [fault | {"until": "2026-11-23T01:30:00+00:00"}], "more": 0}
+    show = present("en", "Asia/Ho_Chi_Minh", datetime(2026, 11, 23, 2, tzinfo=UTC))
+    told = letter(show, Kind.FAULT_OVER, "faults:0", data, "https://centre.example")
+    assert told.subject == "Faults at loudspeakers that are over: 1"
+    assert re.search(r"- Loa 1 .*: It cannot be reached, .*08:00.* – .*08:30", told.text)
