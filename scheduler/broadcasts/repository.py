@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
@@ -15,6 +15,7 @@ from scheduler.announcements.models import Announcement, Recording
 from scheduler.broadcasts import aiming
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.fleet.models import Receiver
+from scheduler.library.repository import says
 from scheduler.people.models import User
 from scheduler.workflow import State
 from scheduler.zones.forest import at_or_below
@@ -128,11 +129,13 @@ def page(
     before: str | None,
     limit: int,
     document: str | None = None,
+    q: str = "",
     judged: Collection[str] = (),
 ) -> list[Broadcast]:
     """The newest broadcasts of the subtrees of `own`, or that reach into them, also from the zones `above`.
 
-    Those that wait too, where all that approving them takes lies in the subtrees of `judged`.
+    Those that wait too, where all that approving them takes lies in the subtrees of `judged`. Of what is said in words
+    like `q`, or has `document` in the number of its paper; of what has either, if both are given.
     """
     own_paths = tuple(own)
 
@@ -150,8 +153,13 @@ def page(
         query = query.where(col(Broadcast.state).in_(states))
     if before is not None:
         query = query.where(col(Broadcast.id) < before)
+    sought = []
     if document is not None:
-        query = query.where(col(Broadcast.document_key).contains(document, autoescape=True))
+        sought.append(col(Broadcast.document_key).contains(document, autoescape=True))
+    if q:
+        sought.append(exists().where(col(Announcement.id) == col(Broadcast.announcement_id), says(q)))
+    if sought:
+        query = query.where(or_(*sought))
     return list(db.scalars(query))
 
 

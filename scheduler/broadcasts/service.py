@@ -72,16 +72,19 @@ def index(
     before: str | None = None,
     limit: int = 50,
     document: str = "",
+    q: str = "",
 ) -> BroadcastPage:
     """The broadcasts that the actor sees, newest first; `before` is the last page's `next`.
 
-    Of a signed paper those in whose number `document` stands.
+    Those that say `q`, and of a signed paper those in whose number `document` stands; either, if both are given.
     """
     key = deciding.document_key(document) or None
     own = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     above = {zone_id for path in own for zone_id in zone_sql.ids_of(path)}
     judged = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_APPROVE, now)) if own else []
-    rows = repository.page(db, own, above, states=states, before=before, limit=limit + 1, document=key, judged=judged)
+    rows = repository.page(
+        db, own, above, states=states, before=before, limit=limit + 1, document=key, q=q.strip(), judged=judged
+    )
     items = views.shown(db, actor, now, rows[:limit])
     return BroadcastPage(items=items, next=items[-1].id if len(rows) > limit else None)
 

@@ -57,10 +57,8 @@ def page(
         .order_by(col(Announcement.id).desc())
         .limit(limit)
     )
-    pieces = finding.wanted(search.q).pieces
     if search.q.strip():
-        said = and_(literal(bool(pieces)), *(or_(*map(_says, forms)) for forms in pieces))
-        query = query.where(or_(said, col(Announcement.zone_id).in_(named)))
+        query = query.where(or_(says(search.q), col(Announcement.zone_id).in_(named)))
     if search.category is not None:
         query = query.where(col(Announcement.category) == search.category)
     if search.tag:
@@ -70,6 +68,12 @@ def page(
     if before is not None:
         query = query.where(col(Announcement.id) < before)
     return [(announcement, zone, user) for announcement, zone, user in db.execute(query)]
+
+
+def says(typed: str) -> ColumnElement[bool]:
+    """Of an announcement: that all that is `typed` is in its title, labels or texts, with or without its marks."""
+    pieces = finding.wanted(typed).pieces
+    return and_(literal(bool(pieces)), *(or_(*map(_says, forms)) for forms in pieces))
 
 
 def _says(piece: str) -> ColumnElement[bool]:

@@ -49,9 +49,10 @@ def list_broadcasts(
     before: Annotated[str | None, Query(max_length=26, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     document: Annotated[str, Query(max_length=60, description="A part of the number of the signed paper.")] = "",
+    q: Annotated[str, Query(max_length=100, description="Words of what is said; with `document`, either.")] = "",
 ) -> BroadcastPage:
     """Those of the zones that you see, those that you may approve, and the approved ones heard there; newest first."""
-    return service.index(db, actor, now, states=state, before=before, limit=limit, document=document)
+    return service.index(db, actor, now, states=state, before=before, limit=limit, document=document, q=q)
 
 
 @router.post("/broadcasts", status_code=HTTPStatus.CREATED, responses=CONFLICT)

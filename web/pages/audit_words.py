@@ -78,7 +78,7 @@ DONE = MappingProxyType(
         "forgotten": N_("deleted after its time"),
         "give": N_("given"),
         "hand_over": N_("handed over"),
-        "heard": N_("confirmed as heard"),
+        "heard": N_("said whether it was heard"),
         "heard_again": N_("heard again"),
         "hide": N_("taken off the public page"),
         "kept": N_("recording kept"),

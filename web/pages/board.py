@@ -37,11 +37,12 @@ def day_board(
     shown = board.board(db, page.actor, page.now, day, zone_id=area.zone_id or None)
     rows = shown.villages[:MAX_ROWS]
     ids = {a.broadcast_id for row in rows for a in row.airings} | {w.broadcast_id for row in rows for w in row.waiting}
+    movable = moving.movable(db, page.actor, page.now, ids)
     found = board_view.grid(
         page.show,
         rows,
         shown.day,
-        movable=moving.movable(db, page.actor, page.now, ids),
+        movable=movable,
         writable={row.id for row in zone_service.tree(db, page.actor, page.now, Action.BROADCAST_EDIT)},
         chosen=village,
     )
@@ -50,6 +51,7 @@ def day_board(
         day=shown.day,
         today=page.show.today,
         grid=found,
+        may_move=bool(movable),
         left_out=len(shown.villages) - len(rows),
         holidays=list(dict.fromkeys(name for row in shown.villages for name in row.holidays)),
         area=area,

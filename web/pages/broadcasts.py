@@ -45,6 +45,7 @@ _NONE = {
     "waiting": (N_("Nothing waits"), N_("What officials send for approval shows here for those who approve.")),
     "mine": (N_("No drafts"), N_("Drafts, and what was returned to be changed, show here.")),
 }
+_NONE_FOUND = (N_("Nothing was found"), N_("Search with fewer words, or without them."))
 _NONE_ELSE = (N_("No broadcasts here yet"), N_("A broadcast is an announcement with places and a time."))
 _OPEN = (State.DRAFT, State.SUBMITTED, State.RETURNED, State.APPROVED, State.ON_AIR)
 
@@ -70,20 +71,21 @@ def listing(
     page: ThePage,
     state: str = "",
     before: str | None = None,
-    document: Annotated[str, Query(max_length=60)] = "",
+    q: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
+    """Newest first; `q` is words that are said, or the number of a paper."""
     states = next((states for value, _label, states in _FILTERS if value == state), ())
-    found = service.index(db, page.actor, page.now, states=states, before=before, limit=PER_PAGE, document=document)
-    none = _NONE.get(state, _NONE_ELSE)
+    found = service.index(db, page.actor, page.now, states=states, before=before, limit=PER_PAGE, document=q, q=q)
+    none = _NONE_FOUND if q.strip() else _NONE.get(state, _NONE_ELSE)
     return page.render(
         "broadcasts/list.html",
         broadcasts=[_row(page, item) for item in found.items],
         filters=[{"value": v, "label": page.say(label), "here": v == state} for v, label, _states in _FILTERS],
-        document=document,
-        older=f"/broadcasts?{urlencode({'state': state, 'document': document, 'before': found.next})}"
+        q=q,
+        older=f"/broadcasts?{urlencode({'state': state, 'q': q, 'before': found.next})}"
         if found.next
         else None,
-        newer=f"/broadcasts?state={state}" if before else None,
+        newer=f"/broadcasts?{urlencode({'state': state, 'q': q})}" if before else None,
         none_title=page.say(none[0]),
         none_text=page.say(none[1]),
         may_compose=page.can(Action.BROADCAST_EDIT),

@@ -141,4 +141,4 @@ def _about(db: Session, page: Page, zone: Zone) -> dict[str, Any]:
 
 def _airing(row: BoardAiring, mine: bool | None) -> dict[str, Any]:
     said = {None: "", True: N_("You said: heard"), False: N_("You said: not heard")}[mine]
-    return {"row": row, "look": words.look(words.AIRING, row.state), "said": said}
+    return {"row": row, "look": words.look(words.AIRING, row.state), "said": said, "mine": mine}

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from broadcast.clock import to_us
-from scheduler.broadcasts.models import PlannedAiring
+from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.fleet.models import Receiver, StoredReport
 
 
@@ -47,3 +47,22 @@ def test_what_has_begun_without_sound_is_not_on_the_air(official: Any, office: A
     results = page[page.index('id="results"') :]
     assert "chưa có âm thanh" in results
     assert "đang phát" not in results
+
+
+def test_the_list_is_searched_by_words_and_by_the_number_of_the_paper(official: Any, office: Any) -> None:
+    spoken = office.planned("Lịch tiêm chủng", "2026-11-24T17:00")
+    other = office.planned("Họp thôn", "2026-11-25T17:00")
+    with office.store.writing() as db:
+        db.get_one(Broadcast, other.id).document_key = "45/tb-ubnd"
+
+    def found(typed: str) -> list[str]:
+        page = official.get("/broadcasts", params={"q": typed}).text
+        return re.findall(r'<h2><a href="/broadcasts/(\w+)"', page)
+
+    assert found("tiem chung") == [spoken.id]
+    assert found("45/TB") == [other.id]
+    assert set(found("")) == {other.id, spoken.id}
+    nothing = official.get("/broadcasts", params={"q": "bò tót"}).text
+    assert "Không tìm thấy" in nothing
+    assert "Chưa có lịch phát" not in nothing
+    assert official.get("/api/v1/broadcasts", params={"q": "họp"}).json()["items"][0]["id"] == other.id
