@@ -67,7 +67,9 @@ def letter(show: Present, kind: Kind, subject: str, data: Mapping[str, Any], bas
         show, data
     )
     foot = t.gettext(N_("You chose to be told of this. Change it here: %(url)s")) % {"url": f"{base_url}/notices"}
-    text = "\n".join([title, "", *lines, "", f"{base_url}{link(kind, subject)}", "", "-- ", foot, ""])
+    text = "\n".join(
+        [title, *(["", *lines] if lines else []), "", f"{base_url}{link(kind, subject)}", "", "-- ", foot, ""]
+    )
     return Letter(" ".join(title.split())[:200], text)
 
 
@@ -143,13 +145,14 @@ def _digest_title(show: Present, data: Mapping[str, Any]) -> str:
 
 def _digest(show: Present, data: Mapping[str, Any]) -> list[str]:
     """Emergencies first, then by station: each under the name of its own."""
-    lines = []
+    parts = []
     if data["silent_villages"]:
         said = show.translations.gettext(N_("Villages that heard nothing all day: %(silent)s of %(villages)s."))
-        lines += [said % {"silent": data["silent_villages"], "villages": data["villages"]}, ""]
+        parts.append(said % {"silent": data["silent_villages"], "villages": data["villages"]})
     for station, missed in groupby(data["missed"], lambda one: str(one["station"])):
-        lines += [station, *(_missed(show.within(one["timezone"]), one) for one in missed), ""]
-    return [*lines, *_more(show, data)]
+        parts.append("\n".join([station, *(_missed(show.within(one["timezone"]), one) for one in missed)]))
+    parts += _more(show, data)
+    return ["\n\n".join(parts)] if parts else []
 
 
 def _missed(show: Present, one: Mapping[str, Any]) -> str:

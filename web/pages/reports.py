@@ -26,7 +26,7 @@ from web.pages.frame import Page, ThePage
 from web.sheets import CSV, XLSX, csv_of, csv_parts, xlsx_of
 
 LINES = 50
-AT_ONCE = 1000
+AT_ONCE = 250
 """So many lines of a file are read together."""
 PLACES = 100
 router = APIRouter(prefix="/reports")

@@ -62,6 +62,7 @@ def test_the_morning_mail_says_what_was_planned_heard_and_missed(
     told = letter(show, Kind.DIGEST, "digest:Z:2026-11-22", data, "https://centre.example")
     assert told.subject == f"Trà Leng, Sunday 22/11: {subject}"
     assert [said for said in told.text.splitlines() if said.startswith("- ")] == ([line] if line else [])
+    assert "\n\n\n" not in told.text
 
 
 @pytest.mark.parametrize(
