@@ -8,11 +8,19 @@ Problem
 ├── Stale          412  someone else changed it since it was read
 └── TooMany        429  wait `retry_after_s`
 
-`message` is English with %(name)s places and is also the key under which translations are kept; `params` fill it.
+`message` is English with %(name)s places and is also the key under which translations are kept; `params` fill it. An
+instant among them is in the time zone that it is to be told in.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import ClassVar
+
+
+def plain(params: Mapping[str, object]) -> dict[str, object]:
+    """What fills a message where nobody knows how its reader tells times: an instant is wall time, to the minute."""
+    return {name: f"{told:%Y-%m-%d %H:%M}" if isinstance(told, datetime) else told for name, told in params.items()}
 
 
 class Problem(Exception):
@@ -20,8 +28,8 @@ class Problem(Exception):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
 
-    def __init__(self, code: str, message: str, *, field: str | None = None, **params: str | float) -> None:
-        super().__init__(message % params if params else message)
+    def __init__(self, code: str, message: str, *, field: str | None = None, **params: str | float | datetime) -> None:
+        super().__init__(message % plain(params) if params else message)
         self.code = code
         self.message = message
         self.field = field

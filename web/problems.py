@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from scheduler.errors import Problem, TooMany
+from scheduler.errors import Problem, TooMany, plain
 from scheduler.people.signin import NotSignedIn
 from scheduler.store.engine import StoreBusy, is_full
 from scheduler.store.patience import is_away
@@ -84,7 +84,7 @@ def translate(language: str, message: str, params: Mapping[str, object]) -> str:
     """`message` in `language` with its %(name)s places filled; English where no translation is known."""
     known = language if language in i18n.LANGUAGES else i18n.DEFAULT_LANGUAGE
     text = i18n.translations(known).gettext(message)
-    return text % params if params else text
+    return text % plain(params) if params else text
 
 
 def language_of(request: Request) -> str:

@@ -1,5 +1,6 @@
 """A commune official: prepares, plans, looks what was heard."""
 
+import re
 from datetime import timedelta
 
 from playwright.sync_api import expect
@@ -64,8 +65,9 @@ def mend(hand: Hand, desk: Desk) -> None:
     hand.press("main a[href='/broadcasts?state=mine']", to="state=mine")
     hand.press(f"main a[href='/broadcasts/{made['id']}']", to="/broadcasts/")
     hand.press("main a[href$='/edit']", to="/edit")
-    hand.tick("#source-text")
-    hand.fill("#text", TEXT)
+    box = hand.page.locator("#text")
+    expect(box).to_have_value(re.compile(re.escape(made["title"])))
+    hand.fill("#text", f"{box.input_value()} {TEXT}")
     hand.onward("what")
     _sound_is_made(hand)
     hand.press("button[value=send]", to=SENT)

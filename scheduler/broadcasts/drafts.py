@@ -14,6 +14,7 @@ from scheduler.broadcasts import airings
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import At, BroadcastIn, Now, Repeat, When
 from scheduler.errors import Invalid
+from scheduler.policy import zone
 from scheduler.recurrence import MAX_DAYS, validate
 from scheduler.zones.models import ZoneKind
 
@@ -71,8 +72,7 @@ def check_time(broadcast: Broadcast, now: datetime, holidays: Collection[date] =
     start = airings.next_start(broadcast, now, holidays)
     if start is None:
         message = "That time has passed: it is %(now)s there now. Choose a later one."
-        local_now = airings.local_text(now, broadcast.timezone).replace("T", " ")
-        raise Invalid("past", message, field="starts_local", now=local_now[: len("2026-11-23 17:00")])
+        raise Invalid("past", message, field="starts_local", now=now.astimezone(zone(broadcast.timezone)))
     if start > now + timedelta(days=MAX_DAYS):
         message = "A broadcast is planned at most %(days)s days ahead."
         raise Invalid("too_far", message, field="starts_local", days=MAX_DAYS)

@@ -4,15 +4,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import Session
+from starlette.datastructures import FormData
 
 from scheduler.announcements import service as announcements
 from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import BroadcastOut
+from scheduler.errors import Stale
 from scheduler.rights import Action
 from scheduler.workflow import State
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.rules import effective
 from web.auth import ReadDb
+from web.i18n import N_
 from web.pages import compose_told, picker, promised, repeating, sent_once, telling
 from web.pages.compose_area import Area, area_for, deduplicated
 from web.pages.compose_form import (
@@ -25,7 +28,7 @@ from web.pages.compose_form import (
     from_request,
     uploaded,
 )
-from web.pages.compose_sound import announcement_for
+from web.pages.compose_sound import announcement_for, opened
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.voices import voice_choices
@@ -33,6 +36,7 @@ from web.telling import tell_after
 
 # What the services call a thing, and the field of this page that it is typed into.
 _FIELDS = {"zone_ids": "zones", "zone_id": "zones", "group_ids": "zones", "starts_local": "when", "rrule": "weekdays"}
+STALE = N_("Someone else changed this since you opened it. Look at it again.")
 
 router = APIRouter(prefix="/broadcasts", include_in_schema=False)
 
@@ -65,6 +69,7 @@ def send(page: ThePage, data: TheForm, request: Request) -> Response:
 def edit(db: ReadDb, page: ThePage, broadcast_id: str) -> Response:
     item = service.view(db, page.actor, page.now, broadcast_id)
     form = from_broadcast(item)
+    opened(form, announcements.view(db, page.actor, page.now, item.announcement_id))
     return _page(db, page, _area(db, page, form, item), form, edited=item)
 
 
@@ -74,15 +79,29 @@ def save(page: ThePage, broadcast_id: str, data: TheForm, request: Request) -> R
 
 
 @router.post("/new/announcement")
-def announce(page: ThePage, data: TheForm) -> Response:
+def announce_new(page: ThePage, data: TheForm) -> Response:
+    return _announce(page, data, None)
+
+
+@router.post("/{broadcast_id}/announcement")
+def announce_edit(page: ThePage, broadcast_id: str, data: TheForm) -> Response:
+    return _announce(page, data, broadcast_id)
+
+
+def _announce(page: Page, data: FormData, broadcast_id: str | None) -> Response:
     """Makes the announcement while the rest is chosen; answers with the parts of the page that change."""
     form, made = from_request(data), None
     with page.centre.store.reading() as db:
-        area = _area(db, page, form)
+        edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
+        area = _area(db, page, form, edited)
+    newest = _newest(form, edited)
     with page.attempt() as errors:
-        made = announcement_for(page, form, uploaded(data), area.home.id)
+        if newest:
+            raise Stale("stale", STALE)
+        made = announcement_for(page, form, uploaded(data), area.home.id, broadcast_id)
     said = {"what": compose_told.what(page, made)} if made else {}
-    return _parts(page, _own_fields(errors), said, made=compose_told.made_sound(page, made) if made else None)
+    sound = compose_told.made_sound(page, made) if made else None
+    return _parts(page, _own_fields(errors), said, made=sound, newest=newest)
 
 
 @router.post("/new/preview")
@@ -131,7 +150,9 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
         if picker.unfolding(data):
             return _page(db, page, area, form, edited=edited)
     with page.attempt() as errors:
-        form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id).id
+        if _newest(form, edited):
+            raise Stale("stale", STALE)
+        form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id, broadcast_id).id
     errors = _own_fields(errors) | _missing(page, area, form)
     if not errors:
         with page.centre.store.writing() as db:
@@ -144,11 +165,17 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
             errors |= _own_fields(refused)
         if not errors:
             return page.go(f"/broadcasts/{made.id}", promised.kept(page, made.id, said))
-    if request.headers.get("x-refresh"):
-        return _parts(page, errors, {})
     with page.centre.store.reading() as db:
         edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
+        if request.headers.get("x-refresh"):
+            return _parts(page, errors, {}, newest=_newest(form, edited))
         return _page(db, page, area, form, edited=edited, errors=errors)
+
+
+def _newest(form: ComposeForm, edited: BroadcastOut | None) -> str:
+    """Where one reads what was saved since the page was opened; "" where nothing was."""
+    stale = edited is not None and form.version.isdigit() and int(form.version) != edited.version
+    return f"/broadcasts/{edited.id}" if edited is not None and stale else ""
 
 
 def _missing(page: Page, area: Area, form: ComposeForm) -> Errors:
@@ -198,14 +225,15 @@ def _page(
         form.weekdays = form.weekdays or list(repeating.WEEKDAYS[:5])
     form.from_date = form.from_date or show.today.isoformat()
     made = announcements.view(db, page.actor, page.now, form.announcement_id) if form.announcement_id else None
+    at = f"/broadcasts/{edited.id if edited else 'new'}"
     return page.render(
         "compose/page.html",
         422 if errors else 200,
         form=form,
         edited=edited,
-        told={} if errors else compose_told.told(db, page, area, form),
-        action=f"/broadcasts/{edited.id}/edit" if edited else "/broadcasts/new",
-        preview_at=f"/broadcasts/{edited.id}/preview" if edited else "/broadcasts/new/preview",
+        told={} if errors else compose_told.told(db, page, area, form, made),
+        action=f"{at}/edit" if edited else at,
+        at=at,
         voices=voice_choices(page),
         existing=compose_told.existing(db, page, made),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
@@ -216,6 +244,7 @@ def _page(
         made=compose_told.made_sound(page, made) if made else None,
         show=show,
         errors=errors or {},
+        newest=_newest(form, edited),
     )
 
 
@@ -226,8 +255,10 @@ def _parts(
     *,
     made: dict[str, Any] | None = None,
     plan: dict[str, Any] | None = None,
+    newest: str = "",
 ) -> Response:
-    return page.render("compose/parts.html", 422 if errors else 200, errors=errors, said=said, made=made, plan=plan)
+    status = 422 if errors else 200
+    return page.render("compose/parts.html", status, errors=errors, said=said, made=made, plan=plan, newest=newest)
 
 
 def _own_fields(errors: Errors) -> Errors:

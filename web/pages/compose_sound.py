@@ -16,6 +16,7 @@ from scheduler.announcements.schemas import (
     TextRecording,
 )
 from scheduler.errors import Conflict, Invalid
+from scheduler.library.using import used
 from scheduler.people.actor import Actor
 from web.i18n import N_
 from web.pages.compose_form import ComposeForm, missing_source
@@ -27,10 +28,23 @@ from web.uploads import Received, keep
 TITLE_LETTERS = 60
 
 
-def announcement_for(page: Page, form: ComposeForm, file: UploadFile | None, zone_id: str) -> AnnouncementOut:
+def opened(form: ComposeForm, made: AnnouncementOut) -> None:
+    """Fill in what `made` was typed as, if it was; a title that is the first words is left to follow them."""
+    if not _is_text(made):
+        return
+    [recording] = made.recordings
+    form.source, form.text = "text", recording.text or ""
+    form.voice, form.speed = recording.voice or "", str(recording.speed)
+    form.title = "" if made.title == naming.title(shortened(form.text, TITLE_LETTERS)) else made.title
+
+
+def announcement_for(
+    page: Page, form: ComposeForm, file: UploadFile | None, zone_id: str, broadcast_id: str | None = None
+) -> AnnouncementOut:
     """The announcement that the form asks for, made or changed only where it must be; else Invalid.
 
-    Has its own transaction: what was uploaded is kept even if the rest of the form cannot be.
+    What something besides the broadcast that is edited has as well is not changed: another is made. It has its own
+    transaction: what was uploaded is kept even if the rest of the form cannot be.
     """
     kept = bool(form.announcement_id) and form.source in ("file", "microphone") and file is None
     missing = missing_source(form, has_file=file is not None or kept)
@@ -41,16 +55,23 @@ def announcement_for(page: Page, form: ComposeForm, file: UploadFile | None, zon
             return service.view(
                 db, page.actor, page.now, form.existing if form.source == "existing" else form.announcement_id
             )
-    return _from_text(page, form, zone_id) if form.source == "text" else _from_file(page, form, file, zone_id)
+    if form.source == "text":
+        return _from_text(page, form, zone_id, broadcast_id)
+    return _from_file(page, form, file, zone_id)
 
 
-def _from_text(page: Page, form: ComposeForm, zone_id: str) -> AnnouncementOut:
+def _from_text(page: Page, form: ComposeForm, zone_id: str, broadcast_id: str | None) -> AnnouncementOut:
     actor, now = page.actor, page.now
     asked = TextRecording.model_validate({"text": form.text, "voice": form.voice or "vi-north", "speed": form.speed})
     title = naming.title(form.title.strip() or shortened(form.text, TITLE_LETTERS))
     with page.centre.store.writing() as db:
         own = service.view(db, actor, now, form.announcement_id) if form.announcement_id else None
-        if own is None or not _is_own_text(own, actor):
+        if own is not None and _is_text(own):
+            kept = own.recordings[0]
+            asked = asked.model_copy(update={"language": kept.language, "recipe": kept.recipe})
+            if own.title == title and _same(kept, asked):
+                return own
+        if own is None or not _is_own_text(own, actor) or used(db, [own.id], now, besides=broadcast_id or ""):
             new = NewAnnouncement(zone_id=zone_id, title=title, recordings=[asked])
             made = service.create(db, actor, now, new)
         else:
@@ -81,10 +102,13 @@ def _from_file(page: Page, form: ComposeForm, file: UploadFile | None, zone_id: 
     return made
 
 
+def _is_text(made: AnnouncementOut) -> bool:
+    return len(made.recordings) == 1 and made.recordings[0].source is Source.TEXT
+
+
 def _is_own_text(made: AnnouncementOut, actor: Actor) -> bool:
     """Whether it is a text of the writer's own that nothing else rests on yet."""
-    plain = len(made.recordings) == 1 and made.recordings[0].source is Source.TEXT
-    return plain and made.author_id == actor.user_id and made.may_edit and not made.in_use
+    return _is_text(made) and made.author_id == actor.user_id and made.may_edit and not made.in_use
 
 
 def _same(recording: RecordingOut, asked: TextRecording) -> bool:

@@ -37,12 +37,13 @@ SLOTS_TRIED = 4
 TIMES_SHOWN = 3
 
 
-def told(db: Session, page: Page, area: Area, form: ComposeForm) -> dict[str, str]:
+def told(db: Session, page: Page, area: Area, form: ComposeForm, made: AnnouncementOut | None) -> dict[str, str]:
     """What is chosen as the page opens, in sentences; without another choice it is heard at the next usual time."""
     show = page.show.within(area.timezone)
     zones, groups = area.chosen(form)
     asked, _missing_fields = asked_when(form, show.today)
-    said = {"where": where(db, page, area, zones, groups)} if zones or groups else {}
+    said = {"what": what(page, made)} if made is not None else {}
+    said |= {"where": where(db, page, area, zones, groups)} if zones or groups else {}
     return said | ({"when": telling.when(show, asked).text} if asked is not None else {})
 
 

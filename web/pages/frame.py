@@ -112,6 +112,9 @@ SAID: Mapping[str, str] = {
 }
 
 
+_BADLY = "-unheard"
+
+
 class MenuItem(Struct, frozen=True):
     """`short` stands in the bar at the bottom of a small screen, where seven or eight lie side by side."""
 
@@ -214,6 +217,7 @@ class Page:
             "office": self._office(),
             "here": self.request.url.path,
             "said": self.say(said) if said else "",
+            "said_badly": self.request.query_params.get("said", "").endswith(_BADLY),
             "practice": self.centre.settings.practice,
             "errors": {},
         }
@@ -234,11 +238,16 @@ class Page:
         except Problem as problem:
             if not mendable(problem):
                 raise
-            errors[problem.field or ""] = self.say(problem.message, **problem.params)
+            params = {name: self._told(value) for name, value in problem.params.items()}
+            errors[problem.field or ""] = self.say(problem.message, **params)
         except ValidationError as problem:
             for error in problem.errors():
                 told = field_error(self.language, error)
                 errors.setdefault(told.field, told.message)
+
+    def _told(self, value: object) -> object:
+        """An instant in the words of the page, by its own clock; all else as it is."""
+        return self.show.within(str(value.tzinfo)).moment(value) if isinstance(value, datetime) else value
 
     def _alarms(self, actor: Actor) -> list[Alarm]:
         with self.centre.store.reading() as db:

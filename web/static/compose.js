@@ -11,16 +11,18 @@ const draftKey = form.dataset.draft;
 const upload = form.querySelector("[data-upload]");
 const recorder = new Recorder(form.querySelector("[data-recorder]"));
 let madeFrom = form.elements.announcement_id.value ? fingerprint() : "";
+const edited = form.elements.version;
 let ready = false;
 
-const picker = new ZonePicker(form.querySelector("[data-zones]"), () => keep());
+const zones = form.querySelector("[data-zones]");
+const picker = new ZonePicker(zones, () => { keep(); if (zones.querySelector("[name=zone]:checked, [name=group]:checked")) settle(zones); });
 
 // What was typed outlives a lost connection or a reload.
 function values() {
   return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !["csrf_token", "version", "once", "zone-find"].includes(name));
 }
 function keep() {
-  if (!ready || !draftKey) return;
+  if (!ready || (edited && form.elements.text.value === form.elements.text.defaultValue)) return;
   try { localStorage.setItem(draftKey, JSON.stringify(values())); } catch { /* private mode: nothing is kept */ }
 }
 function forget() {
@@ -29,8 +31,9 @@ function forget() {
 }
 async function restore() {
   let kept = null;
-  try { kept = draftKey && JSON.parse(localStorage.getItem(draftKey)); } catch { return; }
-  if (!kept || !kept.some(([name, value]) => name === "text" && value.trim()) || form.elements.text.value) return;
+  try { kept = JSON.parse(localStorage.getItem(draftKey)); } catch { return; }
+  const text = kept?.find(([name]) => name === "text")?.[1];
+  if (!text?.trim() || (edited ? text === form.elements.text.value : form.elements.text.value)) return;
   const opened = kept.filter(([name]) => name === "open");
   if (opened.length) await Promise.all(opened.map(([, id]) => picker.open(id)));
   const given = new URLSearchParams(location.search).has("zone"); // where and when come from the board
@@ -63,6 +66,9 @@ function show(current, focus = true) {
   }
 }
 
+class SignedOut extends Error {}
+class Odd extends Error {}
+
 function send(url, body, onProgress) {
   document.getElementById("lost")?.remove();
   return new Promise((resolve, reject) => {
@@ -70,13 +76,32 @@ function send(url, body, onProgress) {
     request.open("POST", url);
     request.setRequestHeader("X-Refresh", "1");
     request.upload.addEventListener("progress", (event) => { if (event.lengthComputable) onProgress?.(event.loaded / event.total); });
-    request.addEventListener("load", () => resolve(request));
+    request.addEventListener("load", () => {
+      const out = request.status === 401 || new URL(request.responseURL).pathname === "/sign-in";
+      if (out) reject(new SignedOut()); else resolve(request);
+    });
     request.addEventListener("error", reject);
     request.send(body);
   });
 }
 
-function fill(page) {
+// The parts of this page that the centre answered with; any other page of it is none.
+function partsOf(answer) {
+  const page = parse(answer.responseText);
+  if (!page.querySelector("[data-parts]")) throw new Odd(`${answer.status} ${answer.responseURL}`);
+  return page;
+}
+
+// What was wrong with it is not any more: it was changed.
+function settle(part) {
+  const field = part.closest(".field.bad");
+  field?.classList.remove("bad");
+  field?.querySelectorAll(".wrong").forEach((old) => old.remove());
+}
+form.addEventListener("input", (event) => { if (event.target.name !== "zone-find" && !zones.contains(event.target)) settle(event.target); });
+
+// What is wrong with no field of the page is said at the head of the step `at`.
+function fill(page, at) {
   let wrong = "";
   for (const fresh of page.querySelectorAll("[data-slot]")) {
     const old = form.querySelector(`[data-slot="${fresh.dataset.slot}"]`);
@@ -87,10 +112,15 @@ function fill(page) {
   for (const error of page.querySelectorAll("[data-error]")) {
     const place = document.getElementById(error.dataset.error);
     const field = place?.closest(".field") || place;
-    if (!field) { wrong ||= "check"; say(error.textContent); continue; }
-    field.classList.add("bad");
     const shown = error.cloneNode(true);
     shown.dataset.given = "1";
+    if (!field) {
+      wrong ||= at;
+      shown.setAttribute("role", "alert");
+      form.querySelector(`[data-step=${at}] [data-body]`).prepend(shown);
+      continue;
+    }
+    field.classList.add("bad");
     const label = [...field.children].find((c) => c.matches("label, legend, .hint:last-of-type"));
     if (label) label.after(shown); else field.prepend(shown);
     const step = field.closest("[data-step]").dataset.step;
@@ -110,7 +140,7 @@ async function makeAnnouncement() {
   const source = form.elements.source.value;
   if (madeFrom === fingerprint()) return "";
   const body = new FormData();
-  for (const name of ["csrf_token", "announcement_id", ...WHAT]) body.set(name, new FormData(form).get(name) ?? "");
+  for (const name of ["csrf_token", "announcement_id", "version", ...WHAT]) body.set(name, new FormData(form).get(name) ?? "");
   for (const box of form.querySelectorAll("[name=zone]:checked:not(:disabled)")) body.append("zone", box.value);
   if (source === "file" && form.elements.file.files[0]) body.set("file", form.elements.file.files[0]);
   if (source === "microphone" && recorder.blob) body.set("file", recorder.blob, "recording");
@@ -122,9 +152,9 @@ async function makeAnnouncement() {
     says.textContent = says.dataset.uploadSays.replace("{percent}", String(Math.round(share * 100)));
   });
   upload.hidden = true;
-  const page = parse(answer.responseText);
+  const page = partsOf(answer);
   const made = page.querySelector("[data-announcement-id]")?.dataset.announcementId;
-  const wrong = fill(page);
+  const wrong = fill(page, "what");
   if (wrong) return wrong;
   form.elements.announcement_id.value = made;
   madeFrom = fingerprint();
@@ -146,7 +176,7 @@ async function preview(step, button) {
     say(trying.textContent.trim());
   }, TRYING_MS);
   try {
-    return fill(parse((await send(form.dataset.preview, body)).responseText));
+    return fill(partsOf(await send(form.dataset.preview, body)), step);
   } finally {
     clearTimeout(slow);
     trying.hidden = true;
@@ -177,8 +207,21 @@ const said = (name) => form.querySelector(`[data-slot=${name}]`)?.textContent.tr
 
 function lost(error) {
   upload.hidden = true;
-  if (error instanceof Error) console.error(error);
-  tellLost(form, form.dataset.lost);
+  const { lost: away, odd, anew, signedOut, signIn } = form.dataset;
+  const here = location.pathname + location.search;
+  if (error instanceof SignedOut) tellWithLink(signedOut, `/sign-in?next=${encodeURIComponent(here)}`, signIn);
+  else if (error instanceof Odd) tellWithLink(odd, here, anew);
+  else {
+    if (error instanceof Error) console.error(error);
+    tellLost(form, away);
+  }
+}
+function tellWithLink(text, href, label) {
+  tellLost(form, text);
+  const link = document.createElement("a");
+  link.href = href;
+  link.textContent = label;
+  document.getElementById("lost").append(" ", link);
 }
 
 form.addEventListener("click", (event) => {
@@ -192,6 +235,9 @@ form.addEventListener("click", (event) => {
 
 // A choice in the last step (replace, play after, another time) changes the plan and asks for a new preview.
 form.addEventListener("change", async (event) => {
+  if (event.target.closest("[data-step=where], [data-step=when]")) {  // that way out was of what was chosen before
+    form.querySelectorAll("[name=clash]").forEach((choice) => { choice.checked = false; });
+  }
   if (event.target.name === "clash") await preview("check").catch(lost);
   if (event.target.closest(".sub") && event.target.type !== "checkbox") await tellWhen();
 });
@@ -201,7 +247,7 @@ async function tellWhen() {
   body.delete("file");
   body.set("step", "say");
   try {
-    const page = parse((await send(form.dataset.preview, body)).responseText);
+    const page = partsOf(await send(form.dataset.preview, body));
     form.querySelector("[data-says-when]").textContent = page.querySelector("[data-slot=when]")?.textContent.trim() || "";
   } catch { /* asked again with the next change */ }
 }
@@ -228,7 +274,7 @@ form.addEventListener("submit", async (event) => {
       location.assign(answer.responseURL);
       return;
     }
-    const wrong = fill(parse(answer.responseText));
+    const wrong = fill(partsOf(answer), "check");
     if (wrong) show(ORDER.indexOf(wrong));
   } catch (error) {
     lost(error);

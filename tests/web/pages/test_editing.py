@@ -1,0 +1,115 @@
+"""Editing a broadcast: its text is there to be changed, and what somebody else saved meanwhile is not written over."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from scheduler.announcements.models import Announcement, Recording
+from scheduler.broadcasts.models import Broadcast
+from scheduler.rights import Role
+from scheduler.store.engine import Store
+
+TEXT = "Mời bà con ra nhà văn hóa nhận giống lúa."
+
+
+@pytest.fixture
+def lan(browser: Callable[[str], TestClient], add_person: Callable[..., Any], places: Any) -> TestClient:
+    add_person("lan", places.leng, Role.EDITOR)
+    return browser("lan")
+
+
+class Draft:
+    """A draft of Lan's, as a browser without script edits it."""
+
+    def __init__(self, lan: TestClient, store: Store, places: Any) -> None:
+        self.lan, self.store, self.places = lan, store, places
+        self.path = self.post("/broadcasts/new", source="text", text=TEXT).url.path
+
+    def post(self, path: str, **changed: str) -> Any:
+        when = {"when": "at", "date": "2026-11-24", "time": "17:00", "zone": self.places.leng_1, "intent": "draft"}
+        return self.lan.post(path, data={"csrf_token": self.lan.headers["x-csrf-token"]} | when | changed)
+
+    def shown(self) -> dict[str, str]:
+        """What stands in the first step of the form."""
+        page = self.lan.get(f"{self.path}/edit").text
+        source = re.search(r'name="source"[^>]*value="(\w+)" checked', page)
+        text = re.search(r"<textarea[^>]*>([^<]*)</textarea>", page)
+        hidden = dict(re.findall(r'type="hidden" name="(announcement_id|version)" value="(\w+)"', page))
+        assert source is not None
+        assert text is not None
+        return {"source": source[1], "text": text[1], "title": "", "speed": "1.0"} | hidden
+
+    def row(self) -> Broadcast:
+        with self.store.reading() as db:
+            return db.get_one(Broadcast, self.path.rpartition("/")[2])
+
+    def texts(self) -> list[str | None]:
+        with self.store.reading() as db:
+            return list(db.exec(select(Recording.text).order_by(Recording.id)))
+
+
+@pytest.fixture
+def draft(lan: TestClient, store: Store, places: Any) -> Draft:
+    return Draft(lan, store, places)
+
+
+def test_its_text_is_there_and_stays_the_same_announcement(draft: Draft) -> None:
+    before, shown = draft.row(), draft.shown()
+    assert (shown["source"], shown["text"]) == ("text", TEXT)
+    assert "<title>Sửa" in draft.lan.get(f"{draft.path}/edit").text
+    saved = draft.post(f"{draft.path}/edit", **shown | {"time": "18:00"})
+    assert saved.url.path == draft.path
+    assert draft.row().announcement_id == before.announcement_id
+    assert draft.texts() == [TEXT]
+
+
+def test_a_changed_word_changes_it_where_nothing_else_has_it(draft: Draft, places: Any) -> None:
+    before, changed = draft.row(), TEXT.replace("giống lúa", "giống ngô")
+    draft.post(f"{draft.path}/edit", **draft.shown() | {"text": changed})
+    assert draft.row().announcement_id == before.announcement_id
+    assert draft.texts() == [changed]
+    other = draft.post("/broadcasts/new", source="existing", existing=before.announcement_id, zone=places.leng_2)
+    assert other.status_code == 200
+    draft.post(f"{draft.path}/edit", **draft.shown() | {"text": TEXT})
+    assert draft.row().announcement_id != before.announcement_id
+    assert sorted(map(str, draft.texts())) == sorted([changed, TEXT])
+
+
+def test_its_own_title_and_its_chime_stay(draft: Draft, store: Store) -> None:
+    with store.writing() as db:
+        made = db.exec(select(Announcement)).one()
+        made.title = "Giống lúa đông xuân"
+        db.exec(select(Recording)).one().recipe = {"opening": "priority", "repeat_count": 2}
+    page = draft.lan.get(f"{draft.path}/edit").text
+    assert 'value="Giống lúa đông xuân"' in page
+    shown = draft.shown() | {"title": "Giống lúa đông xuân"}
+    draft.post(f"{draft.path}/edit", **shown | {"text": "Một văn bản khác."})
+    with store.reading() as db:
+        assert db.exec(select(Announcement)).one().title == "Giống lúa đông xuân"
+        assert db.exec(select(Recording)).one().recipe["repeat_count"] == 2
+
+
+def test_what_was_saved_meanwhile_is_not_written_over(draft: Draft) -> None:
+    mine, theirs = draft.shown(), draft.shown()
+    draft.post(f"{draft.path}/edit", **theirs | {"text": "Bản của thẻ một."})
+    typed = {"text": "Bản của thẻ hai."}
+    late = draft.post(f"{draft.path}/edit", **mine | typed)
+    assert late.status_code == 422
+    assert f'href="{draft.path}" target="_blank">Mở bản mới nhất' in late.text
+    assert "Bản của thẻ hai." in late.text
+    again = re.search(r'name="version" value="(\d+)"', late.text)
+    assert again is not None
+    assert again[1] == mine["version"]
+    announced = draft.post(f"{draft.path}/announcement", **mine | typed)
+    assert announced.status_code == 422
+    assert "Mở bản mới nhất" in announced.text
+    assert draft.texts() == ["Bản của thẻ một."]
+
+
+def test_a_time_that_has_passed_is_told_in_the_words_of_the_page(draft: Draft) -> None:
+    late = draft.post("/broadcasts/new", source="text", text=TEXT, date="2026-11-22")
+    assert "ở đó bây giờ là Thứ Hai 23/11, 08:00" in late.text
