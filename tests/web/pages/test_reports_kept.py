@@ -155,6 +155,27 @@ def test_the_year_of_the_province_after_a_village_moved_has_the_same_total_once_
     assert added(by_village["stations"]) == added(after["stations"])
 
 
+def test_a_commune_keeps_the_past_of_a_village_that_moved_once_its_lines_are_gone(
+    browser: Browser, year: Year, places: Any, add_person: Any
+) -> None:
+    add_person("official", places.leng, Role.EDITOR)
+    clients, may = (browser("operator"), browser("official")), "length=month&day=2026-05-07"
+    before = figures(summary(clients[0], places.leng, "village", may)["total"])
+    assert before[1] == 2
+    year.move(places.leng_2, places.van)
+
+    def after(client: TestClient) -> tuple[Any, list[str], bool]:
+        found = summary(client, places.leng, "village", may)
+        gone = found["gone"] is not None and found["gone"]["total_whole"]
+        return figures(found["total"]), [one["name"] for one in found["stations"] if one["airings"]], gone
+
+    assert [after(client) for client in clients] == [(before, ["Thôn 2"], False), (before, ["Trà Leng"], False)]
+    year.rule(places.province)
+    year.night()
+    assert [after(client) for client in clients] == [(before, ["Trà Leng"], True)] * 2
+    assert summary(clients[0], places.van, "village", may)["total"]["airings"] == 1
+
+
 def test_a_rule_of_one_commune_leaves_the_villages_of_the_other(browser: Browser, year: Year, places: Any) -> None:
     client = browser("operator")
     before = {zone_id: figures(summary(client, zone_id, "village")["total"]) for zone_id in (places.leng, places.van)}
