@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, func
 from sqlalchemy.engine import Engine
-from sqlmodel import select
+from sqlmodel import col, select
 
 from bench import addresses
 from broadcast.clock import ManualClock
 from scheduler.broadcasts.models import Broadcast
 from scheduler.fleet import views
 from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.fleet.upkeep.models import ReceiverSample
 from scheduler.people import trail
 from scheduler.reports.models import ReportLine
 from scheduler.store.engine import Store
@@ -62,6 +63,17 @@ def test_a_filled_year_is_whole(years: tuple[Year, Year]) -> None:
     assert said == 39  # one is not installed yet
     assert reports == few.made.reports >= 200
     assert asked >= reports
+
+
+def test_nothing_comes_from_a_loudspeaker_after_it_was_seen_last(years: tuple[Year, Year]) -> None:
+    _few, many = years
+    with many.store.reading() as db:
+        away = {row.id: row.seen_at for row in db.exec(select(Receiver).where(col(Receiver.online).is_(False)))}
+        told = [(one.receiver_id, one.received_at) for one in db.exec(select(StoredReport))]
+        told += [(one.receiver_id, one.at) for one in db.exec(select(ReceiverSample))]
+    assert len(away) > 3
+    late = {who for who, at in told if (seen_at := away.get(who)) is not None and at > seen_at}
+    assert late == set()
 
 
 def test_a_database_with_something_in_it_is_refused(years: tuple[Year, Year]) -> None:

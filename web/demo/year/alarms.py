@@ -18,6 +18,7 @@ from scheduler.store.types import new_id
 from scheduler.workflow import State as Reached
 from web.demo.year import words
 from web.demo.year.area import Commune
+from web.demo.year.heard import Listeners
 from web.demo.year.programme import ZONE, Aired, Year, announce, local, of_commune
 from web.demo.year.words import Item
 
@@ -88,11 +89,14 @@ def _order(
 
 
 def _progress(year: Year, order_id: str, commune: Commune, issued: datetime, ended: datetime) -> None:
+    """One fails each time: so there is always somebody to call."""
+    dice = year.dice
+    failing = dice.choice(commune.receivers)
     for receiver_id in commune.receivers:
-        dice = year.dice
-        if dice.random() < 0.03:
+        if receiver_id != failing and dice.random() < 0.03:
             continue
-        heard, received = dice.random() < 0.97, issued + timedelta(milliseconds=dice.randrange(90, 1500))
+        heard = receiver_id != failing and dice.random() < 0.97
+        received = issued + timedelta(milliseconds=dice.randrange(90, 1500))
         year.lots.add(
             OrderProgressRow, order_id=order_id, receiver_id=receiver_id, received_at=received,
             sounding_at=received + timedelta(milliseconds=dice.randrange(300, 900)) if heard else None,
@@ -102,7 +106,7 @@ def _progress(year: Year, order_id: str, commune: Commune, issued: datetime, end
         )  # fmt: skip
 
 
-def rehearsals(year: Year, weeks: int) -> None:
+def rehearsals(year: Year, weeks: int, listeners: Listeners) -> None:
     """Each commune's silent test of every Wednesday."""
     for commune in year.area.of_district():
         wednesday = (year.now - timedelta(days=(year.now.weekday() - 2) % 7)).date()
@@ -113,10 +117,10 @@ def rehearsals(year: Year, weeks: int) -> None:
             next_at=following,
         )  # fmt: skip
         for number in range(1, weeks + 1):
-            _run(year, commune, following - timedelta(days=7 * number))
+            _run(year, commune, following - timedelta(days=7 * number), listeners)
 
 
-def _run(year: Year, commune: Commune, at: datetime) -> None:
+def _run(year: Year, commune: Commune, at: datetime, listeners: Listeners) -> None:
     homes = {
         key: (village.id, f"Cụm loa {commune.name} - {village.name} - {number}")
         for village in commune.villages
@@ -124,14 +128,11 @@ def _run(year: Year, commune: Commune, at: datetime) -> None:
     }
     results: list[dict[str, Any]] = []
     for place, receiver_id in enumerate(commune.receivers):
-        missed = year.dice.random() < 0.06
-        verdict = (
-            year.dice.choice((Verdict.NOT_HEARD, Verdict.UNREACHABLE))
-            if missed
-            else Verdict.HEARD
-            if place % 3
-            else Verdict.PLAYED
-        )
+        away = listeners.is_away(receiver_id, at, at)
+        missed = away or year.dice.random() < 0.06
+        verdict = Verdict.HEARD if place % 3 else Verdict.PLAYED
+        if missed:
+            verdict = Verdict.UNREACHABLE if away else year.dice.choice((Verdict.NOT_HEARD, Verdict.UNREACHABLE))
         results.append(
             {
                 "receiver_id": receiver_id, "zone_id": homes[receiver_id][0], "name": homes[receiver_id][1],

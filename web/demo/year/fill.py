@@ -112,7 +112,7 @@ def _live(year: Year, size: Size, told: Callable[[float], None]) -> tuple[int, L
     for airing in alarms.talks(year, size.days):
         listeners.play(airing)
     alarms.orders(year, size.days)
-    alarms.rehearsals(year, size.days // 7)
+    alarms.rehearsals(year, size.days // 7, listeners)
     desk.papers(year)
     fleet.say(year, recent)
     for rows in listeners.rows().values():

@@ -39,26 +39,17 @@ from web.demo.year.programme import ZONE, Aired, Year
 _SAMPLED_DAYS, _MOST_SAMPLES, _MOST_DAYS = 8, 400_000, 15_000
 _TEST_MINUTE = 11 * 60 + 30
 _FAULTS_A_YEAR = 7
-_OFFLINE, _FAULTY = 0.06, 0.09
+_FAULTY = 0.09
 _RECEIVER: Any = Receiver.__table__  # type: ignore[attr-defined]
 
 
-class Now(msgspec.Struct, frozen=True):
-    """How one is at this moment: what it says, and since when it is cut off if it is."""
-
-    state: ReceiverState
-    cut_off_at: datetime | None
-
-
-def look(year: Year, natures: Mapping[str, Nature]) -> dict[str, Now]:
-    """How each is; its faults go with it."""
+def look(year: Year, natures: Mapping[str, Nature]) -> dict[str, ReceiverState]:
+    """What each says of itself, or said last; its faults go with it."""
     found = {}
     for place, (receiver_id, nature) in enumerate(natures.items()):
-        dice = year.dice
-        cut_off = place % 17 == 5 or dice.random() < _OFFLINE / 4
+        dice, cut_off_at = year.dice, nature.cut_off_at
         faults = [dice.choice(words.FAULTS)] if place % 11 == 3 or dice.random() < _FAULTY / 4 else []
-        cut_off_at = year.now - timedelta(minutes=dice.randrange(40, 4000)) if cut_off else None
-        began = [year.now - timedelta(minutes=dice.randrange(30, 5000)) for _ in faults]
+        began = [(cut_off_at or year.now) - timedelta(minutes=dice.randrange(30, 5000)) for _ in faults]
         for (code, detail), since in zip(faults, began, strict=True):
             _fault(year, receiver_id, code, detail, since, None)
         if cut_off_at is not None:
@@ -71,26 +62,28 @@ def look(year: Year, natures: Mapping[str, Nature]) -> dict[str, Now]:
             Fault(code=code, detail=detail, since_us=to_us(since))
             for (code, detail), since in zip(faults, began, strict=True)
         )
-        found[receiver_id] = Now(_state(year, nature, told, cut_off_at or year.now), cut_off_at)
+        found[receiver_id] = _state(year, nature, told, cut_off_at or year.now)
     return found
 
 
-def write(db: Session, year: Year, natures: Mapping[str, Nature], now: Mapping[str, Now], last: datetime) -> None:
+def write(
+    db: Session, year: Year, natures: Mapping[str, Nature], said: Mapping[str, ReceiverState], last: datetime
+) -> None:
     """Into the rows that are there; `last` is when the last airing was."""
     rows = [
         {
             "which": receiver_id,
-            "new_online": one.cut_off_at is None,
-            "new_seen": one.cut_off_at or year.now,
-            "new_state": msgspec.to_builtins(one.state),
-            "new_faulty": bool(one.state.faults),
-            "new_said": in_short(one.state),
-            "new_ack": natures[receiver_id].number,
-            "new_heard": min(last, one.cut_off_at or last),
-            "new_dbfs": round(natures[receiver_id].level_dbfs, 1),
+            "new_online": nature.cut_off_at is None,
+            "new_seen": nature.cut_off_at or year.now,
+            "new_state": msgspec.to_builtins(said[receiver_id]),
+            "new_faulty": bool(said[receiver_id].faults),
+            "new_said": in_short(said[receiver_id]),
+            "new_ack": nature.number,
+            "new_heard": min(last, nature.cut_off_at or last),
+            "new_dbfs": round(nature.level_dbfs, 1),
             "expires": year.now + timedelta(days=year.dice.randrange(20, 360)),
         }
-        for receiver_id, one in now.items()
+        for receiver_id, nature in natures.items()
     ]
     columns: dict[str, Any] = {
         "online": bindparam("new_online"), "seen_at": bindparam("new_seen"), "state": bindparam("new_state"),
@@ -110,6 +103,8 @@ def sample(year: Year, natures: Mapping[str, Nature], days: int) -> None:
         dice = year.dice
         signal, warmth = dice.uniform(35, 95), dice.uniform(27, 38)
         for quarter in range(quarters):
+            if newest - step * quarter > (nature.cut_off_at or year.now):
+                continue
             hour = (quarters - quarter) / 4
             day_part = 1 - abs((hour % 24) - 12) / 12
             year.lots.add(

@@ -3,6 +3,7 @@
 Rules
 - Each loudspeaker has a nature that does not change: how often it misses, whether it has a microphone, how loud it is.
 - Power is away for hours at a time, for whole villages, and most in the rainy months: then nothing is reported.
+- Some are cut off since a while, and nothing came from them after that.
 - What is missed otherwise has one of the reasons that receivers give.
 """
 
@@ -27,14 +28,18 @@ _REASONS = (
 _WEIGHTS = (3, 2, 4, 2, 4, 2, 3, 1)
 _MICROPHONES, _FAINT = 0.4, 0.04
 _BAD, _AWAY_DAYS = 0.08, 380
+_OFFLINE = 0.06
+_TOLD_S = 20
+"""How long after its end an airing is reported at most."""
 
 
 class Nature(Struct):
-    """Of one loudspeaker; `number` is that of its last report."""
+    """Of one loudspeaker; `number` is that of its last report, `cut_off_at` when it was last heard of if it is away."""
 
     misses: float
     microphone: bool
     level_dbfs: float
+    cut_off_at: datetime | None = None
     number: int = 0
 
 
@@ -43,17 +48,25 @@ class Listeners:
 
     def __init__(self, dice: Random, area: Area, now: datetime) -> None:
         self._dice = dice
-        self._natures = {key: _nature(dice, place) for place, key in enumerate(area.receivers)}
+        self._natures = {key: _nature(dice, place, now) for place, key in enumerate(area.receivers)}
         self._away = _outages(dice, area, now)
+        for receiver_id, nature in self._natures.items():
+            if nature.cut_off_at is not None:
+                self._away[receiver_id].append((nature.cut_off_at, now))
         self._rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.count = 0
 
     def nature(self, receiver_id: str) -> Nature:
         return self._natures[receiver_id]
 
+    def is_away(self, receiver_id: str, begin: datetime, end: datetime) -> bool:
+        """Whether it was at any moment from `begin` to `end`."""
+        return any(gone < end and begin < back for gone, back in self._away[receiver_id])
+
     def play(self, airing: Aired) -> None:
+        told_by = airing.start_at + timedelta(microseconds=airing.duration_us, seconds=_TOLD_S)
         for receiver_id in airing.receivers:
-            if not any(begin <= airing.start_at < end for begin, end in self._away[receiver_id]):
+            if not self.is_away(receiver_id, airing.start_at, told_by):
                 self._rows[receiver_id].append(self._report(airing, self._natures[receiver_id]))
                 self.count += 1
 
@@ -91,14 +104,17 @@ class Listeners:
             "media_sha256": airing.sha256,
             "media_ready_at": airing.start_at - timedelta(minutes=dice.randrange(20, 900)),
             "reason": reason,
-            "received_at": end_at + timedelta(seconds=dice.randrange(1, 20)),
+            "received_at": end_at + timedelta(seconds=dice.randrange(1, _TOLD_S)),
             **_microphone(dice, nature, outcome),
         }
 
 
-def _nature(dice: Random, place: int) -> Nature:
+def _nature(dice: Random, place: int, now: datetime) -> Nature:
     misses = dice.uniform(0.05, 0.2) if place % 13 == 7 or dice.random() < _BAD else dice.uniform(0.001, 0.015)
-    return Nature(misses, dice.random() < _MICROPHONES, dice.uniform(-24, -17))
+    nature = Nature(misses, dice.random() < _MICROPHONES, dice.uniform(-24, -17))
+    if place % 17 == 5 or dice.random() < _OFFLINE / 4:
+        nature.cut_off_at = now - timedelta(minutes=dice.randrange(40, 4000))
+    return nature
 
 
 def _microphone(dice: Random, nature: Nature, outcome: Outcome) -> dict[str, Any]:
