@@ -16,7 +16,7 @@ from scheduler.announcements import repository
 from scheduler.announcements.models import Announcement, Recording, RecordingPart, RecordingState, Source
 from scheduler.announcements.schemas import AnnouncementOut, NewPlaylist, PlaylistParts, Recipe
 from scheduler.announcements.service import begun, done, editable, hold, readable
-from scheduler.errors import Conflict
+from scheduler.errors import Conflict, NotFound
 from scheduler.people.actor import Actor
 from scheduler.store.types import new_id
 
@@ -60,10 +60,14 @@ def of(db: Session, announcement_ids: Sequence[str]) -> dict[str, list[Announcem
 
 
 def _parts(db: Session, actor: Actor, now: datetime, announcement_ids: Sequence[str]) -> Parts:
-    """Each with its recordings, if the actor may read them all and there is sound or will be."""
-    for announcement_id in sorted(set(announcement_ids)):
-        hold(db, announcement_id)
-    found = {one: readable(db, actor, now, one) for one in set(announcement_ids)}
+    """Each with its recordings, if the actor may read them all and there is sound or will be; else a Problem."""
+    try:
+        for announcement_id in sorted(set(announcement_ids)):
+            hold(db, announcement_id)
+        found = {one: readable(db, actor, now, one) for one in set(announcement_ids)}
+    except NotFound:
+        message = "An announcement that you chose is no longer there. Take it out, or choose another one."
+        raise NotFound("not_found", message, field="announcement_ids") from None
     recordings = repository.recordings_of(db, found.keys())
     for announcement in found.values():
         if not _usable(recordings[announcement.id]):

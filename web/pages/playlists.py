@@ -117,6 +117,8 @@ def _form(
 ) -> Response:
     choices = choosing.choices(db, page, form["parts"])
     known = {choice["id"]: choice for choice in choices}
+    if any(one not in known for one in form["parts"]):
+        known = _gone(db, page, form["parts"], item) | known
     rows = [known[one] for one in form["parts"]]
     names = {"announcement_ids": "parts"}
     told = {names.get(name, name): text for name, text in (errors or {}).items()}
@@ -134,6 +136,14 @@ def _form(
         full=len(rows) >= MAX_PARTS,
         errors=told,
     )
+
+
+def _gone(db: Session, page: Page, chosen: list[str], item: AnnouncementOut | None) -> dict[str, dict[str, Any]]:
+    """A row for each that was chosen, as of what is no longer there; named where the playlist was made from it."""
+    held = parts.of(db, [item.id])[item.id] if item is not None else []
+    named = {part.id: page.say(N_("%(title)s (no longer there)"), title=part.title) for part in held}
+    unnamed = page.say(N_("An announcement that is no longer there"))
+    return {one: {"id": one, "title": named.get(one, unnamed), "duration_us": None} for one in chosen}
 
 
 def _line(page: Page, one: AnnouncementOut, titles: list[str]) -> dict[str, Any]:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
+from scheduler.announcements.models import Recording, RecordingState
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
+from scheduler.store.engine import Store
 from web.auth import CSRF_HEADER
 
 
@@ -56,3 +59,39 @@ def test_it_is_put_into_order_by_its_buttons_and_made(official: TestClient, thre
     assert changed.status_code == 303, changed.text
     assert order(official.get(edit).text) == [two]
     assert post(official, edit, intent="save", part=[one], version="1").status_code == 422
+
+
+def test_a_part_that_was_deleted_is_shown_and_taken_out(official: TestClient, three: list[str], store: Store) -> None:
+    made = post(official, "/playlists/new", intent="save", title="Bản tin tối", pause_ms="0", part=three)
+    playlist = made.headers["location"].partition("?")[0]
+    edit = playlist.replace("/announcements/", "/playlists/") + "/edit"
+    with store.writing() as db:
+        for recording in db.exec(select(Recording)):  # what is still put together is not deleted
+            recording.state, recording.sha256 = RecordingState.READY, "a" * 64
+            recording.duration_us, recording.size_bytes = 1_000_000, 10
+    version = official.get(f"/api/v1/announcements/{three[1]}").headers["etag"]
+    gone = official.delete(f"/api/v1/announcements/{three[1]}", headers={"if-match": version})
+    assert gone.status_code == 204
+    shown = official.get(edit)
+    assert (shown.status_code, order(shown.text)) == (200, three)
+    assert "Họp dân (không còn)" in shown.text
+    assert f'href="/announcements/{three[1]}"' not in official.get(playlist).text
+    kept = post(official, edit, intent="save", part=three, version="1", pause_ms="0")
+    assert (kept.status_code, "Có bản tin đã chọn nay không còn" in kept.text) == (422, True)
+    assert order(post(official, edit, intent="remove-1", part=three, version="1").text) == [three[0], three[2]]
+    assert post(official, edit, intent="save", part=three[::2], version="1", pause_ms="0").status_code == 303
+    assert order(official.get(edit).text) == three[::2]
+
+
+def test_a_part_that_nobody_has_or_may_see_is_refused(
+    official: TestClient, three: list[str], browser: Callable[[str], TestClient], add_person: Any, places: Any
+) -> None:
+    add_person("stranger", places.van, Role.EDITOR)
+    body = {"zone_id": places.van, "title": "Của xã khác", "recordings": [{"text": "Khác"}]}
+    hidden = browser("stranger").post("/api/v1/announcements", json=body).json()["id"]
+    for unknown in ("x" * 26, hidden):
+        for intent, status in (("add", 200), ("save", 422)):
+            answer = post(official, "/playlists/new", intent=intent, title="Tối", part=[three[0], unknown])
+            assert (answer.status_code, order(answer.text)) == (status, [three[0], unknown])
+            assert "Bản tin không còn" in answer.text
+            assert "Của xã khác" not in answer.text
