@@ -29,8 +29,6 @@ from scheduler.bank import entries
 from scheduler.bank.models import BankMedia
 from scheduler.broadcasts.models import PlannedAiring
 from scheduler.changes import Changes
-from scheduler.deputies import service as deputies
-from scheduler.deputies.schemas import DeputyIn
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample
 from scheduler.people import recovery, totp
@@ -92,6 +90,8 @@ class Town:
     ours: Commune
     theirs: Commune
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    """By login, one of the second factor that is good in each example."""
     sent: list[Sent] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -179,6 +179,7 @@ class _Furnisher:
         self._programmes(announcement)
         self._orders()
         self._people()
+        self._retention()
         self._clock.step_wall(LATER - self._clock.now())
         self._what_was_heard()
         self._voices()
@@ -278,7 +279,7 @@ class _Furnisher:
         self._do(Role.APPROVER, "POST", f"/emergencies/{asked['id']}/confirm", confirm, version=asked["version"])
         talk = {"zone_id": zone, "zone_ids": [self.commune.village_id], "kind": "microphone", "title": name("Nói"),
                 "limit_min": 30}  # fmt: skip
-        self._do(Role.OPERATOR, "POST", "/live", talk, code=self._codes(Role.OPERATOR)[0])
+        self._do(Role.OPERATOR, "POST", "/live", talk, code=self._codes(Role.OPERATOR).pop())
 
     def _people(self) -> None:
         zone, name = self.commune.zone_id, self.commune.named
@@ -287,7 +288,7 @@ class _Furnisher:
         def give(path: str, body: dict[str, Any]) -> Any:
             """With a code; the request is kept with another, which is good for whoever sends it again."""
             made = self._do(Role.ADMINISTRATOR, "POST", path, coded := body | {"code": codes.pop()})
-            coded["code"] = codes[0]
+            coded["code"] = self._town.codes[f"{self._prefix}{Role.ADMINISTRATOR}"]
             return made
 
         new = {"login": f"{self._prefix}khac", "name": name("Người khác"), "zone_id": zone, "phone": "0905 1"}
@@ -297,17 +298,29 @@ class _Furnisher:
         give("/invitations", {"name": name("Khách"), "zone_id": zone, "roles": roles})
         token = {"name": name("Mã"), "scope": ["zone.read"], "expires_at": "2026-12-24T00:00:00+07:00"}
         self._do(Role.EDITOR, "POST", "/tokens", token | {"password": PASSWORD})
-        with self._store.writing() as db:
-            until = MORNING + timedelta(days=3)
-            asked = DeputyIn(deputy_id=self._actors[Role.EDITOR].user_id, zone_id=zone, until=until)
-            deputies.name(db, self._actors[Role.APPROVER], MORNING, asked)
+        until = (MORNING + timedelta(days=3)).isoformat()
+        deputy = {"deputy_id": self._actors[Role.EDITOR].user_id, "zone_id": zone, "until": until}
+        self._do(Role.APPROVER, "POST", "/deputies", deputy)
+        hook = {"zone_id": zone, "name": name("Trung tâm"), "url": "https://ioc.example/loa", "kinds": ["emergency"]}
+        self._do(Role.ADMINISTRATOR, "POST", "/webhooks", hook, code=codes.pop())
+
+    def _retention(self) -> None:
+        """A rule in force, and one that is only asked for."""
+        rule = {"zone_id": self.commune.zone_id, "subject": "announcements", "tag": self.commune.mark, "days": 365}
+        self._do(Role.ADMINISTRATOR, "POST", "/retention/rules", rule | {"subject": "live", "tag": None})
+        made = self._do(Role.ADMINISTRATOR, "POST", "/retention/rules", rule)
+        path = f"/retention/rules/{made['id']}"
+        seen = self._do(Role.ADMINISTRATOR, "GET", f"{path}/dry-run")["seen"]
+        self._do(Role.ADMINISTRATOR, "POST", f"{path}/in-force", {"seen": seen}, version=made["version"])
 
     def _codes(self, role: Role) -> list[str]:
         """Of the second factor of the commune's person of this role, who has one from now on."""
         with self._store.writing() as db:
             user = db.get_one(User, self._actors[role].user_id)
             user.totp_secret, user.totp_confirmed = totp.new_secret(), True
-            return recovery.make(db, user.id)
+            kept, *others = recovery.make(db, user.id)
+        self._town.codes[f"{self._prefix}{role}"] = kept
+        return others
 
     def _what_was_heard(self) -> None:
         with self._store.writing() as db:

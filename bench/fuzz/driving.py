@@ -9,7 +9,7 @@ Rules
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, Response, SerializationContext
 from schemathesis.checks import CHECKS, CheckFunction, load_all_checks
 from schemathesis.core.result import Err
-from sqlalchemy import inspect
-from sqlmodel import text
+from sqlmodel import select, text
 
 from bench.fuzz.communes import API, Commune, Town
+from scheduler.people.models import WebSession
+from scheduler.people.sessions import session_id
 from scheduler.rights import Role
 
 PEOPLE: tuple[str | None, ...] = (None, *(role.value for role in Role), "province-operator", "province-administrator")
@@ -36,13 +37,18 @@ CHECKED = (
 )
 TABLES = {
     "zone": "zone", "parent": "zone", "member": "zone", "group": "zone_group", "receiver": "receiver",
-    "user": "app_user", "to": "app_user", "grant": "role_grant", "session": "user_session", "token": "api_token",
+    "user": "app_user", "to": "app_user", "principal": "app_user", "deputy": "deputy", "grant": "rolegrant",
+    "session": "websession", "token": "apitoken", "hook": "webhook", "rule": "retention_rule",
     "invitation": "invitation", "report": "village_report", "fault": "fault_record", "announcement": "announcement",
     "fallback": "announcement", "stand_in": "announcement", "recording": "recording",
     "fallback_recording": "recording", "broadcast": "broadcast", "order": "emergency_order", "talk": "live_talk",
     "bulletin": "bulletin", "relay": "relay", "run": "rehearsal_run", "feedback": "feedback",
-    "airing": "planned_airing", "bank": "bank_entry",
+    "airing": "plannedairing", "bank": "bank_entry",
 }  # fmt: skip
+IN_A_BODY = TABLES | {"deputy": "app_user"}
+"""There it is the person who is named, elsewhere what names them."""
+IN_NO_TABLE = {"line_id"}
+"""A line is there as long as somebody listens."""
 PLAIN = {
     "name": ["flash-flood", "siren-rise-fall", "drill-flash-flood"], "day": ["2026-11-23", "2026-11-24"],
     "at": ["17:00"],
@@ -80,6 +86,9 @@ class Driver:
         self._schema = schemathesis.openapi.from_dict(town.app.openapi())
         self._schema.app = town.app
         self._pools = _pools(town)
+        named = {name for operation in self.operations() for name in re.findall(r"{(\w+_id)}", operation.path)}
+        if unaimed := sorted(name for name in named - IN_NO_TABLE if not self._pool(name)):
+            raise LookupError(f"there is nothing to aim at for {', '.join(unaimed)}")
         self._bodies = _bodies(town, [operation.path for operation in self.operations()])
 
     def operations(self) -> Iterator[Any]:
@@ -95,7 +104,7 @@ class Driver:
             max_examples=examples, database=None, deadline=None, derandomize=seed is None, phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
-        @given(self._cases(operation))
+        @given(self._cases(operation, self._town.codes.get(who or "")))
         def tried(case: Case[Any]) -> None:
             with self._town.example():
                 self._look_at(case, case.call(headers=self._town.headers(who), timeout=PATIENCE_S), who)
@@ -123,7 +132,8 @@ class Driver:
             return self._town.ours, self._town.theirs
         return () if who.startswith("province") else (self._town.theirs,)
 
-    def _cases(self, operation: Any) -> st.SearchStrategy[Case[Any]]:
+    def _cases(self, operation: Any, code: str | None) -> st.SearchStrategy[Case[Any]]:
+        """`code` is one of the second factor of whoever asks, who types it half of the time."""
         fitting = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
         try:
             unfitting = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
@@ -141,8 +151,14 @@ class Driver:
             if fits:
                 if isinstance(case.body, dict):
                     case.body = self._body(draw, operation, case.body)
+                for name in filter(self._pool, [name for name in case.query if name.endswith("_id")]):
+                    case.query[name] = draw(st.sampled_from(self._pool(name)))
                 if draw(st.integers(0, 9)):
                     case.headers["If-Match"] = draw(VERSIONS)
+                if code and draw(st.booleans()):
+                    case.headers["X-Second-Factor"] = code
+                    if isinstance(case.body, dict) and "code" in case.body:
+                        case.body["code"] = code
             for name in ("Cookie", "X-CSRF-Token", "Authorization"):
                 case.headers.pop(name, None)
             case.cookies.clear()
@@ -162,7 +178,7 @@ class Driver:
         """`value` with ids of real things where ids belong, mostly."""
         if isinstance(value, dict):
             return {key: self._filled(draw, key, inner) for key, inner in value.items()}
-        pool = self._pool(name)
+        pool = self._pool(name, IN_A_BODY)
         if isinstance(value, list):
             if pool and name.endswith("ids"):
                 return draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique=True))
@@ -171,8 +187,8 @@ class Driver:
             return draw(st.sampled_from(pool))
         return value
 
-    def _pool(self, name: str) -> list[str]:
-        return PLAIN.get(name) or self._pools.get(TABLES.get(name.removesuffix("s").removesuffix("_id"), ""), [])
+    def _pool(self, name: str, tables: Mapping[str, str] = TABLES) -> list[str]:
+        return PLAIN.get(name) or self._pools.get(tables.get(name.removesuffix("s").removesuffix("_id"), ""), [])
 
 
 def _leaves(wrong: BaseException) -> list[BaseException]:
@@ -184,11 +200,11 @@ def _leaves(wrong: BaseException) -> list[BaseException]:
 
 def _pools(town: Town) -> dict[str, list[str]]:
     """The ids in each table, in an order that does not change."""
-    found = {}
-    with town.example(), town.app.state.centre.store.reading() as db:
-        connection = db.connection()
-        for table in sorted(set(TABLES.values()) & set(inspect(connection).get_table_names())):
-            rows = connection.execute(text(f'SELECT id FROM "{table}" ORDER BY rowid'))  # noqa: S608 - its own tables
+    with town.example(), town.centre.store.reading() as db:
+        signed_in = db.exec(select(WebSession).order_by(text("rowid")))
+        found = {"websession": [session_id(row) for row in signed_in]}
+        for table in sorted(set(TABLES.values()) - set(found)):
+            rows = db.connection().execute(text(f'SELECT id FROM "{table}" ORDER BY rowid'))  # noqa: S608 - its own tables
             found[table] = [str(row[0]) for row in rows]
     return found
 

@@ -63,10 +63,7 @@ def replaced(body: Any, path: tuple[Any, ...], value: str) -> Any:
 
 def rows(town: Town) -> dict[str, int]:
     with town.centre.store.reading() as db:
-        tables = set(inspect(db.connection()).get_table_names()) - {
-            "auditentry",
-            "sign_in_attempt",
-        }  # refusals are noted
+        tables = set(inspect(db.connection()).get_table_names()) - {"auditentry", "signinattempt"}  # refusals are noted
         return {name: db.connection().scalar(text(f'SELECT count(*) FROM "{name}"')) or 0 for name in tables}  # noqa: S608
 
 
