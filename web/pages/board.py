@@ -6,18 +6,27 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlmodel import Session
 
+from broadcast.clock import from_us
 from scheduler import days
 from scheduler.broadcasts import board, moving, service
-from scheduler.broadcasts.schemas import At
+from scheduler.broadcasts.schemas import At, BoardOut
 from scheduler.errors import Problem
+from scheduler.policy import day_bounds
+from scheduler.reports.figures import Kind
+from scheduler.reports.unplanned import unplanned
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from web.auth import ReadDb
 from web.pages import board_span, board_view
 from web.pages.board_area import ZoneId, area_of
+from web.pages.emergency_words import DRILL, REAL, TEST
 from web.pages.frame import Page, ThePage
+from web.pages.report_words import KIND
 
 MAX_ROWS = 60
+_AT = {
+    Kind.LIVE: "/live", Kind.EMERGENCY: REAL.path, Kind.DRILL: DRILL.path, Kind.TEST: TEST.path
+}  # fmt: skip
 
 router = APIRouter(include_in_schema=False)
 
@@ -56,10 +65,21 @@ def day_board(
         holidays=list(dict.fromkeys(name for row in shown.villages for name in row.holidays)),
         area=area,
         now_minute=_now_minute(page, shown.day),
+        unplanned=_unplanned(db, page, shown),
         moved=_moved(db, page, moved, before),
         may_compose=page.can(Action.BROADCAST_EDIT),
         step=timedelta(days=1),
     )
+
+
+def _unplanned(db: Session, page: Page, shown: BoardOut) -> list[dict[str, Any]]:
+    """What sounded that day and no plan has."""
+    bounds = [day_bounds(timezone, shown.day) for timezone in {village.timezone for village in shown.villages}]
+    if not bounds:
+        return []
+    start, end = from_us(min(first for first, _last in bounds)), from_us(max(last for _first, last in bounds))
+    found = unplanned(db, [village.zone_id for village in shown.villages], start, end)
+    return [{"of": one, "kind": page.say(KIND[one.kind]), "href": f"{_AT[one.kind]}/{one.id}"} for one in found]
 
 
 @router.get("/board/week")

@@ -82,9 +82,7 @@ def listing(
         broadcasts=[_row(page, item) for item in found.items],
         filters=[{"value": v, "label": page.say(label), "here": v == state} for v, label, _states in _FILTERS],
         q=q,
-        older=f"/broadcasts?{urlencode({'state': state, 'q': q, 'before': found.next})}"
-        if found.next
-        else None,
+        older=f"/broadcasts?{urlencode({'state': state, 'q': q, 'before': found.next})}" if found.next else None,
         newer=f"/broadcasts?{urlencode({'state': state, 'q': q})}" if before else None,
         none_title=page.say(none[0]),
         none_text=page.say(none[1]),

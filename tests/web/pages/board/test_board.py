@@ -11,6 +11,8 @@ from sqlalchemy import Engine, delete, event
 
 from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
+from scheduler.reports.figures import Kind
+from scheduler.reports.models import ReportAiring, ReportLine
 from scheduler.rights import Role
 from scheduler.zones.models import Holiday, Zone
 from web.pages.rehearsed import WIDE
@@ -266,3 +268,33 @@ def test_days_at_the_ends_of_the_calendar_are_refused_in_words(official: TestCli
     for view in ("/board", "/board/week", "/board/month"):
         for day in ("9999-12-31", "0001-01-01"):
             assert official.get(f"{view}?day={day}").status_code == 422
+
+
+def test_what_sounded_beside_the_plan_stands_above_it(office: Any, official: TestClient) -> None:
+    at: dict[str, Any] = {
+        "day": office.now.date(),
+        "zone_ids": [],
+        "unit_ids": [],
+        "start_at": office.now,
+        "due_at": office.now,
+    }
+    none: dict[str, Any] = {
+        "receiver_ids": [],
+        "missed_by": {},
+        **dict.fromkeys(("receivers", "requested_us", "played_us"), 0),
+    }
+
+    def book(airing_id: str, kind: Kind, title: str, zone_id: str) -> None:
+        with office.store.writing() as db:
+            db.add(ReportAiring(id=airing_id, broadcast_id=airing_id, kind=kind, title=title, duration_us=1, **at))
+            db.flush()
+            db.add(ReportLine(airing_id=airing_id, zone_id=zone_id, unit_id=zone_id, day=at["day"], kind=kind, **none))
+
+    book("order-1", Kind.EMERGENCY, "Lũ về", office.places.leng_1)
+    book("talk-1", Kind.LIVE, "Chủ tịch nói", office.places.leng_2)
+    book("order-2", Kind.EMERGENCY, "Của xã khác", office.places.van_1)
+    page = official.get("/board").text
+    shown = page[page.index("Cũng phát trong ngày") : page.index('id="board"')]
+    assert re.findall(r'href="([^"]+)"', shown) == ["/emergency/order-1", "/live/talk-1"]
+    assert "Lũ về" in shown
+    assert "Của xã khác" not in page
