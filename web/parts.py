@@ -53,12 +53,15 @@ from web.settings import Settings
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-Tick = Callable[[Session, datetime], Sequence[str]]
+Tick = Callable[..., Sequence[str]]
+"""Is given the session and the time, and what its look found as `over`."""
 TICKS: Mapping[str, Tick] = {
     "emergencies": emergencies.tick,
     "broadcasts": tick,
     "rehearsals": rehearsals.tick,
 }
+LOOKS: Mapping[str, Callable[[Session, datetime], Any]] = {"rehearsals": rehearsals.outcomes}
+"""What is worked out for a tick before its turn to write comes, so that others may write meanwhile."""
 
 
 class CannotStart(Exception):
@@ -291,6 +294,9 @@ async def _tick(centre: Centre) -> None:
 
     def once(of: str, what: Tick) -> Sequence[str]:
         try:
+            if of in LOOKS:
+                with centre.store.reading() as db:
+                    what = partial(what, over=LOOKS[of](db, centre.clock.now()))
             with centre.store.writing() as db:
                 words = what(db, centre.clock.now())
         except Exception as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -57,3 +57,28 @@ async def test_a_fault_in_one_of_them_does_not_stop_time_for_the_others(
     task.cancel()
     assert ticked[:6] == ["bad", "good"] * 3
     assert caplog.text.count("the tick of bad failed") == 1
+
+
+async def test_what_takes_long_is_worked_out_while_others_may_write(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def look(_db: Session, _now: datetime) -> Mapping[str, list[object]]:
+        with centre.store.writing():  # would wait for ever beside another write
+            return {"RUN": []}
+
+    def well(_db: Session, _now: datetime, over: object) -> Sequence[str]:
+        given.append(over)
+        return ()
+
+    monkeypatch.setattr(parts, "LOOKS", {"good": look})
+    monkeypatch.setattr(parts, "TICKS", {"good": well})
+    monkeypatch.setattr(parts, "TICK_S", 0)
+    centre.clock = SystemClock()
+    task = asyncio.create_task(parts._tick(centre))
+    async with asyncio.timeout(60):
+        while not given:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    task.cancel()
+    assert given[0] == {"RUN": []}

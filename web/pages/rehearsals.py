@@ -125,7 +125,7 @@ def run_now(
     asked = RunIn(silent=silent, word=_typed(word))
 
     def act(db: Session) -> str:
-        run_id = service.run_now(db, page.actor, page.now, zone_id, asked).id
+        run_id = service.start(db, page.actor, page.now, zone_id, asked).id
         tell_after(db, page.centre.changes, f"rehearsal:{run_id}")
         return run_id
 

@@ -61,12 +61,6 @@ def in_order(results: Sequence[ReceiverResult]) -> list[ReceiverResult]:
     return sorted(results, key=lambda one: (one.verdict in HEARD, not one.troubles, one.name, one.receiver_id))
 
 
-def is_done(results: Sequence[ReceiverResult], *, lost: bool) -> bool:
-    """Whether no answer is to be waited for; `lost`: not of those either that cannot be reached."""
-    awaited = {Verdict.WAITING} if lost else {Verdict.WAITING, Verdict.UNREACHABLE}
-    return not any(one.verdict in awaited for one in results)
-
-
 def _no_answer(receiver: Receiver, *, waits: bool) -> Verdict:
     if not receiver.online:
         return Verdict.UNREACHABLE

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func, or_, update
 from sqlmodel import Session, col, select
 
+from broadcast.clock import to_us
 from scheduler.emergency.rehearsal.models import Rehearsal, RehearsalRun
 from scheduler.fleet.models import Receiver
 from scheduler.zones import repository as zones
@@ -74,6 +76,18 @@ def ask(db: Session, receiver_ids: Collection[str], now: datetime) -> None:
     """Have these do their self-test."""
     wanted = update(Receiver).where(col(Receiver.id).in_(receiver_ids)).values(self_test_asked_at=now)
     db.connection().execute(wanted)
+
+
+def is_awaited(db: Session, run: RehearsalRun, *, lost: bool) -> bool:
+    """Whether a receiver of a silent test has not answered yet; `lost`: of those alone that can be reached."""
+    state: Any = col(Receiver.state)
+    answered_us = state["self_test", "at_us"].as_float()
+    query = select(Receiver.id).where(col(Receiver.self_test_asked_at) >= run.began_at)
+    query = query.where(or_(answered_us.is_(None), answered_us < float(to_us(run.began_at))))
+    if lost:
+        query = query.where(col(Receiver.online))
+    awaited: set[str] = set(db.exec(query))
+    return not awaited.isdisjoint(run.receiver_ids)
 
 
 def receivers(db: Session, receiver_ids: Collection[str]) -> Sequence[tuple[Receiver, Zone]]:

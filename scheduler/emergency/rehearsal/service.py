@@ -11,8 +11,9 @@ Rules
   one earlier, once all have answered that can be reached; who cannot is waited for a few minutes, and not for the hour.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from sqlmodel import Session
 
@@ -60,6 +61,9 @@ LOST_FOR = timedelta(minutes=5)
 """Who cannot be reached is back by then, or is reported so."""
 LOOKED_AT_EACH_S = 10
 """Whether all have answered is not looked at each second: it reads what every receiver said."""
+Outcomes = Mapping[str, list[dict[str, Any]]]
+"""What was found of each receiver, by the test."""
+NONE_OVER: Outcomes = {}
 AUDIBLE_TAKES = timedelta(minutes=10)
 MINUTES = 5
 """How long a test announcement may still begin at a receiver that was away."""
@@ -132,6 +136,12 @@ def remove(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: i
 
 
 def run_now(db: Session, actor: Actor, now: datetime, zone_id: str, asked: RunIn) -> RunDetail:
+    """Test at once, and what is known of each receiver so far."""
+    run = start(db, actor, now, zone_id, asked)
+    return _detail(db, zone_for(db, actor, now, zone_id), run)
+
+
+def start(db: Session, actor: Actor, now: datetime, zone_id: str, asked: RunIn) -> RehearsalRun:
     """Test at once."""
     zone = _editable(db, actor, now, zone_id)
     _check_word(asked)
@@ -144,7 +154,7 @@ def run_now(db: Session, actor: Actor, now: datetime, zone_id: str, asked: RunIn
     if run.trouble == QUIET:
         raise Conflict(QUIET, _QUIET)
     audit.record(db, actor, now, "rehearsal.run", f"zone:{zone.id}", zone_path=zone.path, silent=asked.silent)
-    return _detail(db, zone, run)
+    return run
 
 
 def runs(
@@ -167,13 +177,20 @@ def run_report(db: Session, actor: Actor, now: datetime, run_id: str) -> RunDeta
     return _detail(db, zone, run)
 
 
-def tick(db: Session, now: datetime) -> tuple[str, ...]:
-    """Close what is over and begin what is due; the words for those who watch."""
+def outcomes(db: Session, now: datetime) -> Outcomes:
+    """What came of the tests that are over. It only reads: of thousands of receivers this takes seconds."""
+    over = _over(db, now)
+    return {run.id: [one.model_dump(mode="json") for one in _results(db, run, waits=False)] for run in over}
+
+
+def tick(db: Session, now: datetime, over: Outcomes = NONE_OVER) -> tuple[str, ...]:
+    """Close what is `over` and begin what is due; the words for those who watch."""
     words = []
-    for run in _over(db, now):
-        run.results = [one.model_dump(mode="json") for one in _results(db, run, waits=False)]
-        run.closed_at = now
-        words.append(f"rehearsal:{run.id}")
+    for run_id, results in over.items():
+        run = repository.run(db, run_id)
+        if run is not None and run.closed_at is None:
+            run.results, run.closed_at = results, now
+            words.append(f"rehearsal:{run.id}")
     db.flush()
     for row, zone in repository.due(db, now):
         due = row.next_at
@@ -196,9 +213,7 @@ def _over(db: Session, now: datetime) -> list[RehearsalRun]:
     found = list(repository.to_close(db, now))
     if now.second % LOOKED_AT_EACH_S == 0:
         silent = repository.silent_running(db, now)
-        found += [
-            run for run in silent if report.is_done(_results(db, run, waits=True), lost=now - run.began_at >= LOST_FOR)
-        ]
+        found += [run for run in silent if not repository.is_awaited(db, run, lost=now - run.began_at >= LOST_FOR)]
     return found
 
 

@@ -56,8 +56,10 @@ class Office:
 
     def tick(self) -> int:
         """How many tests have begun, ended or been missed."""
+        with self.store.reading() as db:
+            over = service.outcomes(db, self.clock.now())
         with self.store.writing() as db:
-            return len(service.tick(db, self.clock.now()))
+            return len(service.tick(db, self.clock.now(), over))
 
     def report(self) -> RunDetail:
         with self.store.reading() as db:
@@ -341,6 +343,30 @@ def test_a_silent_test_ends_once_all_have_answered(office: Office) -> None:
     assert office.tick() == 1
     assert (office.report().state, office.report().heard) == (RunState.CLOSED, 1)
     assert office.run_now().state is RunState.RUNNING
+
+
+def test_of_thousands_only_what_they_answered_is_read_while_they_are_waited_for(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.run_now()
+    office.tested("R1", Hearing.HEARD, faults=(Fault(code="clock_untrusted"),))
+    read: list[str] = []
+    monkeypatch.setattr(service, "said", lambda receiver: read.append(receiver.id))
+    office.clock.step_wall(timedelta(seconds=service.LOOKED_AT_EACH_S))
+    assert (office.tick(), read) == (0, [])
+    office.clock.step_wall(service.LOST_FOR)
+    assert (office.tick(), read) == (1, ["R1", "R2"])
+
+
+def test_what_was_closed_meanwhile_is_not_closed_again(office: Office) -> None:
+    run = office.run_now()
+    office.clock.step_wall(service.SILENT_TAKES)
+    with office.store.reading() as db:
+        over = service.outcomes(db, office.clock.now())
+    assert list(over) == [run.id]
+    with office.store.writing() as db:
+        assert service.tick(db, office.clock.now(), over) == (f"rehearsal:{run.id}",)
+        assert service.tick(db, office.clock.now(), over) == ()
 
 
 def test_who_cannot_be_reached_holds_a_silent_test_open_for_minutes_and_not_for_the_hour(office: Office) -> None:
