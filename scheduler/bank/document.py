@@ -18,7 +18,10 @@ LIFE_DAYS = 15
 
 
 def bank(db: Session, zone_id: str, _now: datetime) -> Draft | None:
-    """Everything that is produced and was not dropped; None below the roots, where nothing is kept."""
+    """Everything that is produced and was not dropped; None below the roots, where nothing is kept.
+
+    What was replaced and no order names comes last: where all was read anew at once, some of that has no room.
+    """
     zone = zones.zone(db, zone_id)
     if zone is None or zone.parent_id is not None:
         return None
@@ -28,7 +31,9 @@ def bank(db: Session, zone_id: str, _now: datetime) -> Draft | None:
 
 
 def _messages(db: Session) -> Iterator[BankMessage]:
-    for held in repository.held(db):
+    found = repository.held(db)
+    spare = {held.entry.id for held, _since in repository.replaced(found)} - repository.named_by_orders(db)
+    for held in sorted(found, key=lambda held: held.entry.id in spare):
         if held.ready:
             media = tuple(
                 Media(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from msgspec import Struct
 from sqlmodel import Session
@@ -11,6 +12,8 @@ from scheduler.announcements.models import RecordingState
 from scheduler.bank import naming, repository
 from scheduler.bank.models import BankEntry, BankMedia, BankSource
 from scheduler.bank.shipped import DEFAULT_LANGUAGE, drill_titles, framed, shipped, spoken_languages, unframed
+
+NO_VOICES: Mapping[str, str] = MappingProxyType({})
 
 
 class Sound(Struct, frozen=True):
@@ -75,8 +78,16 @@ def seed(db: Session, now: datetime) -> bool:
     return changed
 
 
-def add(db: Session, draft: Draft, now: datetime, made_by: str | None) -> BankEntry:
-    """The next revision of the name, to be produced where it says something new."""
+def read_otherwise(media: BankMedia, voices: Mapping[str, str]) -> bool:
+    """Whether this was read by another voice than `voices` has for its language now."""
+    read = media.source is BankSource.TEXT and media.state is RecordingState.READY
+    return read and media.language in voices and media.voice != voices[media.language]
+
+
+def add(
+    db: Session, draft: Draft, now: datetime, made_by: str | None, voices: Mapping[str, str] = NO_VOICES
+) -> BankEntry:
+    """The next revision of the name, to be produced where it says something new, or by another voice than `voices`."""
     draft = draft.as_heard
     last = repository.newest(db, draft.name)
     revision = last.entry.revision + 1 if last is not None else 1
@@ -95,7 +106,8 @@ def add(db: Session, draft: Draft, now: datetime, made_by: str | None) -> BankEn
     said_before = draft_of(last).sounds if last is not None else {}
     for language, sound in draft.sounds.items():
         same = before.get(language) if said_before.get(language) == sound else None
-        db.add(_again(same, entry.id) if same is not None else _queued(entry.id, language, sound))
+        stays = same is not None and not read_otherwise(same, voices)
+        db.add(_again(same, entry.id) if same is not None and stays else _queued(entry.id, language, sound))
     db.flush()
     return entry
 

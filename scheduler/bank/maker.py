@@ -20,12 +20,12 @@ from sqlmodel import Session
 from broadcast.child import ChildCancelledError
 from broadcast.clock import US_PER_S, Clock
 from broadcast.produce.producer import Producer
-from broadcast.produce.request import Produced, ProduceError, Refusal
+from broadcast.produce.request import Produced, ProduceError, Refusal, Warn
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.worker import be_nice
 from scheduler.bank import repository, trying
 from scheduler.bank.entries import seed
-from scheduler.bank.models import BankMedia
+from scheduler.bank.models import BankMedia, BankSource
 from scheduler.bank.service import drop_unused, tell_receivers
 from scheduler.bank.sounds import Asked, Sounds
 from scheduler.changes import Changes
@@ -146,6 +146,9 @@ class BankMaker:
                 media.attempts -= 1
             else:
                 _settle(media, outcome, now)
+                if isinstance(outcome, Produced) and media.source is BankSource.TEXT:
+                    fell_back = Warn.VOICE_FALLBACK in outcome.warnings
+                    media.voice = None if fell_back else self._sounds.voice_id(media.language)
                 self._settled(db, now)
         self._changes.tell([f"bank:{job.entry_id}"])
 

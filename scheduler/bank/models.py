@@ -39,7 +39,8 @@ class BankMedia(SQLModel, table=True):
 
     `text` is what is said without what frames a drill; of a tone, its name. `original_sha256` is what was sent.
     `claimed_at` is when its job was taken, and once that is done when it was. An `error_code` is of the last try that
-    failed: it stays while it is tried again.
+    failed: it stays while it is tried again. `voice` is the id of the one that reads the text; None of the one that is
+    always there, or where that was not kept yet.
     """
 
     __tablename__ = "bank_media"
@@ -52,6 +53,7 @@ class BankMedia(SQLModel, table=True):
     state: RecordingState = Field(default=RecordingState.QUEUED, sa_type=word_of(RecordingState), index=True)
     attempts: int = 0
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    voice: str | None = Field(default=None, max_length=300)
     error_code: str | None = Field(default=None, max_length=40)
     sha256: str | None = Field(default=None, max_length=64, index=True)
     size_bytes: int | None = Field(default=None, sa_type=BigInteger)

@@ -90,6 +90,7 @@ class BankMediaOut(BaseModel):
     original_name: str | None = None
     error_code: str | None = Field(None, examples=["speech_failed"])
     tried_again: bool = False
+    voice: str | None = Field(None, description="Reads the text; none of the one that is always there.")
     sha256: str | None = None
     size_bytes: int | None = Field(None, examples=[48_000])
     duration_us: int | None = Field(None, examples=[14_000_000])

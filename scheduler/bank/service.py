@@ -8,7 +8,7 @@ Rules
   is taken out of the bank has a last revision without any sound.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -195,6 +195,25 @@ def try_again(db: Session, actor: Actor, now: datetime) -> list[str]:
         raise Conflict("nothing_failed", "Nothing failed that could be produced another time.")
     audit.record(db, actor, now, "bank.retry", "bank", entries=sorted(set(queued)))
     return queued
+
+
+def read_otherwise(db: Session, voices: Mapping[str, str]) -> list[Held]:
+    """The newest revision of each message that another voice reads than `voices` has for its language."""
+    newest: dict[str, Held] = {}
+    for held in repository.held(db):
+        newest.setdefault(held.entry.name, held)
+    return [held for held in newest.values() if any(entries.read_otherwise(one, voices) for one in held.media)]
+
+
+def read_anew(db: Session, actor: Actor, now: datetime, voices: Mapping[str, str]) -> list[str]:
+    """The next revision of each of these, with the same words by the voice of now; their ids."""
+    _may_change(db, actor, now)
+    found = read_otherwise(db, voices)
+    if not found:
+        raise Conflict("read_already", "All of it is read by the voice that the centre has now.")
+    made = [entries.add(db, entries.draft_of(held), now, held.entry.made_by, voices).id for held in found]
+    audit.record(db, actor, now, "bank.renew", "bank", entries=made, voices=dict(voices))
+    return made
 
 
 def history(db: Session, actor: Actor, now: datetime, name: str) -> list[BankEntryOut]:

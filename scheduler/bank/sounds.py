@@ -25,16 +25,23 @@ from broadcast.produce.request import (
     TextSource,
 )
 from broadcast.produce.sirens import LOUDER_LU, RATE_HZ, Siren, siren
-from broadcast.speech.espeak import EnglishVoice
+from broadcast.speech.espeak import EnglishVoice, EspeakVoice
 from broadcast.speech.say import say
 from broadcast.speech.voice import SpeechError, Voice
 from broadcast.wire.now import Purpose
 from scheduler.bank import naming
 from scheduler.bank.models import BankSource
-from scheduler.bank.shipped import DEFAULT_LANGUAGE, shipped
+from scheduler.bank.shipped import DEFAULT_LANGUAGE, shipped, spoken_languages
 
 MAX_US = 120 * US_PER_S
 """A message is short: every receiver holds all of them."""
+
+
+def voices(producer: Producer) -> dict[str, str]:
+    """The id of the voice that reads a language aloud, for each that has another than the one that is always there."""
+    sounds = Sounds(producer)
+    found = {language: sounds.voice_id(language) for language in spoken_languages()}
+    return {language: voice_id for language, voice_id in found.items() if voice_id is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,14 @@ class Sounds:
 
     def __init__(self, producer: Producer) -> None:
         self._producer = replace(producer, voices=(EnglishVoice(), *producer.voices))
+
+    def voice_id(self, language: str) -> str | None:
+        """Of the voice that reads this language; None of the one that is always there, or where there is none."""
+        try:
+            voice = self._voice(language)
+        except ProduceError:
+            return None
+        return None if isinstance(voice, EspeakVoice) else voice.info.id
 
     def make(self, asked: Asked, cancel: threading.Event) -> Produced:
         """Blocking. Raises ProduceError, ChildCancelledError."""

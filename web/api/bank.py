@@ -21,6 +21,7 @@ from scheduler.bank.schemas import (
     BankNew,
     NewBankRecording,
 )
+from scheduler.bank.sounds import voices
 from scheduler.errors import Conflict, NotFound
 from web.api.announcements import TOO_LARGE, checked, multipart, producer_of, sound_file
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
@@ -91,6 +92,20 @@ def try_bank_again(db: WriteDb, actor: CurrentActor, now: Now, tell: Tell) -> Ba
     for bank_id in service.try_again(db, actor, now):
         tell(db, f"bank:{bank_id}")
     return service.index(db, actor, now)
+
+
+@router.post("/bank/voice", responses=responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
+def read_bank_anew(
+    *, anew: Anew, centre: TheCentre, actor: CurrentActor, now: Now, tell: Tell, code: TypedCode = ""
+) -> BankList:
+    """With a code, the next revision of every message that another voice reads than the centre has now."""
+
+    def act(db: Session) -> BankList:
+        for bank_id in service.read_anew(db, actor, now, voices(producer_of(centre))):
+            tell(db, f"bank:{bank_id}")
+        return service.index(db, actor, now)
+
+    return anew(code, act, "bank.renew", "bank")
 
 
 @router.get("/bank/{bank_id}")

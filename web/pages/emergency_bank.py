@@ -1,14 +1,16 @@
 """The message bank as a list to listen to: what every receiver holds ahead of time, and which ones do not yet."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
 from broadcast.wire.now import Purpose
 from scheduler.bank import completeness, service
 from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut, BankState
+from scheduler.bank.sounds import voices
+from scheduler.people import proof
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import words
@@ -53,6 +55,25 @@ def try_again(page: ThePage) -> Response:
         return _listing(db, page, errors)
 
 
+@router.post("/bank/voice")
+def read_anew(page: ThePage, code: Annotated[str, Form(max_length=300)] = "") -> Response:
+    """Have every text read by the voice that the centre has now, for a code: it is what everybody will hear."""
+
+    def act(db: Session) -> None:
+        for bank_id in service.read_anew(db, page.actor, page.now, _voices(page)):
+            tell_after(db, page.centre.changes, f"bank:{bank_id}")
+
+    with page.attempt() as errors:
+        page.anew(code, act, "bank.renew", "bank")
+        return page.go("/emergency/bank", "bank-made")
+    with page.centre.store.reading() as db:
+        return _listing(db, page, errors)
+
+
+def _voices(page: Page) -> dict[str, str]:
+    return voices(page.centre.producer) if page.centre.producer is not None else {}
+
+
 def _listing(db: Session, page: Page, errors: Errors | None = None) -> Response:
     found = service.index(db, page.actor, page.now)
     held = completeness.index(db, page.actor, page.now)
@@ -75,6 +96,8 @@ def _listing(db: Session, page: Page, errors: Errors | None = None) -> Response:
         tried_again=any(media.tried_again for entry in found.items for media in entry.media),
         held=held,
         may_change=service.may_change(db, page.actor, page.now),
+        read_otherwise=len(service.read_otherwise(db, _voices(page))),
+        coded=proof.has_one(db, page.actor),
     )
 
 

@@ -4,7 +4,9 @@ import io
 import struct
 import wave
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from fastapi.testclient import TestClient
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
 from broadcast.speech.say import all_voices
+from broadcast.speech.voice import VoiceInfo
 from scheduler.announcements.models import RecordingState
 from scheduler.bank import entries
 from scheduler.bank.models import BankMedia
@@ -215,3 +218,22 @@ def test_of_a_message_whose_first_language_failed_the_other_is_listened_to(
     me = sign_in("hanh")
     assert me.get("/api/v1/bank/storm.1/audio").content == b"OggS not really"
     assert me.get("/api/v1/bank/storm.1/audio?language=vi").status_code == 409
+
+
+def test_what_another_voice_reads_is_read_anew_for_a_code(
+    stocked: str, centre: Centre, places: Any, add_person: Callable[..., Actor], sign_in: Callable[[str], TestClient],
+    *, with_codes: Coded,
+) -> None:  # fmt: skip
+    assert centre.producer is not None
+    neural = SimpleNamespace(info=VoiceInfo("neural-mai", "Mai", "vi", "north", "piper"))
+    centre.producer = replace(centre.producer, voices=(neural, *centre.producer.voices))
+    add_person("hanh", places.province, Role.OPERATOR)
+    me = sign_in("hanh")
+    assert me.post("/api/v1/bank/voice").status_code == 403
+    coded = with_codes(me, "hanh")
+    read = coded.post("/api/v1/bank/voice").json()["items"]
+    assert {one["id"]: [media["state"] for media in one["media"]] for one in read if one["name"] == "storm"} == {
+        "storm.2": ["queued", "queued"],
+        "storm.1": ["ready", "failed"],
+    }
+    assert coded.post("/api/v1/bank/voice").json()["code"] == "read_already"

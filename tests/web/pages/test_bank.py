@@ -5,7 +5,9 @@ import re
 import struct
 import wave
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from httpx import Response
 from sqlmodel import select
 
 from broadcast.clock import ManualClock
+from broadcast.speech.voice import VoiceInfo
 from broadcast.wire.now import Purpose
 from scheduler.announcements.models import RecordingState
 from scheduler.bank import repository, service
@@ -23,6 +26,7 @@ from scheduler.emergency.models import EmergencyOrder
 from scheduler.people.models import AuditEntry
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from web.centre import Centre
 
 Browser = Callable[[str], TestClient]
 Coded = Callable[[TestClient, str], TestClient]
@@ -280,3 +284,31 @@ def test_what_never_can_be_produced_is_said_to_need_other_words(operator: TestCl
     page = operator.get(f"{BANK}/cam-cau").text
     assert "hãy sửa lời" in page
     assert f"{BANK}/again" not in page
+
+
+def test_a_new_voice_reads_everything_anew_for_a_code(operator: TestClient, centre: Centre, store: Store) -> None:
+    assert f"{BANK}/voice" not in operator.get(BANK).text
+    assert post(operator, f"{BANK}/voice").status_code == 422  # there is none
+    assert centre.producer is not None
+    neural = SimpleNamespace(info=VoiceInfo("neural-mai", "Mai", "vi", "north", "piper"))
+    centre.producer = replace(centre.producer, voices=(neural,))
+    assert f'action="{BANK}/voice"' in operator.get(BANK).text
+    assert post(operator, f"{BANK}/voice").url.path == BANK
+    assert newest(store, "drill-storm").entry.revision == 2
+    assert newest(store, "siren-steady").entry.revision == 1
+
+
+def test_without_a_code_or_the_right_nothing_is_read_anew(
+    browser: Browser, add_person: Callable[..., Any], centre: Centre, places: Any, store: Store
+) -> None:
+    assert centre.producer is None or not centre.producer.voices
+    add_person("hanh", places.province, Role.OPERATOR)
+    add_person("lan", places.leng, Role.OPERATOR)
+    for login in ("hanh", "lan"):
+        me = browser(login)
+        neural = SimpleNamespace(info=VoiceInfo("neural-mai", "Mai", "vi", "north", "piper"))
+        assert centre.producer is not None
+        centre.producer = replace(centre.producer, voices=(neural,))
+        assert (f"{BANK}/voice" in me.get(BANK).text) is (login == "hanh")
+        assert post(me, f"{BANK}/voice").status_code in (403, 422)
+    assert newest(store, "storm").entry.revision == 1
