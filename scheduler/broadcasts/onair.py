@@ -18,6 +18,7 @@ from scheduler.broadcasts import aiming, airings, planning, recorded, repository
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.broadcasts.repository import Placed
 from scheduler.fleet.outbox import mark_dirty
+from scheduler.notices import told
 from scheduler.residents.publishing import may_be_public, published
 from scheduler.store.patience import is_away
 from scheduler.workflow import Event, State, step
@@ -69,6 +70,8 @@ def sound_settled(db: Session, announcement_id: str, now: datetime) -> tuple[str
     for broadcast in repository.using(db, announcement_id):
         begin(db, broadcast, now)
         tell_receivers(db, zone_ids_of(db, broadcast) | replan(db, broadcast, now), now)
+        if airings.missing_media(repository.recordings_of(db, [announcement_id])[announcement_id]):
+            told.soundless(db, broadcast, now)
         words.append(f"broadcast:{broadcast.id}")
     return tuple(words)
 

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     RETIMED = "retimed"  # approved for another time than was asked for
     RETURNED = "returned"
     CANCELLED = "cancelled"
+    NO_SOUND = "no_sound"  # of what was approved none could be produced: it will not be heard
     FAULT = "fault"  # of a receiver, since longer than is set
     FAULT_OVER = "fault_over"  # of which was told
     EMERGENCY = "emergency"  # issued

@@ -15,7 +15,7 @@ CHOICES = (
 )  # fmt: skip
 """What a person or a program chooses; of the day's digest one decides where one reads the report.
 
-Who is told of faults is told that they are over too.
+Who is told of faults is told that they are over too; who is told of approvals, that there is no sound of one.
 """
 FIRST_CHOICE = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
 

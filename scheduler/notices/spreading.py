@@ -38,7 +38,7 @@ from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
 
 AT_ONCE = 50
-OF_PLANS = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED)
+OF_PLANS = (Kind.WAITING, Kind.APPROVED, Kind.RETIMED, Kind.RETURNED, Kind.CANCELLED, Kind.NO_SOUND)
 OF_EMERGENCIES = (Kind.EMERGENCY, Kind.EMERGENCY_OVER)
 OF_FAULTS = (Kind.FAULT, Kind.FAULT_OVER)
 
@@ -217,12 +217,20 @@ def _of_relay(row: Relay) -> dict[str, Any]:
     return {"title": row.title, "when": relay_views.when_of(row).model_dump(mode="json")}
 
 
+def _chosen_as(kind: Kind) -> str:
+    """What one chooses to be told of it: that it was approved goes with that it will not be heard after all."""
+    return (Kind.APPROVED if kind is Kind.NO_SOUND else kind).value
+
+
 def _wants(one: Listener, event: NoticeEvent, told: Told, now: datetime) -> bool:
     actor, plan = one.actor, told.plan
-    if event.kind.value not in one.kinds or actor.user_id == event.by_id:
+    if _chosen_as(event.kind) not in one.kinds or actor.user_id == event.by_id:
         return False
     if plan is not None:
-        mine = event.kind is Kind.WAITING or actor.user_id in {plan.row.author_id, *plan.row.editor_ids}
+        theirs = {plan.row.author_id, *plan.row.editor_ids}
+        if event.kind is Kind.NO_SOUND and plan.row.approver_id is not None:
+            theirs.add(plan.row.approver_id)
+        mine = event.kind is Kind.WAITING or actor.user_id in theirs
         return mine and _sees_plan(one, event.kind, plan, now)
     if event.kind is Kind.FAULT:
         return actor.may(Action.RECEIVER_READ, event.zone_path, now)
@@ -230,7 +238,7 @@ def _wants(one: Listener, event: NoticeEvent, told: Told, now: datetime) -> bool
 
 
 def _calls(hook: Webhook, path: str, event: NoticeEvent, told: Told) -> bool:
-    if event.kind.value not in hook.kinds:
+    if _chosen_as(event.kind) not in hook.kinds:
         return False
     if event.kind in OF_EMERGENCIES:
         return _meet([path], told.paths)

@@ -39,6 +39,12 @@ def act_on(db: Session, row: Broadcast | Relay, act: str, by_id: str, now: datet
     _note(db, Event(kind, f"{type(row).__name__.lower()}:{row.id}", path, by_id, now), data)
 
 
+def soundless(db: Session, row: Broadcast, now: datetime) -> None:
+    """After all sound of something approved has failed."""
+    path = db.get_one(Zone, row.zone_id).path
+    _note(db, Event(Kind.NO_SOUND, f"broadcast:{row.id}", path, "", now), {"version": row.version})
+
+
 def emergency(db: Session, row: EmergencyOrder, act: str, by_id: str, now: datetime) -> None:
     """After an act on an emergency; drills and tests are told to nobody."""
     kind = _OF_ORDERS.get(act)

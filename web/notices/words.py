@@ -29,6 +29,7 @@ TITLES: Mapping[Kind, str] = {
     Kind.RETIMED: N_("Approved for another time: %(title)s"),
     Kind.RETURNED: N_("Returned to you: %(title)s"),
     Kind.CANCELLED: N_("Cancelled: %(title)s"),
+    Kind.NO_SOUND: N_("There is no sound, it will not be heard: %(title)s"),
     Kind.FAULT: N_("Faults at loudspeakers: %(count)s"),
     Kind.FAULT_OVER: N_("Faults at loudspeakers that are over: %(count)s"),
     Kind.EMERGENCY: N_("EMERGENCY issued: %(title)s"),
@@ -41,6 +42,7 @@ NAMES: Mapping[Kind, str] = {
     Kind.RETIMED: N_("Approved for another time"),
     Kind.RETURNED: N_("Returned"),
     Kind.CANCELLED: N_("Cancelled"),
+    Kind.NO_SOUND: N_("There is no sound of what was approved"),
     Kind.FAULT: N_("A fault at a loudspeaker lasts"),
     Kind.FAULT_OVER: N_("A fault at a loudspeaker is over"),
     Kind.EMERGENCY: N_("An emergency is issued"),
@@ -50,7 +52,11 @@ NAMES: Mapping[Kind, str] = {
 }
 
 
-CHOICES: Mapping[Kind, str] = {**NAMES, Kind.FAULT: N_("A fault at a loudspeaker lasts, and when it is over")}
+CHOICES: Mapping[Kind, str] = {
+    **NAMES,
+    Kind.APPROVED: N_("Approved, and if its sound cannot be produced"),
+    Kind.FAULT: N_("A fault at a loudspeaker lasts, and when it is over"),
+}
 
 
 class Letter(Struct, frozen=True):

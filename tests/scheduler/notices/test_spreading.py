@@ -7,6 +7,9 @@ import pytest
 from sqlmodel import Session, col, select
 
 from broadcast.wire.documents import Fault, ReceiverState
+from scheduler.announcements import repository as announcements
+from scheduler.announcements.models import RecordingState
+from scheduler.broadcasts import onair
 from scheduler.broadcasts import service as broadcasts
 from scheduler.fleet.upkeep import intake
 from scheduler.fleet.upkeep import service as upkeep
@@ -58,6 +61,18 @@ def test_what_waits_is_told_to_who_may_approve_and_its_end_to_its_author(listeni
 def test_what_was_decided_before_it_was_told_is_not_told_as_waiting(listening: Any) -> None:
     listening.approved()
     assert spread(listening) == {(Kind.APPROVED, "official")}
+
+
+def test_that_there_is_no_sound_is_told_to_its_author_and_to_who_approved_it(listening: Any) -> None:
+    announcement_id = listening.announce(state=RecordingState.PRODUCING)
+    listening.approved(listening.draft(announcement_id))
+    with listening.store.writing() as db:
+        service.choose(db, listening.leader, listening.now, ChoiceIn(address="leader@x.example", kinds=[Kind.APPROVED]))
+        [recording] = announcements.recordings_of(db, [announcement_id])[announcement_id]
+        recording.state = RecordingState.FAILED
+        db.flush()
+        onair.sound_settled(db, announcement_id, listening.now)
+    assert spread(listening) == {(Kind.APPROVED, "official"), (Kind.NO_SOUND, "official"), (Kind.NO_SOUND, "leader")}
 
 
 def test_a_centre_without_mail_keeps_nothing_for_later(listening: Any) -> None:
