@@ -11,7 +11,7 @@ from sqlalchemy import Select, select, union
 from sqlmodel import Session, col
 
 from scheduler.announcements.models import Recording, RecordingPart
-from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.bulletins.models import Bulletin, BulletinEdition
 from scheduler.fleet.models import PreparedMessage
 from scheduler.live.models import LiveTalk
@@ -36,6 +36,12 @@ def used(db: Session, announcement_ids: Collection[str], now: datetime, *, besid
     ]
     found: set[str] = {announcement_id for announcement_id in db.scalars(union(*named)) if announcement_id is not None}
     return frozenset(found | (wanted & _in_bulletins(db, now)))
+
+
+def planned(db: Session, announcement_id: str) -> bool:
+    """Whether it was ever on the way to loudspeakers."""
+    found = select(col(PlannedAiring.id)).where(col(PlannedAiring.announcement_id) == announcement_id)
+    return db.scalar(found.limit(1)) is not None
 
 
 def _by_recording(announcement_ids: Collection[str], recordings: Select[Any]) -> Select[Any]:

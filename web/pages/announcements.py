@@ -13,6 +13,7 @@ from scheduler.announcements.schemas import AnnouncementOut, SoundRecording
 from scheduler.errors import Conflict, Invalid
 from scheduler.library import service as library
 from scheduler.library.schemas import LabelsIn, LibraryItem, Search, UseOut
+from scheduler.library.using import used
 from scheduler.rights import Action
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
@@ -47,9 +48,10 @@ def listing(
     wanted = Search(q=q, category=known, tag=tag)
     found = library.search(db, page.actor, page.now, wanted, before=before, limit=PER_PAGE)
     asked = {"q": q, "category": category, "tag": tag}
+    has_use = used(db, [item.id for item in found.items], page.now)
     return page.render(
         "announcements/list.html",
-        announcements=[_line(page, item) for item in found.items],
+        announcements=[_line(page, item) | {"tried": item.id not in has_use} for item in found.items],
         query=q,
         category=category,
         tag=tag,

@@ -28,7 +28,7 @@ from web.pages.compose_form import (
     from_request,
     uploaded,
 )
-from web.pages.compose_sound import announcement_for, opened
+from web.pages.compose_sound import announcement_for, opened, put_away
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.voices import voice_choices
@@ -89,7 +89,10 @@ def announce_edit(page: ThePage, broadcast_id: str, data: TheForm) -> Response:
 
 
 def _announce(page: Page, data: FormData, broadcast_id: str | None) -> Response:
-    """Makes the announcement while the rest is chosen; answers with the parts of the page that change."""
+    """Makes the announcement while the rest is chosen; answers with the parts of the page that change.
+
+    What an edited broadcast says stays as it is until that is saved.
+    """
     form, made = from_request(data), None
     with page.centre.store.reading() as db:
         edited = service.view(db, page.actor, page.now, broadcast_id) if broadcast_id else None
@@ -98,7 +101,7 @@ def _announce(page: Page, data: FormData, broadcast_id: str | None) -> Response:
     with page.attempt() as errors:
         if newest:
             raise Stale("stale", STALE)
-        made = announcement_for(page, form, uploaded(data), area.home.id, broadcast_id)
+        made = announcement_for(page, form, uploaded(data), area.home.id)
     said = {"what": compose_told.what(page, made)} if made else {}
     sound = compose_told.made_sound(page, made) if made else None
     return _parts(page, _own_fields(errors), said, made=sound, newest=newest)
@@ -198,6 +201,8 @@ def _written(
     else:
         version = int(form.version) if form.version.isdigit() else 0
         made = service.edit(db, page.actor, page.now, broadcast_id, draft, version=version)
+        if edited is not None and form.source == "text" and edited.state in (State.DRAFT, State.RETURNED):
+            put_away(db, page, edited.announcement_id)
     if intent == "send" and made.state in (State.DRAFT, State.RETURNED):
         made = service.submit(db, page.actor, page.now, made.id, version=made.version)
     tell_after(db, page.centre.changes, f"broadcast:{made.id}")

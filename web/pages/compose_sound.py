@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import PurePath
 
+from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
 from scheduler.announcements import naming, service
@@ -16,7 +17,7 @@ from scheduler.announcements.schemas import (
     TextRecording,
 )
 from scheduler.errors import Conflict, Invalid
-from scheduler.library.using import used
+from scheduler.library.using import planned, used
 from scheduler.people.actor import Actor
 from web.i18n import N_
 from web.pages.compose_form import ComposeForm, missing_source
@@ -60,6 +61,15 @@ def announcement_for(
     return _from_file(page, form, file, zone_id)
 
 
+def put_away(db: Session, page: Page, announcement_id: str) -> None:
+    """Take what was typed out of the library once another text is said instead, if nothing has it and none heard it."""
+    made = service.view(db, page.actor, page.now, announcement_id)
+    if not _is_own_text(made, page.actor) or _rests_on(db, made, page.now):
+        return
+    with page.attempt(db):  # what is held elsewhere stays
+        service.delete(db, page.actor, page.now, made.id, version=made.version)
+
+
 def _from_text(page: Page, form: ComposeForm, zone_id: str, broadcast_id: str | None) -> AnnouncementOut:
     actor, now = page.actor, page.now
     asked = TextRecording.model_validate({"text": form.text, "voice": form.voice or "vi-north", "speed": form.speed})
@@ -71,7 +81,7 @@ def _from_text(page: Page, form: ComposeForm, zone_id: str, broadcast_id: str | 
             asked = asked.model_copy(update={"language": kept.language, "recipe": kept.recipe})
             if own.title == title and _same(kept, asked):
                 return own
-        if own is None or not _is_own_text(own, actor) or used(db, [own.id], now, besides=broadcast_id or ""):
+        if own is None or not _is_own_text(own, actor) or _rests_on(db, own, now, besides=broadcast_id or ""):
             new = NewAnnouncement(zone_id=zone_id, title=title, recordings=[asked])
             made = service.create(db, actor, now, new)
         else:
@@ -100,6 +110,11 @@ def _from_file(page: Page, form: ComposeForm, file: UploadFile | None, zone_id: 
         made = service.create_from_sound(db, page.actor, page.now, new, sound)
         tell_after(db, page.centre.changes, f"announcement:{made.id}")
     return made
+
+
+def _rests_on(db: Session, made: AnnouncementOut, now: datetime, *, besides: str = "") -> bool:
+    """Whether something else has it, or it may have been heard."""
+    return bool(used(db, [made.id], now, besides=besides)) or planned(db, made.id)
 
 
 def _is_text(made: AnnouncementOut) -> bool:

@@ -10,6 +10,7 @@ from scheduler.announcements import service as announcements
 from scheduler.announcements.schemas import AnnouncementOut
 from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import At, BroadcastOut, Now, PreviewOut, Repeat
+from scheduler.library.using import used
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.forest import zones_by_id
 from scheduler.zones.rules import effective
@@ -67,8 +68,15 @@ def existing(db: Session, page: Page, made: AnnouncementOut | None) -> list[dict
     found = announcements.index(db, page.actor, page.now, limit=EXISTING_SHOWN).items
     if made is not None and made.id not in {item.id for item in found}:
         found = [made, *found]
+    has_use = used(db, [a.id for a in found], page.now)
     return [
-        {"id": a.id, "title": a.title, "duration_us": longest_us(a.recordings), "created_at": a.created_at}
+        {
+            "id": a.id,
+            "title": a.title,
+            "duration_us": longest_us(a.recordings),
+            "created_at": a.created_at,
+            "tried": a.id not in has_use,
+        }
         for a in found
         if state_of(a) != "failed"
     ]

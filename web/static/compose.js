@@ -274,6 +274,7 @@ form.addEventListener("submit", async (event) => {
       location.assign(answer.responseURL);
       return;
     }
+    keep(); // another tab that was saved has forgotten it
     const wrong = fill(partsOf(answer), "check");
     if (wrong) show(ORDER.indexOf(wrong));
   } catch (error) {

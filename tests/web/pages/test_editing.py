@@ -79,6 +79,19 @@ def test_a_changed_word_changes_it_where_nothing_else_has_it(draft: Draft, place
     assert sorted(map(str, draft.texts())) == sorted([changed, TEXT])
 
 
+def test_another_text_is_tried_beside_the_one_that_is_saved(draft: Draft) -> None:
+    """As a page with script does it; two tabs that try do not change what the other has."""
+    shown, before = draft.shown(), draft.row().announcement_id
+    tried = [draft.post(f"{draft.path}/announcement", **shown | {"text": f"Bản của thẻ {tab}."}).text for tab in (1, 2)]
+    ids = [match[1] for page in tried if (match := re.search(r'data-announcement-id="(\w+)"', page))]
+    assert len({before, *ids}) == 3
+    assert draft.row().announcement_id == before
+    draft.post(f"{draft.path}/edit", **shown | {"announcement_id": ids[0], "text": "Bản của thẻ 1."})
+    assert draft.row().announcement_id == ids[0]
+    assert "Bản của thẻ 1." in draft.lan.get(draft.path).text
+    assert draft.lan.get(f"/announcements/{before}").status_code == 404
+
+
 def test_its_own_title_and_its_chime_stay(draft: Draft, store: Store) -> None:
     with store.writing() as db:
         made = db.exec(select(Announcement)).one()
@@ -113,3 +126,13 @@ def test_what_was_saved_meanwhile_is_not_written_over(draft: Draft) -> None:
 def test_a_time_that_has_passed_is_told_in_the_words_of_the_page(draft: Draft) -> None:
     late = draft.post("/broadcasts/new", source="text", text=TEXT, date="2026-11-22")
     assert "ở đó bây giờ là Thứ Hai 23/11, 08:00" in late.text
+
+
+def test_what_was_only_tried_is_marked_in_both_lists(draft: Draft) -> None:
+    pages = ("/announcements", "/broadcasts/new")
+    assert [draft.lan.get(path).text.count("chưa gửi") for path in pages] == [0, 0]
+    draft.post("/broadcasts/new/announcement", source="text", text="Viết dở")
+    for path in pages:
+        page = draft.lan.get(path).text
+        assert page.count("chưa gửi") == 1
+        assert page.index("Viết dở") < page.index("chưa gửi") < page.index(TEXT)
