@@ -12,6 +12,7 @@ from scheduler.store.types import Json, UtcDateTime, word_of
 class Relay(SQLModel, table=True):
     """`starts_local`, `rrule`, `until_local`, `exdates` and `skip_holidays` are as those of a broadcast.
 
+    `skipped` are single instants that were left out since it was approved, of the last day and to come.
     `state` is one of `scheduler.workflow`'s. While it is approved and not paused, `next_at` is when it is looked at
     next: its next occurrence, or sooner where the days off have changed.
     `fallback_id` is the announcement that is heard while the source is silent. Residents read of one that is `public`.
@@ -31,6 +32,7 @@ class Relay(SQLModel, table=True):
     rrule: str = Field(max_length=500)
     until_local: str = Field(max_length=19)
     exdates: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False))
+    skipped: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]"))
     skip_holidays: bool = False
     public: bool = Field(default=True, sa_column_kwargs={"server_default": false()})
     author_id: str = Field(foreign_key="app_user.id", index=True)

@@ -10,6 +10,7 @@ from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements.schemas import Title
 from scheduler.broadcasts.schemas import MAX_TARGETS, Repeat
 from scheduler.clashes import EffectKind
+from scheduler.days import Moment
 from scheduler.live.schemas import MAX_LIMIT_MIN
 from scheduler.workflow import Event, State
 from scheduler.zones.schemas import Id, Input
@@ -52,6 +53,10 @@ class RelayApproveIn(Input):
     document_no: str | None = Field(default=None, max_length=60, examples=["45/TB-UBND"])
 
 
+class RestoreIn(Input):
+    occurrence: Moment = Field(examples=["2026-11-26T10:00:00Z"])
+
+
 class ConflictOut(BaseModel):
     """An occurrence that would not sound whole in some villages."""
 
@@ -70,7 +75,10 @@ class RunOut(BaseModel):
 
 
 class RelayOut(BaseModel):
-    """`coming` are its next occurrences, `possible` is what whoever asks may do with it now."""
+    """`coming` are its next occurrences, `possible` is what whoever asks may do with it now.
+
+    `skipped` are those to come that were left out since it was approved; they are among the `exdates` too.
+    """
 
     id: Id
     zone_id: Id
@@ -97,6 +105,7 @@ class RelayOut(BaseModel):
     submitted_at: datetime | None
     paused_at: datetime | None
     coming: list[datetime]
+    skipped: list[datetime]
     possible: list[Event | Literal["pause", "resume"]]
     version: int
 

@@ -5,7 +5,8 @@ Rules
 - They have a last day. None is sent or approved that would sound in quiet hours or longer than a place allows within
   the next weeks; each occurrence is looked at again at its moment (`scheduler.relays.passing`).
 - They come from hosts that the centre's settings name. What is heard while the source is silent is approved with them.
-- Paused, they keep their approval and do not come; whoever may cancel one pauses and resumes it.
+- Paused, they keep their approval and do not come; whoever may cancel one pauses and resumes it. So it is with a single
+  time: it is left out, and until then brought back.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -38,6 +39,8 @@ from scheduler.zones.rules import effective
 
 STRICT = frozenset({EffectKind.QUIET_HOURS, EffectKind.MAX_LENGTH})
 MOST_WAITING = 200
+MOST_LEFT_OUT = 400
+"""So many days and single times a `Repeat` may leave out."""
 _NO_SUCH = "There is no such relay, or it is not in your area."
 
 
@@ -172,11 +175,32 @@ def give_back(
     return _done(db, actor, now, row, "return", terms=terms, reason=said)
 
 
-def cancel(db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms) -> RelayDetail:
-    """It comes no more; what is on the air of it ends within seconds."""
+def cancel(
+    db: Session, actor: Actor, now: datetime, relay_id: str, terms: Terms, *, occurrence: datetime | None = None
+) -> RelayDetail:
+    """It comes no more, and what is on the air of it ends within seconds; or one occurrence is left out."""
     row = _for_step(db, actor, now, relay_id, Event.CANCEL)
+    if occurrence is not None:
+        _leave_out(row, now, occurrence)
+        set_next(db, row, now)
+        return _done(db, actor, now, row, "cancel_one", terms=terms, occurrence=_exception(occurrence))
     row.state, row.next_at = step(State(row.state), Event.CANCEL), None
     return _done(db, actor, now, row, "cancel", terms=terms)
+
+
+def restore(
+    db: Session, actor: Actor, now: datetime, relay_id: str, occurrence: datetime, *, terms: Terms, version: int
+) -> RelayDetail:
+    """One occurrence that was left out comes as it was approved."""
+    row = _for_step(db, actor, now, relay_id, Event.CANCEL, version=version)
+    text = _exception(occurrence)
+    if row.state != State.APPROVED or text not in row.skipped:
+        raise Conflict("not_left_out", "This time is not left out.")
+    if occurrence <= now:
+        raise Invalid("occurrence_over", "This occurrence is over.", field="occurrence")
+    row.skipped = [one for one in row.skipped if one != text]
+    set_next(db, row, now)
+    return _done(db, actor, now, row, "restore", terms=terms, occurrence=text)
 
 
 def pause(db: Session, actor: Actor, now: datetime, relay_id: str, *, terms: Terms, version: int) -> RelayDetail:
@@ -201,13 +225,29 @@ def resume(db: Session, actor: Actor, now: datetime, relay_id: str, *, terms: Te
 
 
 def _unapprove(row: Relay) -> None:
-    """The approval is gone, with what was written along with it."""
+    """The approval is gone, with what was written along with it; what was left out since stays so."""
+    row.exdates, row.skipped = [*row.exdates, *row.skipped], []
     row.approver_id = row.approved_at = row.approved_for = row.document_no = row.paused_at = row.next_at = None
 
 
 def set_next(db: Session, row: Relay, now: datetime) -> None:
-    """Note when it comes next; where only days off are left, the next of these: one may be taken away again."""
-    row.next_at = _next(db, row, now) or timing.next_after(row, now, now + places.KNOWN_AHEAD)
+    """Note when it comes next; where all are left out or on days off, the next of these: it may be brought back."""
+    if row.paused_at is None:
+        row.next_at = _next(db, row, now) or timing.next_approved(row, now, now + places.KNOWN_AHEAD)
+
+
+def _leave_out(row: Relay, now: datetime, occurrence: datetime) -> None:
+    if row.state != State.APPROVED:
+        raise Conflict("not_coming", "Only of what is approved can single times be left out.")
+    if occurrence <= now:
+        raise Invalid("occurrence_over", "This occurrence is over.", field="occurrence")
+    if occurrence not in timing.starts(row, occurrence - timedelta(microseconds=1), occurrence):
+        raise Invalid("no_occurrence", "This relay does not come at that time.", field="occurrence")
+    yesterday = _exception(now - timedelta(days=1))
+    skipped = sorted([*(one for one in row.skipped if one > yesterday), _exception(occurrence)])
+    if len(row.exdates) + len(skipped) > MOST_LEFT_OUT:
+        raise Conflict("too_many_left_out", "Too many single times are left out. Change the relay instead.")
+    row.skipped = skipped
 
 
 def _blank(actor: Actor, now: datetime, asked: RelayIn, relay_id: str) -> Relay:
@@ -247,7 +287,7 @@ def _fill(db: Session, actor: Actor, now: datetime, row: Relay, asked: RelayIn, 
     row.source_url, row.limit_s = allowed_address(asked.source_url, terms), asked.limit_min * 60
     row.starts_local = drafts.wall(asked.when.starts_local)
     row.rrule, row.until_local = asked.when.rrule.strip(), asked.when.until.isoformat()
-    row.exdates = [_exception(day) for day in asked.when.exdates]
+    row.exdates, row.skipped = [_exception(day) for day in asked.when.exdates], []
     row.skip_holidays, row.timezone = asked.when.skip_holidays, effective(db, sender.path).rules.timezone
     validate(timing.recurrence_of(row))
     _set_fallback(db, actor, now, row, asked.fallback_id)

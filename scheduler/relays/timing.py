@@ -4,8 +4,10 @@ So the rules that hold for broadcasts (quiet hours, quota, longest airing, who i
 same code that receivers play by.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
+
+from msgspec.structs import replace as with_changes
 
 from broadcast.clock import US_PER_S, from_us, to_us
 from broadcast.wire.documents import Airing, Media
@@ -27,7 +29,7 @@ def recurrence_of(relay: Relay) -> Recurrence:
         timezone=relay.timezone,
         rrule=relay.rrule,
         until=date.fromisoformat(relay.until_local),
-        exceptions=frozenset(airings.exception_from(text) for text in relay.exdates),
+        exceptions=_left_out([*relay.exdates, *relay.skipped]),
         skip_holidays=relay.skip_holidays,
     )
 
@@ -52,6 +54,12 @@ def next_after(relay: Relay, now: datetime, until: datetime, holidays: Collectio
     return next((start for start in found if start > now), None)
 
 
+def next_approved(relay: Relay, now: datetime, until: datetime) -> datetime | None:
+    """The first after `now` that was approved, also where it is left out now or on a day off."""
+    whole = with_changes(recurrence_of(relay), exceptions=_left_out(relay.exdates))
+    return next((start for start in expand(whole, (now, until)) if start > now), None)
+
+
 def airing_at(relay: Relay, start_us: int) -> Airing:
     media = Media(sha256=_NO_SOUND, size_bytes=1, duration_us=relay.limit_s * US_PER_S, language="vi")
     return Airing(
@@ -61,6 +69,10 @@ def airing_at(relay: Relay, start_us: int) -> Airing:
         start_us=start_us,
         media=(media,),
     )
+
+
+def _left_out(texts: Iterable[str]) -> frozenset[date]:
+    return frozenset(airings.exception_from(text) for text in texts)
 
 
 def forbidden(plan: Plan, occurrence: Airing) -> EffectKind | None:

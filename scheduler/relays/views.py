@@ -38,7 +38,7 @@ def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence
         coming = () if row.state in OVER or row.paused_at else _coming(row, now, off[row.id])
         found.append(
             RelayOut(
-                **row.model_dump(),
+                **row.model_dump(exclude={"skipped"}),
                 zone_name=sender.name,
                 host_allowed=host_allowed(row.source_url, terms),
                 fallback_title=titles.get(row.fallback_id or ""),
@@ -50,6 +50,7 @@ def shown(db: Session, actor: Actor, now: datetime, terms: Terms, rows: Sequence
                 approver_name=names.get(row.approver_id or ""),
                 on_behalf_of=[names[one] for one in row.approved_for or () if one in names],
                 coming=[from_us(one.start_us) for one in coming][:SHOWN],
+                skipped=[one for text in row.skipped if (one := datetime.fromisoformat(text)) > now],
                 possible=_possible(actor, row, [sender.path, *places.paths_of(aimed)], now),
             )
         )
@@ -110,7 +111,7 @@ def when_of(row: Relay) -> Repeat:
         starts_local=row.starts_local,
         rrule=row.rrule,
         until=date.fromisoformat(row.until_local),
-        exdates=[airings.exception_from(text) for text in row.exdates],
+        exdates=[airings.exception_from(text) for text in (*row.exdates, *row.skipped)],
         skip_holidays=row.skip_holidays,
     )
 

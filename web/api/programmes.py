@@ -1,6 +1,7 @@
 """Programmes and the library: /api/v1/library, /playlists, /bulletins, /relays."""
 
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from scheduler.announcements import parts
 from scheduler.announcements.schemas import AnnouncementOut, NewPlaylist, PlaylistParts
 from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
-from scheduler.broadcasts.schemas import ReturnIn
+from scheduler.broadcasts.schemas import CancelIn, ReturnIn
 from scheduler.bulletins import service as bulletins
 from scheduler.bulletins.schemas import BulletinIn, BulletinOut, BulletinPage, EditionOut, FillIn
 from scheduler.bulletins.service import Which
@@ -19,7 +20,7 @@ from scheduler.library.schemas import HistoryOut, LabelsIn, LibraryPage, Search
 from scheduler.live.asking import Terms
 from scheduler.relays import rehearsing
 from scheduler.relays import service as relays
-from scheduler.relays.schemas import RelayApproveIn, RelayDetail, RelayIn, RelayPage
+from scheduler.relays.schemas import RelayApproveIn, RelayDetail, RelayIn, RelayPage, RestoreIn
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
 from web.once import CreateOnce
@@ -275,7 +276,7 @@ def act_on(
 ) -> Act:
     """What each act on a relay has in common: it is done to the version that was read, and told."""
 
-    def act(relay_id: str, step: Act, *asked: RelayIn | RelayApproveIn | str) -> RelayDetail:
+    def act(relay_id: str, step: Act, *asked: RelayIn | RelayApproveIn | str | datetime) -> RelayDetail:
         made = step(db, actor, now, relay_id, *asked, terms=_terms(centre), version=version)
         tell(db, f"relay:{relay_id}")
         give_etag(response, made.version)
@@ -323,12 +324,26 @@ def resume_relay(relay_id: str, act: Acting) -> RelayDetail:
     return act(relay_id, relays.resume)
 
 
+@router.post("/relays/{relay_id}/restore", responses=EDIT_PROBLEMS)
+def restore_relay(relay_id: str, body: RestoreIn, act: Acting) -> RelayDetail:
+    """Have one occurrence that was left out come again, as it was approved."""
+    return act(relay_id, relays.restore, body.occurrence)
+
+
 @router.post("/relays/{relay_id}/cancel", responses=responses(HTTPStatus.CONFLICT))
 def cancel_relay(
-    relay_id: str, *, response: Response, db: WriteDb, actor: CurrentActor, now: Now, centre: TheCentre, tell: Tell
+    relay_id: str,
+    *,
+    body: CancelIn | None = None,
+    response: Response,
+    db: WriteDb,
+    actor: CurrentActor,
+    now: Now,
+    centre: TheCentre,
+    tell: Tell,
 ) -> RelayDetail:
-    """It comes no more; what is on the air of it ends."""
-    made = relays.cancel(db, actor, now, relay_id, _terms(centre))
+    """It comes no more, and what is on the air of it ends; or one `occurrence` of it is left out."""
+    made = relays.cancel(db, actor, now, relay_id, _terms(centre), occurrence=body.occurrence if body else None)
     tell(db, f"relay:{relay_id}")
     give_etag(response, made.version)
     return made

@@ -71,6 +71,8 @@ SAID: Mapping[str, str] = {
     "zone-ended": N_("Done. It stays readable, and reports can be made in the old boundaries."),
     "paused": N_("Paused. It does not come until you resume it."),
     "resumed": N_("Resumed. It comes again at its times."),
+    "relay-skipped": N_("Left out. Its approval stays; until then you can have it come after all."),
+    "relay-restored": N_("It comes at that time after all."),
     "relay-ended": N_("Ended. It comes no more; what was on the air of it stops."),
     "rule-in-force": N_("In force from now on. It is done each night from two o'clock on."),
     "rule-ended": N_("The rule is ended."),

@@ -1,6 +1,6 @@
 """Relays that come again: their list, what one is, its form, what people do with it, and its source on trial."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Response
@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from scheduler.announcements import service as announcements
 from scheduler.broadcasts.rehearsal_schemas import RehearsalOut
+from scheduler.days import Moment
 from scheduler.errors import Forbidden, NotFound
 from scheduler.live.asking import Terms
 from scheduler.relays import rehearsing, service
@@ -27,11 +28,12 @@ from web.telling import tell_after
 
 SAID = {
     "submit": "relay-sent", "approve": "relay-approved", "return": "returned", "pause": "paused", "resume": "resumed",
-    "cancel": "relay-ended",
+    "cancel": "relay-ended", "leave-out": "relay-skipped", "restore": "relay-restored",
 }  # fmt: skip
 router = APIRouter(prefix="/relays", include_in_schema=False)
 
 Version = Annotated[int, Form()]
+Occurrence = Annotated[Moment, Form()]
 Before = Annotated[str | None, Query(max_length=26)]
 Back = Annotated[str, Form(max_length=10)]
 
@@ -140,6 +142,20 @@ def give_back(
     return _done(db, page, relay_id, "return", back=back, errors=errors, reason=reason)
 
 
+@router.post("/{relay_id}/leave-out")
+def leave_out(db: WriteDb, page: ThePage, relay_id: str, occurrence: Occurrence) -> Response:
+    with page.attempt(db) as errors:
+        service.cancel(db, page.actor, page.now, relay_id, terms(page), occurrence=occurrence)
+    return _done(db, page, relay_id, "leave-out", errors=errors)
+
+
+@router.post("/{relay_id}/restore")
+def restore(db: WriteDb, page: ThePage, relay_id: str, *, occurrence: Occurrence, version: Version) -> Response:
+    with page.attempt(db) as errors:
+        service.restore(db, page.actor, page.now, relay_id, occurrence, terms=terms(page), version=version)
+    return _done(db, page, relay_id, "restore", errors=errors)
+
+
 @router.post("/{relay_id}/cancel")
 def cancel(db: WriteDb, page: ThePage, relay_id: str) -> Response:
     with page.attempt(db) as errors:
@@ -224,12 +240,17 @@ def _detail(db: Session, page: Page, relay_id: str, errors: Errors | None = None
         "relays/detail.html",
         422 if errors else 200,
         item=whole(page, item, tried.get(item.id)) | _stand_in(db, page, item),
-        coming=[{"when": page.show.moment(one), "from_now": page.show.from_now(one)} for one in item.coming],
+        coming=[_time(page, one, skipped=one in item.skipped) for one in sorted({*item.coming, *item.skipped})],
         runs=[relay_words.run(page.show, one) for one in item.runs],
         possible={str(one) for one in item.possible},
         reason=reason,
         errors=errors or {},
     )
+
+
+def _time(page: Page, start: datetime, *, skipped: bool) -> dict[str, Any]:
+    show = page.show
+    return {"at": start.isoformat(), "when": show.moment(start), "from_now": show.from_now(start), "skipped": skipped}
 
 
 def _stand_in(db: Session, page: Page, item: RelayDetail) -> dict[str, Any]:

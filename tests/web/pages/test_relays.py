@@ -215,3 +215,43 @@ def test_who_may_not_hear_the_stand_in_reads_the_page_and_so_does_everybody_once
     tag = boss.get(f"/api/v1/announcements/{stand_in}").headers["etag"]
     assert boss.delete(f"/api/v1/announcements/{stand_in}", headers={"if-match": tag}).status_code == 204
     assert [one.get(path).status_code for one in (boss, official)] == [200, 200]
+
+
+def test_one_time_is_left_out_by_a_button_beside_it_and_brought_back(
+    people: dict[str, TestClient], places: Any, browser: Callable[[str], TestClient], add_person: Callable[..., Actor]
+) -> None:
+    official, leader = people["official"], people["leader"]
+    path = post(official, "/relays/new", form(places)).headers["location"].partition("?")[0]
+    assert "Bỏ buổi này" not in official.get(path).text
+    post(official, f"{path}/submit", {"version": "1"})
+    post(leader, f"{path}/approve", {"version": "2"})
+    assert official.get(path).text.count("Bỏ buổi này") == 5
+    time = {"version": "3", "occurrence": "2026-11-23T22:00:00+00:00"}
+    assert f'name="occurrence" value="{time["occurrence"]}"' in official.get(path).text
+    done = post(official, f"{path}/leave-out", time)
+    assert (done.status_code, done.headers["location"]) == (303, f"{path}?said=relay-skipped")
+    shown = official.get(path).text
+    assert (shown.count("Bỏ buổi này"), shown.count("Vẫn tiếp sóng"), "trừ Thứ Ba 24/11" in shown) == (5, 1, True)
+    assert "Bỏ buổi này" in official.get(done.headers["location"]).text
+    add_person("helper", places.leng, Role.VIEWER)
+    seen = browser("helper").get(path).text
+    assert ("bỏ qua" in seen, "Bỏ buổi này" in seen, "Vẫn tiếp sóng" in seen) == (True, False, False)
+    assert post(browser("helper"), f"{path}/leave-out", time).status_code == 403
+    assert post(official, f"{path}/leave-out", time).status_code == 422
+    assert post(official, f"{path}/leave-out", {"occurrence": "2026"}).status_code == 422
+    assert post(official, f"{path}/restore", time | {"version": "4"}).status_code == 303
+    assert "Vẫn tiếp sóng" not in official.get(path).text
+
+
+def test_programs_leave_one_time_out_and_bring_it_back(people: dict[str, TestClient], places: Any) -> None:
+    official, leader = people["official"], people["leader"]
+    path = post(official, "/relays/new", form(places)).headers["location"].partition("?")[0]
+    post(official, f"{path}/submit", {"version": "1"})
+    post(leader, f"{path}/approve", {"version": "2"})
+    first = official.get(f"/api/v1{path}").json()["coming"][0]
+    without = official.post(f"/api/v1{path}/cancel", json={"occurrence": first})
+    assert (without.json()["state"], without.json()["skipped"]) == ("approved", [first])
+    body, tag = {"occurrence": first}, {"if-match": without.headers["etag"]}
+    back = official.post(f"/api/v1{path}/restore", json=body, headers=tag)
+    assert (back.status_code, back.json()["skipped"], back.json()["coming"][0]) == (200, [], first)
+    assert official.post(f"/api/v1{path}/cancel").json()["state"] == "cancelled"
