@@ -221,7 +221,9 @@ function tellWithLink(text, href, label) {
   const link = document.createElement("a");
   link.href = href;
   link.textContent = label;
-  document.getElementById("lost").append(" ", link);
+  const whole = document.createElement("span");
+  whole.append(text, " ", link);
+  document.getElementById("lost").replaceChildren(whole);
 }
 
 form.addEventListener("click", (event) => {
