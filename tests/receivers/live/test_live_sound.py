@@ -110,7 +110,11 @@ def _began_us(recording: Recording, sound: Sound, start_us: int) -> float:
 def test_who_comes_late_joins_at_the_word_that_is_due(
     horns: VirtualHorns, players: dict[str, PlayerProcess], serve: Callable[[FeedHost], None], tmp_path: Path
 ) -> None:
-    """The talk has gone on for three seconds, and its last chunk never comes: its length is known."""
+    """The talk has gone on for three seconds, and its last chunk never comes: its length is known.
+
+    Measured is where each half second lies. A player that stood still for longer than its card has sound in hand, as on
+    a starved machine, is late by what it then had no sound for, says so (`gap_us`), and is back in its place.
+    """
     talk = write_opus(tmp_path / "late.opus", murmur(6.0, seed=9))
     said_us = CLOCK.now_us() - 3 * S - DELAY_US
     host = FeedHost(Studio("late", packets_in(talk)), usual=first(25, stands=True))
@@ -131,7 +135,9 @@ def test_who_comes_late_joins_at_the_word_that_is_due(
     joined = round(piece.late_us * RATE_HZ / S) + RATE_HZ // 10
     due_us = plays_us + joined * S / RATE_HZ
     found = align(read_opus(talk)[joined : 5 * RATE_HZ], recording.between(due_us - 50_000, plays_us + 5 * S), RATE_HZ)
-    began_us = recording.utc_us_at(recording.frame_at(due_us - 50_000) + found.offset_frames)
-    assert abs(began_us - due_us) < BOUND_US
-    assert found.correlation >= RIGHT
+    heard_from = recording.frame_at(due_us - 50_000)
+    late_us = [recording.utc_us_at(heard_from + window.offset_frames) - due_us for window in found.windows]
+    assert all(-BOUND_US < late < BOUND_US + piece.gap_us for late in late_us), (late_us, piece)
+    assert min(map(abs, late_us)) < BOUND_US
+    assert found.correlation >= RIGHT or piece.gap_us
     assert host.asked[0] in range(12, 17)
