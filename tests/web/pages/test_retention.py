@@ -68,7 +68,7 @@ def test_a_rule_is_asked_for_looked_at_and_put_in_force(
     assert made.status_code == 303
     address = made.headers["location"]
     looked = administrator.get(address).text
-    assert "1 thông báo" in looked
+    assert "1 bản tin" in looked
     assert old in looked
     assert "chưa áp dụng" in administrator.get("/retention").text
     stale = post(administrator, f"{address}/in-force", seen="another", version="1")

@@ -43,7 +43,7 @@ def test_the_board_shows_class_state_quiet_hours_sessions_and_what_waits(office:
     assert "chờ duyệt" in first["18"]
     assert "Họp thôn" not in second["18"]
     assert "yên lặng" in first["21–24"]
-    assert "1/3 phiên" in page
+    assert "1/3 buổi" in page
     assert "Ngày Di sản" in page
     assert "Trà Vân" not in page
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", page)
