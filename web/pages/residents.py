@@ -45,7 +45,7 @@ def listing(front: Fronted, q: Annotated[str, Query(max_length=120)] = "") -> Re
         title = front.say(N_("Announcements in your village"))
         return front.html("residents/list.html", show, places=shown, typed=q, exact=exact, title=title)
 
-    return front.answer(front.kept(make))
+    return front.answer(front.kept(("list", q), make))
 
 
 @router.api_route("/{key}", methods=READ)
@@ -75,7 +75,7 @@ def place(at: ThePlace, p: Annotated[int, Query(ge=1, le=100)] = 1) -> Response:
             below=[_entry(child) for child in below[:LISTED_AT_MOST]],
         )
 
-    return front.answer(front.kept(make))
+    return front.answer(at.kept("place", make, p))
 
 
 @router.api_route("/{key}/feed.xml", methods=READ)
@@ -87,7 +87,7 @@ def rss(at: ThePlace) -> Response:
         seen = at.outlook(db, here)
         return feed(_source(at.front, here), (*seen.on_air, *seen.past))
 
-    return at.front.answer(at.front.kept(make), FEED_TYPE)
+    return at.front.answer(at.kept("feed", make), FEED_TYPE)
 
 
 @router.api_route("/{key}/calendar.ics", methods=READ)
@@ -99,7 +99,7 @@ def ics(at: ThePlace) -> Response:
         seen = at.outlook(db, here)
         return calendar(_source(at.front, here), (*seen.past, *seen.on_air, *seen.coming))
 
-    return at.front.answer(at.front.kept(make), CALENDAR_TYPE)
+    return at.front.answer(at.kept("calendar", make), CALENDAR_TYPE)
 
 
 @router.api_route("/{key}/widget", methods=READ)
@@ -114,14 +114,14 @@ def widget(at: ThePlace) -> Response:
         return front.html(
             "residents/widget.html",
             show,
-            **head(front, here),
+            **head(front, here, "/widget"),
             alarms=[alarm for alarm in view.alarms(show, seen.alarms) if alarm["in_force"]],
             on_air=[view.item(show, path, notice) for notice in seen.on_air],
             coming=[view.item(show, path, notice) for notice in seen.coming[:IN_WIDGET]],
             past=[view.item(show, path, notice) for notice in seen.past[:IN_WIDGET]],
         )
 
-    return front.answer(front.kept(make), framed=True)
+    return front.answer(at.kept("widget", make), framed=True)
 
 
 @router.api_route("/{key}/embed", methods=READ)
@@ -131,9 +131,10 @@ def embed(at: ThePlace) -> Response:
 
     def make(db: Session) -> bytes:
         here = at.here(db)
-        return front.html("residents/embed.html", front.show(here.timezone), **head(front, here), full=front.full)
+        start = head(front, here, "/embed")
+        return front.html("residents/embed.html", front.show(here.timezone), **start, full=front.full)
 
-    return front.answer(front.kept(make))
+    return front.answer(at.kept("embed", make))
 
 
 @router.api_route("/{key}/{notice_id}", methods=READ)
@@ -148,7 +149,7 @@ def notice(at: ThePlace, notice_id: str) -> Response:
         return front.html(
             "residents/notice.html",
             show,
-            **head(front, here, found.title),
+            **head(front, here, f"/{found.id}", title=found.title),
             alarms=view.alarms(show, residents.alarms(db, here, front.now)),
             notice=view.item(show, path, found, whole=True),
             coming=[view.moment(show, time.start) for time in reversed(found.times) if time.start > front.now],
@@ -156,7 +157,7 @@ def notice(at: ThePlace, notice_id: str) -> Response:
             languages=view.languages(show, path, found),
         )
 
-    return front.answer(front.kept(make))
+    return front.answer(at.kept("notice", make, notice_id))
 
 
 @router.api_route("/{key}/{notice_id}/{language}.ogg", methods=READ)
@@ -204,14 +205,15 @@ def _sound(at: Place, path: Path, media_type: str, tag: str) -> Response:
     return FileResponse(path, media_type=media_type, headers=headers)
 
 
-def head(front: Front, here: Here, title: str = "") -> dict[str, Any]:
-    """What every page of a place begins with."""
+def head(front: Front, here: Here, rest: str = "", *, title: str = "") -> dict[str, Any]:
+    """What every page of a place begins with; `rest` is its address after that of the place's own page."""
     above = [zone.name for zone in here.lineage[:-1]]
     return {
         "title": title or f"{here.zone.name}, {above[-1]}" if above else title or here.zone.name,
         "name": here.zone.name,
         "above": ", ".join(reversed(above)),
         "path": path_of(here),
+        "here": f"{path_of(here)}{rest}",
         "canonical": front.full(path_of(here)),
     }
 

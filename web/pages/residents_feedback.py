@@ -66,7 +66,7 @@ Typed = Annotated[dict[str, str], Depends(_typed)]
 
 @public.api_route("/{key}/feedback", methods=READ)
 def form(at: ThePlace, sent: str = "") -> Response:
-    return at.front.answer(at.front.kept(lambda db: _form(db, at, {}, {}, sent=bool(sent))))
+    return at.front.answer(at.kept("feedback", lambda db: _form(db, at, {}, {}, sent=bool(sent)), bool(sent)))
 
 
 @public.post("/{key}/feedback")  # noqa: FAST003 -- `key` is the dependency's
@@ -109,7 +109,7 @@ def _form(db: Session, at: Place, typed: dict[str, str], errors: Errors, *, sent
     return at.front.html(
         "residents/feedback.html",
         at.front.show(here.timezone),
-        **head(at.front, here, at.front.say(N_("Write to the commune"))),
+        **head(at.front, here, "/feedback", title=at.front.say(N_("Write to the commune"))),
         typed={name: typed.get(name, "") for name in _FIELDS},
         subjects=[(subject.value, at.front.say(label)) for subject, label in ABOUT.items()],
         honeypot=HONEYPOT,

@@ -2,11 +2,13 @@
 
 Rules
 - The address alone says what is shown, its language too; so an ETag and a short time to live are enough.
-- What is made is kept a moment (`web.kept`): a flood brings every telephone of a commune at once.
+- What is made is kept a moment (`web.kept`): a flood brings every telephone of a commune at once. It is kept by what it
+  shows, so that nobody has the same made again and again under addresses that differ in what is not looked at; and so
+  nothing of such an address stands in it.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -61,7 +63,7 @@ class Front:
             "show": show,
             "static": self.request.app.state.assets.url,
             "link": self.link,
-            "here": self.request.url.path,
+            "here": paths.PREFIX,
             "query": "",
             "errors": {},
             "alarms": [],
@@ -70,15 +72,14 @@ class Front:
         }
         return environment(self.language).get_template(template).render(shown | context).encode()
 
-    def kept(self, make: Callable[[Session], bytes]) -> bytes:
-        """What `make` makes for this address, or made a moment ago."""
+    def kept(self, shown: Hashable, make: Callable[[Session], bytes]) -> bytes:
+        """What `make` makes, or made a moment ago, of what is `shown` in this language."""
 
         def fresh() -> bytes:
             with self.centre.store.reading() as db:
                 return make(db)
 
-        key = self.request.url.path, str(self.request.query_params), self.language
-        return self.centre.kept.get(key, self.centre.clock.monotonic_us(), fresh)
+        return self.centre.kept.get((shown, self.language), self.centre.clock.monotonic_us(), fresh)
 
     def answer(
         self, body: bytes, media_type: str = HTML, *, status: int = HTTPStatus.OK, framed: bool = False
@@ -105,6 +106,10 @@ class Place:
     def __init__(self, front: Fronted, key: Annotated[str, Path(max_length=200)]) -> None:
         self.front = front
         self.zone_id = paths.zone_id_of(key)
+
+    def kept(self, kind: str, make: Callable[[Session], bytes], *more: Hashable) -> bytes:
+        """A `kind` of page of the place; `more` is what else says what it shows."""
+        return self.front.kept(("place", self.zone_id, kind, *more), make)
 
     def here(self, db: Session) -> Here:
         return places.public_place(db, self.zone_id, self.front.now)

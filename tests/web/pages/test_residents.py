@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from icalendar import Calendar
 from sqlalchemy import event
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from broadcast.clock import ManualClock
 from broadcast.wire.now import Purpose
@@ -34,12 +34,14 @@ from scheduler.people.actor import Actor
 from scheduler.relays import passing
 from scheduler.relays import service as relays
 from scheduler.relays.schemas import RelayIn
+from scheduler.residents import page as residents
 from scheduler.residents.models import Publication
+from scheduler.residents.places import Here
 from scheduler.rights import Role
 from scheduler.store.types import new_id
 from scheduler.zones.models import Zone
 from web.centre import Centre
-from web.pages.residents_paths import public_path
+from web.pages.residents_paths import PREFIX, public_path
 
 WEIGHT_BYTES = 30_000
 TERMS = Terms(frozenset({"stream.example"}))
@@ -413,6 +415,81 @@ def test_the_calendar_has_every_time(village: Village) -> None:
     assert [found.decoded("dtstart") for found in events] == times
     assert {str(found["summary"]) for found in events} == {TOLD}
     assert len({str(found["uid"]) for found in events}) == 4
+
+
+def test_what_is_on_the_air_again_is_in_the_feed_once(village: Village) -> None:
+    repeat = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-11-30"}
+    village.broadcast(when=repeat)
+    village.wait(hours=9, seconds=1)
+    village.wait(days=1)
+    assert "Loa đang phát" in village.get().text
+    [item] = ET.fromstring(village.get("/feed.xml").content).findall("channel/item")  # noqa: S314 -- it is our own
+    assert item.findtext("guid") == village.publication_id(TOLD)
+    assert "24 Nov 2026" in (item.findtext("pubDate") or "")
+
+
+def test_a_calendar_of_long_bulletins_weighs_little_and_says_each_once(village: Village) -> None:
+    for number in range(12):
+        text = f"Tin {number}: " + " ".join(f"lời {number * 1000 + word}" for word in range(400))
+        announcement_id = village.announce(f"Bản tin {number}", text)
+        start = f"2026-11-23T{11 + number // 2 * 2}:{number % 2 * 30:02}"
+        rule = {"starts_local": start, "rrule": "FREQ=DAILY", "until": "2027-01-31"}
+        village.broadcast(announcement_id=announcement_id, when={"kind": "repeat"} | rule)
+    for _week in range(5):
+        village.clock.step_wall(timedelta(days=7))
+        for _round in range(3):
+            village.wait()
+    answer = village.get("/calendar.ics")
+    assert len(gzip.compress(answer.content, 6)) <= WEIGHT_BYTES
+    assert max(map(len, answer.content.split(b"\r\n"))) <= 75  # RFC 5545, 3.1
+    events = Calendar.from_ical(answer.content).walk("VEVENT")
+    assert len(events) > 12 * 36
+    said = [str(found["description"]) for found in events if "description" in found]
+    assert len(said) == len(set(said)) == 10  # of 2000 letters each
+    days = [found.decoded("dtstart").date() for found in events]
+    assert {day for day, found in zip(days, events, strict=True) if "description" in found} == {max(days)}
+    assert all(str(found["url"]).startswith("http") for found in events)
+
+
+def test_addresses_that_differ_in_what_is_not_looked_at_cost_one_page(
+    village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    village.broadcast()
+    village.wait(hours=10)
+    made: list[str] = []
+    outlook = residents.outlook
+
+    def counted(db: Session, here: Here, now: datetime) -> residents.Outlook:
+        made.append(here.zone.id)
+        return outlook(db, here, now)
+
+    monkeypatch.setattr(residents, "outlook", counted)
+    zone_id = village.places.leng_1
+    for rest in ("", "/feed.xml", "/calendar.ics", "/widget"):
+        village.centre.kept.clear()
+        made.clear()
+        asked = [f"{PREFIX}/{slug}-{zone_id}{rest}{query}" for slug in ("thon-1", "xau-xa") for query in ("", "?x=1")]
+        answers = [village.resident.get(one) for one in (*asked, f"{PREFIX}/{zone_id}{rest}?x=2&lang=vi&lang=vi")]
+        assert len({answer.content for answer in answers}) == len(made) == 1
+        assert answers[0].status_code == 200
+    village.centre.kept.clear()
+    for rest in ("", "/widget", "/embed", "/feedback", f"/{village.publication_id(TOLD)}"):
+        shown = village.resident.get(f"{PREFIX}/xau-xa-{zone_id}{rest}").text
+        assert "xau-xa" not in shown  # it would be shown to everybody
+        assert f'href="{village.path(rest=rest)}?lang=en"' in shown or rest == "/widget"
+
+
+def test_pages_of_one_place_that_differ_are_kept_apart(village: Village) -> None:
+    for number in range(12):
+        village.broadcast(f"Bản tin {number}", when=f"2026-11-23T{11 + number}:00")
+    village.wait(days=1)
+    notices = [f"/{village.publication_id(f'Bản tin {number}')}" for number in (0, 1)]
+    rests = ["", "?p=2", "?lang=en", "/feed.xml", "/calendar.ics", "/widget", "/embed", "/feedback", *notices]
+    for _again in range(2):
+        shown = {village.resident.get(village.path(rest=rest)).content for rest in (*rests, "/feedback?sent=1")}
+        assert len(shown) == len(rests) + 1
+    for typed in ("thôn 1", "thôn 2", ""):
+        assert f'value="{typed}"' in village.resident.get(PREFIX, params={"q": typed}).text
 
 
 def test_a_full_page_weighs_little_and_asks_the_database_no_more(village: Village) -> None:
