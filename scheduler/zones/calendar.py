@@ -9,7 +9,6 @@ from sqlmodel import Session
 from scheduler.errors import Conflict, NotFound
 from scheduler.people import audit
 from scheduler.people.actor import Actor
-from scheduler.relays.repository import look_again
 from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.zones import names, repository
@@ -64,5 +63,4 @@ def fill_public_holidays(db: Session, actor: Actor, now: datetime, zone_id: str,
 def _changed(db: Session, actor: Actor, now: datetime, zone: Zone, action: str, *, days: list[str]) -> None:
     db.flush()
     mark_around(db, zone.path, now, for_holidays=True)
-    look_again(db, now)
     audit.record(db, actor, now, action, f"zone:{zone.id}", zone_path=zone.path, days=days)

@@ -16,6 +16,7 @@ from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.policy import BadRules, checked
 from scheduler.policy import zone as timezone_of
+from scheduler.relays.repository import look_again
 from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
@@ -181,13 +182,14 @@ def mark_subtree(db: Session, path: str, now: datetime) -> None:
 def mark_around(db: Session, path: str, now: datetime, *, for_holidays: bool = False) -> None:
     """As `mark_subtree`, with what is aimed above and, where holidays are kept, may be said beside the zone.
 
-    The broadcasts are planned anew; with `for_holidays`, those that leave holidays out.
+    Relays are looked at again, and the broadcasts planned anew; with `for_holidays`, those that leave holidays out.
     """
     mark_subtree(db, path, now)
     lineage = repository.ids_of(path)
     beside = [row.id for row in repository.children_of(db, lineage[:-1])]
     mark_dirty(db, [topics.programme(zone_id) for zone_id in (*lineage, *beside)], now)
     plan_place_anew(db, path, now, for_holidays=for_holidays)
+    look_again(db, now)
 
 
 def _for_change(db: Session, actor: Actor, now: datetime, zone_id: str, *, version: int, action: Action) -> Zone:

@@ -16,6 +16,7 @@ from scheduler.relays.models import Relay, RelayRun
 from scheduler.relays.schemas import RelayDetail
 from scheduler.workflow import State
 from scheduler.zones import calendar
+from scheduler.zones import service as zones
 from scheduler.zones.models import Zone
 from scheduler.zones.schemas import HolidayNew
 from tests.scheduler.relays.conftest import Asked, Planned
@@ -89,6 +90,18 @@ def test_a_day_off_that_is_taken_away_is_heard_again(
     assert on_board(commune) == [(["planned"], 0)] * 2
     assert shown(commune, made, terms).coming[0].day == 23
     assert ticked(commune, terms)[0] == [[commune.places.leng]]
+
+
+def test_a_village_that_is_moved_keeps_the_days_of_its_new_place(
+    commune: Any, planned: Planned, asked: Asked, terms: Terms
+) -> None:
+    keep(commune, commune.places.leng)
+    planned(asked(when=SKIPPING, zone_ids=[commune.places.leng_1]))
+    with commune.store.writing() as db:
+        moved, place = db.get_one(Zone, commune.places.leng_1), commune.places.van
+        who = signin.machine(db)
+        zones.move_zone(db, who, commune.now, moved.id, version=moved.version, parent_id=place)
+    assert ticked(commune, terms)[0] == [[commune.places.leng_1]]
 
 
 def test_while_only_days_off_are_left_it_is_not_over(commune: Any, skipping: RelayDetail, terms: Terms) -> None:
