@@ -33,7 +33,7 @@ class Commune:
         self.store, self.now, self.places, self.official, self.leader = store, now, places, official, leader
         with store.writing() as db:
             for number, zone_id in enumerate((places.leng_1, places.leng_2), 1):
-                db.add(Receiver(id=f"R{number}", zone_id=zone_id, name=f"Loa {number}"))
+                db.add(Receiver(id=f"R{number}", zone_id=zone_id, name=f"Loa {number}", enrolled_at=now))
         made = self.sent("Bản tin chiều", AT, seconds=600)
         with store.writing() as db:
             service.approve(db, leader, now, made.id, version=made.version)
