@@ -45,6 +45,7 @@ LEFT_OUT = frozenset(
         "/nghe/{key}/{notice_id}/{language}.mp3",
         "/nghe/{key}/{notice_id}/{language}.ogg",
         "/account/first-password",  # sends away whoever has chosen one
+        "/practice/again",  # only where one practises
         "/relays/listen",  # some seconds of another station
         "/tests",  # there is no desk for tests: each is asked for with a rehearsal
         "/tests/held",

@@ -98,6 +98,7 @@ NOT_PAGES = frozenset(
         "/announcements/{announcement_id}/recordings",
         "/broadcasts/{broadcast_id}/move/preview",
         "/receivers/{receiver_id}/photo",
+        "/practice/again",  # only where one practises
         "/relays/listen",
         "/reports/heard.csv",
         "/reports/stations.{kind}",
