@@ -104,16 +104,17 @@ def notices(show: Present, found: Sequence[Notice]) -> list[Warned]:
     return [Warned(t.gettext(n.message) % n.params) for n in found if n.code not in _TOLD_ELSEWHERE]
 
 
-def picked(preview: PreviewOut, chosen: str) -> str:
+def picked(preview: PreviewOut, chosen: str, *, timed: bool = True) -> str:
     """The way out that is ticked: `chosen` while it is one of them, else none that takes the air from another.
 
-    To leave it so; but where it would never be heard in a place, the first other time.
+    To leave it so; but where it would never be heard in a place, the first other time. What is not `timed` waits for
+    its approval, and nobody knows what is on the air by then.
     """
     found = _different(preview.choices)
     if chosen == AS_PLANNED or chosen in {_value(choice) for choice in found}:
         return chosen
     times = len(preview.occurrences)
-    if all(len(_silent(place)) < times for place in preview.places):
+    if not timed or all(len(_silent(place)) < times for place in preview.places):
         return AS_PLANNED
     return next((_value(choice) for choice in found if choice.kind != "replace"), AS_PLANNED)
 

@@ -161,8 +161,9 @@ def broadcast_in(
     values: dict[str, Any] = {name: getattr(edited, name) for name in _KEPT} if edited is not None else {}
     if kind == "replace" and value.lstrip("-").isdigit():
         values["order"] = int(value)
-    if kind in ("play_after", "another_time") and isinstance(when, At | Repeat) and _is_moment(value):
-        when = when.model_copy(update={"starts_local": value})
+    if kind in ("play_after", "another_time") and _is_moment(value):
+        once = At.model_construct(kind="at", starts_local=value)  # read by the service, as what is copied here
+        when = once if isinstance(when, Now) else when.model_copy(update={"starts_local": value})
     if isinstance(when, At) and edited is not None and isinstance(edited.when, At):
         when = when.model_copy(update={"skip_holidays": edited.when.skip_holidays})
     return BroadcastIn(

@@ -123,7 +123,7 @@ def plan(
     broadcast_id = edited.id if edited else None
     before = broadcast_in(plain, sender, asked, edited)
     found = service.preview(db, actor, now, before, broadcast_id=broadcast_id)
-    form.clash = clashing.picked(found, form.clash)
+    form.clash = clashing.picked(found, form.clash, timed=not isinstance(asked, Now))
     draft = broadcast_in(form, sender, asked, edited)
     changed = draft != before
     shown = service.preview(db, actor, now, draft, broadcast_id=broadcast_id) if changed else found

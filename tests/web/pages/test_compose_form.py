@@ -92,6 +92,13 @@ def test_the_chosen_way_out_of_a_clash_is_what_is_saved(clash: str, order: int, 
     assert draft.when.starts_local == start
 
 
+def test_what_was_to_play_now_plays_at_the_other_time_that_was_chosen() -> None:
+    form = ComposeForm(announcement_id="A", zones=["Z"], clash="play_after=2026-11-23T17:02:00")
+    assert broadcast_in(form, "Z", Now()).when == At(starts_local="2026-11-23T17:02:00")
+    form.clash = "as_planned"
+    assert broadcast_in(form, "Z", Now()).when == Now()
+
+
 @given(st.dictionaries(st.sampled_from(["source", "when", "cls", "zone", "speed", "text"]), st.text()))
 def test_any_form_can_be_read(fields: dict[str, str]) -> None:
     form = from_request(FormData(list(fields.items())))

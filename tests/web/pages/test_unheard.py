@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
 from scheduler.broadcasts import service
-from scheduler.broadcasts.schemas import BroadcastIn, BroadcastOut, PreviewOut
+from scheduler.broadcasts.schemas import BroadcastIn, BroadcastOut, Choice, PreviewOut
 from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
@@ -195,6 +195,10 @@ def test_the_air_is_taken_from_nobody_unasked(kinds: tuple[str, ...]) -> None:
         }
     )  # fmt: skip
     assert clashing.picked(found, "") == "as_planned"
+    later = {"kind": "play_after", "starts_local": "2026-11-23T17:10:00"}
+    free = found.model_copy(update={"choices": [*found.choices, Choice.model_validate(later)]})
+    assert clashing.picked(free, "") == "play_after=2026-11-23T17:10:00"
+    assert clashing.picked(free, "", timed=False) == "as_planned"
     show = Present("vi", "Asia/Ho_Chi_Minh", start, translations("vi"))
     assert [place.title for place in clashing.places(show, found.places)] == ["Tại Thôn 2, Thôn 10"]
     assert not clashing.is_heard(found.places, times=1, villages=2)
