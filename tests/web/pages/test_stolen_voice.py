@@ -187,6 +187,7 @@ def test_which_acts_of_the_api_take_a_code_in_their_header(desk: Any) -> None:
     assert taking == {
         "POST /live", "PUT /zones/{zone_id}/rehearsal", "POST /zones/{zone_id}/rehearsal/runs",
         "POST /bank", "POST /bank/{name}/revisions", "POST /bank/{name}/retire", "POST /bank/{name}/restore",
+        "POST /bank/voice",
         "POST /uploads/bank/{name}", "PATCH /groups/{group_id}",
         "PATCH /zones/{zone_id}", "PATCH /zones/{zone_id}/settings", "POST /zones/{zone_id}/move",
         "POST /zones/{zone_id}/end",
