@@ -88,8 +88,11 @@ function send(url, body, onProgress) {
 // The parts of this page that the centre answered with; any other page of it is none.
 function partsOf(answer) {
   const page = parse(answer.responseText);
-  if (!page.querySelector("[data-parts]")) throw new Odd(`${answer.status} ${answer.responseURL}`);
+  if (!page.querySelector("[data-parts]")) throw new Odd(refusal(answer));
   return page;
+}
+function refusal(answer) {
+  try { return JSON.parse(answer.responseText).detail || ""; } catch { return ""; }
 }
 
 // What was wrong with it is not any more: it was changed.
@@ -210,7 +213,7 @@ function lost(error) {
   const { lost: away, odd, anew, signedOut, signIn } = form.dataset;
   const here = location.pathname + location.search;
   if (error instanceof SignedOut) tellWithLink(signedOut, `/sign-in?next=${encodeURIComponent(here)}`, signIn);
-  else if (error instanceof Odd) tellWithLink(odd, here, anew);
+  else if (error instanceof Odd) tellWithLink(`${error.message} ${odd}`.trim(), here, anew);
   else {
     if (error instanceof Error) console.error(error);
     tellLost(form, away);
