@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, false
+from sqlalchemy import BigInteger, Column, false, true
 from sqlmodel import Field, SQLModel
 
 from broadcast.wire.documents import AfterCut, BroadcastClass, Late
@@ -76,7 +76,8 @@ class PlannedAiring(SQLModel, table=True):
     """An airing as it was last published: the record of the plan that reports are held against.
 
     `publication_id` is what residents may know of it, None where they may know nothing. `announcement_id` is what it
-    says, None in rows from before it was noted.
+    says, None in rows from before it was noted. `has_sound` is whether there was any before it was over: without, it
+    was heard nowhere.
     """
 
     id: str = Field(primary_key=True, max_length=96)
@@ -87,3 +88,4 @@ class PlannedAiring(SQLModel, table=True):
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     publication_id: str | None = Field(default=None, max_length=26)
     announcement_id: str | None = Field(default=None, max_length=26)
+    has_sound: bool = Field(default=True, sa_column_kwargs={"server_default": true()})

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 AHEAD = timedelta(days=airings.PROGRAMME_DAYS + 1)
 PLANNED_AGAIN_AFTER = timedelta(hours=1)
+OTHERS_WAITED_FOR = timedelta(minutes=10)
+"""How long what is to be heard now waits for its other languages once one is there."""
 PLANNED_AT_ONCE = 5  # each holds up whoever else wants to save
 _SETTLED = (RecordingState.READY, RecordingState.FAILED, RecordingState.EXPIRED)
 
@@ -40,8 +42,9 @@ def tick(db: Session, now: datetime) -> tuple[str, ...]:
     due = recorded.due(db, running.keys(), now)
     recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in due})
     for broadcast in due:
-        before, sounds = broadcast.state, airings.media_of(recordings[broadcast.announcement_id])
-        if begin(db, broadcast, now):
+        before, made = broadcast.state, recordings[broadcast.announcement_id]
+        sounds = airings.media_of(made)
+        if begin(db, broadcast, now, made):
             tell_receivers(db, replan(db, broadcast, now), now)
         _follow(broadcast, sounds, now, on_air=broadcast.id in running and bool(sounds))
         if broadcast.state != before:
@@ -55,8 +58,9 @@ def _planned_further(db: Session, broadcast: Broadcast, now: datetime) -> None:
     """One that cannot be planned keeps no other waiting; it is tried again when those that can be are due again."""
     try:
         with db.begin_nested():
-            begin(db, broadcast, now)
-            replan(db, broadcast, now)
+            began, zone_ids = begin(db, broadcast, now), replan(db, broadcast, now)
+            if began:
+                tell_receivers(db, zone_ids, now)
     except Exception as error:
         if is_away(error):
             raise
@@ -76,18 +80,20 @@ def sound_settled(db: Session, announcement_id: str, now: datetime) -> tuple[str
     return tuple(words)
 
 
-def begin(db: Session, broadcast: Broadcast, now: datetime) -> bool:
+def begin(db: Session, broadcast: Broadcast, now: datetime, recordings: Collection[Recording] | None = None) -> bool:
     """Settle the start of an approved immediate broadcast once all that is being produced of it is there.
 
-    What has no sound in the time that is given to it was to be heard then, and is missed. Returns whether it is settled
-    now.
+    What of it is there is heard after ten minutes; what has no sound in the time that is given to it was to be heard
+    then, and is missed. Returns whether it is settled now. Its `recordings` are read where they are not given.
     """
     if not broadcast.immediate or broadcast.starts_local is not None or broadcast.state != State.APPROVED:
         return False
-    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
-    if _startable(recordings):
+    if recordings is None:
+        recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+    sounds, waited = airings.media_of(recordings), now - (broadcast.approved_at or now)
+    if _startable(recordings) or (sounds and waited > OTHERS_WAITED_FOR):
         start = now + timedelta(seconds=airings.LEAD_S)
-    elif airings.over(broadcast, airings.media_of(recordings), now):
+    elif not sounds and airings.over(broadcast, sounds, now):
         start = now
     else:
         return False
@@ -114,7 +120,8 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
         broadcast.planned_until = now + AHEAD
         recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
         found = list(coming(db, broadcast, recordings, now, now + AHEAD))
-        is_public = found and airings.media_of(recordings) and may_be_public(broadcast)
+        has_sound = bool(airings.media_of(recordings))
+        is_public = found and has_sound and may_be_public(broadcast)
         publication_id = _published(db, broadcast, recordings, now) if is_public else None
         for airing, zone_ids in found:
             wanted.add(airing.id)
@@ -127,6 +134,7 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
                 db.add(row)
             row.end_at, row.zone_ids, row.withdrawn_at = end_at, sorted(zone_ids), None
             row.publication_id, row.announcement_id = publication_id, broadcast.announcement_id
+            row.has_sound = has_sound
     for row in known.values():
         if row.id not in wanted and row.withdrawn_at is None:
             row.withdrawn_at = now

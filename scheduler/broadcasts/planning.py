@@ -60,7 +60,7 @@ class Plans:
     """The airings of some zones in a window, and the titles of their broadcasts.
 
     By airing, `said` has the titles of what is over, and `stopped` when what had begun was withdrawn. `soundless` has
-    by zone what is to sound and cannot, as none of its sound could be produced.
+    by zone what is to sound and cannot, as none of its sound could be produced, or had none until it was over.
     """
 
     by_zone: dict[str, tuple[Airing, ...]]
@@ -134,10 +134,10 @@ def plans(
         for zone_id, each in found.items()
     }
     failed = [item for item in items if airings.missing_media(item.recordings)]
-    soundless: dict[str, list[Airing]] = defaultdict(list)
+    soundless = {zone_id: list(each) for zone_id, each in past.soundless.items()}
     for _item, aired in aired_in(db, failed, around, from_now, media_of=airings.missing_media) if failed else ():
         for zone_id in found.keys() & aired.keys():
-            soundless[zone_id] += aired[zone_id]
+            soundless.setdefault(zone_id, []).extend(aired[zone_id])
     return replace(past, by_zone=by_zone, titles=past.titles | titles, soundless=soundless)
 
 
@@ -152,16 +152,21 @@ def _past(
     ]
     recordings = repository.recordings_of(db, {row.announcement_id for row in rows})
     media = {announcement_id: airings.media_of(recorded) for announcement_id, recorded in recordings.items()}
+    soundless: dict[str, list[Airing]] = defaultdict(list)
     for row in rows:
         airing = airings.airing_as_it_was(row.airing, row.broadcast, media[row.announcement_id])
         for zone_id in found.keys() & set(row.airing.zone_ids):
-            found[zone_id][airing.id] = airing
+            if row.airing.has_sound:
+                found[zone_id][airing.id] = airing
+            else:
+                soundless[zone_id].append(airing)
     titles = repository.titles(db, media.keys() | {row.broadcast.announcement_id for row in rows})
     return Plans(
         {},
         {row.broadcast.id: titles[row.broadcast.announcement_id] for row in rows},
         {row.airing.id: titles[row.announcement_id] for row in rows},
         {row.airing.id: row.airing.withdrawn_at for row in rows if row.airing.withdrawn_at is not None},
+        soundless,
     )
 
 

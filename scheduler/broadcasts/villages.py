@@ -166,9 +166,10 @@ class _Airings:
                 yield self._shown(one, (one.start_us, to_us(stopped[one.id])), "stopped", reported[one.id])
 
     def _soundless(self) -> Iterable[BoardAiring]:
-        """What is to begin on this day and cannot, as its sound could not be produced."""
+        """What begins on this day without sound, as that could not be produced in time."""
         for one in self._beginning(reaching(self.place, self.shared.drawn.plans.soundless)):
-            yield self._shown(one, self._whole(one), "no_sound")
+            is_over = self._whole(one)[1] <= to_us(self.shared.now)
+            yield self._shown(one, self._whole(one), "not_heard" if is_over else "no_sound")
 
     def _beginning(self, found: Iterable[Airing]) -> Iterable[Airing]:
         """Those that begin on this day."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from broadcast.clock import to_us
+from scheduler.broadcasts import airings
 from scheduler.live import asking, service
 from scheduler.live.asking import Terms
 from scheduler.live.models import LiveKind, LiveTalk
@@ -92,7 +93,7 @@ def _ask(
     db: Session, relay: Relay, run: RelayRun, now: datetime, aimed: Sequence[Zone], *, heard_in: Sequence[Zone]
 ) -> None:
     occurrence = timing.airing_at(relay, to_us(run.due_at))
-    around = places.looked_at(db, heard_in, [occurrence], now)
+    around = places.looked_at(db, heard_in, [occurrence], now, airings.media_of)  # what has no sound now takes no air
     found = places.forbidden(around, relay, heard_in, [occurrence])
     by_path = {zone.path: kind for _airing, kind, there in found for zone in there}
     silent = [(zone, kind) for zone in heard_in for path, kind in by_path.items() if path.startswith(zone.path)]

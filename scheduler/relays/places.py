@@ -14,10 +14,10 @@ from sqlmodel import Session
 
 from broadcast.clock import US_PER_S
 from broadcast.wire.documents import Airing
-from scheduler.broadcasts import daysoff, planning
+from scheduler.broadcasts import airings, daysoff, planning
 from scheduler.broadcasts.aiming import Target, chosen
 from scheduler.broadcasts.airings import Window
-from scheduler.broadcasts.planning import Plans
+from scheduler.broadcasts.planning import MediaOf, Plans
 from scheduler.clashes import EffectKind, Plan
 from scheduler.policy import local_day
 from scheduler.recurrence import MAX_DAYS
@@ -63,15 +63,21 @@ def villages(db: Session, aimed: Sequence[Zone], now: datetime) -> list[Zone]:
     return [zone for zone in zones.subtrees(db, paths) if total[zone.id] and valid_on(zone, now.date())]
 
 
-def looked_at(db: Session, heard_in: Sequence[Zone], occurrences: Sequence[Airing], now: datetime) -> LookedAt:
-    """What is planned in these villages around `occurrences`."""
+def looked_at(
+    db: Session,
+    heard_in: Sequence[Zone],
+    occurrences: Sequence[Airing],
+    now: datetime,
+    media_of: MediaOf = airings.expected_media,
+) -> LookedAt:
+    """What is planned in these villages around `occurrences`; `media_of` says what of it has sound."""
     if not heard_in or not occurrences:
         return LookedAt(Kept({}, {}), Plans({}, {}))
     end_us = max(airing.start_us + airing.media[0].duration_us for airing in occurrences)
     window = min(airing.start_us for airing in occurrences), end_us + 3600 * US_PER_S
     found = kept(db, heard_in, window)
     start_us = min(planning.day_start(found.by_id[zone.id], window[0]) for zone in heard_in)
-    return LookedAt(found, planning.plans(db, found.by_id.values(), (start_us, window[1]), now))
+    return LookedAt(found, planning.plans(db, found.by_id.values(), (start_us, window[1]), now, media_of=media_of))
 
 
 def forbidden(

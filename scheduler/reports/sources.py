@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, Select, exists, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlmodel import Session, col
 
 from broadcast.clock import from_us
 from broadcast.wire.documents import AfterCut, BroadcastClass, Hearing, Late
 from broadcast.wire.now import Purpose
-from scheduler.announcements.models import Announcement, Recording, RecordingState
+from scheduler.announcements.models import Announcement
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderTarget
 from scheduler.fleet.models import Receiver, StoredReport
@@ -165,20 +165,13 @@ def _sounded(one: Begun) -> bool:
 
 
 def _read_planned(db: Session, *conditions: ColumnElement[bool]) -> Iterable[Begun]:
-    said = func.coalesce(col(PlannedAiring.announcement_id), col(Broadcast.announcement_id))
-    made = col(Recording.state).in_((RecordingState.READY, RecordingState.EXPIRED))
     query = (
-        select(
-            PlannedAiring,
-            Broadcast,
-            col(Announcement.title),
-            exists().where(col(Recording.announcement_id) == said, made),
-        )
+        select(PlannedAiring, Broadcast, col(Announcement.title))
         .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
         .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
         .where(*conditions)
     )
-    for row, broadcast, title, has_sound in db.execute(query):
+    for row, broadcast, title in db.execute(query):
         moved = broadcast.late is Late.WHOLE or broadcast.after_cut is AfterCut.RESTART
         room = timedelta(seconds=broadcast.window_s if moved else 0)
         ends_at = min(row.end_at - room, row.withdrawn_at or row.end_at)
@@ -193,7 +186,7 @@ def _read_planned(db: Session, *conditions: ColumnElement[bool]) -> Iterable[Beg
             zone_ids=list(row.zone_ids),
             stopped_at=row.withdrawn_at,
             due_at=(row.withdrawn_at or row.end_at) + REPORTS_WITHIN,
-            reason=None if has_sound else NO_SOUND,
+            reason=None if row.has_sound else NO_SOUND,
         )
 
 

@@ -11,6 +11,7 @@ from scheduler.errors import Conflict, Invalid, NotFound, Stale
 from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
+from scheduler.relays.repository import look_again
 from scheduler.rights import Action
 from scheduler.store.alone import alone
 from scheduler.store.types import new_id
@@ -64,6 +65,7 @@ def change_group(
         repository.set_members(db, group.id, set(change.member_ids))
         mark_dirty(db, map(topics.programme, {*before, *change.member_ids}), now)
         plan_group_anew(db, group.id, now)
+        look_again(db, now)
     group.version += 1
     db.add(group)
     detail = change.model_dump(mode="json", exclude_unset=True)

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
+from broadcast.wire import topics
 from scheduler.announcements import repository as announcement_sql
-from scheduler.announcements.models import RecordingState
+from scheduler.announcements.models import Recording, RecordingState
 from scheduler.broadcasts import board, onair, planning, recorded, service
 from scheduler.broadcasts.schemas import BoardAiring
 from scheduler.reports import sources
 from scheduler.workflow import State
+from scheduler.zones.models import Zone
 
 START = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -82,3 +84,41 @@ def test_what_has_failed_takes_no_place_from_others(commune: Any, announcement_i
     states = {one.broadcast_id: one.state for one in on_the_board(commune, commune.now)}
     assert states.pop(other.id) == "fetching"
     assert list(states.values()) == ["no_sound"]
+
+
+def test_what_never_sounded_takes_nothing_of_the_days_quota(commune: Any, announcement_id: str) -> None:
+    with commune.store.writing() as db:
+        quota = {"sessions_per_day": 1, "session_us": 3_600_000_000, "gap_us": 60_000_000}
+        db.get_one(Zone, commune.places.leng).quota = quota
+    failed = commune.approved(commune.draft(announcement_id))
+    later = commune.approved(commune.draft(when="2026-11-23T18:00"))
+    with commune.store.writing() as db:
+        settled(db, announcement_id, RecordingState.READY, START + timedelta(minutes=30))  # too late
+    now = START + timedelta(minutes=40)
+    with commune.store.reading() as db:
+        [airing] = planning.programme_for(db, commune.places.leng_1, now)
+    assert airing.broadcast_id == later.id
+    assert {one.broadcast_id: one.state for one in on_the_board(commune, now)} == {
+        failed.id: "not_heard",
+        later.id: "fetching",
+    }
+
+
+def test_what_is_for_now_is_heard_in_what_there_is_of_it_after_a_while(commune: Any) -> None:
+    announcement_id = commune.announce(state=RecordingState.PRODUCING)
+    approved = commune.approved(commune.draft(announcement_id, when={"kind": "now"}))
+    with commune.store.writing() as db:
+        [stuck] = announcement_sql.recordings_of(db, [announcement_id])[announcement_id]
+        there = {"state": RecordingState.READY, "sha256": "c" * 64, "size_bytes": 8_000, "duration_us": 60_000_000}
+        db.add(
+            Recording(
+                **stuck.model_dump(exclude={"id", "language", *there}) | {"id": "there", "language": "en"} | there
+            )
+        )
+        db.flush()
+        onair.sound_settled(db, announcement_id, commune.later(minutes=5))
+        onair.tick(db, commune.later(minutes=10))
+        assert service.view(db, commune.official, commune.now, approved.id).starts_local is None
+        onair.tick(db, commune.later(minutes=10, seconds=1))
+        assert service.view(db, commune.official, commune.now, approved.id).starts_local == "2026-11-23T08:10:31"
+    assert topics.programme(commune.places.leng_1) in commune.dirty()
