@@ -1,6 +1,6 @@
 """Broadcasts: the list, one broadcast with all that was heard of it, and what may be done with it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ from scheduler.workflow import State, approval_needed
 from scheduler.zones.forest import zones_by_id
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
-from web.pages import clashing, telling, words
+from web.pages import clashing, promised, telling, words
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.results import receivers_seen, results
 from web.pages.sounds import sound
@@ -96,19 +96,13 @@ def detail(db: ReadDb, page: ThePage, broadcast_id: str) -> Response:
 
 
 @router.post("/{broadcast_id}/submit")
-def submit(db: WriteDb, page: ThePage, broadcast_id: str, version: Version) -> Response:
-    said = "sent"
-    with page.attempt(db) as errors:
-        made = service.submit(db, page.actor, page.now, broadcast_id, version=version)
-        said = "planned" if made.state is State.APPROVED else "sent"
-    return _answered(db, page, broadcast_id, errors, said)
+def submit(page: ThePage, broadcast_id: str, version: Version) -> Response:
+    return _promised(page, broadcast_id, service.submit, version)
 
 
 @router.post("/{broadcast_id}/approve")
-def approve(db: WriteDb, page: ThePage, broadcast_id: str, version: Version) -> Response:
-    with page.attempt(db) as errors:
-        service.approve(db, page.actor, page.now, broadcast_id, version=version)
-    return _answered(db, page, broadcast_id, errors, "approved")
+def approve(page: ThePage, broadcast_id: str, version: Version) -> Response:
+    return _promised(page, broadcast_id, service.approve, version)
 
 
 @router.post("/{broadcast_id}/return")
@@ -147,6 +141,17 @@ def hide(db: WriteDb, page: ThePage, broadcast_id: str) -> Response:
     with page.attempt(db) as errors:
         service.hide(db, page.actor, page.now, broadcast_id)
     return _answered(db, page, broadcast_id, errors, "saved")
+
+
+def _promised(page: Page, broadcast_id: str, act: Callable[..., BroadcastOut], version: int) -> Response:
+    """After sending or approving: that it plays is said only where it does."""
+    said = "approved" if act is service.approve else "sent"
+    with page.centre.store.writing() as db:
+        with page.attempt(db) as errors:
+            made = act(db, page.actor, page.now, broadcast_id, version=version)
+            said = "planned" if said == "sent" and made.state is State.APPROVED else said
+        answer = _answered(db, page, broadcast_id, errors, said)
+    return answer if errors else page.go(f"/broadcasts/{broadcast_id}", promised.kept(page, broadcast_id, said))
 
 
 def _answered(db: Session, page: Page, broadcast_id: str, errors: Errors, said: str) -> Response:

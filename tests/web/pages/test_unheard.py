@@ -143,6 +143,15 @@ def test_an_approver_is_told_before_and_after(commune: Commune, minh: TestClient
     assert "sẽ phát đúng giờ" in done.text
 
 
+def test_what_is_approved_on_its_own_page_promises_no_more(commune: Commune, minh: TestClient) -> None:
+    form = {"csrf_token": minh.headers["x-csrf-token"]}
+    for when, said in ((WITHIN, OTHERWISE), ("2026-11-23T19:00", "sẽ phát đúng giờ")):
+        waiting = commune.sent("Bản tin", when)
+        done = minh.post(f"/broadcasts/{waiting.id}/approve", data=form | {"version": str(waiting.version)})
+        assert said in done.text
+        assert (said == OTHERWISE) == (OTHERWISE in done.text)
+
+
 def test_of_several_that_are_approved_those_that_are_not_heard_are_named(commune: Commune, minh: TestClient) -> None:
     silent, heard = commune.sent("Trùng giờ", WITHIN), commune.sent("Giờ khác", "2026-11-23T19:00")
     which = [f"{one.id}:{one.version}" for one in (silent, heard)]
