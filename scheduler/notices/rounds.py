@@ -5,7 +5,8 @@ Rules
   into one notice for each who is told. What comes and goes within `records.CALM` lasts too.
 - What was over for longer and is back is told again when it has lasted for so long again, but once in AGAIN: what fails
   every hour is one mail a day.
-- Who was told of faults is told that they are over, once nothing has come back within `records.CALM`.
+- Who was told of faults is told that they are over, once nothing has come back within `records.CALM`, be it as a new
+  fault after a reset; then of both as one. Of a receiver that was shut out nobody is told so: it was not mended.
 - Yesterday is told to those who asked for it in their zone's morning, once; days that were missed before it too.
   By a centre without mail, and to who has no address, it counts as told: nobody gets old days later.
 - What is to be told is worked out while others may write, a day of a zone once for all who asked for it. Then it is
@@ -20,7 +21,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from scheduler.fleet.models import Receiver
@@ -42,10 +44,11 @@ _CHUNK = 500
 
 
 class Found(Struct, frozen=True):
-    """A fault to be told of, and the path of the zone that its receiver stands in."""
+    """A fault to be told of, the path of the zone that its receiver stands in, and whether that was shut out."""
 
     id: str
     path: str
+    shut_out: bool
     said: dict[str, Any]
 
 
@@ -69,7 +72,11 @@ def lasting_faults(store: Store, now: datetime, channels: Collection[Channel], l
 
 def ended_faults(store: Store, now: datetime, channels: Collection[Channel]) -> int:
     """Tell that faults are over, of which was told that they last; how many there were."""
-    over, waiting = col(FaultRecord.until) <= now - CALM, col(FaultRecord.told_open).is_(True)
+    calm, waiting = now - CALM, col(FaultRecord.told_open).is_(True)
+    other = aliased(FaultRecord)
+    same = and_(col(other.receiver_id) == FaultRecord.receiver_id, col(other.code) == FaultRecord.code)
+    back = exists().where(same, or_(col(other.until).is_(None), col(other.until) > calm))
+    over = and_(col(FaultRecord.until) <= calm, ~back)
     return _tell_of(store, now, channels, Kind.FAULT_OVER, due=over, untold=waiting, then={"told_open": False})
 
 
@@ -122,10 +129,11 @@ def _tell_of(
     untold: ColumnElement[bool],
     then: Mapping[str, object],
 ) -> int:
-    """Tell of the faults that are `due` and `untold`, and no more `then`; how many there were."""
+    """Tell of the faults that are `due` and `untold`, and no more `then`; how many were told."""
     with store.reading() as db:
         found = _found(db, and_(untold, due))
-        said = _said(db, now, channels, found) if found else {}
+        telling = _telling(found)
+        said = _said(db, now, channels, telling) if telling else {}
     if not found:
         return 0
     event = NoticeEvent(kind=kind, subject=f"faults:{now.isoformat()}", zone_path="", at=now)
@@ -133,7 +141,7 @@ def _tell_of(
         _mark(db, found, untold, then)
         for whom, faults in said.items():
             _tell(db, now, event, faults, whom)
-        return len(found)
+        return len(telling)
     return 0
 
 
@@ -145,14 +153,21 @@ def _found(db: Session, due: ColumnElement[bool]) -> list[Found]:
         col(Zone.name).label("zone"),
         col(Zone.path).label("path"),
     )
+    shut_out = col(Receiver.revoked_at).is_not(None).label("shut_out")
     query = (
-        select(col(fault.id), col(fault.receiver_id), col(fault.code), col(fault.since), until, *where)
+        select(col(fault.id), col(fault.receiver_id), col(fault.code), col(fault.since), until, shut_out, *where)
         .join(Receiver, col(Receiver.id) == col(fault.receiver_id))
         .join(Zone, col(Zone.id) == col(Receiver.zone_id))
         .where(due)
         .order_by(col(fault.since), col(fault.id))
     )
-    return [Found(row.id, row.path, _fault(row)) for row in db.execute(query)]
+    return [Found(row.id, row.path, row.shut_out, _fault(row)) for row in db.execute(query)]
+
+
+def _telling(found: Sequence[Found]) -> list[Found]:
+    """What of it is told: no receiver's that was shut out, and of what is back after a reset the last only."""
+    last = {(fault.said["receiver_id"], fault.said["code"]): fault for fault in found if not fault.shut_out}
+    return list(last.values())
 
 
 def _fault(row: Row[Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from scheduler.announcements import repository as announcements
 from scheduler.announcements.models import RecordingState
 from scheduler.broadcasts import onair
 from scheduler.broadcasts import service as broadcasts
+from scheduler.fleet import service as fleet
+from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep import intake
 from scheduler.fleet.upkeep import service as upkeep
 from scheduler.fleet.upkeep.schemas import Act
@@ -18,6 +20,7 @@ from scheduler.live.asking import Terms
 from scheduler.notices import patience, rounds, service, spreading
 from scheduler.notices.models import Channel, Kind, Notice, NoticeChoice, NoticeEvent, Webhook
 from scheduler.notices.schemas import ChoiceIn
+from scheduler.people import signin
 from scheduler.relays import service as relays
 from scheduler.relays.schemas import RelayIn
 from scheduler.reports import service as reports
@@ -106,6 +109,18 @@ class Horn:
             [held] = upkeep.faults(db, commune.operator, commune.now).items
             upkeep.act(db, commune.operator, commune.now, [held.id], Act.SILENCE)
 
+    def reset(self, minutes: float) -> None:
+        with self._commune.store.writing() as db:
+            upkeep.reset_over(db, self._commune.operator, self._commune.later(minutes=minutes))
+
+    def revoke(self, minutes: float) -> None:
+        with self._commune.store.writing() as db:
+            fleet.revoke(db, signin.machine(db), self._commune.later(minutes=minutes), self._receiver_id)
+
+    def readmit(self) -> None:
+        with self._commune.store.writing() as db:
+            db.get_one(Receiver, self._receiver_id).revoked_at = None
+
 
 @pytest.fixture
 def horn(listening: Any) -> Horn:
@@ -186,6 +201,55 @@ def test_of_what_was_not_told_or_is_back_at_once_nobody_is_told_that_it_is_over(
     horn.says(140)
     horn.says(145, "gpio")
     assert horn.look_for_ends(300) == 0
+
+
+def test_of_what_is_back_after_a_reset_nobody_is_told_that_it_is_over_while_it_holds(horn: Horn) -> None:
+    horn.says(0, "gpio")
+    assert horn.look(30) == 1
+    horn.says(201)
+    horn.reset(202)
+    horn.says(203, "gpio")
+    assert [horn.look_for_ends(minutes) for minutes in (212, 219)] == [0, 0]
+    horn.says(220)
+    horn.reset(220)
+    assert [horn.look_for_ends(minutes) for minutes in (221, 229, 230, 231)] == [0, 0, 1, 0]
+
+
+def test_another_fault_of_the_loudspeaker_keeps_none_from_being_told_to_be_over(horn: Horn) -> None:
+    horn.says(0, "gpio")
+    assert horn.look(30) == 1
+    horn.says(60, "tamper")
+    assert horn.look_for_ends(70) == 1
+
+
+def test_what_was_told_again_after_a_reset_is_told_to_be_over_once(listening: Any, horn: Horn) -> None:
+    horn.says(0, "gpio")
+    assert horn.look(30) == 1
+    horn.says(60)
+    horn.reset(61)
+    horn.says(62, "gpio")
+    assert horn.look(100) == 1
+    horn.says(120)
+    spread(listening)
+    assert [horn.look_for_ends(minutes) for minutes in (129, 130, 131)] == [0, 1, 0]
+    with listening.store.reading() as db:
+        [fault] = db.exec(select(Notice)).first().data["faults"]
+    assert fault["until"] == listening.later(minutes=120).isoformat()
+
+
+def test_of_a_loudspeaker_that_was_shut_out_nobody_is_told_that_its_fault_is_over(listening: Any, horn: Horn) -> None:
+    horn.says(0, "gpio")
+    assert horn.look(30) == 1
+    spread(listening)
+    horn.revoke(60)
+    assert [horn.look_for_ends(minutes) for minutes in (69, 70)] == [0, 0]
+    horn.readmit()
+    assert horn.look_for_ends(90) == 0
+    assert spread(listening) == set()
+    horn.says(24 * 60, "gpio")
+    assert horn.look(25 * 60) == 1
+    horn.says(26 * 60)
+    assert horn.look_for_ends(27 * 60) == 1
 
 
 def test_a_program_that_is_told_of_faults_is_told_that_they_are_over(listening: Any, horn: Horn) -> None:
