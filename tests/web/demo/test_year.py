@@ -18,6 +18,7 @@ from scheduler.fleet import views
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.upkeep.models import ReceiverSample
 from scheduler.people import trail
+from scheduler.people.models import AuditEntry
 from scheduler.reports.models import ReportLine
 from scheduler.store.engine import Store
 from web.demo.year.fill import Filled, NotEmptyError, Size, fill
@@ -74,6 +75,12 @@ def test_nothing_comes_from_a_loudspeaker_after_it_was_seen_last(years: tuple[Ye
     assert len(away) > 3
     late = {who for who, at in told if (seen_at := away.get(who)) is not None and at > seen_at}
     assert late == set()
+
+
+def test_nobody_did_anything_that_is_still_to_come(years: tuple[Year, Year]) -> None:
+    for year in years:
+        with year.store.reading() as db:
+            assert db.exec(select(func.max(AuditEntry.at))).one() <= addresses.CLOCK.now()
 
 
 def test_a_database_with_something_in_it_is_refused(years: tuple[Year, Year]) -> None:

@@ -106,7 +106,7 @@ def _once(year: Year, where: Placed, said: Item, start: datetime, receivers: tup
     """Something that is heard once; what is still to come is approved and planned by the centre's own code."""
     coming = start > year.now
     state = State.APPROVED if coming else State.DONE
-    announcement_id = announce(year, where, said, start - timedelta(hours=20))
+    announcement_id = announce(year, where, said, min(start, year.now) - timedelta(hours=20))
     where = msgspec.structs.replace(where, state=state)
     broadcast_id = broadcast(year, where, announcement_id, start)
     if not coming:
