@@ -1,7 +1,8 @@
 """Server-sent events: which things changed, never what they are. What may be seen is decided when a page asks for it.
 
 The first thing sent is a comment, so that the browser knows at once that it is connected; while nothing happens one is
-sent now and then, so that proxies keep the line and a session that has ended is noticed.
+sent now and then, so that proxies keep the line. Each QUIET_S, however much happens, the session is looked up: once it
+has ended nothing more is told.
 """
 
 import asyncio
@@ -33,18 +34,23 @@ async def _told(centre: Centre, cookie: str) -> AsyncGenerator[str]:
     yield ": connected\n\n"
     changes = centre.changes.watch()
     waiting: asyncio.Task[frozenset[str]] | None = None
+    due = asyncio.ensure_future(centre.clock.sleep(QUIET_S))
     try:
         while True:
             waiting = waiting or asyncio.ensure_future(anext(changes))
-            done, _ = await asyncio.wait({waiting}, timeout=QUIET_S)
-            if not done and not await run_in_threadpool(_still_signed_in, centre, cookie, centre.clock.now()):
-                return
+            await asyncio.wait({waiting, due}, return_when=asyncio.FIRST_COMPLETED)
+            if due.done():
+                if not await run_in_threadpool(_still_signed_in, centre, cookie, centre.clock.now()):
+                    return
+                due = asyncio.ensure_future(centre.clock.sleep(QUIET_S))
+            done = waiting.done()
             yield _message(waiting.result()) if done else ": still here\n\n"
             waiting = None if done else waiting
     finally:
-        if waiting is not None:
-            waiting.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)
+        begun = [due] if waiting is None else [due, waiting]
+        for one in begun:
+            one.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
         await changes.aclose()  # type: ignore[attr-defined]  # `watch` is an asynchronous generator
 
 
