@@ -129,9 +129,12 @@ def reason(show: Present, code: str) -> str:
     return show.translations.gettext(known) if known else words.reason(show.translations, code)
 
 
-def reasons(show: Present, missed_by: Iterable[tuple[str, int]]) -> str:
-    """`loa bị tắt (2), giờ yên lặng`."""
-    said = [(reason(show, code), count) for code, count in missed_by]
+def reasons(show: Present, missed_by: Iterable[tuple[str, int]], most: int = 1000) -> str:
+    """`loa bị tắt (2), giờ yên lặng`; of more than `most` the rest as one."""
+    known = [*missed_by]
+    said = [(reason(show, code), count) for code, count in known[:most]]
+    if rest := sum(count for _code, count in known[most:]):
+        said.append((show.translations.gettext(N_("other reasons")), rest))
     return ", ".join(f"{text} ({count})" if count > 1 else text for text, count in said)
 
 

@@ -25,6 +25,7 @@ from web.pages import report_words, words
 from web.pages.frame import Page, ThePage
 from web.sheets import CSV, XLSX, csv_of, csv_parts, xlsx_of
 
+REASONS = 5
 LINES = 50
 AT_ONCE = 250
 """So many lines of a file are read together."""
@@ -80,7 +81,7 @@ def plan_heard(
         places=[_place(one, span, zone) for one in summary.stations[:PLACES]],
         places_left=max(0, len(summary.stations) - PLACES),
         by_village=_by(zone) == "village",
-        why=report_words.reasons(page.show, service.why(db, page.actor, page.now, zone.id, span)[:5]),
+        why=report_words.reasons(page.show, service.why(db, page.actor, page.now, zone.id, span), REASONS),
         lines=[_line(page, line) for line in found.items],
         gone=report_words.gone(page.show, found.gone),
         only_missed=bool(missed),

@@ -1,5 +1,6 @@
 """Everything that a receiver can say has words in every language."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from gettext import NullTranslations
 from typing import get_args
@@ -18,7 +19,8 @@ from scheduler.fleet.results import Result
 from scheduler.fleet.schemas import Condition
 from scheduler.timeline import Reason
 from web import i18n
-from web.pages import words
+from web.pages import report_words, words
+from web.pages.present import Present
 
 REASONS = {
     ledger.NOT_RUNNING,
@@ -82,3 +84,10 @@ def test_only_what_is_well_is_green() -> None:
 
 def test_each_state_on_the_board_has_words() -> None:
     assert set(get_args(BoardState)) <= words.AIRING.keys()
+
+
+def test_reasons_that_are_left_out_are_summed() -> None:
+    show = Present("vi", "Asia/Ho_Chi_Minh", datetime(2026, 11, 23, tzinfo=UTC), i18n.translations("vi"))
+    told = [("no_report", 5), ("silent", 3), ("unknown", 2), ("quiet_hours", 2)]
+    assert report_words.reasons(show, told, 2).endswith(", lý do khác (4)")
+    assert "lý do khác" not in report_words.reasons(show, told)
