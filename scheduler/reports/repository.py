@@ -53,6 +53,15 @@ def atlas(db: Session, *, paths: Collection[str] | None = None, zone_ids: Collec
     return Atlas(places, pasts, merged)
 
 
+def middles(db: Session, zone_ids: Collection[str]) -> dict[str, tuple[float, float]]:
+    """Latitude and longitude between the receivers of each zone, where any has a position."""
+    latitude, longitude = func.avg(col(Receiver.latitude)), func.avg(col(Receiver.longitude))
+    query = select(col(Receiver.zone_id), latitude, longitude).group_by(col(Receiver.zone_id))
+    query = query.where(col(Receiver.latitude).is_not(None), col(Receiver.longitude).is_not(None))
+    rows = db.execute(query.where(col(Receiver.revoked_at).is_(None)))
+    return {zone_id: (round(north, 5), round(east, 5)) for zone_id, north, east in rows if zone_id in zone_ids}
+
+
 def choices(db: Session, paths: Collection[str]) -> list[tuple[str, str]]:
     """(id, name) of the places above villages at or below `paths`, in the order of the tree."""
     query = select(col(Zone.id), col(Zone.name), col(Zone.path)).where(below(paths), col(Zone.kind).not_in(SMALL))

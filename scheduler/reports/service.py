@@ -84,7 +84,7 @@ def summary(
     atlas, summed = read(db, span, _area(db, actor, now, zone, on), on, merged=by == "station")
     rows, different = views.stations(summed)
     if by == "village":
-        rows = views.villages(atlas, summed)
+        rows = views.villages(atlas, summed, repository.middles(db, summed.sums.keys() | summed.clusters.keys()))
     return SummaryOut(
         zone_id=zone.id,
         zone_name=zone.name,

@@ -51,12 +51,14 @@ def stations(summed: Summed) -> tuple[list[StationOut], int]:
     return sorted(found, key=lambda one: (fold(one.name), one.name, one.id)), different
 
 
-def villages(atlas: Atlas, summed: Summed) -> list[StationOut]:
-    """Each village by itself, by its place in the tree."""
+def villages(atlas: Atlas, summed: Summed, middles: Mapping[str, tuple[float, float]]) -> list[StationOut]:
+    """Each village by itself, by its place in the tree; without a position of its own, where its receivers stand."""
     found = []
     for zone_id in summed.sums.keys() | summed.clusters.keys():
         place = atlas.places[zone_id]
-        unit = Unit(zone_id, place.name, place.code, latitude=place.latitude, longitude=place.longitude)
+        own = (place.latitude, place.longitude)
+        latitude, longitude = middles.get(zone_id, own) if place.latitude is None else own
+        unit = Unit(zone_id, place.name, place.code, latitude=latitude, longitude=longitude)
         found.append(_station(unit, [zone_id], summed, summed.sums.get(zone_id, Sums()).bulletins))
 
     def order(one: StationOut) -> tuple[str, str, str]:

@@ -360,3 +360,19 @@ def test_an_empty_centre_has_reports_too(
     for path in ("/reports", "/reports/stations", f"/reports/villages/{places.leng_1}/2026-11-22"):
         assert client.get(path).status_code == 200, path
     assert of_csv(client.get("/reports/stations.csv").content)[-1][6] == "0"
+
+
+@pytest.mark.usefixtures("month")
+def test_a_village_without_a_position_lies_between_its_loudspeakers(
+    browser: Browser, places: Any, store: Store
+) -> None:
+    with store.writing() as db:
+        for end, north in (("a", 15.1), ("b", 15.3)):
+            receiver = db.get_one(Receiver, f"{places.leng_1[1:]}{end}")
+            receiver.latitude, receiver.longitude = north, 108.0
+    query = {"zone_id": places.leng, "day": "2026-11-23", "by": "village"}
+    rows = browser("official").get("/api/v1/summaries", params=query).json()["stations"]
+    assert {row["name"]: (row["latitude"], row["longitude"]) for row in rows} == {
+        "Thôn 1": (15.2, 108.0),
+        "Thôn 2": (None, None),
+    }
