@@ -11,7 +11,7 @@ from sqlalchemy import Select, select, union
 from sqlmodel import Session, col
 
 from scheduler.announcements.models import Recording, RecordingPart
-from scheduler.broadcasts.models import Broadcast, PlannedAiring
+from scheduler.broadcasts.models import Broadcast
 from scheduler.bulletins.models import Bulletin, BulletinEdition
 from scheduler.fleet.models import PreparedMessage
 from scheduler.live.models import LiveTalk
@@ -19,14 +19,12 @@ from scheduler.relays.models import Relay
 from scheduler.zones.models import Zone
 
 
-def used(db: Session, announcement_ids: Collection[str], now: datetime, *, besides: str = "") -> frozenset[str]:
-    """Which of these a broadcast other than `besides`, a talk, a relay, a bulletin, a playlist or a receiver has."""
+def used(db: Session, announcement_ids: Collection[str], now: datetime) -> frozenset[str]:
+    """Which of these a broadcast, a talk, a relay, a bulletin, a playlist or a receiver has."""
     wanted = set(announcement_ids)
     falling_back = select(col(Zone.fallback_recording_id)).where(col(Zone.fallback_recording_id).is_not(None))
     named = [
-        select(col(Broadcast.announcement_id)).where(
-            col(Broadcast.announcement_id).in_(wanted), col(Broadcast.id) != besides
-        ),
+        select(col(Broadcast.announcement_id)).where(col(Broadcast.announcement_id).in_(wanted)),
         select(col(LiveTalk.announcement_id)).where(col(LiveTalk.announcement_id).in_(wanted)),
         select(col(Relay.fallback_id)).where(col(Relay.fallback_id).in_(wanted)),
         select(col(BulletinEdition.announcement_id)).where(col(BulletinEdition.announcement_id).in_(wanted)),
@@ -36,12 +34,6 @@ def used(db: Session, announcement_ids: Collection[str], now: datetime, *, besid
     ]
     found: set[str] = {announcement_id for announcement_id in db.scalars(union(*named)) if announcement_id is not None}
     return frozenset(found | (wanted & _in_bulletins(db, now)))
-
-
-def planned(db: Session, announcement_id: str) -> bool:
-    """Whether it was ever on the way to loudspeakers."""
-    found = select(col(PlannedAiring.id)).where(col(PlannedAiring.announcement_id) == announcement_id)
-    return db.scalar(found.limit(1)) is not None
 
 
 def _by_recording(announcement_ids: Collection[str], recordings: Select[Any]) -> Select[Any]:

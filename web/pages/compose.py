@@ -28,7 +28,7 @@ from web.pages.compose_form import (
     from_request,
     uploaded,
 )
-from web.pages.compose_sound import announcement_for, opened, put_away
+from web.pages.compose_sound import announcement_for, opened
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.voices import voice_choices
@@ -155,7 +155,7 @@ def _save(page: Page, form: ComposeForm, request: Request, data: TheForm, broadc
     with page.attempt() as errors:
         if _newest(form, edited):
             raise Stale("stale", STALE)
-        form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id, broadcast_id).id
+        form.announcement_id = announcement_for(page, form, uploaded(data), area.home.id).id
     errors = _own_fields(errors) | _missing(page, area, form)
     if not errors:
         with page.centre.store.writing() as db:
@@ -201,8 +201,6 @@ def _written(
     else:
         version = int(form.version) if form.version.isdigit() else 0
         made = service.edit(db, page.actor, page.now, broadcast_id, draft, version=version)
-        if edited is not None and form.source == "text" and edited.state in (State.DRAFT, State.RETURNED):
-            put_away(db, page, edited.announcement_id)
     if intent == "send" and made.state in (State.DRAFT, State.RETURNED):
         made = service.submit(db, page.actor, page.now, made.id, version=made.version)
     tell_after(db, page.centre.changes, f"broadcast:{made.id}")
@@ -229,7 +227,9 @@ def _page(
     if form.when != "repeat":  # of a rule that was made elsewhere and says more, the days are chosen anew
         form.weekdays = form.weekdays or list(repeating.WEEKDAYS[:5])
     form.from_date = form.from_date or show.today.isoformat()
-    made = announcements.view(db, page.actor, page.now, form.announcement_id) if form.announcement_id else None
+    newest = _newest(form, edited)  # then the reader may not have what was said before: nothing names it any more
+    had = "" if newest else form.announcement_id
+    made = announcements.view(db, page.actor, page.now, had) if had else None
     at = f"/broadcasts/{edited.id if edited else 'new'}"
     return page.render(
         "compose/page.html",
@@ -249,7 +249,7 @@ def _page(
         made=compose_told.made_sound(page, made) if made else None,
         show=show,
         errors=errors or {},
-        newest=_newest(form, edited),
+        newest=newest,
     )
 
 

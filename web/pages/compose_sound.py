@@ -3,7 +3,6 @@
 from datetime import datetime
 from pathlib import PurePath
 
-from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
 from scheduler.announcements import naming, service
@@ -17,8 +16,6 @@ from scheduler.announcements.schemas import (
     TextRecording,
 )
 from scheduler.errors import Conflict, Invalid
-from scheduler.library.using import planned, used
-from scheduler.people.actor import Actor
 from web.i18n import N_
 from web.pages.compose_form import ComposeForm, missing_source
 from web.pages.frame import Page
@@ -39,13 +36,11 @@ def opened(form: ComposeForm, made: AnnouncementOut) -> None:
     form.title = "" if made.title == naming.title(shortened(form.text, TITLE_LETTERS)) else made.title
 
 
-def announcement_for(
-    page: Page, form: ComposeForm, file: UploadFile | None, zone_id: str, broadcast_id: str | None = None
-) -> AnnouncementOut:
-    """The announcement that the form asks for, made or changed only where it must be; else Invalid.
+def announcement_for(page: Page, form: ComposeForm, file: UploadFile | None, zone_id: str) -> AnnouncementOut:
+    """The announcement that the form asks for, made only where it must be; else Invalid.
 
-    What something besides the broadcast that is edited has as well is not changed: another is made. It has its own
-    transaction: what was uploaded is kept even if the rest of the form cannot be.
+    None is changed, for nothing tells what was typed for one broadcast from what is kept in the library: for another
+    text another is made. It has its own transaction: what was uploaded is kept even if the rest of the form cannot be.
     """
     kept = bool(form.announcement_id) and form.source in ("file", "microphone") and file is None
     missing = missing_source(form, has_file=file is not None or kept)
@@ -57,20 +52,11 @@ def announcement_for(
                 db, page.actor, page.now, form.existing if form.source == "existing" else form.announcement_id
             )
     if form.source == "text":
-        return _from_text(page, form, zone_id, broadcast_id)
+        return _from_text(page, form, zone_id)
     return _from_file(page, form, file, zone_id)
 
 
-def put_away(db: Session, page: Page, announcement_id: str) -> None:
-    """Take what was typed out of the library once another text is said instead, if nothing has it and none heard it."""
-    made = service.view(db, page.actor, page.now, announcement_id)
-    if not _is_own_text(made, page.actor) or _rests_on(db, made, page.now):
-        return
-    with page.attempt(db):  # what is held elsewhere stays
-        service.delete(db, page.actor, page.now, made.id, version=made.version)
-
-
-def _from_text(page: Page, form: ComposeForm, zone_id: str, broadcast_id: str | None) -> AnnouncementOut:
+def _from_text(page: Page, form: ComposeForm, zone_id: str) -> AnnouncementOut:
     actor, now = page.actor, page.now
     asked = TextRecording.model_validate({"text": form.text, "voice": form.voice or "vi-north", "speed": form.speed})
     title = naming.title(form.title.strip() or shortened(form.text, TITLE_LETTERS))
@@ -81,15 +67,7 @@ def _from_text(page: Page, form: ComposeForm, zone_id: str, broadcast_id: str | 
             asked = asked.model_copy(update={"language": kept.language, "recipe": kept.recipe})
             if own.title == title and _same(kept, asked):
                 return own
-        if own is None or not _is_own_text(own, actor) or _rests_on(db, own, now, besides=broadcast_id or ""):
-            new = NewAnnouncement(zone_id=zone_id, title=title, recordings=[asked])
-            made = service.create(db, actor, now, new)
-        else:
-            made = own
-            if not _same(own.recordings[0], asked):
-                made = service.edit_text(db, actor, now, own.recordings[0].id, asked, version=own.version)
-            if made.title != title:
-                made = service.rename(db, actor, now, made.id, title, version=made.version)
+        made = service.create(db, actor, now, NewAnnouncement(zone_id=zone_id, title=title, recordings=[asked]))
         tell_after(db, page.centre.changes, f"announcement:{made.id}")
     return made
 
@@ -112,18 +90,8 @@ def _from_file(page: Page, form: ComposeForm, file: UploadFile | None, zone_id: 
     return made
 
 
-def _rests_on(db: Session, made: AnnouncementOut, now: datetime, *, besides: str = "") -> bool:
-    """Whether something else has it, or it may have been heard."""
-    return bool(used(db, [made.id], now, besides=besides)) or planned(db, made.id)
-
-
 def _is_text(made: AnnouncementOut) -> bool:
     return len(made.recordings) == 1 and made.recordings[0].source is Source.TEXT
-
-
-def _is_own_text(made: AnnouncementOut, actor: Actor) -> bool:
-    """Whether it is a text of the writer's own that nothing else rests on yet."""
-    return _is_text(made) and made.author_id == actor.user_id and made.may_edit and not made.in_use
 
 
 def _same(recording: RecordingOut, asked: TextRecording) -> bool:

@@ -126,6 +126,24 @@ def test_who_may_approve_it_reads_it_whoever_s_announcement_it_is(
     assert "Họp thôn Vân." in people["other"].get("/inbox").text
 
 
+def test_another_text_is_saved_where_the_former_one_was_read_only_through_the_broadcast(
+    both: TestClient, browser: Browser, store: Store, places: Any, add_person: Callable[..., Actor]
+) -> None:
+    """It was made in the name of the first commune; the editors of the second see it only in what names it."""
+    made = both.post("/broadcasts/new/announcement", data=composed("Họp thôn Vân."))
+    had = made.text.partition('data-announcement-id="')[2].partition('"')[0]
+    draft = {"zone": places.van_1, "announcement_id": had, "intent": "draft"}
+    path = post(both, "/broadcasts/new", composed("Họp thôn Vân.") | draft)
+    add_person("editor", places.van, Role.EDITOR)
+    editor, opened = browser("editor"), {"version": str(row(store, path).version)}
+    post(editor, f"{path}/edit", composed("Họp thôn Vân lúc năm giờ.") | draft | opened)
+    assert "Họp thôn Vân lúc năm giờ." in editor.get(path).text
+    late = composed("Họp thôn Vân lúc sáu giờ.") | draft | opened | {"csrf_token": editor.headers[CSRF_HEADER]}
+    refused = editor.post(f"{path}/edit", data=late)
+    assert refused.status_code == 422
+    assert "Họp thôn Vân lúc sáu giờ." in refused.text
+
+
 def test_what_one_may_not_send_for_its_sender_is_sent_in_one_s_own_name(
     people: dict[str, TestClient], store: Store, places: Any
 ) -> None:
