@@ -19,11 +19,14 @@ const picker = new ZonePicker(zones, () => { keep(); if (zones.querySelector("[n
 
 // What was typed outlives a lost connection or a reload.
 function values() {
-  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !["csrf_token", "version", "once", "zone-find"].includes(name));
+  return [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !["csrf_token", "once", "zone-find"].includes(name));
 }
 function keep() {
-  if (!ready || (edited && form.elements.text.value === form.elements.text.defaultValue)) return;
-  try { localStorage.setItem(draftKey, JSON.stringify(values())); } catch { /* private mode: nothing is kept */ }
+  if (!ready) return;
+  try {
+    if (edited && form.elements.text.value === form.elements.text.defaultValue) localStorage.removeItem(draftKey);
+    else localStorage.setItem(draftKey, JSON.stringify(values()));
+  } catch { /* private mode: nothing is kept */ }
 }
 function forget() {
   ready = false;
@@ -34,6 +37,7 @@ async function restore() {
   try { kept = JSON.parse(localStorage.getItem(draftKey)); } catch { return; }
   const text = kept?.find(([name]) => name === "text")?.[1];
   if (!text?.trim() || (edited ? text === form.elements.text.value : form.elements.text.value)) return;
+  if (edited && kept.find(([name]) => name === "version")?.[1] !== edited.value) { restoreText(kept); return; }
   const opened = kept.filter(([name]) => name === "open");
   if (opened.length) await Promise.all(opened.map(([, id]) => picker.open(id)));
   const given = new URLSearchParams(location.search).has("zone"); // where and when come from the board
@@ -49,7 +53,12 @@ async function restore() {
   document.querySelector("[data-restored]").hidden = false;
   form.querySelector("[name=zone]")?.dispatchEvent(new Event("change", { bubbles: true }));
 }
-document.querySelector("[data-forget]").addEventListener("click", () => { forget(); location.assign(location.pathname); });
+// Where and when somebody else has saved meanwhile stand: of an older version only the words are brought back.
+function restoreText(kept) {
+  for (const [name, value] of kept) if (["source", "text", "title"].includes(name)) form.elements[name].value = value;
+  document.querySelector("[data-meanwhile]").hidden = false;
+}
+for (const button of document.querySelectorAll("[data-forget]")) button.addEventListener("click", () => { forget(); location.assign(location.pathname); });
 form.addEventListener("input", keep);
 
 // One step is open; those before it are folded to a sentence.

@@ -38,16 +38,21 @@ def sign_in(page: Page) -> None:
     page.wait_for_url(lambda url: "sign-in" not in url)
 
 
+def drafted(page: Page, places: Any) -> str:
+    """Where the draft that was written is."""
+    page.goto("/broadcasts/new")
+    page.fill("#text", TEXT)
+    page.click(NEXT.format("what"))
+    page.check(f"#zone-{places.leng_1}")
+    page.click(NEXT.format("where"))
+    page.click("button[value=draft] >> visible=true")
+    page.wait_for_url("**said=draft")
+    return page.url.partition("?")[0]
+
+
 def test_a_second_tab_is_told_and_its_text_is_kept(context: BrowserContext, places: Any) -> None:
     first = context.pages[0]
-    first.goto("/broadcasts/new")
-    first.fill("#text", TEXT)
-    first.click(NEXT.format("what"))
-    first.check(f"#zone-{places.leng_1}")
-    first.click(NEXT.format("where"))
-    first.click("button[value=draft] >> visible=true")
-    first.wait_for_url("**said=draft")
-    path = first.url.partition("?")[0]
+    path = drafted(first, places)
     second = context.new_page()
     for tab in (first, second):
         tab.goto(f"{path}/edit")
@@ -70,7 +75,39 @@ def test_a_second_tab_is_told_and_its_text_is_kept(context: BrowserContext, plac
     expect(second.locator("[data-step=what] [data-given][role=alert]")).to_be_in_viewport()
     second.goto(f"{path}/edit")
     expect(second.locator("#text")).to_have_value(MINE)
-    expect(second.locator("[data-restored]")).to_be_visible()
+    expect(second.locator("[data-meanwhile]")).to_be_visible()
+
+
+def test_of_what_was_begun_before_somebody_else_saved_only_the_text_is_back(
+    context: BrowserContext, places: Any
+) -> None:
+    [page] = context.pages
+    path = drafted(page, places)
+    page.goto(f"{path}/edit")
+    page.fill("#text", MINE)
+    page.goto(f"{path}/edit")
+    expect(page.locator("[data-restored] >> visible=true")).to_contain_text("Nội dung bạn soạn dở đã được khôi phục")
+    saved = {name: page.input_value(f"[name={name}]") for name in ("csrf_token", "announcement_id", "version", "once")}
+    saved |= {"source": "text", "text": TEXT, "zone": places.leng_2, "when": "at", "intent": "draft"}
+    saved |= {"date": "2026-11-25", "time": "09:30"}
+    assert context.request.post(f"{path}/edit", form={**saved}).url.endswith("said=draft")
+    page.goto(f"{path}/edit")
+    expect(page.locator("[data-meanwhile] >> visible=true")).to_contain_text("đã được sửa trong lúc đó")
+    expect(page.locator("#text")).to_have_value(MINE)
+    expect(page.locator("[name=time]")).to_have_value("09:30")
+    expect(page.locator(f"#zone-{places.leng_1}")).not_to_be_checked()
+    expect(page.locator(f"#zone-{places.leng_2}")).to_be_checked()
+
+
+def test_a_text_that_was_changed_back_is_kept_no_longer(context: BrowserContext, places: Any) -> None:
+    [page] = context.pages
+    path = drafted(page, places)
+    page.goto(f"{path}/edit")
+    page.fill("#text", MINE)
+    page.fill("#text", TEXT)
+    page.goto(f"{path}/edit")
+    expect(page.locator("#text")).to_have_value(TEXT)
+    expect(page.locator("[data-restored] >> visible=true")).to_have_count(0)
 
 
 def test_a_session_that_ended_is_said_and_the_text_is_there_after_signing_in(context: BrowserContext) -> None:
