@@ -201,9 +201,10 @@ def test_amplifier_test_and_budget_are_told(change: Change, told: Callable[[], R
 def test_a_self_test_is_asked_for_and_is_no_edit(
     commune: Any, told: Callable[[], ReceiverSettings], receiver_id: str
 ) -> None:
-    with commune.store.writing() as db, pytest.raises(Conflict, match="enrolled"):
-        service.test_now(db, commune.operator, commune.now, receiver_id)
     with commune.store.writing() as db:
+        db.get_one(Receiver, receiver_id).enrolled_at = None
+        with pytest.raises(Conflict, match="enrolled"):
+            service.test_now(db, commune.operator, commune.now, receiver_id)
         db.get_one(Receiver, receiver_id).enrolled_at = commune.now - timedelta(days=1)
         with pytest.raises(Forbidden):
             service.test_now(db, commune.official, commune.now, receiver_id)
