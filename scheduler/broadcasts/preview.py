@@ -19,7 +19,7 @@ from itertools import accumulate
 from typing import Literal
 
 from msgspec.structs import replace as with_changes
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from broadcast.clock import US_PER_S, from_us, to_us
 from broadcast.wire.documents import Airing, BroadcastClass, Media
@@ -30,8 +30,10 @@ from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.planning import Place, Plans
 from scheduler.broadcasts.schemas import Choice, EffectOut, PlaceEffects
 from scheduler.clashes import Effect, Plan
+from scheduler.fleet.models import Receiver
 from scheduler.relays import drawing
 from scheduler.zones import repository as zone_sql
+from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import valid_on
 
@@ -85,8 +87,11 @@ def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[T
 
 def free_starts(db: Session, zone: Zone, wished: Sequence[datetime], now: datetime) -> list[datetime]:
     """Of the wished starts, by time, those near which something can be heard in all of `zone`: when, each once."""
+    within = at_or_below(db, [zone.path], col(Receiver.zone_id))
+    if not wished or len(zone_sql.with_receivers(db, within, MAX_VILLAGES + 1)) > MAX_VILLAGES:
+        return list(wished)
     villages, _silent = _villages(db, [zone.path], now)
-    if not wished or not villages or len(villages) > MAX_VILLAGES:
+    if not villages:
         return list(wished)
     window = to_us(wished[0]), to_us(wished[-1] + NEAR + USUAL_LENGTH)
     groups, _plans = _planned(db, villages, window, now)

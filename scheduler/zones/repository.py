@@ -108,11 +108,11 @@ def receiver_counts(
     return total, online
 
 
-def with_receivers(db: Session, within: ColumnElement[bool]) -> set[str]:
-    """The zones with installed receivers of their own where `within` holds."""
+def with_receivers(db: Session, within: ColumnElement[bool], limit: int | None = None) -> set[str]:
+    """The zones with installed receivers of their own where `within` holds; no more than `limit`."""
     query = select(Receiver.zone_id).where(within, col(Receiver.enrolled_at).is_not(None))
     query = query.where(col(Receiver.revoked_at).is_(None))
-    return set(db.exec(query.group_by(col(Receiver.zone_id))).all())
+    return set(db.exec(query.group_by(col(Receiver.zone_id)).limit(limit)).all())
 
 
 def receiver_by_code(db: Session, code: str) -> Receiver | None:
