@@ -71,10 +71,11 @@ def _planned_further(db: Session, broadcast: Broadcast, now: datetime) -> None:
 def sound_settled(db: Session, announcement_id: str, now: datetime) -> tuple[str, ...]:
     """A recording of this announcement is ready or has failed: what waited for it goes on, as words for `Changes`."""
     words = []
+    recordings = repository.recordings_of(db, [announcement_id])[announcement_id]
     for broadcast in repository.using(db, announcement_id):
-        begin(db, broadcast, now)
+        begin(db, broadcast, now, recordings)
         tell_receivers(db, zone_ids_of(db, broadcast) | replan(db, broadcast, now), now)
-        if airings.missing_media(repository.recordings_of(db, [announcement_id])[announcement_id]):
+        if airings.missing_media(recordings):
             told.soundless(db, broadcast, now)
         words.append(f"broadcast:{broadcast.id}")
     return tuple(words)

@@ -183,17 +183,6 @@ def programme_for(db: Session, zone_id: str, now: datetime) -> tuple[Airing, ...
     return tuple(one for one in found.by_zone[zone_id] if one.id not in found.stopped and airings.has_sound(one))
 
 
-def timeline_for(db: Session, zone_id: str, window: Window, now: datetime) -> tuple[Resolution, Plans]:
-    """What receivers of a zone play in `window`; the second part names what it is."""
-    zone = zone_sql.zone(db, zone_id)
-    if zone is None:
-        return Resolution((), ()), Plans({}, {})
-    path = places(db, [zone], window)
-    place = path[zone_id]
-    found = plans(db, path.values(), (day_start(place, window[0]), window[1]), now)
-    return heard(place, found.heard_in(place), window), found
-
-
 def heard(place: Place, planned: Iterable[Airing], window: Window) -> Resolution:
     """What sounds of `planned` in a place."""
     return resolve(planned, place.effective.rules, place.effective.languages, window)

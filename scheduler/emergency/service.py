@@ -152,12 +152,7 @@ def correct(
         require_everywhere(actor, ISSUE[purpose], [zone.path for _target, zone in placed], now)
     for ended in (row, *replaced):
         _silence(db, actor, now, ended)
-    said = EmergencyOrder(
-        id=new_id(now), purpose=purpose, state=State.ASKED, zone_path=row.zone_path,
-        parts=[{"kind": "bank", "id": asked.bank_id}], every_s=asked.every_s, minutes=asked.minutes,
-        reason=" ".join(asked.reason.split()), author_id=actor.user_id or None, corrects_id=row.id,
-        asked_at=now, lapses_at=now,
-    )  # fmt: skip
+    said = _correction_of(row, actor, now, asked)
     asking.add(db, said, [(zone.id, groups.get(zone.id)) for zone in zones])
     said.state = step(State.ASKED, Event.CONFIRM)
     correction = Held(said, repository.targets(db, [said.id])[said.id])
@@ -170,6 +165,15 @@ def correct(
     _note(db, actor, now, held, "correct", where=_where(db, correction), left_out=unsaid, **detail)
     cancelled, made = views.shown(db, actor, now, [row, said])
     return CorrectOut(cancelled=cancelled, correction=made, replaced=gone, left_out=without)
+
+
+def _correction_of(row: EmergencyOrder, actor: Actor, now: datetime, asked: CorrectIn) -> EmergencyOrder:
+    return EmergencyOrder(
+        id=new_id(now), purpose=row.purpose, state=State.ASKED, zone_path=row.zone_path,
+        parts=[{"kind": "bank", "id": asked.bank_id}], every_s=asked.every_s, minutes=asked.minutes,
+        reason=" ".join(asked.reason.split()), author_id=actor.user_id or None, corrects_id=row.id,
+        asked_at=now, lapses_at=now,
+    )  # fmt: skip
 
 
 def rehearse(

@@ -1,6 +1,6 @@
 """Where the reader may broadcast, and in whose name."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 from sqlmodel import Session
@@ -34,6 +34,20 @@ class Area(Struct, frozen=True):
         return picked, [group for group in self.groups if group.id in form.groups]
 
 
+def aimable(db: Session, page: Page, rows: Sequence[Zone]) -> tuple[list[Zone], list[ZoneView], list[GroupView]]:
+    """Of these zones those that are there today, uncounted views of them, and the groups that lie within them.
+
+    Forbidden where none is.
+    """
+    there = [zone for zone in rows if valid_on(zone, page.show.today)]
+    if not there:
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
+    views = zone_views(db, there, counted=False)
+    known = {zone.id for zone in views}
+    found = group_views(db, group_service.list_groups(db, page.actor, page.now))
+    return there, views, [group for group in found if group.member_ids and known >= set(group.member_ids)]
+
+
 def area_for(db: Session, page: Page, chosen: Collection[str] = (), sender_id: str = "") -> Area:
     """For these places and groups; of what is edited, the sender stays. Forbidden for those who may broadcast nowhere.
 
@@ -42,14 +56,7 @@ def area_for(db: Session, page: Page, chosen: Collection[str] = (), sender_id: s
     """
     own = page.actor.zones_for(Action.BROADCAST_EDIT, page.now)
     rows = zone_service.tree(db, page.actor, page.now, Action.BROADCAST_EDIT)
-    today = page.show.today
-    there = [zone for zone in rows if valid_on(zone, today)]
-    if not there:
-        raise Forbidden("forbidden", "You do not have the right to do this here.")
-    views = zone_views(db, there, counted=False)
-    known = {zone.id for zone in views}
-    found = group_views(db, group_service.list_groups(db, page.actor, page.now))
-    usable = [group for group in found if group.member_ids and known >= set(group.member_ids)]
+    there, views, usable = aimable(db, page, rows)
     grouped = {zone_id for group in usable if group.id in chosen for zone_id in (group.zone_id, *group.member_ids)}
     paths = [zone.path for zone in there if zone.id in grouped or zone.id in chosen]
     holding = [zone for zone in there if zone.id in own and all(path.startswith(zone.path) for path in paths)]

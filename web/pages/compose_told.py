@@ -26,6 +26,7 @@ from web.pages.compose_form import (
     broadcast_in,
 )
 from web.pages.frame import Page
+from web.pages.present import Present
 from web.pages.slots import next_slots
 from web.pages.sounds import longest_us, sound, state_of
 from web.pages.voices import voice_names
@@ -135,14 +136,7 @@ def plan(
     approval = needs_approval(db, [*form.zones, *(m for g in groups for m in g.member_ids)], BroadcastClass(form.cls))
     tried = rehearsed.rehearsed(db, page, show, draft, receivers=aimed.receivers, broadcast_id=broadcast_id)
     return {
-        "sentence": telling.sentence(
-            show,
-            when_said=telling.when(show, draft.when).text,
-            title=made.title,
-            duration_us=longest_us(made.recordings),
-            places=aimed.places,
-            receivers=aimed.receivers,
-        ),
+        "sentence": _sentence(show, draft.when, made, aimed),
         "heard": clashing.is_heard(shown.places, **aimed_at),
         "unheard": clashing.unheard(show, shown.places, **aimed_at),
         "met": clashing.places(show, found.places) if changed else [],
@@ -155,6 +149,17 @@ def plan(
         else "",
         "send_label": page.say(SEND if approval else PLAN),
     }
+
+
+def _sentence(show: Present, when: Now | At | Repeat, made: AnnouncementOut, aimed: places.Chosen) -> str:
+    return telling.sentence(
+        show,
+        when_said=telling.when(show, when).text,
+        title=made.title,
+        duration_us=longest_us(made.recordings),
+        places=aimed.places,
+        receivers=aimed.receivers,
+    )
 
 
 def _villages(db: Session, reached: Sequence[ZoneView]) -> int:

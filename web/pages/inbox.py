@@ -176,10 +176,7 @@ def _listing(
         422 if errors else 200,
         items=[_item(page, one, zones, homes, typed.get(one.item.id, {})) for one in found.items],
         total=found.total + len(stations),
-        skip=skip,
-        before=max(0, skip - PER_PAGE),
-        after=skip + PER_PAGE if found.total > skip + PER_PAGE else None,
-        rest=found.total - skip - PER_PAGE,
+        **_steps(found.total, skip),
         passed=over,
         passed_wrong=any(name.endswith(("-passed", *(one["id"] for one in over))) for name in errors),
         more_passed=found.more_passed,
@@ -190,6 +187,17 @@ def _listing(
         done=done,
         unheard=unheard,
     )
+
+
+def _steps(total: int, skip: int) -> dict[str, int | None]:
+    """From one page to the next."""
+    after = skip + PER_PAGE
+    return {
+        "skip": skip,
+        "before": max(0, skip - PER_PAGE),
+        "after": after if total > after else None,
+        "rest": total - after,
+    }
 
 
 def _homes(zones: Sequence[Placed]) -> list[str]:

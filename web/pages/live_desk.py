@@ -17,22 +17,22 @@ from scheduler.announcements.models import Source
 from scheduler.announcements.schemas import NewUpload, SoundRecording
 from scheduler.emergency import service as emergencies
 from scheduler.emergency.life import State
-from scheduler.errors import Conflict, Forbidden, Invalid
+from scheduler.errors import Conflict, Invalid
 from scheduler.live import asking, service
 from scheduler.live.models import LiveKind, LiveState
 from scheduler.live.schemas import LiveAdvice, LiveIn, LiveOut
 from scheduler.people import proof
 from scheduler.rights import Action
-from scheduler.zones import groups as group_service
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
-from scheduler.zones.rules import effective, valid_on
+from scheduler.zones.rules import effective
 from scheduler.zones.schemas import GroupView, ZoneView
-from scheduler.zones.views import group_views, with_counts, zone_views
+from scheduler.zones.views import with_counts
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import live_words as said
 from web.pages import picker, places
+from web.pages.compose_area import aimable
 from web.pages.compose_form import uploaded
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
@@ -167,14 +167,7 @@ def advise(
 def area_of(db: Session, page: Page) -> Area:
     """Raises Forbidden for those who may speak nowhere."""
     own = page.actor.zones_for(Action.LIVE_SPEAK, page.now)
-    rows = zone_service.tree(db, page.actor, page.now, Action.LIVE_SPEAK)
-    there = [zone for zone in rows if valid_on(zone, page.show.today)]
-    if not there:
-        raise Forbidden("forbidden", "You do not have the right to do this here.")
-    views = zone_views(db, there, counted=False)
-    known = {zone.id for zone in views}
-    found = group_views(db, group_service.list_groups(db, page.actor, page.now))
-    usable = [group for group in found if group.member_ids and known >= set(group.member_ids)]
+    there, views, usable = aimable(db, page, zone_service.tree(db, page.actor, page.now, Action.LIVE_SPEAK))
     home = next((zone for zone in views if zone.id in own), views[0])
     paths = {zone.id: zone.path for zone in there}
     return Area(views, usable, paths, home, effective(db, paths[home.id]).rules.timezone)

@@ -70,12 +70,11 @@ def test_what_sounded_counts_for_the_day_though_it_was_cancelled_or_changed_sinc
             service.cancel(db, commune.official, noon, cancelled.id, CancelIn(occurrence=commune.later(hours=1)))
         service.cancel(db, commune.official, noon, cancelled.id)
         service.edit(db, commune.official, noon, changed.id, commune.draft(when=DAILY), version=changed.version)
-    day = to_us(START) - 10 * 3600 * 1_000_000, to_us(START) + 3600 * 1_000_000
     with commune.store.reading() as db:
-        resolution, _plans = planning.timeline_for(db, commune.places.leng_1, day, noon)
+        resolution = board.timeline(db, commune.official, noon, commune.places.leng_1)
         shown = board.board(db, commune.official, noon).villages[0].airings
     assert [segment.broadcast_id for segment in resolution.segments] == [cancelled.id, changed.id]
-    assert [dropped.airing_id.partition(".")[0] for dropped in resolution.dropped] == [coming.id]
+    assert [dropped.airing_id.partition(".")[0] for dropped in resolution.silent] == [coming.id]
     assert [airing.broadcast_id for airing in shown] == [cancelled.id, changed.id, coming.id]
     assert days_of(commune, commune.places.leng_1, commune.later(days=1)) == []
 
