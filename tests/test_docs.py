@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from broadcast.wire.fault_codes import FaultCode
 from scheduler.workflow import diagram
 from web.settings import Settings
@@ -10,12 +12,12 @@ from web.settings import Settings
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    readme = (ROOT / "README.md").read_text()
-    listed = set(re.findall(r"^\| `LOA_([A-Z_]+)` \|", readme, re.MULTILINE))
+def test_every_setting_of_the_centre_is_listed_with_its_default() -> None:
+    text = (ROOT / "docs" / "centre.md").read_text()
+    listed = set(re.findall(r"^\| `LOA_([A-Z_]+)` \|", text, re.MULTILINE))
     assert listed == {name.upper() for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
-        assert f"| `LOA_{name.upper()}` | {default_of(field.default)} | {field.description or ''}" in readme
+        assert f"| `LOA_{name.upper()}` | {default_of(field.default)} | {field.description or ''}" in text
 
 
 def default_of(value: object) -> str:
@@ -31,8 +33,25 @@ def test_every_command_that_the_readme_names_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make ([a-z-]+)", readme, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-    for bench in re.findall(r"make bench NAME=([a-z]+)", readme):
-        assert (ROOT / "bench" / f"{bench}.py").exists()
+    benches = re.findall(r"make bench NAME=([a-z]+)", readme + (ROOT / "docs" / "figures.md").read_text())
+    assert len(benches) > 20
+    for bench in benches:
+        assert (ROOT / "bench" / f"{bench}.py").exists(), bench
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        name, _, heading = target.partition("#")
+        led_to = (page.parent / name).resolve() if name else page
+        assert led_to.exists(), target
+        assert not heading or heading in headings(led_to.read_text()), target
+
+
+def headings(text: str) -> set[str]:
+    """What the headings of a page are linked by: in small letters, with hyphens, without marks."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_what_can_fail_is_tried_where_the_catalogue_says() -> None:

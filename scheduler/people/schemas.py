@@ -259,7 +259,7 @@ class JoinInput(Input):
 
 
 class AuditView(BaseModel):
-    """`sha256` is that of all the entry says and of the hash `before`: see the README on verifying."""
+    """`sha256` is that of all the entry says and of the hash `before`: see docs/officials.md on the audit log."""
 
     number: int
     at: datetime

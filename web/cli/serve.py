@@ -11,7 +11,7 @@ from web.parts import CannotStart
 from web.serve import serve as run_centre
 
 EPILOG = (
-    "Settings: environment variables LOA_…, listed in the README. "
+    "Settings: environment variables LOA_…, listed in docs/centre.md. "
     "Exit codes: 0 stopped when asked to, 1 cannot start (the reason is said), 2 usage, 70 a part failed: start again."
 )
 FAILED = 70

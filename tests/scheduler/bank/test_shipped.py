@@ -1,4 +1,4 @@
-"""What comes with Loa is what the README says, and fit to be spoken."""
+"""What comes with Loa is what docs/bank.md says, and fit to be spoken."""
 
 import re
 from pathlib import Path
@@ -13,18 +13,18 @@ from scheduler.bank import naming
 from scheduler.bank.schemas import MAX_TEXT
 from scheduler.bank.shipped import framed, shipped, spoken_languages
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+WRITTEN = (Path(__file__).parents[3] / "docs" / "bank.md").read_text()
 NAMES = [*(tone.name for tone in shipped().sirens), *(message.name for message in shipped().messages)]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_readme_lists_it(name: str) -> None:
-    assert f"`{name}`" in README
+def test_it_is_listed(name: str) -> None:
+    assert f"`{name}`" in WRITTEN
 
 
-def test_the_readme_gives_the_frequencies() -> None:
+def test_its_frequencies_are_given() -> None:
     for tone in shipped().sirens:
-        (line,) = re.findall(rf"^\| `{tone.name}` \|.*$", README, re.MULTILINE)
+        (line,) = re.findall(rf"^\| `{tone.name}` \|.*$", WRITTEN, re.MULTILINE)
         pattern = PATTERNS[tone.tone]
         assert {f"{pattern.low_hz:.0f}", f"{pattern.high_hz:.0f}", f"{pattern.length_s:.0f}"} <= set(
             re.findall(r"\d+", line)

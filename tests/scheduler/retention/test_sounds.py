@@ -42,9 +42,8 @@ def test_every_column_that_names_a_file_is_asked() -> None:
     assert held - NOT_FILES == {f"{column.class_.__tablename__}.{column.key}" for column in naming}
 
 
-def test_the_readme_says_what_bounds_every_table() -> None:
-    text = (Path(scheduler.__file__).parents[1] / "README.md").read_text()
-    chapter = text.partition("### How long things are kept")[2].partition("\n## ")[0]
+def test_it_is_written_what_bounds_every_table() -> None:
+    chapter = (Path(scheduler.__file__).parents[1] / "docs" / "retention.md").read_text()
     assert {table.name for table in metadata.sorted_tables} - set(re.findall(r"`(\w+)`", chapter)) == set()
 
 
