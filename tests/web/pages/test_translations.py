@@ -1,6 +1,7 @@
 """Every language is complete, and says the same things in the same places."""
 
 import re
+from collections import Counter
 
 import pytest
 from babel.messages.catalog import Message as BabelMessage
@@ -32,6 +33,13 @@ def test_no_sentence_is_missing(language: str, sentences: dict[Message, str]) ->
     kept = {first(message.id) for message in catalogue(language) if all(message.string or ())}
     missing = {first(message): place for message, place in sentences.items() if first(message) not in kept}
     assert missing == {}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_each_sentence_is_translated_once(language: str) -> None:
+    """Of two, whichever file comes first would be shown, and whoever mended the other would see no change."""
+    counted = Counter((message.context, first(message.id)) for message in catalogue(language))
+    assert [sentence for sentence, times in counted.items() if times > 1] == []
 
 
 @pytest.mark.parametrize("language", OTHERS)
