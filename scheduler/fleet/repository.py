@@ -115,10 +115,15 @@ def approved(
     """Produced recordings that sound as they were approved, once for each class, the newest announcement first.
 
     Those with one of `recording_ids`, else `limit` of those that belong to zones at or below `paths`. While a broadcast
-    is approved, nobody changes what it says; of one that is over, what was there before its last airing ended counts.
+    is approved, nobody changes what it says; of one that is over, what was there before its last airing ended counts,
+    of those that had sound, said this and were not withdrawn.
     """
     aired = exists().where(
-        col(PlannedAiring.broadcast_id) == col(Broadcast.id), col(PlannedAiring.end_at) >= col(Recording.produced_at)
+        col(PlannedAiring.broadcast_id) == col(Broadcast.id),
+        col(PlannedAiring.announcement_id) == col(Broadcast.announcement_id),
+        col(PlannedAiring.end_at) >= col(Recording.produced_at),
+        col(PlannedAiring.withdrawn_at).is_(None),
+        col(PlannedAiring.has_sound),
     )
     as_approved = or_(
         col(Broadcast.state).in_((State.APPROVED, State.ON_AIR)), and_(col(Broadcast.state) == State.DONE, aired)

@@ -11,7 +11,7 @@ from broadcast.wire.documents import Amplifier, BroadcastClass, LocalMessage, Me
 from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.announcements.schemas import TextRecording
-from scheduler.broadcasts import onair
+from scheduler.broadcasts import onair, recorded
 from scheduler.broadcasts import service as broadcasts
 from scheduler.broadcasts.models import Broadcast
 from scheduler.errors import Conflict, Forbidden, Invalid
@@ -156,6 +156,30 @@ def test_sound_that_was_changed_after_its_broadcast_was_not_approved(commune: An
         change(messages=[message(recording_id)])
     produced(hours=-1)
     assert len(change(messages=[message(recording_id)]).messages) == 1
+
+
+DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY;COUNT=2"}
+
+
+@pytest.mark.parametrize("later", ["withdrawn", "another", "soundless"])
+def test_an_airing_that_never_sounded_or_said_another_thing_approves_nothing(
+    commune: Any, change: Change, later: str
+) -> None:
+    """The first of two is played and over, then the text is changed: the second of them lies after that."""
+    made, recording_id = commune.approved(commune.draft(when=DAILY)), recording_of(commune)
+    with commune.store.writing() as db:
+        db.get_one(Broadcast, made.id).state = "done"
+        db.get_one(Recording, recording_id).produced_at = commune.later(hours=24)
+        _first, second = recorded.planned_of(db, made.id, commune.now)
+        if later == "withdrawn":
+            second.withdrawn_at = commune.later(hours=1)
+        elif later == "soundless":
+            second.has_sound = False
+        else:
+            second.announcement_id = "another"
+    with pytest.raises(Invalid) as refused:
+        change(messages=[message(recording_id)])
+    assert refused.value.code == "not_approved"
 
 
 def test_what_is_not_there_any_more_is_not_told(
