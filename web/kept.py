@@ -1,4 +1,4 @@
-"""What was made for everybody a moment ago, so that a crowd costs no more than one (pure).
+"""What was made for everybody a moment ago, so that a crowd costs no more than one (does no I/O).
 
 While a thing is made anew, whoever else asks gets the last one.
 """

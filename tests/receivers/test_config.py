@@ -54,7 +54,9 @@ def test_the_example_of_every_cure_is_right(tmp_path: Path) -> None:
     for name, cure in config.CURES.items():
         table = name.rpartition(".")[0]
         heading = f"[{table}]\n" if table else ""
-        config.parse(heading + cure.partition("as in ")[2], tmp_path)
+        example = cure.partition("as in ")[2]
+        assert example, name
+        config.parse(heading + example, tmp_path)
 
 
 def test_every_setting_has_a_cure() -> None:
