@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from scheduler.people import audit, limits, passwords, proof, recovery, repository, signin, totp
 from scheduler.people.actor import Actor
 from scheduler.people.models import ApiToken, User
@@ -19,6 +19,8 @@ from scheduler.zones import names
 
 TOKEN_LIFE = timedelta(days=400)
 MAX_TOKENS = 50
+CONFIRM_WITHIN = timedelta(minutes=15)
+"""A secret of the second factor that nobody confirmed is worth nothing after that."""
 
 
 def change_password(store: Store, known: Known, now: datetime, old_password: str, new_password: str) -> None:
@@ -88,16 +90,44 @@ def begin_totp(store: Store, known: Known, now: datetime, password: str) -> Totp
         return TotpEnrolment(secret=user.totp_secret, uri=uri, qr_svg=totp.qr_svg(uri))
 
 
-def confirm_totp(db: Session, known: Known, now: datetime, code: str) -> list[str]:
+def being_set_up(db: Session, user: User, now: datetime) -> bool:
+    """Whether a second factor was begun that can still be confirmed; the record says when that was."""
+    secret = user.totp_secret is not None and not user.totp_confirmed
+    return secret and repository.said_since(db, user.id, "totp.begin", now - CONFIRM_WITHIN)
+
+
+def confirm_totp(store: Store, known: Known, now: datetime, code: str, *, address: str = "") -> list[str]:
     """Turn the second factor on with a first code from the telephone; gives the recovery codes, kept nowhere.
 
-    This session counts as confirmed by it.
+    This session counts as confirmed by it. What is refused is kept, and TooMany comes after some wrong codes: whoever
+    has only a cookie must not guess their way to being their own second factor.
     """
     by_session(known)
-    user = _own(db, known.actor)
-    if user.totp_confirmed or user.totp_secret is None:
+    subject = f"totp:{known.actor.user_id}"
+    try:
+        with store.writing() as db:
+            _begun(db, known.actor, now)
+            signin.count_failure(db, now, {subject: limits.PAIR})
+        with store.writing() as db:
+            codes = _confirmed(db, known, now, code)
+            repository.forget_failures(db, subject)
+            return codes
+    except (Invalid, TooMany) as refusal:
+        deed = proof.Deed("totp.confirm", f"user:{known.actor.user_id}", address)
+        proof.note(store, known.actor, now, deed, refusal)
+        raise
+
+
+def _begun(db: Session, actor: Actor, now: datetime) -> User:
+    user = _own(db, actor)
+    if not being_set_up(db, user, now):
         raise Conflict("totp_not_begun", "Begin setting up the second factor first.")
-    step = totp.matching_step(user.totp_secret, code, now, user.totp_last_step)
+    return user
+
+
+def _confirmed(db: Session, known: Known, now: datetime, code: str) -> list[str]:
+    user = _begun(db, known.actor, now)
+    step = totp.matching_step(user.totp_secret or "", code, now, user.totp_last_step)
     if step is None:
         raise Invalid("wrong_code", "The code is wrong. Compare the telephone's clock.", field="code")
     user.totp_confirmed, user.totp_last_step = True, step

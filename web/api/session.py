@@ -148,10 +148,13 @@ def begin_totp(
     return account.begin_totp(centre.store, known, now, body.password)
 
 
-@router.put("/me/totp", tags=["session"], responses=responses(HTTPStatus.CONFLICT))
-def confirm_totp(body: TotpCode, db: WriteDb, known: AnyKnown, _actor: CurrentActor, now: Now) -> RecoveryCodes:
-    """Turn the second factor on with a first code; gives ten recovery codes, shown once."""
-    return RecoveryCodes(codes=account.confirm_totp(db, known, now, body.code))
+@router.put("/me/totp", tags=["session"], responses=responses(HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS))
+def confirm_totp(
+    body: TotpCode, request: Request, centre: TheCentre, known: AnyKnown, _actor: CurrentActor, now: Now
+) -> RecoveryCodes:
+    """Turn the second factor on with a first code, within 15 minutes; gives ten recovery codes, shown once."""
+    codes = account.confirm_totp(centre.store, known, now, body.code, address=address_of(request))
+    return RecoveryCodes(codes=codes)
 
 
 @router.post(

@@ -71,12 +71,12 @@ def begin_factor(centre: TheCentre, page: ThePage, on_password: Password = "") -
 
 
 @router.post("/account/second-factor/confirm")
-def confirm_factor(db: WriteDb, page: ThePage, code: Annotated[str, Form(max_length=20)] = "") -> Response:
+def confirm_factor(centre: TheCentre, page: ThePage, code: Annotated[str, Form(max_length=20)] = "") -> Response:
     """The recovery codes come with it, and are shown at once: they are kept nowhere."""
-    codes: list[str] = []
-    with page.attempt(db) as errors:
-        codes = account.confirm_totp(db, page.who, page.now, code)
-    return _account(db, page, errors) if errors else _codes(page, codes)
+    with page.attempt() as errors:
+        address = address_of(page.request)
+        return _codes(page, account.confirm_totp(centre.store, page.who, page.now, code, address=address))
+    return _again(page, errors)
 
 
 @router.post("/account/recovery-codes")
@@ -188,7 +188,7 @@ def _account(
     token: dict[str, Any] | None = None,
 ) -> Response:
     user = service.user_for(db, page.actor, page.now, page.actor.user_id)
-    pending = user.totp_secret is not None and not user.totp_confirmed
+    pending = account.being_set_up(db, user, page.now)
     left = repository.recovery_codes_left(db, user.id) if user.totp_confirmed else 0
     context: dict[str, Any] = {
         "grants": [grant_line(page, grant) for grant in service.grant_views(db, [user.id])],

@@ -190,8 +190,7 @@ def with_second_factor(store: Store, now: datetime) -> tuple[Known, pyotp.TOTP]:
     assert me is not None
     secret = account.begin_totp(store, me, now, PASSWORD).secret
     telephone = pyotp.TOTP(secret)
-    with store.writing() as db:
-        account.confirm_totp(db, me, now, telephone.at(now))
+    account.confirm_totp(store, me, now, telephone.at(now))
     return me, telephone
 
 
@@ -232,6 +231,36 @@ def test_an_unconfirmed_second_factor_locks_nobody_out(store: Store, lan: Actor,
     assert me is not None
     account.begin_totp(store, me, now, PASSWORD)
     assert not enter(store, now).actor.second_factor
+
+
+def begun(store: Store, now: datetime) -> tuple[Known, pyotp.TOTP]:
+    """Its owner has typed the password, and whoever has the cookie is there too."""
+    me = known(store, now, enter(store, now).cookie)
+    assert me is not None
+    return me, pyotp.TOTP(account.begin_totp(store, me, now, PASSWORD).secret)
+
+
+def test_the_first_code_cannot_be_guessed_either(store: Store, lan: Actor, now: datetime) -> None:
+    thief, telephone = begun(store, now)
+    refused = [refusal(lambda: account.confirm_totp(store, thief, now, "000000")).code for _ in range(7)]
+    assert refused == ["wrong_code"] * 5 + ["too_many_sign_ins"] * 2
+    assert refusal(lambda: account.confirm_totp(store, thief, now, telephone.at(now))).code == "too_many_sign_ins"
+    with store.reading() as db:
+        kept = db.exec(select(AuditEntry.detail).where(AuditEntry.action == "proof.refused")).all()
+        assert not db.get_one(User, lan.user_id).totp_confirmed
+    assert [one["code"] for one in kept] == ["wrong_code"] * 5 + ["too_many_sign_ins"]
+    assert {one["act"] for one in kept} == {"totp.confirm"}
+    later = now + timedelta(seconds=1)
+    assert len(account.confirm_totp(store, thief, later, telephone.at(later))) == 10  # its owner, who mistyped
+
+
+def test_a_second_factor_that_was_begun_lapses(store: Store, lan: Actor, now: datetime) -> None:
+    me, telephone = begun(store, now)
+    lapsed = now + account.CONFIRM_WITHIN
+    assert refusal(lambda: account.confirm_totp(store, me, lapsed, telephone.at(lapsed))).code == "totp_not_begun"
+    anew = pyotp.TOTP(account.begin_totp(store, me, lapsed, PASSWORD).secret)
+    last = lapsed + account.CONFIRM_WITHIN - timedelta(seconds=1)
+    assert account.confirm_totp(store, me, last, anew.at(last))
 
 
 def test_turning_the_second_factor_off_asks_for_the_password_and_a_code(

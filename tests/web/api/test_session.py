@@ -149,6 +149,18 @@ def test_a_first_password_is_good_for_changing_it_and_nothing_else(
     assert enter(client, first).status_code == 401
 
 
+def test_the_first_code_of_a_second_factor_is_not_guessed_over_http(
+    sign_in: SignIn, lan: Actor, clock: ManualClock
+) -> None:
+    thief = sign_in("lan")
+    thief.post("/api/v1/me/totp", json={"password": PASSWORD})
+    tries = [thief.put("/api/v1/me/totp", json={"code": f"{number:06d}"}).status_code for number in range(6)]
+    assert tries == [422] * 5 + [429]
+    asyncio.run(clock.advance(timedelta(minutes=16)))
+    late = thief.put("/api/v1/me/totp", json={"code": "000000"})
+    assert (late.status_code, late.json()["code"]) == (409, "totp_not_begun")
+
+
 def test_the_second_factor_over_http(sign_in: SignIn, client: TestClient, lan: Actor, clock: ManualClock) -> None:
     browser = sign_in("lan")
     enrolment = browser.post("/api/v1/me/totp", json={"password": PASSWORD}).json()

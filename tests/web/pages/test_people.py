@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pyotp
@@ -102,6 +103,17 @@ def test_the_recovery_codes_are_shown_once_and_open_the_door(
     form = {"login": "lan", "password": "một mật khẩu đủ dài", "code": codes[0]}
     assert client.post("/sign-in", data=form).url.path == "/"
     assert "Còn 9 mã" in official.get("/account").text
+
+
+def test_a_second_step_that_nobody_confirmed_is_begun_anew(official: TestClient, clock: Any) -> None:
+    confirm = "/account/second-factor/confirm"
+    send(official, "/account/second-factor", on_password="một mật khẩu đủ dài")
+    tried = [send(official, confirm, code="000000") for _ in range(6)]
+    assert [(one.status_code, "thử lại sau" in one.text) for one in tried] == [(422, False)] * 5 + [(422, True)]
+    assert f'action="{confirm}"' in official.get("/account").text
+    clock.step_wall(timedelta(minutes=15))
+    assert f'action="{confirm}"' not in official.get("/account").text
+    assert "bắt đầu thiết lập xác thực" in send(official, confirm, code="000000").text
 
 
 def test_a_sign_in_is_ended_from_the_account(official: TestClient, browser: Browser) -> None:
