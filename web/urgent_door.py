@@ -4,7 +4,8 @@ Rules
 - Whoever may do something urgent anywhere, and was met before, waits for no stranger; of each person's requests
   AT_ONCE are taken.
 - Strangers, whose cookie or token this process has not seen since it began, wait for one of few turns in which they are
-  looked up. Turns go round among the addresses that they come from, so that one address keeps no other waiting.
+  looked up. Turns go round among the addresses that they come from, so that one address keeps no other waiting; a
+  household's IPv6 addresses, a /64, are one.
 - Whoever may do nothing urgent is served among the pages, whatever they send.
 - What is remembered here lets nobody do anything: each request is checked anew with what it does.
 """
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from broadcast.clock import US_PER_S
 from scheduler.errors import TooMany
+from scheduler.people.limits import place_of
 from scheduler.people.signin import Known
 from scheduler.rights import Action
 from web import i18n
@@ -82,7 +84,7 @@ class Door:
         if self._free:
             self._free -= 1
         else:
-            await self._wait(address)
+            await self._wait(place_of(address))
         try:
             yield
         finally:
@@ -98,11 +100,11 @@ class Door:
         self._noted[user_id, code] = now_us
         return True
 
-    async def _wait(self, address: str) -> None:
-        line = self._waiting.get(address, deque())
+    async def _wait(self, place: str) -> None:
+        line = self._waiting.get(place, deque())
         if len(line) >= AT_ONCE or (not line and len(self._waiting) >= MANY_ADDRESSES):
             raise _too_many()
-        self._waiting[address] = line
+        self._waiting[place] = line
         turn = asyncio.get_running_loop().create_future()
         line.append(turn)
         try:
@@ -113,12 +115,12 @@ class Door:
             raise
 
     def _next(self) -> None:
-        """The first of the address whose turn it is comes in; that address goes to the end."""
+        """The first of the place whose turn it is comes in; that place goes to the end."""
         while self._waiting:
-            address, line = self._waiting.popitem(last=False)
+            place, line = self._waiting.popitem(last=False)
             turn = line.popleft()
             if line:
-                self._waiting[address] = line
+                self._waiting[place] = line
             if not turn.done():
                 turn.set_result(None)
                 return

@@ -88,6 +88,17 @@ async def test_addresses_are_bounded() -> None:
     await asyncio.gather(*waiting)
 
 
+async def test_a_household_has_many_ipv6_addresses_and_is_one_place() -> None:
+    door = Door()
+    addresses = [f"2001:db8::{number}" for number in range(AT_ONCE + 1)]
+    async with door.turn("a"), door.turn("a"):
+        tasks = [asyncio.create_task(_pass(door, address)) for address in (*addresses, "2001:db8:0:1::1")]
+        await asyncio.sleep(0)
+        refused = [task.done() for task in tasks]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert refused == [False] * AT_ONCE + [True, False]
+
+
 async def _pass(door: Door, address: str) -> None:
     async with door.turn(address):
         pass

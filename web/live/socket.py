@@ -4,6 +4,7 @@ import asyncio
 import secrets
 
 from broadcast.clock import US_PER_S
+from scheduler.people.limits import place_of
 
 BYTES_PER_S, BURST_BYTES = 16_000, 96_000
 """Four times what our page sends, and what a network may hold back of it before the talk is over."""
@@ -11,28 +12,29 @@ PIECES_PER_S, BURST_PIECES = 50, 150
 
 
 STRANGERS, STRANGERS_OF_ADDRESS = 32, 8
-"""Connections that have not said yet who speaks, in all and from one address."""
+"""Connections that have not said yet who speaks, in all and from one address: of IPv6, from one /64."""
 
 
 class Strangers:
     """Who has connected and not said yet who speaks (pure)."""
 
     def __init__(self) -> None:
-        self._address_of: dict[object, str] = {}
+        self._place_of: dict[object, str] = {}
 
     def __len__(self) -> int:
-        return len(self._address_of)
+        return len(self._place_of)
 
     def take_in(self, one: object, address: str) -> bool:
         """Whether there is a place for one from there; `forget` gives it back."""
-        beside = sum(other == address for other in self._address_of.values())
-        if len(self._address_of) >= STRANGERS or beside >= STRANGERS_OF_ADDRESS:
+        place = place_of(address)
+        beside = sum(other == place for other in self._place_of.values())
+        if len(self._place_of) >= STRANGERS or beside >= STRANGERS_OF_ADDRESS:
             return False
-        self._address_of[one] = address
+        self._place_of[one] = place
         return True
 
     def forget(self, one: object) -> None:
-        self._address_of.pop(one, None)
+        self._place_of.pop(one, None)
 
 
 class SocketLine:

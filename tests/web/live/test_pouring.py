@@ -77,3 +77,10 @@ def test_the_strangers_of_one_address_leave_room_for_those_of_others() -> None:
     assert strangers.take_in(object(), "192.0.2.1")
     many = sum(strangers.take_in(object(), f"198.51.100.{number}") for number in range(STRANGERS))
     assert (many, len(strangers)) == (STRANGERS - STRANGERS_OF_ADDRESS - 1, STRANGERS)
+
+
+def test_a_household_has_many_ipv6_addresses_and_is_one_place() -> None:
+    strangers = Strangers()
+    flood = [strangers.take_in(object(), f"2001:db8::{number:x}") for number in range(1, STRANGERS + 1)]
+    assert sum(flood) == STRANGERS_OF_ADDRESS
+    assert strangers.take_in(object(), "2001:db8:0:1::1")
