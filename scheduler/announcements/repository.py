@@ -11,6 +11,7 @@ from scheduler.announcements.models import Announcement, Recording, RecordingPar
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
 from scheduler.bulletins.models import BulletinEdition
 from scheduler.fleet.models import PreparedMessage, Receiver
+from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.models import User
 from scheduler.relays.models import Relay
 from scheduler.workflow import State
@@ -29,8 +30,9 @@ def get(db: Session, announcement_id: str, *, lock: bool = False) -> Announcemen
     return None if found is None or found.deleted_at is not None else found
 
 
-def get_recording(db: Session, recording_id: str) -> Recording | None:
-    return db.get(Recording, recording_id)
+def get_recording(db: Session, recording_id: str, *, anew: bool = False) -> Recording | None:
+    """The recording; `anew`: as it is by now, whatever was read of it before."""
+    return db.get(Recording, recording_id, populate_existing=anew)
 
 
 def recordings_of(db: Session, announcement_ids: Collection[str]) -> dict[str, list[Recording]]:
@@ -144,6 +146,13 @@ def zones_falling_back_on(db: Session, announcement_id: str) -> list[Zone]:
     """The zones that play one of its recordings where an item cannot be played."""
     recorded = select(col(Recording.id)).where(col(Recording.announcement_id) == announcement_id)
     return list(db.scalars(select(Zone).where(col(Zone.fallback_recording_id).in_(recorded)).order_by(col(Zone.path))))
+
+
+def talks_playing(db: Session, announcement_id: str) -> list[LiveTalk]:
+    """Live talks that are not over and play one of its recordings, by themselves or while a source is silent."""
+    recorded = select(col(Recording.id)).where(col(Recording.announcement_id) == announcement_id)
+    query = select(LiveTalk).where(col(LiveTalk.recording_id).in_(recorded), col(LiveTalk.state) != LiveState.ENDED)
+    return list(db.scalars(query.order_by(col(LiveTalk.id))))
 
 
 def receivers_holding(db: Session, announcement_id: str) -> list[Receiver]:

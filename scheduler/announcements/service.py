@@ -1,8 +1,8 @@
 """What people do with announcements. Each function is part of one transaction and checks the right to it first.
 
 What broadcasts hold (waiting for approval, approved, on the air) keeps its sound and its title, which residents read,
-as they were when it was approved: it is changed by copying it. The version of an announcement counts the changes of its
-recordings too.
+as they were when it was approved: it is changed by copying it. So does what a live talk is to play, as it was listened
+to. The version of an announcement counts the changes of its recordings too.
 """
 
 from collections.abc import Collection
@@ -203,10 +203,13 @@ def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, ve
     done(db, actor, now, announcement, "delete")
 
 
-def listenable(db: Session, actor: Actor, now: datetime, recording_id: str) -> Recording:
-    """The recording, for those who may read its announcement."""
+def listenable(db: Session, actor: Actor, now: datetime, recording_id: str, *, lock: bool = False) -> Recording:
+    """The recording, for those who may read its announcement; with `lock`, as `hold` has it."""
     recording = _recording(db, recording_id)
     readable(db, actor, now, recording.announcement_id)
+    if lock:
+        hold(db, recording.announcement_id)
+        recording = _recording(db, recording_id, anew=True)
     return recording
 
 
@@ -316,6 +319,10 @@ def _refuse_as_held_elsewhere(db: Session, announcement_id: str) -> None:
     if wholes:
         message = "It is being put together with others: %(titles)s. Wait until that is produced."
         raise Conflict("held_as_part", message, titles=", ".join(whole.title for whole in wholes))
+    talks = repository.talks_playing(db, announcement_id)
+    if talks:
+        message = "%(talks)s plays this announcement live, or is about to. Wait until that is over, or copy it."
+        raise Conflict("held_as_live", message, talks=", ".join(talk.title for talk in talks))
     receivers = repository.receivers_holding(db, announcement_id)
     if receivers:
         message = "%(receivers)s keeps this announcement to be started there. Copy it to change it."
@@ -354,8 +361,8 @@ def _refuse_twice(languages: list[str]) -> None:
             raise Invalid("language_twice", message, field="language", language=language)
 
 
-def _recording(db: Session, recording_id: str) -> Recording:
-    found = repository.get_recording(db, recording_id)
+def _recording(db: Session, recording_id: str, *, anew: bool = False) -> Recording:
+    found = repository.get_recording(db, recording_id, anew=anew)
     if found is None:
         raise NotFound("not_found", _NO_SUCH)
     return found

@@ -134,8 +134,9 @@ def _check_source(db: Session, actor: Actor, now: datetime, talk: LiveTalk, *, a
     if asked.source_url is not None:
         talk.source_url = allowed_address(asked.source_url, terms)
     if asked.recording_id is not None:
-        recording = announcements.listenable(db, actor, now, asked.recording_id)
-        talk.recording_id, talk.announcement_id = _ready(recording).id, recording.announcement_id
+        recording = _ready(announcements.listenable(db, actor, now, asked.recording_id, lock=True))
+        talk.recording_id, talk.announcement_id = recording.id, recording.announcement_id
+        talk.sha256 = recording.sha256
 
 
 def host_allowed(url: str, terms: Terms) -> bool:

@@ -45,7 +45,8 @@ class LiveTalk(SQLModel, table=True):
     of the process that carries it. `silent` warns that nothing has been heard for a while. `withdrawn` says that
     receivers were told that it is over: until then an ended talk stays in the `now` documents with its length, so that
     its last words are heard. One with a `relay_id` speaks by the approval of that relay, not by its speaker's right.
-    `recording_id` is what is played, of a relay while its source is silent.
+    `recording_id` is what is played, of a relay while its source is silent; `sha256` its sound as it was when it was
+    asked for, and no other.
     """
 
     __tablename__ = "live_talk"
@@ -59,6 +60,7 @@ class LiveTalk(SQLModel, table=True):
     order_id: str | None = Field(default=None, max_length=26)
     relay_id: str | None = Field(default=None, max_length=26, index=True)
     recording_id: str | None = Field(default=None, max_length=26)
+    sha256: str | None = Field(default=None, max_length=64)
     source_url: str | None = Field(default=None, max_length=500)
     delay_ms: int
     bitrate_bps: int

@@ -109,6 +109,7 @@ def _ask(
         id=new_id(now), zone_id=relay.zone_id, kind=LiveKind.RELAY, title=relay.title, speaker_id=relay.author_id,
         relay_id=relay.id, source_url=relay.source_url, delay_ms=advised.delay_ms, bitrate_bps=advised.bitrate_bps,
         limit_s=relay.limit_s, asked_at=now, starts_at=run.due_at, recording_id=fallback.id if fallback else None,
+        sha256=fallback.sha256 if fallback else None,
     )  # fmt: skip
     talk.cls = relay.cls
     db.add(talk)

@@ -1,7 +1,8 @@
 """Which sound files the database still names (all SQL on that).
 
 Rules
-- A file is named by recordings, the message bank, the sounds of orders and receivers' photos.
+- A file is named by recordings, the message bank, the sounds of orders and receivers' photos; by a live talk until it
+  is over.
 - It is needed also by what residents may still hear: a publication with an airing of the last days, or to come.
 - Every column of a file's hash is in NAMING; a test holds that against all tables.
 """
@@ -17,11 +18,12 @@ from scheduler.bank.models import BankMedia
 from scheduler.broadcasts.models import PlannedAiring
 from scheduler.emergency.models import OrderSound
 from scheduler.fleet.models import Receiver
+from scheduler.live.models import LiveState, LiveTalk
 from scheduler.residents.models import Publication
 from scheduler.residents.page import LOOK_BACK
 
 _OTHERS = (BankMedia.sha256, BankMedia.original_sha256, OrderSound.sha256, Receiver.photo_sha256)
-NAMING = (Recording.sha256, Recording.original_sha256, *_OTHERS)
+NAMING = (Recording.sha256, Recording.original_sha256, LiveTalk.sha256, *_OTHERS)
 CHUNK = 400
 """Fewer than any database's limit of parameters."""
 
@@ -33,6 +35,8 @@ def named(db: Session, hashes: Collection[str], *, without: Collection[str] = ()
         for column in (Recording.sha256, Recording.original_sha256):
             recorded = select(col(column), col(Recording.announcement_id)).where(col(column).in_(some))
             found.update(key for key, of in db.execute(recorded) if key is not None and of not in without)
+        to_play = select(col(LiveTalk.sha256)).where(col(LiveTalk.state) != LiveState.ENDED)
+        found.update(key for key in db.scalars(to_play.where(col(LiveTalk.sha256).in_(some))) if key is not None)
         for column in _OTHERS:
             found.update(key for key in db.scalars(select(col(column)).where(col(column).in_(some))) if key is not None)
     return found

@@ -29,16 +29,16 @@ class Repertoire:
         """For somebody who speaks."""
         return Booth(self._open(talk), self.clock, cls=talk.cls, limit_s=talk.limit_s)
 
-    async def alone(self, talk: LiveTalk, sha256: str | None) -> Playing | Relaying:
-        """For a talk that no person begins; `sha256` is of its recording. Raises UnfitRecording where it cannot be."""
+    async def alone(self, talk: LiveTalk) -> Playing | Relaying:
+        """For a talk that no person begins. Raises UnfitRecording where it cannot be."""
         if talk.source_url is not None:
             feed = self._open(talk)
-            stand_in = self.media.path(sha256) if sha256 is not None else None
+            stand_in = self.media.path(talk.sha256) if talk.sha256 is not None else None
             relay = Relay(talk.source_url, feed, self.clock, hosts=self.relay_hosts, stand_in=stand_in)
             return Relaying(relay, feed, self.clock, limit_s=talk.limit_s)
-        if sha256 is None:
+        if talk.sha256 is None:
             raise UnfitRecording("the recording is no more")
-        feed = await asyncio.to_thread(self.desk.from_recording, talk.id, self.media.path(sha256))
+        feed = await asyncio.to_thread(self.desk.from_recording, talk.id, self.media.path(talk.sha256))
         return Playing(feed, self.clock, delay_us=talk.delay_ms * US_PER_MS)
 
     def _open(self, talk: LiveTalk) -> LiveFeed:

@@ -21,7 +21,6 @@ from broadcast.clock import Clock
 from broadcast.live.desk import LiveDesk
 from broadcast.live.recording import UnfitRecording
 from broadcast.media import MediaStore
-from scheduler.announcements.models import Recording
 from scheduler.changes import Changes
 from scheduler.errors import Conflict, Problem
 from scheduler.live import keeping, passing, repository, service
@@ -184,11 +183,11 @@ class Studio:
 
     async def _begin_alone(self, talk_id: str) -> None:
         """A talk that no person begins."""
-        talk, sha256 = await self._read(_facts, talk_id)
+        talk = await self._read(_asked, talk_id)
         if talk is None or talk.state is not LiveState.WAITING or talk.id in self._stages:
             return
         stage = self._stages[talk.id] = Stage(talk)
-        await self._perform(stage, self._repertoire.alone(talk, sha256))
+        await self._perform(stage, self._repertoire.alone(talk))
 
     async def _perform(self, stage: Stage, making: Awaitable[Act]) -> None:
         """What is made, on the air; a talk of which nothing can be made ends."""
@@ -321,7 +320,5 @@ def _begun(db: Session, now: datetime, talk_id: str, air: Air) -> tuple[Change, 
     return change, db.get_one(LiveTalk, talk_id).limit_s
 
 
-def _facts(db: Session, _now: datetime, talk_id: str) -> tuple[LiveTalk | None, str | None]:
-    talk = repository.get(db, talk_id)
-    recording = db.get(Recording, talk.recording_id) if talk is not None and talk.recording_id else None
-    return talk, recording.sha256 if recording is not None else None
+def _asked(db: Session, _now: datetime, talk_id: str) -> LiveTalk | None:
+    return repository.get(db, talk_id)

@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from broadcast.clock import to_us
 from broadcast.wire.documents import BroadcastClass
 from broadcast.wire.now import Purpose
+from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording
+from scheduler.announcements.schemas import TextRecording
 from scheduler.emergency import service as emergencies
 from scheduler.emergency.schemas import ConfirmIn, OrderIn
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
@@ -394,3 +396,28 @@ def test_only_a_talk_in_its_own_time_can_begin(air: Microphones) -> None:
     assert air.view(talk.id).end_reason is LiveEnd.SPEAKER
     with air.store.reading() as db:
         assert repository.get(db, talk.id, lock=False) == db.get(LiveTalk, talk.id)
+
+
+def test_what_is_to_be_played_stays_as_it_was_listened_to_until_that_is_over(air: Microphones) -> None:
+    """An operator asks and waits behind another talk; an editor of the commune has other words for it meanwhile."""
+    with air.store.reading() as db:
+        recording = db.exec(select(Recording)).one()
+    air.begin(air.ask().id)
+    talk = air.ask(at=air.later(1), kind="recorded", recording_id=recording.id, title="Lời Chủ tịch")
+    other = TextRecording(text="Lời khác hẳn.")
+
+    def edit(db: Session) -> None:
+        announcements.edit_text(db, air.commune.official, air.now, recording.id, other, version=1)
+
+    def delete(db: Session) -> None:
+        announcements.delete(db, air.commune.official, air.now, recording.announcement_id, version=1)
+
+    for act in (edit, delete):
+        with pytest.raises(Conflict, match="Lời Chủ tịch plays this announcement live"), air.store.writing() as db:
+            act(db)
+    with air.store.reading() as db:
+        assert db.get_one(LiveTalk, talk.id).sha256 == recording.sha256
+    air.end(talk.id, LiveEnd.SPEAKER, at=air.later(5))
+    with air.store.writing() as db:
+        edit(db)
+        assert db.get_one(LiveTalk, talk.id).sha256 == recording.sha256

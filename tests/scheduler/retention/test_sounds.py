@@ -250,7 +250,12 @@ def test_a_file_stays_while_anything_names_it(attic: Attic) -> None:
     heard, over = attic.stored(attic.media, "dân nghe lại"), attic.stored(attic.media, "đã lâu")
     orphan, young = attic.stored(attic.media, "mồ côi"), attic.stored(attic.originals, "vừa gửi", young=True)
     made = attic.commune.saved(attic.commune.draft())
+    to_play, was_played = attic.stored(attic.media, "sắp phát"), attic.stored(attic.media, "đã phát")
+    _talk(attic, attic.commune.announcement_id)
+    _talk(attic, attic.commune.announcement_id)
     with attic.store.writing() as db:
+        waiting, ended = db.exec(select(LiveTalk)).all()
+        waiting.sha256, ended.sha256, ended.state = to_play, was_played, LiveState.ENDED
         db.get_one(Recording, attic.recording(copy).id).sha256 = sha256
         for name, of, days in (("a", heard, 10), ("b", over, 40)):
             db.add(Publication(id=name, title=name, recordings=[{"sha256": of}], created_at=attic.now))
@@ -266,6 +271,7 @@ def test_a_file_stays_while_anything_names_it(attic: Attic) -> None:
     assert attic.states(one, copy) == ["expired", "ready"]
     assert (sha256 in attic.media, heard in attic.media, young in attic.originals) == (True, True, True)
     assert (over in attic.media, orphan in attic.media) == (False, False)
+    assert (to_play in attic.media, was_played in attic.media) == (True, False)
 
 
 def test_what_a_crash_left_goes_the_next_night_and_rows_before_files(attic: Attic) -> None:

@@ -110,3 +110,25 @@ def test_what_was_planned_before_says_what_its_broadcast_does(tmp_path: Path) ->
         command.upgrade(steps, "0010")
         assert connection.execute(text("SELECT announcement_id FROM plannedairing")).scalar_one() == "A"
     engine.dispose()
+
+
+def test_talks_that_wait_play_the_sound_that_their_recording_had(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    steps, at = configuration(), "2026-01-01 00:00:00.000000"
+    recording: dict[str, object] = {"id": "R", "announcement_id": "A", "language": "vi", "source": "text", "speed": 1}
+    recording |= {"recipe": "{}", "state": "ready", "urgent": False, "progress": 1, "attempts": 1, "warnings": "[]"}
+    recording |= {"sha256": "e" * 64, "created_at": at}
+    talk: dict[str, object] = {"zone_id": "Z", "kind": "recorded", "cls": "normal", "title": "T", "speaker_id": "U"}
+    talk |= {"recording_id": "R", "delay_ms": 2000, "bitrate_bps": 24_000, "limit_s": 60, "opening_ms": 0}
+    talk |= {"asked_at": at, "starts_at": at, "withdrawn": False, "silent": False, "urls": "[]", "version": 1}
+    with engine.begin() as connection:
+        steps.attributes.update(connection=connection, progress=lambda _step: None)
+        command.upgrade(steps, "0017")
+        connection.execute(table("recording", *map(column, recording)).insert(), recording)
+        for talk_id, state in (("waits", "waiting"), ("over", "ended")):
+            row = talk | {"id": talk_id, "state": state}
+            connection.execute(table("live_talk", *map(column, row)).insert(), row)
+        command.upgrade(steps, "0018")
+        found = connection.execute(text("SELECT id, sha256 FROM live_talk ORDER BY id")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [("over", None), ("waits", "e" * 64)]

@@ -60,6 +60,18 @@ async def test_a_recording_that_was_listened_to_is_played_at_once_and_ends(air: 
     assert on_air >= timedelta(seconds=SECONDS)
 
 
+async def test_after_waiting_it_is_the_sound_of_the_asking_that_is_played(air: Any, recording_id: str) -> None:
+    before = await air.ask()
+    asked = await air.ask(kind="recorded", recording_id=recording_id)
+    assert not asked["may_begin"]
+    with air.centre.store.writing() as db:
+        db.get_one(Recording, recording_id).sha256 = "f" * 64  # by whatever way
+    answer = await air.operator.post(f"/api/v1/live/{before['id']}/end")
+    assert answer.status_code == 200, answer.text
+    await air.until(lambda: air.sent)
+    assert air.studio.desk.get(asked["id"]).frames == SECONDS * RATE_HZ
+
+
 async def test_a_recording_that_its_speaker_ends_is_served_and_announced_no_more(air: Any, recording_id: str) -> None:
     asked = await air.ask(kind="recorded", recording_id=recording_id, delay_ms=4000)
     await air.until(lambda: air.sent)
