@@ -42,7 +42,7 @@ from broadcast.live.server import FeedServer
 from broadcast.trustroot.folder import load_or_make, renew
 from broadcast.wire.chunks import PACKET_FRAMES, Chunk
 from broadcast.wire.now import LiveSession
-from receivers.lab.signals import Sound, murmur
+from receivers.lab.trial.signals import Sound, murmur
 from receivers.live.buffer import Buffers
 from receivers.live.decide import of_session
 from receivers.live.feeds import Feeds

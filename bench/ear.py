@@ -1,6 +1,6 @@
 """What the receiver's ear makes of a sound in noise, how often it is wrong, and what it costs: `python -m bench.ear`.
 
-Voices are noise in syllables with pauses, a seed each (`receivers/lab/signals.py`); the noise is in the band of speech
+Voices are noise in syllables with pauses, a seed each (`receivers.lab.trial.signals`); the noise is in speech's band
 and is there all the time. The cost is CPU time of a player with a microphone (its process and its recorder's) less that
 of the same player without, on a virtual horn, in seconds per second of sound.
 """
@@ -22,8 +22,8 @@ from broadcast.wire.documents import Hearing
 from receivers.ear.compare import BAND_HZ, EAR_HZ, EARLY, LATE, Signal, compare, verdict
 from receivers.ear.selftest import chirp
 from receivers.lab.horns import VirtualHorns
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import murmur, write_opus
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import murmur, write_opus
 from receivers.sound.cue import US_PER_S, Cue
 
 SNRS_DB = (20, 10, 5, 0, -3, -5, -8, -10, -15, -20, -25, -30)

@@ -23,7 +23,7 @@ from broadcast.clock import US_PER_S
 from broadcast.wire.documents import Airing
 from receivers import config, odometer
 from receivers.lab.horns import VirtualHorns
-from receivers.lab.relay import Relay, listening
+from receivers.lab.trial.relay import Relay, listening
 from receivers.thrift import REFRESH_S
 from receivers.usage import Usage
 

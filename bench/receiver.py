@@ -26,8 +26,8 @@ from broadcast.clock import US_PER_S, SystemClock
 from receivers import config
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener
-from receivers.lab.relay import listening
-from receivers.lab.signals import murmur, write_opus
+from receivers.lab.trial.relay import listening
+from receivers.lab.trial.signals import murmur, write_opus
 
 GOAL_PLAYING_MB, GOAL_IDLE_PERCENT, GOAL_PLAYING_PERCENT, GOAL_START_S = 90.0, 1.0, 5.0, 2.0
 MEASURE_S, QUICK_MEASURE_S = 60.0, 12.0

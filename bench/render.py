@@ -13,7 +13,7 @@ import numpy as np
 
 from bench import report
 from broadcast.clock import SystemClock
-from receivers.lab.signals import murmur
+from receivers.lab.trial.signals import murmur
 from receivers.sound.anchor import US_PER_FRAME, Anchor, Timebase
 from receivers.sound.cue import NO_CHUNKS, RATE_HZ, US_PER_S, Cue
 from receivers.sound.mixer import Samples

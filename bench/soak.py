@@ -25,8 +25,8 @@ from broadcast.clock import US_PER_S, SystemClock
 from broadcast.wire.documents import Airing, Outcome
 from receivers import config
 from receivers.lab.horns import VirtualHorns
-from receivers.lab.relay import Relay, listening
-from receivers.lab.signals import murmur, write_opus
+from receivers.lab.trial.relay import Relay, listening
+from receivers.lab.trial.signals import murmur, write_opus
 
 HOURS, QUICK_HOURS = 24.0, 0.1
 EVERY_S = 90  # so that a day's airings fit into one programme

@@ -28,8 +28,8 @@ from broadcast.wire.chunks import PACKET_FRAMES
 from broadcast.wire.now import DELAY_US, LiveSession
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener, Recording
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import Sound, murmur, write_opus
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import Sound, murmur, write_opus
 from receivers.live.decide import of_session
 from receivers.sound.cue import RATE_HZ, US_PER_S, Cue
 from receivers.tasks import end

@@ -25,8 +25,8 @@ from broadcast.clock import Clock, SystemClock
 from receivers.lab.correlate import align
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener, Recording
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import Sound, chirp, read_opus, write_opus
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import Sound, chirp, read_opus, write_opus
 from receivers.sound.cue import RATE_HZ, US_PER_S, Cue, Played
 from receivers.sound.urgency import make_urgent
 

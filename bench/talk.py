@@ -19,7 +19,7 @@ from broadcast.live.encoder import PacketEncoder
 from broadcast.live.lab import HOST, PASSWORD
 from broadcast.live.server import FeedServer
 from broadcast.wire.chunks import CHUNK_US, PACKET_FRAMES, PACKETS, PRE_SKIP_FRAMES, RATE_HZ
-from receivers.lab.signals import murmur
+from receivers.lab.trial.signals import murmur
 
 FEED = "talk"
 CHUNKS = 100

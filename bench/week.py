@@ -9,7 +9,7 @@ village-weeks, about a minute of processor time. Exits 0 only when nothing was w
 import sys
 
 from bench import report
-from receivers.lab.district.week import Week, weeks
+from receivers.lab.trial.district.week import Week, weeks
 
 SEEDS = 10
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from receivers.lab.horns import VirtualHorns
-from receivers.lab.signals import murmur, write_opus
-from receivers.lab.smalldisk import CannotMount, SmallDisk
+from receivers.lab.trial.signals import murmur, write_opus
+from receivers.lab.trial.smalldisk import CannotMount, SmallDisk
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from receivers.lab.district.week import weeks
+from receivers.lab.trial.district.week import weeks
 
 
 @pytest.mark.parametrize("seed", [1])

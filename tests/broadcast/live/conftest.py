@@ -17,7 +17,7 @@ from broadcast.live.feed import LiveFeed
 from broadcast.live.lab import HOST
 from broadcast.wire.chunks import Chunk, ChunkReader
 from broadcast.wire.enrolment import order_key
-from receivers.lab.signals import murmur
+from receivers.lab.trial.signals import murmur
 
 Read = Callable[[LiveFeed, Sequence[bytes]], list[Chunk]]
 Decode = Callable[[Sequence[bytes]], Samples]

@@ -16,7 +16,7 @@ from broadcast.live.leveller import (
     TARGET_LUFS,
     Leveller,
 )
-from receivers.lab.signals import murmur
+from receivers.lab.trial.signals import murmur
 
 BLOCK_S = BLOCK_FRAMES / 48_000
 SOME = st.lists(

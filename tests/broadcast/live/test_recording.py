@@ -10,7 +10,7 @@ from broadcast.live.encoder import Samples
 from broadcast.live.recording import Recorder, RecordingFailed, UnfitRecording, packets_of
 from broadcast.produce.ogg import TAIL_BYTES, duration_us
 from broadcast.wire.chunks import PACKET_FRAMES
-from receivers.lab.signals import write_opus
+from receivers.lab.trial.signals import write_opus
 from tests.broadcast.live.conftest import Read
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from broadcast.clock import SystemClock
 from broadcast.wire.chunks import PACKET_FRAMES, PACKETS, Chunk, seal
 from receivers.fetch import open_client
-from receivers.lab.saying import SayingDecoder, packet_saying, saying
-from receivers.lab.studio import FeedHost, dribbled, then
+from receivers.lab.trial.saying import SayingDecoder, packet_saying, saying
+from receivers.lab.trial.studio import FeedHost, dribbled, then
 from receivers.live import decide
 from receivers.live.buffer import ChunkBuffer
 from receivers.live.decide import Growing, Taken
@@ -27,7 +27,7 @@ from receivers.live.reel import Reel, start_of
 from receivers.tasks import end
 
 if TYPE_CHECKING:
-    from receivers.lab.studio import Manner, Studio
+    from receivers.lab.trial.studio import Manner, Studio
 
 CLOCK = SystemClock()
 HOUR_US = 3_600_000_000

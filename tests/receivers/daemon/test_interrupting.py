@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, QuietHours, Quota, Rules
-from receivers.lab.district.oracle import Oracle
-from receivers.lab.district.village import Fact, Sound
+from receivers.lab.trial.district.oracle import Oracle
+from receivers.lab.trial.district.village import Fact, Sound
 from receivers.plan import key_parts
 
 if TYPE_CHECKING:

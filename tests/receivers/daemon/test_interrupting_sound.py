@@ -19,8 +19,8 @@ from broadcast.clock import SystemClock
 from broadcast.wire.documents import AfterCut, BroadcastClass, Late, Outcome
 from receivers.lab.correlate import RIGHT, align
 from receivers.lab.listen import Listener
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import read_opus, warble, write_opus
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import read_opus, warble, write_opus
 from receivers.sound.cue import RATE_HZ, PlayerStatus
 from receivers.sound.mixer import FADE_FRAMES, FULL_SCALE
 from receivers.sound.resample import RIPPLE
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from receivers.lab.horns import VirtualHorns
     from receivers.lab.listen import Recording
-    from receivers.lab.signals import Sound
+    from receivers.lab.trial.signals import Sound
     from tests.receivers.daemon.conftest import Desk, Rig
 
 pytestmark = pytest.mark.flaky(reruns=2)  # a starved machine loses sound

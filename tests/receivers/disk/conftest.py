@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from receivers.lab import disklog
-from receivers.lab.powercut import disks
-from receivers.lab.shelf import Shelf
+from receivers.lab.trial import disklog
+from receivers.lab.trial.powercut import disks
+from receivers.lab.trial.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from receivers.lab.powercut import Disk
+    from receivers.lab.trial.powercut import Disk
 
 
 @dataclass

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from broadcast.wire import topics
 from receivers import identity, quarantine, status
-from receivers.lab import shelf as things
-from receivers.lab.shelf import NOON_US, RECEIVER, Shelf, began, body, programme, report, settings, sha256_of
+from receivers.lab.trial import shelf as things
+from receivers.lab.trial.shelf import NOON_US, RECEIVER, Shelf, began, body, programme, report, settings, sha256_of
 from receivers.outbox import JOURNAL, LOST
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from broadcast.wire import topics
 from receivers import status
-from receivers.lab.shelf import NOON_US, RECEIVER, Shelf, began, programme, report, settings, sha256_of
+from receivers.lab.trial.shelf import NOON_US, RECEIVER, Shelf, began, programme, report, settings, sha256_of
 from receivers.ledger import lost_piece
 from receivers.outbox import MAX_PENDING, Outbox, Sounded
 from receivers.vault import NUMBERS
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from receivers.lab.smalldisk import SmallDisk
+    from receivers.lab.trial.smalldisk import SmallDisk
 
 SETTINGS = topics.settings(RECEIVER)
 VILLAGE = topics.programme("village")

@@ -10,7 +10,7 @@ from broadcast.wholefile import sync
 from broadcast.wire import topics
 from broadcast.wire.trust import Reason, Refused
 from receivers.identity import Identity, NotEnrolled, load, save
-from receivers.lab.shelf import (
+from receivers.lab.trial.shelf import (
     NOON_US,
     RECEIVER,
     Shelf,
@@ -28,7 +28,7 @@ from receivers.outbox import JOURNAL, Sounded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from receivers.lab.powercut import Disk
+    from receivers.lab.trial.powercut import Disk
     from tests.receivers.disk.conftest import Cuts
 
     Tell = Callable[[object], None]

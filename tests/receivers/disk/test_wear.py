@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from broadcast.wire import topics
 from broadcast.wire.documents import ReceiverState
 from receivers import status
-from receivers.lab.disklog import recording
-from receivers.lab.powercut import Step, Synced
-from receivers.lab.shelf import NOON_US, RECEIVER, Shelf, began, programme, report, settings, sha256_of
+from receivers.lab.trial.disklog import recording
+from receivers.lab.trial.powercut import Step, Synced
+from receivers.lab.trial.shelf import NOON_US, RECEIVER, Shelf, began, programme, report, settings, sha256_of
 from receivers.ledger import lost_piece
 from receivers.outbox import Sounded
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from broadcast.wire.documents import Heard, Hearing
 from receivers.ear.compare import BAND_HZ, EAR_HZ, EARLY, LATE, Comparison, Signal, compare, verdict
 from receivers.ear.selftest import chirp
-from receivers.lab.signals import murmur
+from receivers.lab.trial.signals import murmur
 
 SECONDS = 4
 

@@ -12,7 +12,7 @@ from broadcast.wire.documents import Hearing
 from receivers.ear.compare import EAR_HZ
 from receivers.ear.listening import EVERY_US, FORGET_US, LATE_US, STRETCH_US, WAIT_US, Listening
 from receivers.ear.trace import KEPT_FRAMES, Trace
-from receivers.lab.signals import murmur
+from receivers.lab.trial.signals import murmur
 from receivers.sound.anchor import US_PER_FRAME, Timebase
 from receivers.sound.cue import RATE_HZ, Cue, Played
 

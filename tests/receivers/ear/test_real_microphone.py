@@ -11,8 +11,8 @@ from broadcast.wire.documents import Hearing
 from receivers.ear.selftest import CHIRP_US, chirp, level_dbfs
 from receivers.ear.tester import SOUND, SelfTester
 from receivers.lab.horns import VirtualHorns
-from receivers.lab.play import PlayerProcess
 from receivers.lab.pulse import PulseDaemon
+from receivers.lab.trial.play import PlayerProcess
 from receivers.sound.cue import Cue, Played
 
 CLOCK = SystemClock()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from receivers.lab.correlate import align
-from receivers.lab.signals import chirp, murmur
+from receivers.lab.trial.signals import chirp, murmur
 
 RATE = 48_000
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)  # to make a failure smaller takes minutes

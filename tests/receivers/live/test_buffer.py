@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from broadcast.wire.chunks import CHUNK_US, PACKETS
-from receivers.lab.saying import NOON, URL, packet_saying, saying, spoken_at_noon
+from receivers.lab.trial.saying import NOON, URL, packet_saying, saying, spoken_at_noon
 from receivers.live.buffer import Buffers, ChunkBuffer
 from receivers.live.decide import BEHIND_CHUNKS, Growing, Taken, due_number, room
 

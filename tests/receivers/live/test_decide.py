@@ -7,7 +7,7 @@ from msgspec import structs
 from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US, PRE_SKIP_FRAMES
 from broadcast.wire.documents import Media
 from broadcast.wire.now import LiveSession
-from receivers.lab.saying import NOON, URL, saying, spoken_at_noon
+from receivers.lab.trial.saying import NOON, URL, saying, spoken_at_noon
 from receivers.live import decide
 from receivers.live.decide import Growing, Taken
 

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from broadcast.wire.chunks import PACKET_FRAMES, PACKETS, RATE_HZ, Chunk
 from receivers.lab.correlate import align
-from receivers.lab.saying import NOON, URL, spoken_at_noon
-from receivers.lab.signals import murmur, warble, write_opus
-from receivers.lab.studio import Studio, packets_in
+from receivers.lab.trial.saying import NOON, URL, spoken_at_noon
+from receivers.lab.trial.signals import murmur, warble, write_opus
+from receivers.lab.trial.studio import Studio, packets_in
 from receivers.live import decoder
 from receivers.live.buffer import ChunkBuffer
 from receivers.live.decoder import Decoder, OpusDecoder, PlainDecoder, load, open_decoder
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from receivers.lab.signals import Sound
+    from receivers.lab.trial.signals import Sound
 
 SECONDS = 4.0
 CLICK = 4.0  # times the steepest step of the sound itself; where packets are left out it is 30

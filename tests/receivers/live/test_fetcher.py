@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from broadcast.clock import SystemClock
 from broadcast.wire.chunks import CHUNK_US, PACKETS
 from receivers.fetch import open_client
-from receivers.lab.saying import packet_saying, saying
-from receivers.lab.studio import FeedHost, begin, first, spoken, then
+from receivers.lab.trial.saying import packet_saying, saying
+from receivers.lab.trial.studio import FeedHost, begin, first, spoken, then
 from receivers.live import decide
 from receivers.live.buffer import Buffers, ChunkBuffer
 from receivers.live.decide import Growing, Taken
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from broadcast.wire.now import Feed
-    from receivers.lab.studio import Manner, Studio
+    from receivers.lab.trial.studio import Manner, Studio
     from receivers.odometer import Connection
 
 CLOCK = SystemClock()

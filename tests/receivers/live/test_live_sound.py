@@ -15,9 +15,9 @@ import pytest
 from broadcast.clock import SystemClock
 from receivers.lab.correlate import RIGHT, align
 from receivers.lab.listen import Listener, Recording
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import murmur, read_opus, write_opus
-from receivers.lab.studio import FeedHost, Studio, first, packets_in, spoken
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import murmur, read_opus, write_opus
+from receivers.lab.trial.studio import FeedHost, Studio, first, packets_in, spoken
 from receivers.live.decide import Growing
 from receivers.sound.cue import RATE_HZ, Cue
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from receivers.lab.horns import VirtualHorns
-    from receivers.lab.signals import Sound
+    from receivers.lab.trial.signals import Sound
 
 pytestmark = pytest.mark.flaky(reruns=2)  # a starved machine loses sound
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broadcast.wire.chunks import CHUNK_FRAMES, CHUNK_US, PACKET_FRAMES, PACKETS
-from receivers.lab.saying import MADE_UP, NOON, URL, SayingDecoder, saying, spoken_at_noon
+from receivers.lab.trial.saying import MADE_UP, NOON, URL, SayingDecoder, saying, spoken_at_noon
 from receivers.live.buffer import ChunkBuffer
 from receivers.live.reel import AHEAD_FRAMES, FADE_PACKETS, LEAD_FRAMES, Block, Reel, start_of
 

@@ -12,9 +12,9 @@ import pytest
 from broadcast.clock import SystemClock
 from broadcast.wire.chunks import PACKET_FRAMES, PACKETS, RATE_HZ, Chunk
 from receivers.lab.correlate import align
-from receivers.lab.saying import URL
-from receivers.lab.signals import murmur, write_opus
-from receivers.lab.studio import Studio, packets_in
+from receivers.lab.trial.saying import URL
+from receivers.lab.trial.signals import murmur, write_opus
+from receivers.lab.trial.studio import Studio, packets_in
 from receivers.live.buffer import Buffers
 from receivers.live.decide import Growing
 from receivers.live.source import LiveSource, opener

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from receivers.lab.signals import murmur, read_opus, write_opus
+from receivers.lab.trial.signals import murmur, read_opus, write_opus
 from receivers.sound.cue import RATE_HZ
 from receivers.sound.decode import AHEAD_FRAMES, DecodedFile
 from receivers.sound.mixer import Samples

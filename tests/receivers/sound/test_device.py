@@ -11,8 +11,8 @@ from broadcast.clock import SystemClock
 from receivers.lab.correlate import align
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import read_opus
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import read_opus
 from receivers.sound.cue import RATE_HZ, Cue
 
 pytestmark = pytest.mark.flaky(reruns=2)  # a starved machine loses sound
@@ -24,7 +24,7 @@ S = 1_000_000
 
 def test_an_unknown_device_is_said_with_those_that_are_there(horns: VirtualHorns) -> None:
     process = subprocess.run(
-        [sys.executable, "-m", "receivers.lab.play", "horn9"],
+        [sys.executable, "-m", "receivers.lab.trial.play", "horn9"],
         env=dict(horns.environment),
         cwd=ROOT,
         capture_output=True,

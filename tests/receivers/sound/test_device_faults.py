@@ -12,8 +12,8 @@ from broadcast.clock import SystemClock
 from receivers.lab.correlate import align
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import murmur, read_opus, write_opus
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import murmur, read_opus, write_opus
 from receivers.sound.cue import HANGS, RATE_HZ, Cue
 
 pytestmark = pytest.mark.flaky(reruns=2)  # a starved machine loses sound

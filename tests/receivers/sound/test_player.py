@@ -12,8 +12,8 @@ from broadcast.clock import SystemClock
 from receivers.lab.correlate import align
 from receivers.lab.horns import VirtualHorns
 from receivers.lab.listen import Listener, Recording
-from receivers.lab.play import PlayerProcess
-from receivers.lab.signals import read_opus
+from receivers.lab.trial.play import PlayerProcess
+from receivers.lab.trial.signals import read_opus
 from receivers.sound.cue import RATE_HZ, Cue, Played
 from receivers.sound.device import Device, Render
 from receivers.sound.mixer import FADE_FRAMES, Samples

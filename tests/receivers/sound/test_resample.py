@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receivers.lab.signals import murmur
+from receivers.lab.trial.signals import murmur
 from receivers.sound.cue import RATE_HZ
 from receivers.sound.mixer import Samples
 from receivers.sound.resample import AFTER, BEFORE, RIPPLE, Positions, interpolate

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from receivers.lab.smalldisk import CannotMount, SmallDisk
+from receivers.lab.trial.smalldisk import CannotMount, SmallDisk
 from scheduler.store.engine import Store, is_full
 from scheduler.store.patience import is_away
 from scheduler.store.reserve import RESERVE_BYTES

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from receivers.lab.smalldisk import CannotMount, SmallDisk
+from receivers.lab.trial.smalldisk import CannotMount, SmallDisk
 from scheduler.store.engine import Store
 from scheduler.store.reserve import RESERVE_BYTES, FileReserve
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from receivers.lab.smalldisk import CannotMount, SmallDisk
+from receivers.lab.trial.smalldisk import CannotMount, SmallDisk
 from scheduler.people import audit
 from scheduler.people.signin import machine
 from scheduler.store.engine import Store

@@ -22,7 +22,7 @@ from broadcast.wire.documents import Ack, Beat, PlayReport, ReceiverState, TimeT
 from broadcast.wire.enrolment import BrokerAddress, EnrolmentReply, EnrolmentRequest, order_key_text
 from broadcast.wire.trust import seal
 from receivers import identity
-from receivers.lab.relay import Relay
+from receivers.lab.trial.relay import Relay
 from receivers.tasks import end
 
 if TYPE_CHECKING:

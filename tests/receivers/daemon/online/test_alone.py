@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
-    from receivers.lab.relay import Relay
+    from receivers.lab.trial.relay import Relay
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import Centre
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from broadcast.broker.lab import HOST
 from broadcast.clock import SystemClock
 from receivers.fetch import FetchFailed, fetch, open_client
-from receivers.lab.shelf import NOON_US, SIZE_BYTES, body, sha256_of
+from receivers.lab.trial.shelf import NOON_US, SIZE_BYTES, body, sha256_of
 from receivers.media import MediaStore
 from receivers.needs import Need
 

@@ -20,7 +20,7 @@ from broadcast.wire.trust import seal
 from receivers.config import Config
 from receivers.daemon import Daemon
 from receivers.fetch import open_client
-from receivers.lab.shelf import report
+from receivers.lab.trial.shelf import report
 from receivers.media import MediaStore
 from receivers.needs import RECHECK_AHEAD_US, Need
 from receivers.outbox import Outbox
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
-    from receivers.lab.smalldisk import SmallDisk
+    from receivers.lab.trial.smalldisk import SmallDisk
     from receivers.sound.cue import Cue, Played
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import Centre, HttpServer

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from broadcast.clock import SystemClock
 from broadcast.wire.documents import Media, Outcome
 from broadcast.wire.now import Feed, Made
-from receivers.lab.signals import murmur, write_opus
+from receivers.lab.trial.signals import murmur, write_opus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -16,8 +16,8 @@ from broadcast.wire.documents import Outcome
 from broadcast.wire.now import LiveSession, Now
 from receivers.lab.correlate import RIGHT, align
 from receivers.lab.listen import Listener
-from receivers.lab.signals import murmur, read_opus, write_opus
-from receivers.lab.studio import FeedHost, Studio, packets_in, spoken, then
+from receivers.lab.trial.signals import murmur, read_opus, write_opus
+from receivers.lab.trial.studio import FeedHost, Studio, packets_in, spoken, then
 from receivers.live.fetcher import BAD
 from receivers.sound.cue import RATE_HZ
 

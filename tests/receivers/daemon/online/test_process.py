@@ -25,7 +25,7 @@ from receivers import identity, status
 from receivers.exit_codes import ExitCode
 from receivers.lab.correlate import align
 from receivers.lab.listen import Listener
-from receivers.lab.signals import read_opus
+from receivers.lab.trial.signals import read_opus
 from receivers.outbox import Outbox
 from receivers.sound.cue import RATE_HZ
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from broadcast.wire.signed import SignedDocument
     from receivers.lab.horns import VirtualHorns
-    from receivers.lab.relay import Relay
+    from receivers.lab.trial.relay import Relay
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import Centre
 

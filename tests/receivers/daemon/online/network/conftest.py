@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from broadcast.wire.documents import Airing, Media
     from broadcast.wire.signed import SignedDocument
-    from receivers.lab.relay import Relay
+    from receivers.lab.trial.relay import Relay
     from receivers.sound.cue import Played, PlayerStatus
     from tests.receivers.daemon.conftest import Desk
     from tests.receivers.daemon.online.conftest import Centre

@@ -13,7 +13,7 @@ from broadcast.wire.documents import Outcome
 from broadcast.wire.fault_codes import FaultCode
 from receivers.config import Config
 from receivers.fetch import FetchFailed, fetch, open_client
-from receivers.lab.relay import HOST, Relay
+from receivers.lab.trial.relay import HOST, Relay
 from receivers.media import MediaStore
 from receivers.needs import Need
 

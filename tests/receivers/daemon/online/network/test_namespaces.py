@@ -19,7 +19,7 @@ from broadcast.trustroot.folder import renew
 from broadcast.wire.documents import SHORT_SHA_CHARS
 from broadcast.wire.enrolment import BrokerAddress
 from receivers import config
-from receivers.lab.relay import Relay
+from receivers.lab.trial.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

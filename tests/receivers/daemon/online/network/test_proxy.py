@@ -15,7 +15,7 @@ from receivers import identity
 from receivers.config import Config
 from receivers.enrol import enrol
 from receivers.fetch import FetchFailed, fetch, open_client
-from receivers.lab.relay import HOST
+from receivers.lab.trial.relay import HOST
 from receivers.media import MediaStore
 from receivers.needs import Need
 

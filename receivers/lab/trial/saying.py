@@ -4,7 +4,7 @@ import numpy as np
 
 from broadcast.wire.chunks import PACKET_FRAMES
 from broadcast.wire.now import Feed
-from receivers.lab.studio import Studio
+from receivers.lab.trial.studio import Studio
 from receivers.live.decide import Growing
 from receivers.sound.mixer import Samples
 

@@ -1,7 +1,7 @@
 """What may be on a disk after the power went (pure): recorded steps in, every disk that they may have left out.
 
 Killing a process shows too little: what it wrote and did not sync is still in the kernel's memory and is all there when
-it is started again. So the steps themselves are recorded (`receivers.lab.disklog`), and this model says what each
+it is started again. So the steps themselves are recorded (`receivers.lab.trial.disklog`), and this model says what each
 beginning of them leaves behind when only what was synced is sure.
 
 Rules

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from broadcast.clock import US_PER_S
-from receivers.lab.district.office import BEGIN_US, DAY_US, END_US
+from receivers.lab.trial.district.office import BEGIN_US, DAY_US, END_US
 from scheduler.policy import Interval, merged
 
 HOUR_US = 3600 * US_PER_S

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from broadcast.wire.documents import AfterCut, Airing, BroadcastClass, Late, Programme, ReceiverSettings
-from receivers.lab.district.village import Fact, Sound
+from receivers.lab.trial.district.village import Fact, Sound
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 EMERGENCY = BroadcastClass.EMERGENCY

@@ -14,8 +14,8 @@ from random import Random
 from broadcast.clock import US_PER_S
 from broadcast.wire import jws
 from broadcast.wire.documents import PlayReport, Programme
-from receivers.lab.district.office import BEGIN_US, KEY, Edition, Office
-from receivers.lab.district.weather import Weather
+from receivers.lab.trial.district.office import BEGIN_US, KEY, Edition, Office
+from receivers.lab.trial.district.weather import Weather
 from receivers.media import MediaStore
 from receivers.needs import backoff_us, next_fetch
 from receivers.node import Node

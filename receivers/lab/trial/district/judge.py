@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 from broadcast.clock import from_us
 from broadcast.wire.documents import BroadcastClass, Outcome, PlayReport, ReceiverSettings
-from receivers.lab.district.oracle import Life, Oracle
-from receivers.lab.district.village import Diary, Sound
+from receivers.lab.trial.district.oracle import Life, Oracle
+from receivers.lab.trial.district.village import Diary, Sound
 
 HALF_DB = 10  # each halving of the percentage is so much less
 MUTE_DB = -120.0

@@ -6,10 +6,10 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from receivers.lab.district import weather
-from receivers.lab.district.judge import faults
-from receivers.lab.district.office import Office, settings_of
-from receivers.lab.district.village import Village
+from receivers.lab.trial.district import weather
+from receivers.lab.trial.district.judge import faults
+from receivers.lab.trial.district.office import Office, settings_of
+from receivers.lab.trial.district.village import Village
 
 SHARED = Path("/dev/shm")  # noqa: S108 - folders of its own in memory: a week syncs thousands of files
 

@@ -14,7 +14,19 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from receivers.lab.powercut import Linked, Made, Removed, Renamed, Shortened, Step, Synced, Told, Tree, Written, whole
+from receivers.lab.trial.powercut import (
+    Linked,
+    Made,
+    Removed,
+    Renamed,
+    Shortened,
+    Step,
+    Synced,
+    Told,
+    Tree,
+    Written,
+    whole,
+)
 
 
 class DiskLog:

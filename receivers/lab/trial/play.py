@@ -1,4 +1,4 @@
-"""A process that is nothing but a player, `python -m receivers.lab.play DEVICE [MICROPHONE]`, and the way to drive it.
+"""A process that is nothing but a player, `python -m receivers.lab.trial.play DEVICE [MICROPHONE]`, and its driver.
 
 It reads a plan per line from standard input, as a JSON list of cues, and writes a line per event: `{"ready": …}` once
 the sound card's clock is known, `{"played": …}` for each piece, `{"status": …}` for an empty input line. A line
@@ -58,9 +58,9 @@ class PlayerProcess:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "receivers.lab.play", *self._devices],
+            [sys.executable, "-m", "receivers.lab.trial.play", *self._devices],
             env={**os.environ, **self._environment},
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
