@@ -4,8 +4,8 @@ Rules
 - One append-only journal; a record is a line `crc32 json`, written and synced before anything is done with it.
 - A line that a power cut left torn ends the journal and is dropped: its number was never sent and is given out again.
   A bad line in the middle is rot: what it held is gone, its number is not, so a report saying so takes its place.
-- A report leaves only when the centre's Ack covers it. What is over is remembered for REMEMBER_US, so that no airing is
-  played or reported twice, and pieces that sounded are kept until their airing is over.
+- A report leaves only when the centre's Ack covers it. What is over is remembered for REMEMBER_US, and the newest
+  MIN_REMEMBERED whatever the clock says, so that no airing is played or reported twice, and pieces that sounded are kept until their airing is over.
 - A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its.
   So they do for a new journal that hears of the centre's number before it has sent anything.
 - What cannot be written is held in memory, shown as a fault, and written by the next `flush` that succeeds.
@@ -30,9 +30,10 @@ from receivers.quarantine import keep_copy, open_folder, put_aside
 JOURNAL = "journal"
 COMPACT_BYTES = 128 * 1024
 REMEMBER_US = 3 * 24 * 3600 * 1_000_000  # longer than the 24 h that are looked back on
+MIN_REMEMBERED = 300  # a village has less than 60 airings a day
 LOST = "record_lost"
 MAX_NUMBER = 2**40  # no receiver gives so many; what lies further on would leave no room for the next
-MAX_PENDING = 10_000  # some 8 MB of memory; a village has less than 60 airings a day
+MAX_PENDING = 10_000  # some 8 MB of memory
 
 
 class Reported(Struct, frozen=True, kw_only=True, tag="report"):
@@ -154,7 +155,8 @@ class Outbox:
             return
         self.acknowledged = number
         self.pending = {key: report for key, report in self.pending.items() if key > number}
-        self.over = {key: start_us for key, start_us in self.over.items() if start_us > now_us - REMEMBER_US}
+        newest = set(list(self.over)[-MIN_REMEMBERED:])
+        self.over = {key: us for key, us in self.over.items() if key in newest or us > now_us - REMEMBER_US}
         self.sounded = {key: past for key, past in self.sounded.items() if key in self.over}
         self._must_compact = self._must_compact or not self.pending or self._size_bytes > COMPACT_BYTES
         if self._must_compact:

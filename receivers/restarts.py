@@ -4,6 +4,7 @@ Rules
 - Once for each asking, also over restarts: where that cannot be written down, it does not end.
 - Only when nobody would hear it: nothing sounds or is about to, and no order of an emergency is in force.
 - Within DUE_US of the asking or not at all: a node that comes back after days was started anew meanwhile.
+- An asking served at a time still to come, by a clock that was ahead, keeps no later one from being served.
 """
 
 import logging
@@ -34,7 +35,9 @@ class Restarts:
 
     def is_due(self, asked_us: int | None, now_us: int) -> bool:
         """Whether the asking waits to be served."""
-        return asked_us is not None and asked_us > self._served_us and now_us < asked_us + DUE_US
+        if asked_us is None or asked_us == self._served_us:
+            return False
+        return (asked_us > self._served_us or self._served_us > now_us) and now_us < asked_us + DUE_US
 
     def serve(self, asked_us: int) -> bool:
         """Write down that this asking is served; whether that could be done."""

@@ -41,6 +41,8 @@ MARK = topics.MARK
 POLL_S = 0.2
 """How soon a change made by another process is seen; this process' own are told at once."""
 SWEEP_US = 60 * US_PER_S
+SET_BACK_US = US_PER_S
+"""A clock that goes back so far is swept after at once: what it issued ahead keeps receivers from what begins now."""
 RETRY_US = 60 * US_PER_S
 BATCH = 50
 """So many documents at a time: then the zones' programmes, which go first, are looked for again."""
@@ -85,6 +87,7 @@ class Publisher:
         self._changes = changes
         self._session = 0
         self._swept_us: int | None = None
+        self._wall_us = 0  # less monotonic, as it was last
         self._retry_us: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -141,10 +144,11 @@ class Publisher:
         return len(batch) >= BATCH
 
     def _sweep(self) -> None:
-        now_us = self._clock.monotonic_us()
-        if self._swept_us is not None and now_us - self._swept_us < SWEEP_US:
+        now, now_us = self._clock.now(), self._clock.monotonic_us()
+        before_us, self._wall_us = self._wall_us, to_us(now) - now_us
+        set_back = self._wall_us < before_us - SET_BACK_US
+        if self._swept_us is not None and now_us - self._swept_us < SWEEP_US and not set_back:
             return
-        now = self._clock.now()
         with self._store.writing() as db:
             outbox.mark_due(db, now + RENEW_BEFORE, now)
         self._swept_us = now_us

@@ -146,7 +146,8 @@ def due(settings: ReceiverSettings, done: Done, now_us: int) -> Done | None:
     served_us = done.daily_us if done.daily_us < now_us + WRONG_US else 0
     if daily_us is not None and daily_us > served_us and now_us < daily_us + DUE_US:
         marks = replace(marks, daily_us=daily_us)
-    if test.asked_us is not None and test.asked_us > done.asked_us and now_us < test.asked_us + DUE_US:
+    served_us = done.asked_us if done.asked_us < now_us + WRONG_US or done.asked_us == test.asked_us else 0
+    if test.asked_us is not None and test.asked_us > served_us and now_us < test.asked_us + DUE_US:
         marks = replace(marks, asked_us=test.asked_us)
     return None if marks is done else marks
 

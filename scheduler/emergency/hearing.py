@@ -118,15 +118,25 @@ def merged(db: Session, said: Mapping[str, Sequence[OrderProgress]], now: dateti
     news: dict[tuple[str, str], dict[str, Any]] = {}
     for receiver_id, orders in said.items():
         for progress in (one for one in orders if one.id in ids):
-            key, values = (progress.id, receiver_id), _values(progress)
+            key = (progress.id, receiver_id)
             held = known.get(key)
+            values = _values(progress, held, now)
             if held is None or any(held[name] != value for name, value in values.items()):
                 news[key] = {"order_id": progress.id, "receiver_id": receiver_id, "told_at": now, **values}
     repository.keep_progress(db, list(news.values()))
     return {told for key, _receiver_id in news for told in (key, ids[key])}
 
 
-def _values(progress: OrderProgress) -> dict[str, Any]:
+def _values(progress: OrderProgress, held: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
+    """What to keep. A receiver that was started anew knows only that the order came: what it heard stays heard."""
+    values = _told(progress)
+    if held is not None and values["sounding_at"] is None and held["sounding_at"] is not None:
+        values |= {name: held[name] for name in ("sounding_at", "level_dbfs", "microphone", "reason")}
+        values["ended_at"] = held["ended_at"] or now
+    return values
+
+
+def _told(progress: OrderProgress) -> dict[str, Any]:
     return {
         "received_at": from_us(progress.received_us),
         "sounding_at": from_us(progress.sounding_us) if progress.sounding_us is not None else None,

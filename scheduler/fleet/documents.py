@@ -8,6 +8,7 @@ Rules
   bring it back later, also with a clock that was set back.
 - Its number is the second of its making, or one more than its last where that is greater: so it grows even when the
   database was put back from a backup that knows nothing of the last numbers.
+- One that was made by a clock ahead of now is made anew: what was before it counts as over at a receiver.
 - What a receiver would refuse is not made, so that the one before stays in force. Of what a document lists only the
   members that it would refuse are left out: the others, a STOP above all, do not wait until these are mended.
 """
@@ -77,6 +78,7 @@ class Last(msgspec.Struct, frozen=True):
 
     number: int
     content_sha256: str
+    issued_at: datetime
     expires_at: datetime
 
 
@@ -99,6 +101,8 @@ def renewed(draft: Draft, last: Last | None, key: Ed25519PrivateKey, now: dateti
 
 def _holds(draft: Draft, last: Last, now: datetime) -> bool:
     """Whether a document that says the same need not be made anew."""
+    if last.issued_at > now:
+        return False
     if draft.ends_at is not None:
         return last.expires_at == draft.ends_at + SOON
     return last.expires_at - RENEW_BEFORE > now

@@ -56,8 +56,9 @@ def troubles(db: Session) -> dict[str, str]:
 
 
 def mark_due(db: Session, before: datetime, now: datetime) -> bool:
-    """Mark what expires before `before`; whether there was any."""
-    due = db.exec(select(IssuedDocument.topic).where(IssuedDocument.expires_at <= before)).all()
+    """Mark what expires before `before`, and what a clock that was ahead issued; whether there was any."""
+    ends, ahead = col(IssuedDocument.expires_at) <= before, col(IssuedDocument.issued_at) > now
+    due = db.exec(select(IssuedDocument.topic).where(ends | (ahead & (col(IssuedDocument.jws) != "")))).all()
     mark_dirty(db, due, now)
     return bool(due)
 
@@ -101,7 +102,7 @@ def lacking(db: Session, topic: str) -> tuple[int, bytes] | None:
 def last(db: Session, topic: str) -> Last | None:
     """What is kept of a topic's document."""
     row = db.get(IssuedDocument, topic, populate_existing=True)
-    return Last(row.number, row.content_sha256, row.expires_at) if row is not None else None
+    return Last(row.number, row.content_sha256, row.issued_at, row.expires_at) if row is not None else None
 
 
 def issue(db: Session, topic: str, sealed: Sealed) -> None:

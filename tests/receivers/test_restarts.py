@@ -26,6 +26,17 @@ def test_not_for_an_old_asking(tmp_path: Path) -> None:
     assert not node.is_due(ASKED_US, ASKED_US + DUE_US)
 
 
+def test_an_asking_by_a_clock_that_was_ahead_keeps_no_later_one_waiting(tmp_path: Path) -> None:
+    node = Restarts(tmp_path)
+    node.open()
+    ahead_us = ASKED_US + 7 * DUE_US
+    assert node.serve(ahead_us)
+    assert not node.is_due(ahead_us, ASKED_US)
+    assert node.is_due(ASKED_US, ASKED_US)
+    assert node.serve(ASKED_US)
+    assert not node.is_due(ASKED_US, ASKED_US)
+
+
 def test_not_where_it_cannot_be_written_down(tmp_path: Path) -> None:
     node = Restarts(tmp_path / "nowhere" / "at all")
     (tmp_path / "nowhere").write_text("no folder")

@@ -147,6 +147,28 @@ async def test_each_local_day_brings_a_new_document(store: Store, plan: Plan, cl
     assert second.number > first.number
 
 
+async def test_what_a_clock_ahead_issued_is_made_anew_as_soon_as_the_clock_is_right(
+    store: Store, plan: Plan, clock: ManualClock
+) -> None:
+    """Receivers hold what ends before their newest document was issued for over, emergencies too."""
+    plan.starts["z1"] = (5,)
+    running = publisher(store, plan, clock)
+    clock.step_wall(timedelta(hours=7))
+    mark(store, clock, "z1")
+    running.issue()
+    ahead = issued(store, "z1")
+    clock.step_wall(timedelta(hours=-7))
+    await clock.advance(timedelta(seconds=1))
+    running.issue()
+    right = issued(store, "z1")
+    assert ahead is not None
+    assert right is not None
+    assert right.issued_at == clock.now()
+    assert right.number == ahead.number + 1
+    running.issue()
+    assert waiting(store) == []
+
+
 def test_a_change_while_it_is_built_is_not_lost(store: Store, clock: ManualClock) -> None:
     class ChangesWhileBuilt(Plan):
         def __call__(self, db: Session, zone_id: str, now: datetime) -> Draft | None:

@@ -153,6 +153,12 @@ def test_a_clock_that_was_wrong_costs_a_day_at_most(wrong_us: int, right_us: int
     assert any(due(AT_TEN, marked, now_us) is not None for now_us in days)
 
 
+def test_an_asking_by_a_clock_that_was_ahead_keeps_no_later_one_waiting() -> None:
+    ahead = Done(asked_us=TEN + 48 * H)
+    assert due(asked(TEN + 48 * H), ahead, TEN) is None
+    assert due(asked(TEN), ahead, TEN) == Done(asked_us=TEN)
+
+
 def test_a_clock_set_back_while_it_waits_does_not_hold_it_for_ever() -> None:
     tests = SelfTests(FILE, Done())
     assert the_chirp(tests, TEN + 24 * H) is not None

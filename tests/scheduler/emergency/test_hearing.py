@@ -93,6 +93,19 @@ def test_the_same_again_is_no_news(desk: Any) -> None:
     assert says(desk, receiver(desk, "leng_1"), order.id, level_dbfs=-20.0, ended_us=9) == {order.id}
 
 
+@pytest.mark.parametrize("ended", [{"ended_us": 9}, {}])
+def test_what_was_heard_stays_heard_when_the_board_is_started_anew(desk: Any, ended: Any) -> None:
+    """Its memory of what sounded is gone with the process; the order's document is there still."""
+    order, node = desk.issued(), receiver(desk, "leng_1")
+    says(desk, node, order.id, sounding_us=5, level_dbfs=-18.0, **ended)
+    says(desk, node, order.id)
+    found = {one.receiver_id: one for village in who(desk, order.id).villages for one in village.receivers}
+    assert (found[node].state, found[node].level_dbfs) == (Hearing.HEARD, -18.0)
+    says(desk, node, order.id, sounding_us=20)
+    found = {one.receiver_id: one for village in who(desk, order.id).villages for one in village.receivers}
+    assert found[node].state is Hearing.PLAYING
+
+
 def test_an_order_in_ones_own_voice_tells_of_its_talk(desk: Any) -> None:
     order = desk.issued(desk.draft({"kind": "live"}))
     now = desk.clock.now()

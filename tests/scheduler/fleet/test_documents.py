@@ -41,7 +41,7 @@ def draft(*numbers: int) -> Draft:
 
 
 def kept(sealed: Sealed) -> Last:
-    return Last(sealed.number, sealed.content_sha256, sealed.expires_at)
+    return Last(sealed.number, sealed.content_sha256, sealed.issued_at, sealed.expires_at)
 
 
 def made(of: Draft, last: Last | None = None, now: datetime = NOW) -> Sealed:
