@@ -5,7 +5,8 @@ Rules
 - A line that a power cut left torn ends the journal and is dropped: its number was never sent and is given out again.
   A bad line in the middle is rot: what it held is gone, its number is not, so a report saying so takes its place.
 - A report leaves only when the centre's Ack covers it. What is over is remembered for REMEMBER_US, and the newest
-  MIN_REMEMBERED whatever the clock says, so that no airing is played or reported twice, and pieces that sounded are kept until their airing is over.
+  MIN_REMEMBERED whatever the clock says, so that no airing is played or reported twice, and pieces that sounded are
+  kept until their airing is over.
 - A centre that has stored more than was ever numbered here knows of a journal that was lost: numbers go on after its.
   So they do for a new journal that hears of the centre's number before it has sent anything.
 - What cannot be written is held in memory, shown as a fault, and written by the next `flush` that succeeds.
