@@ -1,5 +1,6 @@
 """The tree of zones, what holds in each, groups and holidays, for administrators."""
 
+from collections.abc import Collection
 from datetime import date
 from typing import Annotated, Any
 
@@ -35,6 +36,11 @@ APPROVAL = {
     "all": frozenset(BroadcastClass),
     "priority": frozenset({BroadcastClass.PRIORITY, BroadcastClass.EMERGENCY}),
     "none": frozenset[BroadcastClass](),
+}
+APPROVAL_SAID = {
+    "all": N_("Everything needs approval"),
+    "priority": N_("Only priority announcements need approval"),
+    "none": N_("Nothing needs approval"),
 }
 
 router = APIRouter(include_in_schema=False)
@@ -100,7 +106,10 @@ def add_holiday(
     with page.attempt(db) as errors:
         asked = HolidayNew.model_validate({"zone_id": zone_id, "day": day, "name": name})
         calendar.add_holiday(db, page.actor, page.now, asked)
-    return _zone(db, page, zone_id, errors) if errors else page.go(f"/zones/{zone_id}", "saved")
+    if not errors:
+        return page.go(f"/zones/{zone_id}", "saved")
+    own = {f"holiday_{field}" if field in ("day", "name") else field: message for field, message in errors.items()}
+    return _zone(db, page, zone_id, own, holiday={"day": day, "name": name})
 
 
 @router.post("/zones/{zone_id}/holidays/fill")
@@ -165,8 +174,15 @@ def delete_group(db: WriteDb, page: ThePage, group_id: str, version: Annotated[i
 
 
 def _zone(
-    db: Session, page: Page, zone_id: str, errors: Errors | None = None, form: FormData | None = None
+    db: Session,
+    page: Page,
+    zone_id: str,
+    errors: Errors | None = None,
+    form: FormData | None = None,
+    *,
+    holiday: dict[str, str] | None = None,
 ) -> Response:
+    """`form` and `holiday` are what was typed and is to be put right."""
     found = zone_detail(db, service.zone_for(db, page.actor, page.now, zone_id))
     own = page.actor.may(Action.ZONE_EDIT, service.zone_for(db, page.actor, page.now, zone_id).path, page.now)
     days = calendar.list_holidays(db, page.actor, page.now, zone_id, page.show.today.year)
@@ -180,8 +196,10 @@ def _zone(
         effective=_effective(page, found.rules),
         public_path=public_path(found.id, found.name) if found.rules.public_page else "",
         holidays=[{"day": h.day, "name": h.name, "own": own and h.zone_id == zone_id} for h in coming],
+        typed_holiday=holiday or {"day": "", "name": ""},
         next_year=page.show.today.year + 1,
         action=f"/zones/{zone_id}",
+        approvals=[(value, page.say(said)) for value, said in APPROVAL_SAID.items()],
         may_edit=own,
         coded=own and proof.has_one(db, page.actor),
         errors=errors or {},
@@ -278,8 +296,6 @@ def _own_fields(errors: Errors) -> Errors:
 def _form(zone: ZoneDetail) -> dict[str, Any]:
     own = zone.settings
     quiet = [(times.start, times.end) for times in own.quiet_hours or ()]
-    classes = None if own.approval_classes is None else frozenset(own.approval_classes)
-    offered = [name for name, wanted in APPROVAL.items() if wanted == classes]
     return {
         "name": zone.name,
         "kind": zone.kind.value,
@@ -289,12 +305,20 @@ def _form(zone: ZoneDetail) -> dict[str, Any]:
         "quiet": [*quiet, *[("", "")] * max(1, QUIET_ROWS - len(quiet))],
         "quota_sessions": own.quota.sessions_per_day if own.quota else "",
         "quota_minutes": own.quota.session_minutes if own.quota else "",
-        "approval": offered[0] if offered else "inherit",
+        "approval": _offered(own.approval_classes) or "inherit",
         "timezone": own.timezone or "",
         "languages": ", ".join(own.languages or ()),
         "second_person": own.second_person.value if own.second_person else "inherit",
         "public_page": "inherit" if own.public_page is None else "on" if own.public_page else "off",
     }
+
+
+def _offered(classes: Collection[BroadcastClass] | None) -> str:
+    """Which of `APPROVAL` these classes are, the background left aside; empty if none is."""
+    if classes is None:
+        return ""
+    said = frozenset(classes) - {BroadcastClass.BACKGROUND}
+    return next((name for name, wanted in APPROVAL.items() if wanted - {BroadcastClass.BACKGROUND} == said), "")
 
 
 def _typed(form: FormData) -> dict[str, Any]:
@@ -308,16 +332,15 @@ def _effective(page: Page, rules: RulesView) -> dict[str, str]:
     """What holds here now, in words."""
     quiet = ", ".join(f"{times.start}–{times.end}" for times in rules.quiet_hours)
     limit = rules.quota
-    classes = [
-        page.say(words.CLASS[cls.value]) for cls in rules.approval_classes if cls is not BroadcastClass.BACKGROUND
-    ]
+    offered = _offered(rules.approval_classes)
+    classes = [page.say(words.CLASS[cls.value]) for cls in rules.approval_classes]
     sessions = N_("%(sessions)s sessions a day of %(minutes)s minutes")
     return {
         "quiet": quiet or page.say(N_("none")),
         "quota": page.say(sessions, sessions=limit.sessions_per_day, minutes=limit.session_minutes)
         if limit
         else page.say(N_("no limit")),
-        "approval": ", ".join(classes) or page.say(N_("Nothing needs approval")),
+        "approval": page.say(APPROVAL_SAID[offered]) if offered else ", ".join(classes),
         "timezone": rules.timezone,
         "languages": ", ".join(f"{code} ({page.say(words.LANGUAGE.get(code, code))})" for code in rules.languages),
         "second_person": page.say(words.SECOND_PERSON[rules.second_person.value]),
