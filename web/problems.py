@@ -204,9 +204,10 @@ _HTTP_DETAILS = {
     HTTPStatus.BAD_REQUEST: i18n.N_("The request could not be read."),
 }
 
+NEEDED = i18n.N_("This is needed.")
 # pydantic's error types, said so that a person knows what to do; its own parameters fill the places.
 _FIELD_MESSAGES = {
-    "missing": i18n.N_("This is needed."),
+    "missing": NEEDED,
     "string_type": i18n.N_("Write a text here."),
     "string_too_short": i18n.N_("Write at least %(min_length)s characters."),
     "string_too_long": i18n.N_("At most %(max_length)s characters fit here."),
@@ -233,7 +234,7 @@ _FIELD_MESSAGES = {
     "too_short": i18n.N_("At least %(min_length)s must be given."),
     "list_type": i18n.N_("Give a list here."),
 }
-_PYDANTIC_KINDS = frozenset(get_args(ErrorType))
+PYDANTIC_KINDS = frozenset(get_args(ErrorType))
 _OTHER_MESSAGE = i18n.N_("This value does not fit here.")
 
 
@@ -242,7 +243,7 @@ def field_error(language: str, error: Mapping[str, Any]) -> FieldError:
     place = [str(part) for part in error["loc"] if part not in ("body", "query", "path", "header", "cookie")]
     kind = str(error["type"])
     context: Mapping[str, object] = error.get("ctx") or {}
-    own = kind not in _PYDANTIC_KINDS  # raised by our schemas, whose sentences are made for people
+    own = kind not in PYDANTIC_KINDS  # raised by our schemas, whose sentences are made for people
     lacking = "missing" if error.get("input") in ("", []) else kind  # not how to write it
     message = translate(language, error["msg"] if own else _FIELD_MESSAGES.get(lacking, _OTHER_MESSAGE), context)
     return FieldError(field=".".join(place), message=message, code=kind)

@@ -16,6 +16,7 @@ from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import choosing, picker, places, rehearsed, repeating, words
 from web.pages.compose_area import area_for
+from web.pages.compose_form import NO_PLACE
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.rehearsed import Rehearsed
@@ -44,8 +45,12 @@ def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
     form, made = _read(data), ""
     if picker.unfolding(data):
         return _form(db, page, form)
+    empty = _lacking(page, form)
     with page.attempt(db) as errors:
-        made = service.create(db, page.actor, page.now, _asked(db, page, form, None)).id
+        asked = _asked(db, page, form, None)
+        if not empty:
+            made = service.create(db, page.actor, page.now, asked).id
+    errors |= empty
     return _form(db, page, form, errors=errors) if errors else page.go(f"/bulletins/{made}", "saved")
 
 
@@ -55,10 +60,13 @@ def rehearse(db: ReadDb, page: ThePage, data: TheForm) -> Response:
     form, tried = _read(data), None
     bulletin_id = str(data.get("bulletin") or "") or None
     item = service.view(db, page.actor, page.now, bulletin_id) if bulletin_id else None
+    empty = _lacking(page, form)
     with page.attempt(db) as errors:
         asked = _asked(db, page, form, item)
-        found = rehearsing.template(db, page.actor, page.now, asked, bulletin_id=bulletin_id)
-        tried = {"found": _told(page, found)}
+        if not empty:
+            found = rehearsing.template(db, page.actor, page.now, asked, bulletin_id=bulletin_id)
+            tried = {"found": _told(page, found)}
+    errors |= empty
     return _form(db, page, form, item=item, errors=errors, tried=tried)
 
 
@@ -86,9 +94,12 @@ def edit(db: WriteDb, page: ThePage, bulletin_id: str, data: TheForm) -> Respons
     item, form = service.view(db, page.actor, page.now, bulletin_id), _read(data)
     if picker.unfolding(data):
         return _form(db, page, form, item=item)
+    empty = _lacking(page, form)
     with page.attempt(db) as errors:
         asked = _asked(db, page, form, item)
-        service.edit(db, page.actor, page.now, bulletin_id, asked, version=_version(data))
+        if not empty:
+            service.edit(db, page.actor, page.now, bulletin_id, asked, version=_version(data))
+    errors |= empty
     return _form(db, page, form, item=item, errors=errors) if errors else page.go(f"/bulletins/{bulletin_id}", "saved")
 
 
@@ -202,8 +213,15 @@ def _read(data: FormData) -> Fields:
 
 
 _SEVERAL = {"weekdays": "weekday", "zones": "zone", "groups": "group"}
+_FIELDS = {"zone_ids": "zones", "title": "name"}
 _KEPT = ("cls", "closing", "pause_ms")
 """What the page has no field for; it stays."""
+
+
+def _lacking(page: Page, form: Fields) -> Errors:
+    """What was left empty of what is looked at only once all else is right, so that it is said in one round."""
+    found = page.lacking(form, "name")
+    return found if form["zones"] or form["groups"] else found | {"zones": page.say(NO_PLACE)}
 
 
 def _asked(db: Session, page: Page, form: Fields, edited: BulletinOut | None) -> BulletinIn:
@@ -257,7 +275,7 @@ def _form(
         **picker.tree(db, page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=[],
-        errors={("zones" if name == "zone_ids" else name): message for name, message in (errors or {}).items()},
+        errors={_FIELDS.get(name, name): message for name, message in (errors or {}).items()},
     )
 
 

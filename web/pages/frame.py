@@ -1,5 +1,6 @@
 """What every page is made with: the templates, who is looking, and how they read times and words."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -13,7 +14,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ from web.i18n import N_
 from web.pages import alarms, words
 from web.pages.emergency_view import Alarm
 from web.pages.present import Present
-from web.problems import field_error, language_of
+from web.problems import NEEDED, PYDANTIC_KINDS, field_error, language_of
 from web.proving import Prover
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -48,6 +49,13 @@ ERROR_STATUSES = frozenset(
 AT_THE_DESK = (Action.EMERGENCY_ISSUE, Action.EMERGENCY_CONFIRM, Action.BROADCAST_STOP)
 
 Errors = dict[str, str]
+
+
+class OfAnyField(str):
+    """What could be said of any field, so that by itself it does not tell of which."""
+
+    __slots__ = ()
+
 
 # What a page says after something was done; the key travels in `?said=`.
 SAID: Mapping[str, str] = {
@@ -224,7 +232,7 @@ class Page:
             "errors": {},
         }
         text = environment(self.language).get_template(name).render(shown | context)
-        return HTMLResponse(text, status)
+        return HTMLResponse(_named(text, context.get("errors", {})), status)
 
     def go(self, path: str, said: str | None = None) -> RedirectResponse:
         """To another page after something was done, so that a reload does not do it again."""
@@ -245,7 +253,12 @@ class Page:
         except ValidationError as problem:
             for error in problem.errors():
                 told = field_error(self.language, error)
-                errors.setdefault(told.field, told.message)
+                of_any = told.code in PYDANTIC_KINDS
+                errors.setdefault(told.field, OfAnyField(told.message) if of_any else told.message)
+
+    def lacking(self, form: Mapping[str, Any], *fields: str) -> Errors:
+        """Which of these fields were left empty."""
+        return {field: OfAnyField(self.say(NEEDED)) for field in fields if not form[field]}
 
     def _told(self, value: object) -> object:
         """An instant in the words of the page, by its own clock; all else as it is."""
@@ -301,6 +314,19 @@ class Page:
 def mendable(problem: Problem) -> bool:
     """Whether the person can put it right where they are, so that it is said there."""
     return problem.status in ERROR_STATUSES or problem.field is not None
+
+
+def _named(text: str, errors: Errors) -> str:
+    """A page whose summary names the field, as its label or legend does, where what is wrong could be of any."""
+    for field, message in errors.items():
+        at = re.escape(field)
+        label = re.search(rf'<label for="{at}"[^>]*>(.*?)</label>|id="{at}"[^>]*><legend[^>]*>(.*?)</legend>', text)
+        if isinstance(message, OfAnyField) and label is not None:
+            name = Markup(label[1] or label[2]).striptags()  # noqa: S704 -- of our own page
+            said = f'<a href="#{escape(field)}">{{}}</a>'
+            lower = escape(f"{name}: {message[:1].lower()}{message[1:]}")
+            text = text.replace(said.format(escape(message)), said.format(lower), 1)
+    return text
 
 
 class _Me(Struct, frozen=True):

@@ -51,10 +51,14 @@ def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
     form, made = _read(data), ""
     if _rearranged(form, str(data.get("intent") or "")):
         return _form(db, page, form)
+    empty = page.lacking(form, "title")
     with page.attempt(db) as errors:
         asked = {"zone_id": area_for(db, page).home.id, "title": form["title"]} | _asked(form)
-        made = parts.create(db, page.actor, page.now, NewPlaylist.model_validate(asked)).id
-        tell_after(db, page.centre.changes, f"announcement:{made}")
+        new_one = NewPlaylist.model_validate(asked)
+        if not empty:
+            made = parts.create(db, page.actor, page.now, new_one).id
+            tell_after(db, page.centre.changes, f"announcement:{made}")
+    errors |= empty
     return _form(db, page, form, errors=errors) if errors else page.go(f"/announcements/{made}", "uploading")
 
 

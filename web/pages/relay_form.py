@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 from starlette.datastructures import FormData
 
 from scheduler.relays.schemas import RelayIn, RelayOut
+from web.i18n import N_
+from web.pages.compose_form import NO_CLOCK, NO_LAST_DAY, NO_PLACE, NO_WEEKDAY
 from web.pages.repeating import WEEKDAYS, days_of, rule
 
 Fields = dict[str, Any]
+NO_FIRST_DAY = N_("Choose the first day.")
 MINUTES = (5, 10, 15, 30, 45, 60, 90, 120)
 USUAL_TIME, USUAL_MINUTES, USUAL_SPAN = "05:00", "30", timedelta(days=180)
 FIELDS = {
@@ -50,6 +53,13 @@ def read(data: FormData) -> Fields:
     form |= {name: [str(one) for one in data.getlist(field)] for name, field in several.items()}
     ticks = {name: bool(data.get(name)) for name in ("skip_holidays", "public")}
     return form | ticks | {"trial": None}
+
+
+def lacking(form: Fields) -> dict[str, str]:
+    """What to do about each field of the times and places that was left empty."""
+    wanted = {"time": NO_CLOCK, "first": NO_FIRST_DAY, "until": NO_LAST_DAY, "weekdays": NO_WEEKDAY}
+    found = {field: message for field, message in wanted.items() if not form[field]}
+    return found if form["zones"] or form["groups"] else found | {"zones": NO_PLACE}
 
 
 def asked(form: Fields, zone_id: str, zone_ids: Sequence[str], edited: RelayOut | None = None) -> RelayIn:

@@ -21,7 +21,7 @@ from web.pages import choosing, picker, places, rehearsed, relay_words, repeatin
 from web.pages.compose_area import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.relay_form import FIELDS, MINUTES, Fields, asked, blank, read, values_of
+from web.pages.relay_form import FIELDS, MINUTES, Fields, asked, blank, lacking, read, values_of
 from web.pages.sounds import sound
 from web.pages.voices import voice_names
 from web.telling import tell_after
@@ -63,9 +63,13 @@ def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
     form, made = read(data), ""
     if picker.unfolding(data):
         return _form(db, page, form)
+    empty = _lacking(page, form)
     with page.attempt(db) as errors:
-        made = service.create(db, page.actor, page.now, _asked(db, page, form), terms(page)).id
-        tell_after(db, page.centre.changes, f"relay:{made}")
+        asked_for = _asked(db, page, form)
+        if not empty:
+            made = service.create(db, page.actor, page.now, asked_for, terms(page)).id
+            tell_after(db, page.centre.changes, f"relay:{made}")
+    errors |= empty
     return _form(db, page, form, errors=errors) if errors else page.go(f"/relays/{made}", "relay-draft")
 
 
@@ -85,12 +89,15 @@ def rehearse(db: ReadDb, page: ThePage, data: TheForm) -> Response:
     """Plays the coming days through with what is typed, and shows the form again with what that changes."""
     form, tried = read(data), None
     item = _saved(db, page, form["relay"]) if form["relay"] else None
+    empty = _lacking(page, form)
     with page.attempt(db) as errors:
         asked_for = _asked(db, page, form, item)
-        found = rehearsing.rehearsal(
-            db, page.actor, page.now, asked_for, terms(page), relay_id=item.id if item else None
-        )
-        tried = {"found": rehearsed.told(page, page.show, found) if found else None}
+        if not empty:
+            found = rehearsing.rehearsal(
+                db, page.actor, page.now, asked_for, terms(page), relay_id=item.id if item else None
+            )
+            tried = {"found": rehearsed.told(page, page.show, found) if found else None}
+    errors |= empty
     return _form(db, page, form, item=item, errors=errors, tried=tried)
 
 
@@ -118,12 +125,14 @@ def edit(db: WriteDb, page: ThePage, relay_id: str, data: TheForm) -> Response:
     item, form = _saved(db, page, relay_id), read(data)
     if picker.unfolding(data):
         return _form(db, page, form, item=item)
+    empty = _lacking(page, form)
     with page.attempt(db) as errors:
         version = int(form["version"]) if form["version"].isdigit() else 0
-        service.edit(
-            db, page.actor, page.now, relay_id, _asked(db, page, form, item), terms=terms(page), version=version
-        )
-        tell_after(db, page.centre.changes, f"relay:{relay_id}")
+        asked_for = _asked(db, page, form, item)
+        if not empty:
+            service.edit(db, page.actor, page.now, relay_id, asked_for, terms=terms(page), version=version)
+            tell_after(db, page.centre.changes, f"relay:{relay_id}")
+    errors |= empty
     return _form(db, page, form, item=item, errors=errors) if errors else page.go(f"/relays/{relay_id}", "saved")
 
 
@@ -264,6 +273,12 @@ def _stand_in(db: Session, page: Page, item: RelayDetail) -> dict[str, Any]:
     return {"stand_in": [sound(one, voice_names(page)) for one in found.recordings[:1]]}
 
 
+def _lacking(page: Page, form: Fields) -> Errors:
+    """All that was left empty, so that it is said in one round."""
+    told = {field: page.say(message) for field, message in lacking(form).items()}
+    return page.lacking(form, "title", "source_url") | told
+
+
 def _asked(db: Session, page: Page, form: Fields, edited: RelayOut | None = None) -> RelayIn:
     area = area_for(db, page, {*form["zones"], *form["groups"]}, edited.zone_id if edited else "")
     zone_ids = [zone.id for zone in places.outermost(area.zones, set(form["zones"]))]
@@ -280,6 +295,9 @@ def _form(
     tried: dict[str, Any] | None = None,
 ) -> Response:
     area = area_for(db, page)
+    told = {FIELDS.get(name.split(".")[-1], name): message for name, message in (errors or {}).items()}
+    if form["first"] and not form["time"]:
+        told.pop("first", None)  # read together, and only the time is wrong
     used = service.index(db, page.actor, page.now, terms(page)).items
     return page.render(
         "relays/form.html",
@@ -297,5 +315,5 @@ def _form(
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=[],
         latest=(page.show.today + timedelta(days=400)).isoformat(),
-        errors={FIELDS.get(name.split(".")[-1], name): message for name, message in (errors or {}).items()},
+        errors=told,
     )

@@ -1,5 +1,6 @@
 """A bulletin on pages: its template, a day that is filled in and sent; the library's labels and history."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -161,3 +162,16 @@ def test_the_coming_days_are_tried_before_a_template_is_saved_and_an_edition_is_
     again = template(places, times="12:00", bulletin=path.rpartition("/")[2])
     assert quiet not in post(official, "/bulletins/rehearse", again).text
     assert post(official, "/bulletins/rehearse", template(places, times="25:00")).status_code == 422
+
+
+def test_what_was_left_empty_is_named_in_one_round(official: TestClient, places: Any) -> None:
+    empty = template(places, name="", slot_name=["", ""], times="", zone=[])
+    refused = post(official, "/bulletins/new", empty).text
+    said = re.findall(r'<li><a href="#(\w+)">([^<]+)</a>', refused)
+    assert sorted(said) == [
+        ("name", "Tên: cần nhập mục này."),
+        ("slots", "Các mục, theo thứ tự phát: cần nhập mục này."),
+        ("times", "Giờ phát: cần nhập mục này."),
+        ("zones", "Hãy chọn ít nhất một nơi phát."),
+    ]
+    assert "Chưa có bản tin nào" in official.get("/bulletins").text

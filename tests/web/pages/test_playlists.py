@@ -48,6 +48,8 @@ def test_it_is_put_into_order_by_its_buttons_and_made(official: TestClient, thre
     assert order(post(official, path, intent="remove-0", part=three, **held).text) == [two, last]
     nothing = post(official, path, intent="save", **held)
     assert (nothing.status_code, "Hãy thêm ít nhất một bản tin" in nothing.text) == (422, True)
+    unnamed = post(official, path, intent="save", title="").text
+    assert re.findall(r'class="wrong" id="(\w+)-error"', unnamed) == ["title", "parts"]
     made = post(official, path, intent="save", part=[last, one], add=two, **held)
     assert made.status_code == 303, made.text
     assert "Bản tin tối" in official.get("/playlists").text

@@ -1,5 +1,6 @@
 """Relays on pages: planned by an official, decided by a leader, paused and ended; what was typed is never lost."""
 
+import re
 import threading
 import wave
 from collections.abc import Callable, Iterator
@@ -255,3 +256,24 @@ def test_programs_leave_one_time_out_and_bring_it_back(people: dict[str, TestCli
     back = official.post(f"/api/v1{path}/restore", json=body, headers=tag)
     assert (back.status_code, back.json()["skipped"], back.json()["coming"][0]) == (200, [], first)
     assert official.post(f"/api/v1{path}/cancel").json()["state"] == "cancelled"
+
+
+def test_all_that_was_left_empty_is_said_in_one_round_and_nothing_is_made(
+    people: dict[str, TestClient], places: Any
+) -> None:
+    official = people["official"]
+    empty = {"title": "", "source_url": "", "first": "", "time": "", "until": "", "weekday": [], "zone": []}
+    wrong = post(official, "/relays/new", form(places, **empty))
+    said = re.search(r'id="errors">.*?</ul>', wrong.text, re.DOTALL)
+    assert (wrong.status_code, said is not None) == (422, True)
+    links = dict(re.findall(r'<a href="#(\w+)">([^<]+)</a>', said[0] if said else ""))
+    assert links == {
+        "title": "Tên: cần nhập mục này.", "source_url": "Địa chỉ luồng phát của đài: cần nhập mục này.",
+        "first": "Hãy chọn ngày bắt đầu.", "time": "Hãy ghi giờ, ví dụ 17:00.", "until": "Hãy chọn ngày cuối.",
+        "weekdays": "Hãy chọn ít nhất một ngày trong tuần.", "zones": "Hãy chọn ít nhất một nơi phát.",
+    }  # fmt: skip
+    only_time = post(official, "/relays/new", form(places, time="")).text
+    assert re.findall(r'class="wrong" id="(\w+)-error"', only_time) == ["time"]
+    path = post(official, "/relays/new", form(places)).headers["location"].partition("?")[0]
+    unsaved = post(official, f"{path}/edit", form(places, title="", version="1"))
+    assert (unsaved.status_code, "Thời sự VOV1" in official.get(path).text) == (422, True)
