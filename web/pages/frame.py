@@ -48,6 +48,10 @@ ERROR_STATUSES = frozenset(
 # Whoever may do one of these has something to do on the page of emergencies.
 AT_THE_DESK = (Action.EMERGENCY_ISSUE, Action.EMERGENCY_CONFIRM, Action.BROADCAST_STOP)
 
+# What lies under an item of the menu whose address does not say so.
+PROGRAMMES = ("/bulletins", "/playlists", "/relays")
+TRIALS = ("/drills", "/rehearsals")
+
 Errors = dict[str, str]
 
 
@@ -126,7 +130,10 @@ _BADLY = "-unheard"
 
 
 class MenuItem(Struct, frozen=True):
-    """`short` stands in the bar at the bottom of a small screen, where seven or eight lie side by side."""
+    """`short` stands in the bar at the bottom of a small screen, where seven or eight lie side by side.
+
+    What lies under `folders` belongs to it too.
+    """
 
     href: str
     label: str
@@ -134,6 +141,7 @@ class MenuItem(Struct, frozen=True):
     here: bool = False
     count: int = 0
     short: str = ""
+    folders: tuple[str, ...] = ()
 
 
 @cache
@@ -269,7 +277,7 @@ class Page:
             return alarms.alarms(db, actor, self.now, self.show)
 
     def _menu(self) -> list[MenuItem]:
-        items = [MenuItem("/", N_("Today"), "today")]
+        items = [MenuItem("/", N_("Today"), "today", folders=("/board",))]
         if self.can(Action.BROADCAST_EDIT):
             items.append(MenuItem("/broadcasts/new", N_("New"), "plus"))
         items += [
@@ -279,14 +287,14 @@ class Page:
                 else []
             ),
             MenuItem("/broadcasts", N_("Broadcasts"), "list", short=N_("Plans")),
-            MenuItem("/announcements", N_("Announcements"), "doc", short=N_("Library")),
-            MenuItem("/receivers", N_("Loudspeakers"), "horn", short=N_("Horns")),
+            MenuItem("/announcements", N_("Announcements"), "doc", short=N_("Library"), folders=PROGRAMMES),
+            MenuItem("/receivers", N_("Loudspeakers"), "horn", short=N_("Horns"), folders=("/faults",)),
         ]
         if self.can(Action.LIVE_LISTEN):
             items.append(MenuItem("/live", N_("Live"), "mic"))
         if any(self.can(action) for action in AT_THE_DESK):
-            items.append(MenuItem("/emergency", N_("Emergency"), "siren", short=N_("Alarm")))
-        return [_placed(item, self.request.url.path, [other.href for other in items]) for item in items]
+            items.append(MenuItem("/emergency", N_("Emergency"), "siren", short=N_("Alarm"), folders=TRIALS))
+        return _placed(items, self.request.url.path)
 
     def _office(self) -> list[MenuItem]:
         items = [MenuItem("/notices", N_("Notices"), "info")] if self.known else []
@@ -345,11 +353,12 @@ class _Me(Struct, frozen=True):
         return self.actor.login
 
 
-def _placed(item: MenuItem, path: str, all_paths: list[str]) -> MenuItem:
-    """Marks the item under which `path` lies: the longest one that is a folder of it."""
-    under = [href for href in all_paths if path == href or (href != "/" and path.startswith(f"{href}/"))]
-    here = bool(under) and max(under, key=len) == item.href
-    return replace(item, here=here)
+def _placed(items: list[MenuItem], path: str) -> list[MenuItem]:
+    """Marks the item under which `path` lies: the one with the longest folder of it."""
+    folders = {folder: item.href for item in items for folder in (item.href, *item.folders)}
+    under = [folder for folder in folders if path == folder or (folder != "/" and path.startswith(f"{folder}/"))]
+    here = folders[max(under, key=len)] if under else None
+    return [replace(item, here=item.href == here) for item in items]
 
 
 def open_page(request: Request, centre: TheCentre, now: Now, known: MaybeKnown) -> Page:

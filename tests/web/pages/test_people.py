@@ -316,3 +316,26 @@ def test_a_new_password_is_offered_to_who_manages_the_account_alone(
     shown = browser("xa").get(f"/people/{duty.user_id}").text
     assert form not in shown
     assert "Hãy nhờ quản trị ở đó cấp mật khẩu mới" in shown
+
+
+def test_who_has_nothing_to_hand_over_only_loses_the_access(
+    administrator: TestClient, browser: Browser, add_person: Callable[..., Any], places: Any
+) -> None:
+    gone = add_person("nghi", places.leng, Role.EDITOR)
+    open_page, path = browser("nghi"), f"/people/{gone.user_id}/handover"
+    page = administrator.get(path).text
+    assert 'name="to"' not in page
+    assert "Chấm dứt quyền truy cập" in page
+    hidden = dict(re.findall(r'type="hidden" name="(end_access)" value="(\w)"', page))
+    send(administrator, path, **hidden)
+    assert open_page.get("/").url.path == "/sign-in"
+
+
+def test_what_cannot_be_done_without_a_code_says_so_before_anything_is_typed(
+    administrator: TestClient, add_person: Callable[..., Any], places: Any
+) -> None:
+    person = add_person("nguoi", places.leng, Role.EDITOR)
+    needs = "Việc này cần mã xác thực hai lớp"
+    for path, first in ((f"/people/{person.user_id}", 'name="until"'), ("/people/new", 'name="name"')):
+        page = administrator.get(path).text
+        assert 0 < page.index(needs) < page.index(first)

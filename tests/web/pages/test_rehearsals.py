@@ -74,6 +74,7 @@ def test_an_audible_test_sounds_by_its_word_typed_without_marks(
 def test_the_report_of_a_silent_test_has_no_colour(operator: TestClient, places: Any) -> None:
     run = post(operator, f"/rehearsals/{places.leng}/run", silent="true")
     assert "Nhà văn hóa" in run.text
+    assert "<h1>Thử loa Trà Leng: " in run.text
     assert "test-page" not in run.text
 
 
