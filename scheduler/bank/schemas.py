@@ -94,7 +94,7 @@ class BankMediaOut(BaseModel):
     sha256: str | None = None
     size_bytes: int | None = Field(None, examples=[48_000])
     duration_us: int | None = Field(None, examples=[14_000_000])
-    audio_url: str | None = Field(None, examples=["/api/v1/bank/flash-flood.1/audio?language=vi"])
+    audio_url: str | None = Field(None, examples=["/api/v1/bank/flash-flood.1/audio?language=vi&v=5f70bf18a086"])
 
 
 class BankEntryOut(BaseModel):

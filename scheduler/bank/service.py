@@ -16,6 +16,7 @@ from sqlmodel import Session
 from broadcast.wire import topics
 from broadcast.wire.now import Purpose
 from scheduler.announcements import naming as typed
+from scheduler.announcements.addresses import of_bank
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.queueing import StoredSound
 from scheduler.bank import entries, naming, repository, trying
@@ -284,7 +285,7 @@ def _shown(held: Held, newest_of: dict[str, str], *, old: bool) -> BankEntryOut:
 
 
 def _media_shown(media: BankMedia) -> BankMediaOut:
-    url = f"/api/v1/bank/{media.entry_id}/audio?language={media.language}" if media.sha256 is not None else None
+    url = of_bank(media.entry_id, media.language, media.sha256) if media.sha256 is not None else None
     own = media.model_dump(include=set(BankMediaOut.model_fields) - {"audio_url", "tried_again"})
     return BankMediaOut(**own, audio_url=url, tried_again=trying.may_succeed(media))
 

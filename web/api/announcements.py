@@ -35,6 +35,7 @@ from scheduler.rights import Action
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.centre import Centre
 from web.conditional import IfMatch, give_etag
+from web.listening import ThePlayer, sound_file
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
 from web.telling import Tell, tell_after
@@ -52,7 +53,6 @@ PLAYABLE = {
     ".opus": "audio/ogg", ".webm": "audio/webm", ".flac": "audio/flac", ".aac": "audio/aac",
 }  # fmt: skip
 ModelT = TypeVar("ModelT", bound=BaseModel)
-LONG = "private, max-age=31536000, immutable"
 NOT_READY = responses(HTTPStatus.CONFLICT)
 _SOUND_MISSING = "The sound file is missing on the centre's disk."
 _NO_ORIGINAL = "This was put together here: there is no file that somebody sent."
@@ -278,15 +278,19 @@ async def upload_recording(
 
 
 @router.get("/recordings/{recording_id}/audio", response_class=FileResponse, responses=NOT_READY)
-def listen(recording_id: str, db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre) -> FileResponse:
+def listen(
+    recording_id: str, *, db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre, player: ThePlayer
+) -> Response:
     """What will be heard: Opus in Ogg; with Range."""
     recording = service.listenable(db, actor, now, recording_id)
     media, sha256 = producer_of(centre).media, _produced(recording)
-    return sound_file(media.path(sha256), "audio/ogg", sha256)
+    return sound_file(player, media.path(sha256), "audio/ogg", sha256)
 
 
 @router.get("/recordings/{recording_id}/audio.mp3", response_class=FileResponse, responses=NOT_READY)
-async def listen_as_mp3(recording_id: str, actor: CurrentActor, now: Now, centre: TheCentre) -> FileResponse:
+async def listen_as_mp3(
+    recording_id: str, *, actor: CurrentActor, now: Now, centre: TheCentre, player: ThePlayer
+) -> Response:
     """The same as MP3, for players that know no Opus in Ogg; with Range."""
 
     def find() -> str:
@@ -301,11 +305,13 @@ async def listen_as_mp3(recording_id: str, actor: CurrentActor, now: Now, centre
         raise NotFound("sound_missing", _SOUND_MISSING) from None
     except RenditionFailedError as failed:
         raise Conflict("no_mp3", "No MP3 could be made of this recording. Listen to it in another browser.") from failed
-    return sound_file(made, "audio/mpeg", f"{sha256}-mp3")
+    return sound_file(player, made, "audio/mpeg", f"{sha256}-mp3")
 
 
 @router.get("/recordings/{recording_id}/original", response_class=FileResponse)
-def listen_to_original(recording_id: str, db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre) -> Response:
+def listen_to_original(
+    recording_id: str, *, db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre, player: ThePlayer
+) -> Response:
     """What was sent: the text, or the sound file as it came; with Range."""
     recording = service.listenable(db, actor, now, recording_id)
     if recording.source is Source.TEXT:
@@ -316,7 +322,7 @@ def listen_to_original(recording_id: str, db: ReadDb, actor: CurrentActor, now: 
     path = producer_of(centre).originals.path(sha256)
     name = recording.original_name or "recording"
     kind = PLAYABLE.get(Path(name).suffix.lower())
-    return sound_file(path, kind or "application/octet-stream", sha256, name=name, inline=kind is not None)
+    return sound_file(player, path, kind or "application/octet-stream", sha256, name=name, inline=kind is not None)
 
 
 @router.get("/voices", tags=["speech"])
@@ -350,18 +356,6 @@ def _produced(recording: Recording) -> str:
     if recording.sha256 is None:
         raise Conflict("not_ready", "This recording is not produced yet.")
     return recording.sha256
-
-
-def sound_file(path: Path, media_type: str, tag: str, *, name: str | None = None, inline: bool = True) -> FileResponse:
-    if not path.is_file():
-        raise NotFound("sound_missing", _SOUND_MISSING)
-    return FileResponse(
-        path,
-        media_type=media_type,
-        filename=name,
-        content_disposition_type="inline" if inline else "attachment",
-        headers={"etag": f'"{tag}"', "cache-control": LONG},
-    )
 
 
 def _refuse_without_right(zone_ids: tuple[str, ...]) -> None:

@@ -23,9 +23,10 @@ from scheduler.bank.schemas import (
 )
 from scheduler.bank.sounds import voices
 from scheduler.errors import Conflict, NotFound
-from web.api.announcements import TOO_LARGE, checked, multipart, producer_of, sound_file
+from web.api.announcements import TOO_LARGE, checked, multipart, producer_of
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
+from web.listening import ThePlayer, sound_file
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
 from web.proving import Anew, TypedCode
@@ -234,17 +235,24 @@ async def upload_bank_recording(
 
 @router.get("/bank/{bank_id}/audio", response_class=FileResponse)
 def listen_to_bank_message(
-    bank_id: str, *, db: ReadDb, actor: CurrentActor, now: Now, centre: TheCentre, language: Spoken = None
-) -> FileResponse:
+    bank_id: str,
+    *,
+    db: ReadDb,
+    actor: CurrentActor,
+    now: Now,
+    centre: TheCentre,
+    player: ThePlayer,
+    language: Spoken = None,
+) -> Response:
     """What will be heard: Opus in Ogg; with Range."""
     sha256 = service.sound(db, actor, now, bank_id, language)
-    return sound_file(producer_of(centre).media.path(sha256), "audio/ogg", sha256)
+    return sound_file(player, producer_of(centre).media.path(sha256), "audio/ogg", sha256)
 
 
 @router.get("/bank/{bank_id}/audio.mp3", response_class=FileResponse, responses=responses(HTTPStatus.CONFLICT))
 async def listen_to_bank_message_as_mp3(
-    bank_id: str, *, actor: CurrentActor, now: Now, centre: TheCentre, language: Spoken = None
-) -> FileResponse:
+    bank_id: str, *, actor: CurrentActor, now: Now, centre: TheCentre, player: ThePlayer, language: Spoken = None
+) -> Response:
     """The same as MP3, for players that know no Opus in Ogg; with Range."""
 
     def find() -> str:
@@ -259,7 +267,7 @@ async def listen_to_bank_message_as_mp3(
         raise NotFound("sound_missing", "The sound file is missing on the centre's disk.") from None
     except RenditionFailedError as failed:
         raise Conflict("no_mp3", "No MP3 could be made of this recording. Listen to it in another browser.") from failed
-    return sound_file(made, "audio/mpeg", f"{sha256}-mp3")
+    return sound_file(player, made, "audio/mpeg", f"{sha256}-mp3")
 
 
 def _told(response: Response, db: Session, tell: Tell, made: BankEntryOut) -> BankEntryOut:

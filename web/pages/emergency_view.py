@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from scheduler.announcements import addresses
 from scheduler.bank.completeness import Holding
 from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut
@@ -56,7 +57,6 @@ class Sound(Struct, frozen=True, kw_only=True):
     title: str
     text: str | None
     url: str | None
-    mp3: str | None
     duration_us: int | None
     making: bool
     failed: str
@@ -194,7 +194,6 @@ def sounds(show: Present, parts: Sequence[PartOut], holding: Holding | None = No
             title=show.translations.gettext(N_("a live voice")) if part.kind == "live" else part.title,
             text=None if (part.bank_id or "").startswith(SIREN) else part.text,
             url=_url(part),
-            mp3=f"{_url(part)}.mp3" if part.kind in ("bank", "recording") and _url(part) else None,
             duration_us=part.duration_us,
             making=part.state == "making",
             failed=words.REFUSAL.get(part.error or "", words.FAILED) if part.state == "failed" else "",
@@ -295,8 +294,10 @@ def _by_trouble(one: ReceiverHearing) -> tuple[int, bool, str]:
 
 
 def _url(part: PartOut) -> str | None:
-    if part.kind == "bank":
-        return f"/api/v1/bank/{part.bank_id}/audio"
-    if part.recording_id is not None and part.sha256 is not None:
-        return f"/api/v1/recordings/{part.recording_id}/audio"
-    return f"/media/{part.sha256}" if part.sha256 is not None else None
+    if part.sha256 is None:
+        return None
+    if part.bank_id is not None:
+        return addresses.of_bank(part.bank_id, part.language, part.sha256)
+    if part.recording_id is not None:
+        return addresses.of_recording(part.recording_id, part.sha256)
+    return f"/media/{part.sha256}"

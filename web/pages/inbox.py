@@ -9,6 +9,7 @@ from msgspec import Struct
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
+from scheduler.announcements.addresses import of_recording
 from scheduler.approval import inbox
 from scheduler.approval.differences import Differences
 from scheduler.approval.inbox import Waiting
@@ -227,7 +228,7 @@ def _item(
         "submitted_at": item.submitted_at,
         "duration": show.duration(item.duration_us) if item.duration_us else "",
         "sounds": [
-            {"language": r.language, "text": r.text, "url": f"/api/v1/recordings/{r.id}/audio" if r.sha256 else None}
+            {"language": r.language, "text": r.text, "url": of_recording(r.id, r.sha256) if r.sha256 else None}
             for r in one.recordings
         ],
         "on_behalf_of": ", ".join(one.on_behalf_of),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from scheduler.announcements import addresses
 from scheduler.announcements.models import RecordingState
 from scheduler.announcements.schemas import AnnouncementOut, RecordingOut
 
@@ -20,7 +21,7 @@ class Sound(Struct, frozen=True, kw_only=True):
     spoken_text: str | None
     voice_name: str | None
     original_name: str | None
-    produced_url: str
+    produced_url: str | None
     original_url: str | None
     duration_us: int | None
     size_bytes: int | None
@@ -30,7 +31,6 @@ class Sound(Struct, frozen=True, kw_only=True):
 
 def sound(recording: RecordingOut, voices: dict[str, str], spoken_text: str | None = None) -> Sound:
     """`voices` are their names by id."""
-    address = f"/api/v1/recordings/{recording.id}"
     return Sound(
         id=recording.id,
         announcement_id=recording.announcement_id,
@@ -43,8 +43,8 @@ def sound(recording: RecordingOut, voices: dict[str, str], spoken_text: str | No
         spoken_text=spoken_text,
         voice_name=voices.get(recording.voice, recording.voice) if recording.text and recording.voice else None,
         original_name=recording.original_name,
-        produced_url=f"{address}/audio",
-        original_url=None if recording.text else f"{address}/original",
+        produced_url=addresses.of_recording(recording.id, recording.sha256) if recording.sha256 else None,
+        original_url=None if recording.text else f"/api/v1/recordings/{recording.id}/original",
         duration_us=recording.duration_us,
         size_bytes=recording.size_bytes,
         loudness_lufs=recording.loudness_lufs,

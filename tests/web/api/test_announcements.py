@@ -20,6 +20,7 @@ from sqlmodel import select
 from broadcast.media import MediaStore
 from broadcast.produce.producer import Producer
 from broadcast.speech.say import all_voices
+from scheduler.announcements import addresses
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.people.models import ApiToken, RoleGrant, User
 from scheduler.people.signin import digest
@@ -97,11 +98,11 @@ def upload(client: TestClient, content: bytes, name: str = "loa.wav", **fields: 
     return client.post("/api/v1/uploads/announcements", data=values, files={"file": (name, content)})
 
 
-def produce(centre: Centre, recording_id: str, tmp_path: Path) -> bytes:
+def produce(centre: Centre, recording_id: str, tmp_path: Path, seconds: int = 2) -> bytes:
     """Put a produced file to a recording; the bytes."""
     ogg = tmp_path / "made.ogg"
-    sine = ["-f", "lavfi", "-i", "sine=duration=2", "-c:a", "libopus", "-b:a", "24k", str(ogg)]
-    subprocess.run(["ffmpeg", "-v", "error", *sine], check=True)
+    sine = ["-f", "lavfi", "-i", f"sine=duration={seconds}", "-c:a", "libopus", "-b:a", "24k", str(ogg)]
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *sine], check=True)
     assert centre.producer is not None
     with centre.store.writing() as db:
         row = db.get_one(Recording, recording_id)
@@ -271,6 +272,35 @@ def test_listening_in_parts_and_as_mp3(as_: Browser, centre: Centre, tmp_path: P
     assert (name, mp3.headers["etag"] != heard.headers["etag"]) == ("mp3", True)
     assert duration.strip()
     assert client.get(f"{path}/audio.mp3", headers={"range": "bytes=0-3"}).content == mp3.content[:4]
+
+
+@pytest.mark.parametrize("ending", ["audio", "audio.mp3"])
+def test_a_browser_keeps_the_sound_that_an_address_names_and_no_other(
+    as_: Browser, centre: Centre, tmp_path: Path, ending: str
+) -> None:
+    client = as_("official")
+    made = client.post("/api/v1/announcements", json=NEW).json()
+    recording_id = made["recordings"][0]["id"]
+
+    def address() -> str:
+        [recording] = client.get(f"/api/v1/announcements/{made['id']}").json()["recordings"]
+        return addresses.of_recording(recording_id, recording["sha256"]).replace("/audio?", f"/{ending}?")
+
+    produce(centre, recording_id, tmp_path)
+    before = address()
+    old = client.get(before)
+    assert "immutable" in old.headers["cache-control"]
+    body = {"language": "vi", "text": "Ngày 15/6."}
+    again = client.put(f"/api/v1/recordings/{recording_id}", json=body, headers={"if-match": '"1"'})
+    assert again.status_code == 200, again.text
+    produce(centre, recording_id, tmp_path, seconds=3)
+    assert address() != before
+    assert "immutable" in client.get(address()).headers["cache-control"]
+    for other in (before, before.partition("?")[0], f"{before.partition('?')[0]}?v="):
+        new = client.get(other, headers={"if-none-match": old.headers["etag"]})
+        assert (new.status_code, new.headers["cache-control"]) == (200, "private, no-cache")
+        same = client.get(other, headers={"if-none-match": new.headers["etag"]})
+        assert (same.status_code, same.content) == (304, b"")
 
 
 def test_those_who_wait_for_an_mp3_keep_nobody_else_waiting(as_: Browser, centre: Centre, tmp_path: Path) -> None:

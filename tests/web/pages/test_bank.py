@@ -73,7 +73,9 @@ def test_a_message_is_added_with_its_drill_seen_in_production_and_listened_to(
     produced(store)
     page = operator.get(f"{BANK}/cam-cau").text
     assert "sẵn sàng" in page
-    assert "/api/v1/bank/cam-cau.1/audio?language=vi" in page
+    held = newest(store, "cam-cau").media[0]
+    for ending in ("audio", "audio.mp3"):
+        assert f"/api/v1/bank/cam-cau.1/{ending}?language={held.language}&amp;v={held.sha256[:12]}" in page
     assert "/api/v1/bank/drill-cam-cau.1/audio?language=en" in page
     with store.reading() as db:
         assert "bank.create" in [row.action for row in db.exec(select(AuditEntry)).all()]

@@ -66,6 +66,22 @@ def order(purpose: Purpose = Purpose.REAL, places: int = 1, every_s: int = 120) 
     )
 
 
+def test_what_is_listened_to_is_the_sound_that_is_told() -> None:
+    sha256, parts = "ab" * 32, order().parts
+    kinds = [
+        parts[1].model_copy(update={"sha256": sha256, "language": "en"}),
+        PartOut(kind="recording", title="Họp", recording_id="R1", sha256=sha256),
+        PartOut(kind="text", title="Nước", text="Nước.", sha256=sha256),
+        PartOut(kind="text", title="Nước", text="Nước.", state="making"),
+    ]
+    assert [one.url for one in view.sounds(SHOW, kinds)] == [
+        "/api/v1/bank/flash-flood.1/audio?language=en&v=abababababab",
+        "/api/v1/recordings/R1/audio?v=abababababab",
+        f"/media/{sha256}",
+        None,
+    ]
+
+
 def test_the_whole_is_said_in_one_sentence() -> None:
     assert said.sentence(SHOW, order(places=5)) == (
         "KHẨN CẤP: ngay khi được xác nhận, “Còi”, rồi “Lũ quét” (30 giây) sẽ phát tại Thôn 0, Thôn 1, Thôn 2 "

@@ -99,6 +99,17 @@ def test_what_waits_is_there_to_be_decided_soonest_first(commune: Commune, minh:
     assert 'class="on"' in page
 
 
+def test_a_player_is_given_the_sound_of_the_text_beside_it(commune: Commune, minh: TestClient) -> None:
+    made = commune.waiting("Họp")
+    with commune.store.reading() as db:
+        row = db.exec(select(Recording)).one()
+    assert row.sha256 is not None
+    sound = f"/api/v1/recordings/{row.id}/audio"
+    sources = [f"{sound}?v={row.sha256[:12]}", f"{sound}.mp3?v={row.sha256[:12]}"]
+    for path in ("/inbox", f"/broadcasts/{made.id}", f"/announcements/{row.announcement_id}"):
+        assert re.findall(r'<source src="([^"]+)"', minh.get(path).text) == sources
+
+
 def test_several_are_approved_each_by_itself(commune: Commune, minh: TestClient) -> None:
     one, two = commune.waiting("Một"), commune.waiting("Hai", "2026-11-24T18:00")
     ticked = [f"{one.id}:{one.version}", f"{two.id}:1"]
