@@ -32,9 +32,9 @@ def newest_runs(db: Session, zone_ids: Collection[str]) -> dict[str, RehearsalRu
 
 
 def due(db: Session, now: datetime) -> Sequence[tuple[Rehearsal, Zone]]:
-    """Those whose moment has come, each with its zone."""
+    """Those whose moment has come, each with its zone; without those that another process of the centre begins."""
     query = select(Rehearsal, Zone).join(Zone, col(Zone.id) == Rehearsal.zone_id).where(Rehearsal.next_at <= now)
-    return db.exec(query.order_by(Zone.path)).all()
+    return db.exec(query.order_by(Zone.path).with_for_update(of=Rehearsal, skip_locked=True)).all()
 
 
 def run(db: Session, run_id: str) -> RehearsalRun | None:

@@ -17,7 +17,7 @@ from scheduler.bank import entries
 from scheduler.bank.models import BankMedia
 from scheduler.emergency.life import State
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow
-from scheduler.emergency.rehearsal import service
+from scheduler.emergency.rehearsal import repository, service
 from scheduler.emergency.rehearsal.models import Rehearsal
 from scheduler.emergency.rehearsal.schemas import RehearsalIn, RehearsalOut, RunDetail, RunIn, RunState, Verdict
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
@@ -126,6 +126,16 @@ def test_it_is_silent_until_its_minute_and_then_asks_every_receiver_of_the_zone_
     with office.store.reading() as db:
         asked = {row.id: row.self_test_asked_at for row in db.exec(select(Receiver))}
     assert asked == {"R1": office.clock.now(), "R2": office.clock.now(), "R3": None, "R4": None}
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)  # SQLite has one writer
+def test_of_two_processes_of_the_centre_one_begins_it(office: Office) -> None:
+    office.weekly()
+    office.clock.step_wall(timedelta(hours=8, minutes=30))
+    with office.store.writing() as one, office.store.writing() as other:
+        assert [row.zone_id for row, _zone in repository.due(one, office.clock.now())] == [office.places.leng]
+        assert list(repository.due(other, office.clock.now())) == []
+    assert office.tick() == 1
 
 
 def test_it_comes_again_each_week_and_never_twice(office: Office) -> None:
