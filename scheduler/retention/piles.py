@@ -89,9 +89,11 @@ def _lines(share: Share) -> ColumnElement[bool]:
 
 
 def _notices(share: Share) -> ColumnElement[bool]:
-    paths = select(col(Zone.path)).where(col(Zone.id).in_(share.zone_ids))
+    """It keeps the path that its zone had: the last id tells whose it is; what is of no one zone is the root's."""
     done = col(Notice.state).in_((NoticeState.SENT, NoticeState.GIVEN_UP))
-    return and_(col(Notice.zone_path).in_(paths), done, col(Notice.created_at) < share.before)
+    path, root = col(Notice.zone_path), exists().where(col(Zone.id).in_(share.zone_ids), col(Zone.parent_id).is_(None))
+    mine = [path.endswith(f"/{zone_id}/", autoescape=True) for zone_id in share.zone_ids]
+    return and_(done, col(Notice.created_at) < share.before, or_(*mine, and_(path == "", root)))
 
 
 def _without_line(airing_id: Any) -> ColumnElement[bool]:

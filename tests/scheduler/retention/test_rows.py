@@ -243,6 +243,33 @@ def test_what_waits_for_somebody_stays(attic: Attic) -> None:
         assert [row.state for row in db.exec(select(Notice)).all()] == ["waiting"]
 
 
+def test_notices_of_what_moved_and_of_no_place_go_by_rule(attic: Attic) -> None:
+    """What a moved village is noted with is the path that it had; what is of no one place goes by the root's rule."""
+    at, places = attic.ago(days=400), attic.places
+    paths = {"moved": f"/{places.province}/{places.van}/{places.leng_1}/", "elsewhere": f"/{places.van}/", "none": ""}
+    with attic.store.writing() as db:
+        for key, path in paths.items():
+            db.add(
+                Notice(
+                    id=new_id(attic.now), key=key, channel=Channel.MAIL, kind=NoticeKind.APPROVED, subject="b",
+                    zone_path=path, created_at=at, next_at=at, at=at, state=NoticeState.SENT,
+                )
+            )  # fmt: skip
+
+    def left() -> set[str]:
+        with attic.store.reading() as db:
+            return set(db.exec(select(Notice.key)).all())
+
+    attic.rule("notices", 100)
+    attic.night()
+    assert left() == {"elsewhere", "none"}
+    attic.rule("notices", 500, zone_id=places.province)
+    attic.night(at=attic.now + timedelta(days=1))
+    assert left() == {"elsewhere", "none"}
+    attic.night(at=attic.now + timedelta(days=200))
+    assert left() == set()
+
+
 def test_a_night_has_one_keeper_and_is_done_once(attic: Attic) -> None:
     day, now = attic.now.date(), attic.now
     assert claim(attic.store, day, now)
