@@ -175,6 +175,8 @@ class Node:
         self._notice_gap(now_us)
         self.known.try_again(self._store.ready, now_us)
         self.look(now_us, noted=True)
+        if self.standing.wake([*self.outbox.over, *self.outbox.planned], now_us):
+            self.look(now_us, noted=True)
         self._follow_orders(playing, status, now_us)
         self.vault.flush()
         self.outbox.flush()

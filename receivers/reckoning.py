@@ -24,6 +24,11 @@ class Reckoning:
     shift_us: int = 0
     _arrived: tuple[int, int] | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the centre's time is known, and not only that it is no earlier than some document."""
+        return self.trusted or self.offset_us is not None
+
     def see(self, now_us: int, issued_us: int) -> None:
         """Take in the time; `issued_us` is when the newest document believed was issued."""
         if self.trusted:

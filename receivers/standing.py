@@ -4,7 +4,7 @@ It asks the vault and keeps no file; `receivers.orders` reads, `receivers.reckon
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Standing:
         self.bank: dict[str, Media] = {}
         """The recording of each of the banks' messages, in this node's language."""
         self.fresh_refusals: list[str] = []
+        self._slept: set[str] | None = None
 
     @property
     def shift_us(self) -> int:
@@ -78,6 +79,24 @@ class Standing:
                 self._vault.refused[against] += 1
                 self.fresh_refusals.append(f"{against}: order {order_id}")
         return self._number
+
+    def wake(self, dealt_with: Iterable[str], now_us: int) -> bool:
+        """Whether orders were all over while the node was off and count as come only now, once the time is known.
+
+        `dealt_with` are the airings that sounded or of which it was told why not. What may still be heard whole after
+        its place (`receivers.belated`) is left to that.
+        """
+        if self._slept is None:
+            self._slept = set(self._vault.received_us())
+        if not self._slept or not self._reckoning.is_known:
+            return False
+        known = {airing_id.partition(".")[0] for airing_id in (*dealt_with, *self.read.latest_us)}
+        over = {key for key in self._slept - known if self.read.ends_us.get(key, now_us + 1) <= now_us}
+        self._slept = set()
+        if over:
+            self._vault.received_anew(over, now_us + self.shift_us)
+            self._read_for = None
+        return bool(over)
 
     def path_of(self, store: MediaStore) -> Callable[[str], Path | None]:
         """Where a recording is or grows; a live session, which has no file, has a name. None for what is not here."""

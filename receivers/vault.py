@@ -7,7 +7,8 @@ Rules
   path.
 - What lies on disk is verified again at every start, except its expiry: whether a document is in force is asked when
   it is used, so that a clock that was wrong at boot costs nothing.
-- When an order first came is kept as long as a document names it: who knew of it does not take it for news.
+- When an order first came is kept as long as a document names it: who knew of it does not take it for news, unless
+  `received_anew` says so.
 - What cannot be read is put aside, never fatal: the broker remembers every document and is asked at each connection.
 - What cannot be written is held in memory, shown as a fault and tried again.
 - Leaving a zone drops its documents, after the settings that say so are on disk; the last numbers stay, so that no
@@ -16,7 +17,7 @@ Rules
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -148,6 +149,13 @@ class Vault:
             for order_id, us in orders.items():
                 found[order_id] = min(us, found.get(order_id, us))
         return found
+
+    def received_anew(self, order_ids: Collection[str], centre_us: int) -> None:
+        """These orders count as having come at `centre_us`."""
+        for orders in self._orders_us.values():
+            orders.update(dict.fromkeys(orders.keys() & order_ids, centre_us))
+        self._numbers_unsaved = True
+        self.flush()
 
     @property
     def issued_us(self) -> int:

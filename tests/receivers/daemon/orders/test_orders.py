@@ -155,6 +155,42 @@ def test_who_connects_when_all_was_over_plays_it_once_and_never_again(rig: Rig, 
 
 
 @pytest.mark.usefixtures("siren")
+@pytest.mark.parametrize("clock_known_after_s", [0, 30])
+def test_who_was_off_while_all_of_it_was_plays_it_once_and_never_again(
+    rig: Rig, desk: Desk, clock_known_after_s: int
+) -> None:
+    """The power went as the order came: no less is known of it than where the order came later."""
+    rig.give(desk.now(desk.order("o1", "siren.1", "flood.1", until_us=NOON + 900 * S)))
+    rig.now_us += 180 * S
+    rig.boot()
+    if clock_known_after_s:
+        rig.node.standing.set_clock(trusted=False, offset_us=None)
+        rig.run(clock_known_after_s)
+        assert rig.heard == []
+        rig.node.standing.set_clock(trusted=True, offset_us=0)
+    rig.run(60)
+    assert [name for name, _, _ in rig.heard] == ["o1.late.0", "o1.late.1"]
+    rig.boot()
+    rig.run(600)
+    assert rig.heard == []
+    assert {key: one.outcome for key, one in rig.reports.items()} == {
+        "o1.late.0": Outcome.HEARD,
+        "o1.late.1": Outcome.HEARD,
+    }
+
+
+@pytest.mark.usefixtures("siren")
+def test_what_a_stop_at_the_node_kept_from_sounding_does_not_come_back_with_the_power(rig: Rig, desk: Desk) -> None:
+    rig.node.set_hold(Hold.EVERYTHING, rig.now_us)
+    rig.give(desk.now(desk.order("o1", "siren.1", until_us=NOON + 900 * S)))
+    rig.run(60)
+    rig.boot()
+    rig.run(300)
+    assert rig.heard == []
+    assert set(rig.reports) == {"o1.0.0"}
+
+
+@pytest.mark.usefixtures("siren")
 def test_what_is_learnt_after_it_was_over_does_not_begin_once_a_later_emergency_has(rig: Rig, desk: Desk) -> None:
     rig.now_us += 600 * S
     later = desk.order("o2", "siren.1", start_us=NOON + 500 * S, every_us=300 * S)
