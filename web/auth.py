@@ -1,7 +1,8 @@
 """What an endpoint asks for: the centre, the time, a transaction, and who is asking.
 
 A cookie is sent by a browser whoever made it ask, so what changes something also needs the session's `csrf_token`
-(header X-CSRF-Token or form field `csrf_token`) and must come from our own pages. A bearer token needs neither.
+(header X-CSRF-Token or form field `csrf_token`) and must come from our own pages. A bearer token needs neither; it is
+for the API alone, as pages show and change an account beside all else.
 """
 
 import hmac
@@ -16,7 +17,7 @@ from sqlmodel import Session
 from starlette.requests import HTTPConnection
 
 from scheduler.errors import Forbidden
-from scheduler.people import signin
+from scheduler.people import account, signin
 from scheduler.people.actor import Actor, require_somewhere
 from scheduler.people.signin import Known, NotSignedIn, SignedIn
 from scheduler.rights import Action
@@ -33,6 +34,7 @@ PRACTICE_COOKIE = "loa_practice"
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf_token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FOR_PROGRAMS = "/api/"
 MAX_FIELDS = 3000
 """Of a form: a district's places, each ticked."""
 _FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -46,9 +48,19 @@ csrf_header = APIKeyHeader(
     description="With the cookie, for all that changes something: `csrf_token` of the session.",
     auto_error=False,
 )
-bearer_token = HTTPBearer(
-    scheme_name="token", description="For scripts: a token from /api/v1/tokens.", auto_error=False
-)
+
+
+class Token(HTTPBearer):
+    """A bearer token where programs ask; Forbidden for one that is sent to a page."""
+
+    async def __call__(self, request: HTTPConnection) -> HTTPAuthorizationCredentials | None:
+        given = await super().__call__(request)
+        if given is not None and not request.scope["path"].startswith(FOR_PROGRAMS):
+            raise Forbidden("needs_session", i18n.N_("Sign in with the password to do this; a token cannot."))
+        return given
+
+
+bearer_token = Token(scheme_name="token", description="For scripts: a token from /api/v1/tokens.", auto_error=False)
 
 
 def centre_of(request: Request) -> Centre:
@@ -150,7 +162,14 @@ def actor_of(known: Annotated[Known, Depends(signed_in)]) -> Actor:
     return known.actor
 
 
+def by_session(known: Annotated[Known, Depends(signed_in)]) -> Known:
+    """Who is asking, by a sign-in of their own; Forbidden for a token."""
+    account.by_session(known)
+    return known
+
+
 AnyKnown = Annotated[Known, Depends(signed_in)]
+BySession = Annotated[Known, Depends(by_session)]
 CurrentActor = Annotated[Actor, Depends(actor_of)]
 MaybeKnown = Annotated[Known | None, Depends(known_of)]
 

@@ -93,6 +93,8 @@ def end(db: Session, actor: Actor, now: datetime, deputy_id: str) -> DeputyOut:
     zone = zones.zone(db, row.zone_id) if row is not None else None
     if row is None or zone is None or not _sees(actor, row, zone.path, now):
         raise NotFound("not_found", _NO_SUCH)
+    if not actor.covers(Action.DEPUTY_NAME) and not actor.may(Action.USER_EDIT, zone.path, now):
+        raise Forbidden("forbidden", "You do not have the right to do this here.")
     if row.ended_at is not None or row.until <= now:
         raise Conflict("deputy_over", "This is over already.")
     _end(db, actor, now, row, zone)

@@ -73,7 +73,7 @@ def steps_for(
 
 def may_see(actor: Actor, order: EmergencyOrder, paths: Collection[str], seen: Collection[str], now: datetime) -> bool:
     """Whether the actor, who sees the subtrees of the paths `seen`, sees the order that is aimed at `paths`."""
-    if actor.user_id and actor.user_id == order.author_id:
+    if actor.user_id and actor.user_id == order.author_id and actor.covers(ISSUE[order.purpose]):
         return True
     if State(order.state) in NOT_SENT:
         rights = (ISSUE[order.purpose], Action.EMERGENCY_CONFIRM)

@@ -86,7 +86,7 @@ def readable(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTalk
     talk = repository.get(db, talk_id)
     if talk is None:
         raise NotFound("not_found", _NO_SUCH)
-    if actor.user_id != talk.speaker_id and not views.may_see(db, actor, now, talk):
+    if not views.is_own(actor, talk) and not views.may_see(db, actor, now, talk):
         raise NotFound("not_found", _NO_SUCH)
     return talk
 
@@ -181,7 +181,7 @@ def end(
 def may_end(db: Session, actor: Actor, now: datetime, talk_id: str) -> LiveTalk:
     """The talk if the actor may end it: it is their own, or they may stop broadcasts wherever it is heard."""
     talk = readable(db, actor, now, talk_id)
-    if talk.speaker_id != actor.user_id:
+    if not views.is_own(actor, talk):
         for zone in repository.zones_of(db, [talk.id])[talk.id]:
             require(actor, Action.BROADCAST_STOP, zone.path, now)
     return talk

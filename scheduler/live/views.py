@@ -26,6 +26,11 @@ def shown(db: Session, actor: Actor, now: datetime, talks: Sequence[LiveTalk]) -
     return [_shown(actor, now, talk, zones[talk.id], standing=standing, names=names) for talk in talks]
 
 
+def is_own(actor: Actor, talk: LiveTalk) -> bool:
+    """Whether the actor asked for it; with a token, one that is for speaking."""
+    return actor.user_id == talk.speaker_id and actor.covers(Action.LIVE_SPEAK)
+
+
 def may_see(db: Session, actor: Actor, now: datetime, talk: LiveTalk) -> bool:
     """Whether it is heard in, above or below a zone that the actor sees."""
     seen = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
@@ -45,7 +50,7 @@ def _shown(
     waiting = talk.state is LiveState.WAITING
     before = [standing.rows[other.id] for other in standing.waits_for(talk)] if waiting else []
     began = talk.began_at
-    own = actor.user_id == talk.speaker_id
+    own = is_own(actor, talk)
     stops = actor.may_everywhere(Action.BROADCAST_STOP, [zone.path for zone in zones], now)
     return LiveOut(
         **talk.model_dump(exclude={"key", "urls", "start_us"}),

@@ -49,8 +49,12 @@ class Actor:
         """Ids of the zones on whose subtrees the actor may do `action`: what a list may be made from."""
         return allowed_somewhere(self.grants, action, now) if self._not_barred(action) else ()
 
+    def covers(self, action: Action) -> bool:
+        """Whether `action` may be done to what is the actor's own: a token does only what it is for."""
+        return self.scope is None or action in self.scope
+
     def _not_barred(self, action: Action) -> bool:
-        return not self.must_change_password and (self.scope is None or action in self.scope)
+        return not self.must_change_password and self.covers(action)
 
 
 def require_somewhere(actor: Actor, now: datetime, *actions: Action) -> None:

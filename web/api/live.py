@@ -17,6 +17,7 @@ from scheduler.live import asking, service
 from scheduler.live.models import LiveEnd, LiveState, LiveTalk
 from scheduler.live.schemas import LiveAdvice, LiveIn, LiveOut, LivePage
 from scheduler.live.standing import Standing
+from scheduler.live.views import is_own
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
 from scheduler.zones import repository as zones
@@ -261,7 +262,7 @@ def _created(answer: str, location: str, etag: str) -> Response:
 async def _line(centre: Centre, actor: Actor, talk_id: str, line_id: str) -> Line:
     studio = studio_of(centre)
     line, stage = studio.lines.get(line_id), studio.stage(talk_id)
-    if not isinstance(line, Line) or stage is None or stage.line is not line or stage.talk.speaker_id != actor.user_id:
+    if not isinstance(line, Line) or stage is None or stage.line is not line or not is_own(actor, stage.talk):
         raise NotFound("not_found", _NOT_HERE)
     return line
 

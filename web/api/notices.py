@@ -11,7 +11,7 @@ from scheduler.notices.models import NoticeState
 from scheduler.notices.schemas import ChoiceIn, ChoiceOut, DeliveryPage, HookCreated, HookIn, HookList
 from scheduler.people.proof import if_has_one
 from scheduler.rights import Action
-from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb, needs
+from web.auth import BySession, CurrentActor, Now, ReadDb, TheCentre, WriteDb, needs
 from web.notices.call import Caller
 from web.problems import responses
 from web.proving import Anew, TypedCode
@@ -24,14 +24,21 @@ router = APIRouter(
 
 
 @router.get("/me/notices")
-def get_own_notices(db: ReadDb, actor: CurrentActor, centre: TheCentre) -> ChoiceOut:
+def get_own_notices(db: ReadDb, _known: BySession, actor: CurrentActor, centre: TheCentre) -> ChoiceOut:
     """Where you get mail, of what, and whether the last one arrived."""
     return service.choice(db, actor, mail_works=centre.settings.smtp_url is not None)
 
 
 @router.put("/me/notices")
 def choose_own_notices(
-    body: ChoiceIn, *, anew: Anew, actor: CurrentActor, now: Now, centre: TheCentre, code: TypedCode = ""
+    body: ChoiceIn,
+    *,
+    anew: Anew,
+    _known: BySession,
+    actor: CurrentActor,
+    now: Now,
+    centre: TheCentre,
+    code: TypedCode = "",
 ) -> ChoiceOut:
     """Have mail go there from now on; with an empty address none is sent. With a code if you have a second factor."""
 
@@ -48,7 +55,7 @@ def choose_own_notices(
     status_code=HTTPStatus.NO_CONTENT,
     responses=responses(HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.TOO_MANY_REQUESTS),
 )
-def try_own_notices(db: WriteDb, actor: CurrentActor, now: Now) -> None:
+def try_own_notices(db: WriteDb, _known: BySession, actor: CurrentActor, now: Now) -> None:
     """Send yourself a mail that says nothing but that mail arrives; one a minute."""
     service.try_out(db, actor, now)
 

@@ -9,7 +9,7 @@ from scheduler.days import Day
 from scheduler.reports import service
 from scheduler.reports.schemas import LinePage, SubscriptionOut, SummaryOut, VillageDay
 from scheduler.reports.spans import Length, span_of
-from web.auth import CurrentActor, Now, ReadDb, WriteDb
+from web.auth import BySession, CurrentActor, Now, ReadDb, WriteDb
 from web.problems import responses
 
 router = APIRouter(
@@ -74,13 +74,13 @@ def get_digest_subscription(zone_id: str, db: ReadDb, actor: CurrentActor, now: 
 
 
 @router.put("/zones/{zone_id}/digest")
-def subscribe_digest(zone_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> SubscriptionOut:
+def subscribe_digest(zone_id: str, db: WriteDb, _known: BySession, actor: CurrentActor, now: Now) -> SubscriptionOut:
     """Be told each morning what was not heard there; asked again it is the same."""
     return service.subscribe(db, actor, now, zone_id, wanted=True)
 
 
 @router.delete("/zones/{zone_id}/digest", status_code=HTTPStatus.NO_CONTENT)
-def unsubscribe_digest(zone_id: str, db: WriteDb, actor: CurrentActor, now: Now) -> Response:
+def unsubscribe_digest(zone_id: str, db: WriteDb, _known: BySession, actor: CurrentActor, now: Now) -> Response:
     """Be told no more; asked again it is the same."""
     service.subscribe(db, actor, now, zone_id, wanted=False)
     return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -1,7 +1,6 @@
 """The own session and account: /api/v1/session, /api/v1/me, /api/v1/tokens."""
 
 from http import HTTPStatus
-from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlmodel import Session
@@ -29,6 +28,7 @@ from scheduler.people.signin import Credentials, Known, Place
 from scheduler.rights import Action
 from web.auth import (
     AnyKnown,
+    BySession,
     CurrentActor,
     Now,
     ReadDb,
@@ -43,15 +43,6 @@ from web.auth import (
     take_cookie,
 )
 from web.problems import responses
-
-
-def by_session(known: AnyKnown) -> Known:
-    """Who is asking, by a sign-in of their own; Forbidden for a token."""
-    account.by_session(known)
-    return known
-
-
-BySession = Annotated[Known, Depends(by_session)]
 
 router = APIRouter(prefix="/api/v1", responses=responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
 NOT_FOUND = responses(HTTPStatus.NOT_FOUND)
@@ -181,7 +172,7 @@ def end_totp(
 
 
 @router.get("/tokens", tags=["tokens"])
-def list_tokens(db: ReadDb, actor: CurrentActor) -> TokenList:
+def list_tokens(db: ReadDb, _known: BySession, actor: CurrentActor) -> TokenList:
     """Your tokens for scripts, without their secrets."""
     return TokenList(items=[_token_view(row) for row in account.list_tokens(db, actor)])
 
