@@ -60,7 +60,7 @@ def index(
 ) -> BankCompleteness:
     """Of the receivers that the actor sees, in `zone_id` and below if that is given, and that were enrolled.
 
-    Of those that lack something at most `limit`, by id after `after`.
+    Of those that lack something at most `limit`, by name, after the `next` of the page before.
     """
     paths = zones.paths_of(db, actor.zones_for(Action.RECEIVER_READ, now))
     if zone_id is not None:
@@ -70,16 +70,17 @@ def index(
         require(actor, Action.RECEIVER_READ, zone.path, now)
         paths = [zone.path]
     known = Known(db)
-    total, incomplete = 0, list[tuple[str, int | None]]()
+    total, incomplete = 0, dict[str, tuple[str, str, int | None]]()
     for topic, here in _by_topic(paths):
         said = fleet.said_below(db, here)
-        lacks = {one: known.lacking(topic, one) for one in {one for _key, one in said}}
+        lacks = {one: known.lacking(topic, one) for one in {one for _key, _name, one in said}}
         total += len(said)
-        incomplete += sorted((key, lacks[one]) for key, one in said if lacks[one] != 0)
-    listed = [one for one in incomplete if one[0] > after]
-    following = listed[limit - 1][0] if len(listed) > limit else None
-    named = fleet.receiver_names(db, [key for key, _lacks in listed[:limit]])
-    shown = [BankAtReceiver(receiver_id=key, name=named[key], missing=lacks) for key, lacks in listed[:limit]]
+        lacking = ((key, name, lacks[one]) for key, name, one in said if lacks[one] != 0)
+        incomplete |= {f"{one[1].casefold()} !{one[0]}": one for one in lacking}
+    listed = sorted(at for at in incomplete if at > after)
+    following = listed[limit - 1] if len(listed) > limit else None
+    found = [incomplete[at] for at in listed[:limit]]
+    shown = [BankAtReceiver(receiver_id=key, name=name, missing=missing) for key, name, missing in found]
     return BankCompleteness(complete=total - len(incomplete), total=total, incomplete=shown, next=following)
 
 

@@ -36,10 +36,10 @@ def receivers_below(
     return db.exec(query.order_by(Receiver.id).limit(limit)).all()
 
 
-def said_below(db: Session, paths: Collection[str]) -> list[tuple[str, str | None]]:
-    """What each receiver of these zones and all below them, enrolled and in use, said of the bank; in any order."""
-    columns: Any = (Receiver.id, Receiver.bank_said)
-    return [(key, said) for key, said in db.connection().execute(_below(db, select(*columns), paths))]
+def said_below(db: Session, paths: Collection[str]) -> list[tuple[str, str, str | None]]:
+    """Id and name of each receiver of these zones and all below, enrolled and in use, and what it said of the bank."""
+    columns: Any = (Receiver.id, Receiver.name, Receiver.bank_said)
+    return [(key, name, said) for key, name, said in db.connection().execute(_below(db, select(*columns), paths))]
 
 
 def counted_below(db: Session, paths: Collection[str]) -> list[tuple[str | None, int]]:
@@ -47,11 +47,6 @@ def counted_below(db: Session, paths: Collection[str]) -> list[tuple[str | None,
     columns: Any = (Receiver.bank_said, func.count())
     query = _below(db, select(*columns), paths).group_by(col(Receiver.bank_said))
     return [(said, count) for said, count in db.connection().execute(query)]
-
-
-def receiver_names(db: Session, receiver_ids: Collection[str]) -> dict[str, str]:
-    query = select(Receiver.id, Receiver.name).where(col(Receiver.id).in_(receiver_ids))
-    return dict(db.exec(query).all())
 
 
 def _below(db: Session, query: Any, paths: Collection[str]) -> Any:

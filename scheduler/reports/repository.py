@@ -129,12 +129,16 @@ def lines(
     after: After | None = None,
     limit: int | None = None,
 ) -> Sequence[Row]:
-    """Airings by village, of the zones `where`, the latest first; `after` has start, airing and zone of the last had.
+    """Airings by village, of the zones `where`, the latest first and each by the names of villages.
+
+    `after` has start, airing and zone of the last had.
 
     A small area is looked up by its zones, a large one by the time: else a page costs as much as the whole list.
     """
     few = list(db.scalars(select(col(Zone.id)).where(where).limit(_FEW + 1)))
     start, airing_id, zone_id = col(ReportAiring.start_at), col(ReportAiring.id), col(ReportLine.zone_id)
+    village = aliased(Zone)
+    name = col(village.name)
     first = datetime.combine(span.first - timedelta(days=1), time.min, UTC)
     end = datetime.combine(span.end + timedelta(days=1), time.min, UTC)
     day: SQLColumnExpression[date] = col(ReportLine.day)
@@ -145,13 +149,16 @@ def lines(
     query = (
         select(ReportLine, ReportAiring)
         .join(ReportAiring, col(ReportAiring.id) == col(ReportLine.airing_id))
+        .join(village, col(village.id) == zone_id)
         .where(start >= first, start < end, day >= span.first, day < span.end, here)
     )
     if only_missed:
         query = query.where(col(ReportLine.reason).is_not(None))
     if after is not None:
-        query = query.where(tuple_(start, airing_id, zone_id) < after)
-    latest = query.order_by(start.desc(), airing_id.desc(), zone_id.desc()).limit(limit)
+        last = select(col(Zone.name)).where(col(Zone.id) == after[2]).scalar_subquery()
+        following = or_(tuple_(start, airing_id) < after[:2], tuple_(name, zone_id) > tuple_(last, after[2]))
+        query = query.where(tuple_(start, airing_id) <= after[:2], following)
+    latest = query.order_by(start.desc(), airing_id.desc(), name, zone_id).limit(limit)
     return [(row[0], row[1]) for row in db.execute(latest)]
 
 

@@ -1,7 +1,7 @@
 """What begins to sound, of all three kinds, as the book takes it down (all SQL on plans, orders and reports)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,9 @@ from sqlmodel import Session, col
 from broadcast.clock import from_us
 from broadcast.wire.documents import AfterCut, BroadcastClass, Hearing, Late
 from broadcast.wire.now import Purpose
-from scheduler.announcements.models import Announcement
+from scheduler.announcements.models import Announcement, Recording
+from scheduler.bank.models import BankEntry
+from scheduler.bank.naming import SIREN
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderTarget
 from scheduler.fleet.models import Receiver, StoredReport
@@ -195,6 +197,7 @@ def _orders(db: Session, since: datetime, until: datetime) -> Iterable[Begun]:
     rows = list(db.scalars(select(EmergencyOrder).where(at > since, at <= until)))
     query = select(col(OrderTarget.order_id), col(OrderTarget.zone_id))
     zones = _by_first(db, query.where(col(OrderTarget.order_id).in_([row.id for row in rows])))
+    names = _names(db, rows)
     for row in rows:
         start_at = from_us(row.start_us) if row.start_us is not None else row.issued_at or row.asked_at
         yield Begun(
@@ -202,13 +205,33 @@ def _orders(db: Session, since: datetime, until: datetime) -> Iterable[Begun]:
             broadcast_id=row.id,
             kind=_KIND[row.purpose],
             cls=BroadcastClass.EMERGENCY if row.purpose is Purpose.REAL else BroadcastClass.PRIORITY,
-            title=row.reason[:200],
+            title=(", ".join(name for part in row.parts if (name := names(part))) or row.reason)[:200],
             start_at=start_at,
             duration_us=0,
             zone_ids=zones[row.id],
             stopped_at=row.ended_at,
             due_at=start_at + ORDER_WITHIN,
         )
+
+
+def _names(db: Session, orders: Iterable[EmergencyOrder]) -> Callable[[Mapping[str, Any]], str]:
+    """What a part of these orders is called; the siren before a message is not named, nor is a live voice."""
+    ids = {part["id"] for order in orders for part in order.parts if "id" in part}
+    titles = dict[str, str]()
+    for key, held in db.execute(select(col(BankEntry.id), col(BankEntry.titles)).where(col(BankEntry.id).in_(ids))):
+        titles[key] = held.get("vi") or next(iter(held.values()), key)
+    recorded = select(col(Recording.id), col(Announcement.title)).join(
+        Announcement, col(Announcement.id) == col(Recording.announcement_id)
+    )
+    titles |= {row[0]: row[1] for row in db.execute(recorded.where(col(Recording.id).in_(ids)))}
+
+    def name(part: Mapping[str, Any]) -> str:
+        if part["kind"] == "text":
+            return " ".join(part["text"].split())
+        key = part.get("id", "")
+        return "" if key.startswith(SIREN) else titles.get(key, key)
+
+    return name
 
 
 def _by_first(db: Session, query: Select[str, str]) -> dict[str, list[str]]:

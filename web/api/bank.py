@@ -58,7 +58,7 @@ def list_bank_receivers(
     actor: CurrentActor,
     now: Now,
     zone_id: ZoneId = None,
-    after: Annotated[str, Query(max_length=26, description="`next` of the page before.")] = "",
+    after: Annotated[str, Query(max_length=200, description="`next` of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = completeness.MOST,
 ) -> BankCompleteness:
     """How many of the receivers that you see hold the whole bank, and which do not."""

@@ -12,6 +12,7 @@ from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut
 from scheduler.emergency.life import Event, State
 from scheduler.emergency.schemas import Contact, Hearing, OrderOut, PartOut, ReceiverHearing, VillageHearing, WhoHeard
+from scheduler.zones.names import fold
 from web.i18n import N_
 from web.pages import emergency_words as said
 from web.pages import words
@@ -214,9 +215,7 @@ def _partly(count: int) -> list[Tally]:
 
 def villages(show: Present, order: OrderOut, heard: WhoHeard) -> list[Village]:
     """Those with something wrong first, and in each the receivers with something wrong first, up to ROWS in all."""
-    found = sorted(
-        heard.villages, key=lambda one: (one.heard - one.partly >= one.total, *reversed(one.place), one.name)
-    )
+    found = sorted(heard.villages, key=lambda one: (one.heard - one.partly >= one.total, _where(one)))
     shown: list[Village] = []
     listed = 0
     for village in found:
@@ -252,9 +251,14 @@ def to_call(show: Present, heard: WhoHeard) -> list[Call]:
             why=_why(show, village),
             contacts=village.contacts,
         )
-        for village in heard.villages
+        for village in sorted(heard.villages, key=_where)
         if village.call
     ]
+
+
+def _where(village: VillageHearing) -> tuple[str, ...]:
+    """By commune and name."""
+    return *(fold(name) for name in reversed(village.place)), fold(village.name)
 
 
 def _why(show: Present, village: VillageHearing) -> str:

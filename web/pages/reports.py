@@ -14,6 +14,7 @@ from starlette.responses import StreamingResponse
 from scheduler.errors import Invalid
 from scheduler.people.actor import Actor
 from scheduler.reports import repository, service
+from scheduler.reports.figures import Kind
 from scheduler.reports.schemas import AiringHeard, LineOut, LinePage, StationOut, SummaryOut
 from scheduler.reports.spans import Length, Span, span_of
 from scheduler.rights import Action
@@ -253,6 +254,7 @@ def _line(page: Page, line: LineOut) -> dict[str, Any]:
         "look": report_words.look(line),
         "when": f"{show.date(line.start)} {show.time(line.start)}",
         "kind": "" if line.kind == "bulletin" else report_words.kind(page.show, line),
+        "drill": line.kind in (Kind.DRILL, Kind.TEST),
         "why": report_words.reasons(page.show, missed),
         "href": f"/reports/villages/{line.zone_id}/{line.day}",
     }

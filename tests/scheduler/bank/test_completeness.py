@@ -72,6 +72,22 @@ def test_a_receiver_is_complete_when_it_has_the_newest_document_and_lacks_nothin
         completeness.index(db, filled.official, filled.clock.now(), filled.places.van)
 
 
+def test_those_that_lack_something_are_listed_by_name_page_by_page(filled: Any) -> None:
+    names = {"R1": "Thôn 3", "R2": "Thôn 1", "R3": "thôn 10", "R4": "Thôn 1"}
+    with filled.store.writing() as db:
+        for key, name in names.items():
+            db.add(Receiver(id=key, zone_id=filled.places.leng_1, name=name, enrolled_at=filled.clock.now()))
+    pages, after = [], ""
+    while True:
+        with filled.store.reading() as db:
+            found = completeness.index(db, filled.official, filled.clock.now(), after=after, limit=2)
+        pages.append([one.receiver_id for one in found.incomplete])
+        if found.next is None:
+            break
+        after = found.next
+    assert pages == [["R2", "R4"], ["R3", "R1"]]
+
+
 def test_who_said_nothing_is_not_complete(filled: Any) -> None:
     issued(filled)
     with filled.store.writing() as db:

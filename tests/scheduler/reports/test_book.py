@@ -7,11 +7,14 @@ from typing import Any
 
 from sqlmodel import select
 
-from broadcast.clock import ManualClock
+from broadcast.clock import ManualClock, to_us
 from broadcast.wire.documents import Hearing, Outcome
+from broadcast.wire.now import Purpose
 from scheduler.aside import ASIDE_US
+from scheduler.bank.models import BankEntry
 from scheduler.broadcasts.models import Broadcast
 from scheduler.changes import Changes
+from scheduler.emergency.models import EmergencyOrder, OrderTarget
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep import village
 from scheduler.fleet.upkeep.schemas import Confirmed, HeardIn
@@ -19,6 +22,7 @@ from scheduler.reports import book, service
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
 from scheduler.reports.schemas import LineOut
 from scheduler.reports.spans import Length, span_of
+from scheduler.zones.models import Zone
 
 EVENING = datetime(2026, 11, 30, 16, 59, 30, tzinfo=UTC)  # 23:59:30 on the last day of November in Vietnam
 DAY = date(2026, 11, 30)
@@ -226,3 +230,53 @@ def test_the_signed_paper_and_what_people_say_stand_beside_what_was_measured(led
     assert found[places.leng_1].confirmed == Confirmed(yes=2, no=1)
     assert found[places.leng_1].heard == 0
     assert found[places.leng_2].confirmed is None
+
+
+def test_orders_are_called_by_what_was_said_and_by_their_reason_only_where_nothing_was(ledger: Any) -> None:
+    store, places = ledger.commune.store, ledger.commune.places
+    said = {
+        "A": [{"kind": "bank", "id": "siren-rise-fall.1"}, {"kind": "bank", "id": "drill-storm.1"}],
+        "B": [{"kind": "text", "text": "Diễn tập.  Nước lên.", "language": "vi"}],
+        "C": [{"kind": "live"}],
+    }
+    with store.writing() as db:
+        db.add(
+            BankEntry(
+                id="drill-storm.1", name="drill-storm", revision=1, titles={"vi": "Diễn tập: Bão"}, made_at=EVENING
+            )
+        )
+        for key, parts in said.items():
+            db.add(
+                EmergencyOrder(
+                    id=key, purpose=Purpose.DRILL, state="issued", parts=parts, reason="Diễn tập quý IV",
+                    asked_at=EVENING, lapses_at=EVENING, issued_at=EVENING, start_us=to_us(EVENING),
+                )
+            )  # fmt: skip
+            db.flush()
+            db.add(OrderTarget(order_id=key, zone_id=places.leng))
+    ledger.keep(EVENING + timedelta(minutes=3))
+    with store.reading() as db:
+        titles = {row.id: row.title for row in db.exec(select(ReportAiring))}
+    assert titles == {"A": "Diễn tập: Bão", "B": "Diễn tập. Nước lên.", "C": "Diễn tập quý IV"}
+
+
+def test_an_airing_s_villages_are_listed_by_name_on_one_page_or_on_several(ledger: Any) -> None:
+    commune, places = ledger.commune, ledger.commune.places
+    with commune.store.writing() as db:
+        db.get_one(Zone, places.leng_1).name = "Thôn Tư"
+        db.get_one(Zone, places.leng_2).name = "Thôn Ba"
+    for early in (timedelta(0), timedelta(hours=1)):
+        ledger.plan(EVENING - early)
+    ledger.keep(EVENING + timedelta(minutes=3))
+    span, found, after = span_of(Length.DAY, DAY), [], None
+    with commune.store.reading() as db:
+        while True:
+            page = service.lines(db, commune.official, commune.now, places.leng, span, after=after, limit=1)
+            found += [(one.start, one.zone_name) for one in page.items]
+            after = page.next
+            if after is None:
+                break
+        whole = service.lines(db, commune.official, commune.now, places.leng, span).items
+    starts = (EVENING, EVENING - timedelta(hours=1))
+    assert found == [(start, name) for start in starts for name in ("Thôn Ba", "Thôn Tư")]
+    assert [(one.start, one.zone_name) for one in whole] == found

@@ -144,6 +144,14 @@ def who(*villages: VillageHearing) -> WhoHeard:
     return WhoHeard(order_id="O1", at=NOW, counts={}, villages=list(villages))
 
 
+def test_whom_to_telephone_stands_by_place_and_name() -> None:
+    found = who(*(village(number, Hearing.FAILED) for number in (3, 1, 2)))
+    found.villages[0].place = ["Trà Don"]
+    assert [call.village for call in view.to_call(SHOW, found)] == ["Thôn 3", "Thôn 1", "Thôn 2"]
+    found.villages[0].place = ["Trà Vân"]
+    assert [call.village for call in view.to_call(SHOW, found)] == ["Thôn 1", "Thôn 2", "Thôn 3"]
+
+
 def test_what_is_wrong_comes_first() -> None:
     found = who(village(1, Hearing.HEARD), village(2, Hearing.HEARD, Hearing.UNREACHABLE, Hearing.FAILED))
     shown = view.villages(SHOW, order(), found)

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import Session, col, select
 
+from broadcast.wire.documents import BroadcastClass
 from scheduler.fleet.models import Receiver
 from scheduler.notices import rounds
 from scheduler.notices.models import Channel, Notice, NoticeChoice
@@ -281,6 +282,19 @@ def test_pages_show_what_was_missed_and_why(browser: Browser, places: Any) -> No
     lines = of_csv(client.get("/reports/heard.csv?length=month&day=2026-11-23").content)
     assert len(lines) == 11
     assert lines[1][4] == "'=Lịch tiêm chủng"  # a spreadsheet would take it for a formula
+
+
+@pytest.mark.usefixtures("month")
+def test_a_drill_is_called_one_and_not_by_its_class(browser: Browser, store: Store, places: Any, now: datetime) -> None:
+    with store.writing() as db:
+        airing(db, places, now - timedelta(days=4), {places.leng_1: 2}, Kind.DRILL)
+        for row in db.exec(select(ReportAiring).where(col(ReportAiring.kind) == Kind.DRILL)):
+            row.cls = BroadcastClass.PRIORITY
+    client, day = browser("operator"), (now - timedelta(days=4)).date()
+    for path in (f"/reports?day={day}", f"/reports/villages/{places.leng_1}/{day}"):
+        page = client.get(path).text
+        assert '<span class="tag">Diễn tập</span>' in page
+        assert "Ưu tiên</span>" not in page
 
 
 @pytest.mark.usefixtures("month")
