@@ -149,7 +149,22 @@ function rove() {
   });
 }
 rove();
-new MutationObserver((changes) => { if (changes.some((change) => change.addedNodes.length)) rove(); }).observe(document.getElementById("main"), { childList: true });
+
+// Opens at this hour, on other days at the first item; a board that is replaced stays where it was scrolled to.
+const hours = () => document.querySelector(".board");
+let left = 0;
+function open() {
+  const target = hours()?.querySelector("th.now") ?? hours()?.querySelector(".item")?.closest("td");
+  const village = hours()?.querySelector("th.who");
+  if (target) hours().scrollLeft = target.getBoundingClientRect().left - village.getBoundingClientRect().right;
+}
+open();
+document.addEventListener("scroll", (event) => { if (event.target === hours()) left = event.target.scrollLeft; }, true);
+new MutationObserver((changes) => {
+  if (!changes.some((change) => change.addedNodes.length)) return;
+  rove();
+  if (hours()) hours().scrollLeft = left;
+}).observe(document.getElementById("main"), { childList: true });
 
 function minuteAt(x) {
   const heads = [...board().querySelectorAll("th[data-from]")];

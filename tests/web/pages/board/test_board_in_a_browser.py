@@ -124,3 +124,20 @@ def test_a_village_with_another_clock_is_moved_by_its_own(office: Any, address: 
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(f"moved={made.id}"))
     assert office.seen(made.id).starts_local == "2026-11-23T17:05:00"
+
+
+def test_a_day_opens_at_this_hour_and_another_at_its_first_item(office: Any, address: str, chromium: Browser) -> None:
+    office.planned("Họp thôn", "2026-11-24T17:00", approve=False)
+    page = signed_in(chromium, address, 800)
+    for path, shown in (("/board", "th.now"), ("/board?day=2026-11-24", ".item")):
+        page.goto(path)
+        village = page.locator("th.who").first.bounding_box()
+        target = page.locator(shown).first.bounding_box()
+        assert village is not None
+        assert target is not None
+        right = village["x"] + village["width"]
+        assert right - 2 <= target["x"] < 800 - target["width"]
+        stood = page.locator(".board").evaluate("board => board.scrollLeft")
+        page.evaluate("document.getElementById('board').replaceWith(document.getElementById('board').cloneNode(true))")
+        page.wait_for_function("at => document.querySelector('.board').scrollLeft === at", arg=stood)
+        assert stood > 0
