@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
@@ -128,7 +129,7 @@ def who_holds(
     """How many loudspeakers of what is chosen hold each message, by itself, for the desk that is open already."""
     form = OrderForm(zones=zone or [], groups=group or [])
     area = _area(db, page, desk)
-    return page.render("emergency/held.html", messages=_bank(db, page, desk, area, form)["messages"])
+    return page.render("emergency/held.html", **_bank(db, page, desk, area, form))
 
 
 @router.post("")
@@ -317,8 +318,14 @@ def _bank(db: Session, page: Page, desk: Desk, area: Area, form: OrderForm) -> d
     entries = bank.index(db, page.actor, page.now, purpose=desk.purpose).items
     ready = [entry for entry in entries if entry.state is BankState.READY]
     sirens = sorted((one for one in ready if one.name.startswith(SIREN)), key=lambda one: one.name != _DANGER)
+    holding = completeness.holding(db, area.paths_of(form))
+    messages = _messages(page, ready, sirens, holding)
+    together = said.held_alike(page.show, holding, [one.value for one in messages])
+    if together.text:
+        messages = [replace(one, held=said.Held(one.value, "", whole=True)) for one in messages]
     return {
-        "messages": _messages(page, ready, sirens, completeness.holding(db, area.paths_of(form))),
+        "messages": messages,
+        "held_alike": together,
         "producing": sum(entry.state is BankState.PRODUCING for entry in entries),
         "sirens": [{"id": entry.id, "title": entry.title(page.language)} for entry in sirens],
     }

@@ -200,6 +200,15 @@ def held(show: Present, holding: Holding, message: str) -> Held:
     return Held(message, said, whole=count == holding.total)
 
 
+def held_alike(show: Present, holding: Holding, messages: Sequence[str]) -> Held:
+    """The same said once of all these messages, where as many loudspeakers hold each of them; else nothing."""
+    counts = {holding.of(message.split()) for message in messages}
+    alike = counts.pop() if len(counts) == 1 and holding.total and len(messages) > 1 else None
+    text = show.translations.gettext(N_("%(held)s of %(total)s loudspeakers hold each of these messages"))
+    said = "" if alike is None else text % {"held": alike, "total": holding.total}
+    return Held("*", said, whole=alike in (None, holding.total))
+
+
 def reason(translations: NullTranslations, said: str) -> str:
     return translations.gettext(REASON[said]) if said in REASON else words.reason(translations, said)
 
