@@ -44,7 +44,8 @@ class Category(StrEnum):
 class Announcement(SQLModel, table=True):
     """`editor_ids` are all who wrote, recorded or changed what it says, in those that it was copied from too.
 
-    `words` is what its title and tags are found by; each recording has its own.
+    `changed_at` is when what it says, or its title, was changed last; None since it was made. `words` is what its title
+    and tags are found by; each recording has its own.
     """
 
     id: str = Field(primary_key=True, max_length=26)
@@ -57,6 +58,7 @@ class Announcement(SQLModel, table=True):
     tags: list[str] = Field(default_factory=list, sa_column=Column(Json, nullable=False, server_default="[]"))
     words: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     version: int = 1
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -82,9 +82,19 @@ def place_and_author(db: Session, announcement: Announcement) -> tuple[Zone, Use
     return db.get_one(Zone, announcement.zone_id), db.get_one(User, announcement.author_id)
 
 
-def paths_heard(db: Session, announcement_id: str) -> tuple[str, ...]:
-    """The paths of the zones that a broadcast of this announcement is or was meant for, once it was approved."""
-    heard = and_(col(Broadcast.announcement_id) == announcement_id, col(Broadcast.state).in_(_HEARD))
+def _says(announcement: Announcement) -> ColumnElement[bool]:
+    """Of a broadcast: that it is of this announcement, which says what it said when it was sent, or else written."""
+    of_it = col(Broadcast.announcement_id) == announcement.id
+    if announcement.changed_at is None:
+        return of_it
+    held = col(Broadcast.state).not_in(_FREE)
+    chosen_at = func.coalesce(col(Broadcast.submitted_at), col(Broadcast.created_at))
+    return and_(of_it, or_(held, chosen_at > announcement.changed_at))
+
+
+def paths_heard(db: Session, announcement: Announcement) -> tuple[str, ...]:
+    """The paths of the zones for which what this announcement says now was approved in a broadcast."""
+    heard = and_(_says(announcement), col(Broadcast.state).in_(_HEARD))
     direct = (
         select(col(Zone.path))
         .join(BroadcastTarget, col(BroadcastTarget.zone_id) == col(Zone.id))
@@ -101,10 +111,10 @@ def paths_heard(db: Session, announcement_id: str) -> tuple[str, ...]:
     return tuple(db.scalars(direct.union(grouped)))
 
 
-def broadcasts_with_senders(db: Session, announcement_id: str) -> list[tuple[Broadcast, str]]:
-    """All of it, each with the path of the zone in whose name it is sent."""
+def broadcasts_with_senders(db: Session, announcement: Announcement) -> list[tuple[Broadcast, str]]:
+    """Those of what it says now, each with the path of the zone in whose name it is sent."""
     query = select(Broadcast, col(Zone.path)).join(Zone, col(Zone.id) == col(Broadcast.zone_id))
-    rows = db.execute(query.where(col(Broadcast.announcement_id) == announcement_id))
+    rows = db.execute(query.where(_says(announcement)))
     return [(row, sender) for row, sender in rows]
 
 

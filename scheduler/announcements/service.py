@@ -120,7 +120,7 @@ def rename(
     announcement = editable(db, actor, now, announcement_id, version)
     _refuse_as_approved(db, announcement.id)
     announcement.title = naming.title(title)
-    announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
+    _changed(announcement, actor, now)
     return done(db, actor, now, announcement, "rename", title=announcement.title)
 
 
@@ -216,7 +216,8 @@ def listenable(db: Session, actor: Actor, now: datetime, recording_id: str, *, l
 def readable(db: Session, actor: Actor, now: datetime, announcement_id: str) -> Announcement:
     """The announcement if it is of a zone that the actor sees, or was approved to be heard in one.
 
-    Also where it is broadcast in the name of such a zone, or waits for what the actor may approve.
+    Also where it is broadcast in the name of such a zone, or waits for what the actor may approve. What its own people
+    changed since is theirs alone until it is approved again.
     """
     announcement = repository.get(db, announcement_id)
     if announcement is None:
@@ -224,7 +225,7 @@ def readable(db: Session, actor: Actor, now: datetime, announcement_id: str) -> 
     zone = db.get_one(Zone, announcement.zone_id)
     if actor.may(Action.ANNOUNCEMENT_READ, zone.path, now):
         return announcement
-    if not _heard_by(db, actor, now, announcement.id) and not _planned_for(db, actor, now, announcement.id):
+    if not _heard_by(db, actor, now, announcement) and not _planned_for(db, actor, now, announcement):
         require(actor, Action.ANNOUNCEMENT_READ, zone.path, now)
     return announcement
 
@@ -249,16 +250,16 @@ def hurry(db: Session, announcement_id: str) -> None:
         recording.urgent = True
 
 
-def _heard_by(db: Session, actor: Actor, now: datetime, announcement_id: str) -> bool:
-    """Whether a broadcast of it reaches a zone that the actor sees: from above, at, or below it."""
-    heard = repository.paths_heard(db, announcement_id)
+def _heard_by(db: Session, actor: Actor, now: datetime, announcement: Announcement) -> bool:
+    """Whether a broadcast of what it says reaches a zone that the actor sees: from above, at, or below it."""
+    heard = repository.paths_heard(db, announcement)
     own = zones.paths_of(db, actor.zones_for(Action.ANNOUNCEMENT_READ, now))
     return any(path.startswith(seen) or seen.startswith(path) for path in heard for seen in own)
 
 
-def _planned_for(db: Session, actor: Actor, now: datetime, announcement_id: str) -> bool:
-    """Whether the actor sees a broadcast of it that nobody has approved."""
-    sent = repository.broadcasts_with_senders(db, announcement_id)
+def _planned_for(db: Session, actor: Actor, now: datetime, announcement: Announcement) -> bool:
+    """Whether the actor sees a broadcast of what it says that nobody has approved."""
+    sent = repository.broadcasts_with_senders(db, announcement)
     if any(actor.may(Action.ANNOUNCEMENT_READ, sender, now) for _row, sender in sent):
         return True
     targets = aiming.targets(db, [row.id for row, _sender in sent])
@@ -290,8 +291,13 @@ def editable(
     if sound:
         _refuse_as_approved(db, announcement.id)
         _refuse_as_held_elsewhere(db, announcement.id)
-        announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
+        _changed(announcement, actor, now)
     return announcement
+
+
+def _changed(announcement: Announcement, actor: Actor, now: datetime) -> None:
+    announcement.editor_ids = sorted({*announcement.editor_ids, actor.user_id})
+    announcement.changed_at = now
 
 
 def _refuse_as_approved(db: Session, announcement_id: str) -> None:

@@ -28,7 +28,7 @@ from scheduler.broadcasts.schemas import (
     Notice,
     PreviewOut,
 )
-from scheduler.errors import Conflict, Invalid, NotFound, Stale
+from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.notices import told
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
@@ -140,6 +140,7 @@ def submit(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, versi
     held = _for_step(db, actor, now, broadcast_id, Event.SUBMIT, version=version)
     _fit_to_air(db, held, now)
     row = held.row
+    _require_known(db, actor, now, row)
     row.editor_ids = sorted({*row.editor_ids, *announcements.writers(db, row.announcement_id)})
     row.state = step(State(row.state), Event.SUBMIT, approval=_approval(db, held, now))
     row.submitted_at, row.return_reason = now, None
@@ -344,6 +345,20 @@ def _fit_to_air(db: Session, held: Held, now: datetime) -> None:
         raise Conflict("sound_expired", "Its sound is kept no more. Make it again, or choose another announcement.")
     if all(recording.state in (RecordingState.FAILED, RecordingState.EXPIRED) for recording in recordings):
         raise Conflict("sound_failed", "Its sound could not be produced. Mend the announcement first.")
+
+
+def _require_known(db: Session, actor: Actor, now: datetime, row: Broadcast) -> None:
+    """Return if what is sent is what was chosen, or the actor's own; of another place's later words nobody knows."""
+    announcement = announcements.hold(db, row.announcement_id)
+    changed_at, chosen_at = announcement.changed_at, row.submitted_at or row.created_at
+    home = db.get_one(Zone, announcement.zone_id).path
+    if changed_at is None or chosen_at > changed_at or actor.may(Action.BROADCAST_SUBMIT, home, now):
+        return
+    try:
+        announcements.readable(db, actor, now, announcement.id)
+    except (NotFound, Forbidden):
+        message = "Its announcement is another place's, which has changed it since. Choose another one."
+        raise Conflict("changed_elsewhere", message) from None
 
 
 def _leave_out(row: Broadcast, occurrence: datetime) -> None:

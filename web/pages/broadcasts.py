@@ -194,7 +194,10 @@ def _settled(item: BroadcastOut) -> datetime | None:
 
 def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = None, *, reason: str = "") -> Response:
     item = service.view(db, page.actor, page.now, broadcast_id)
-    said = announcements.view(db, page.actor, page.now, item.announcement_id)
+    try:
+        said = announcements.view(db, page.actor, page.now, item.announcement_id).recordings
+    except NotFound:  # it says something else by now, which is not approved, or is gone
+        said = None
     names = voice_names(page)
     airings = board.airings_shown(db, item.id, page.now - LOOK_BACK)
     aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
@@ -204,8 +207,9 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
         "broadcasts/detail.html",
         422 if errors else 200,
         item=_shown(db, page, item),
-        recordings=[sound(recording, names) for recording in said.recordings],
-        text=next((recording.text for recording in said.recordings if recording.text), None),
+        recordings=[sound(recording, names) for recording in said or ()],
+        text=next((recording.text for recording in said or () if recording.text), None),
+        readable=said is not None,
         cards=cards,
         airings=results(db, page, item, airings),
         history=_history(db, page, item),

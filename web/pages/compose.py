@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from scheduler.announcements import service as announcements
 from scheduler.broadcasts import service
 from scheduler.broadcasts.schemas import BroadcastOut
-from scheduler.errors import Stale
+from scheduler.errors import NotFound, Stale
 from scheduler.rights import Action
 from scheduler.workflow import State
 from scheduler.zones import repository as zone_sql
@@ -69,7 +69,10 @@ def send(page: ThePage, data: TheForm, request: Request) -> Response:
 def edit(db: ReadDb, page: ThePage, broadcast_id: str) -> Response:
     item = service.view(db, page.actor, page.now, broadcast_id)
     form = from_broadcast(item)
-    opened(form, announcements.view(db, page.actor, page.now, item.announcement_id))
+    try:
+        opened(form, announcements.view(db, page.actor, page.now, item.announcement_id))
+    except NotFound:  # it is another place's, and was changed there since it was chosen
+        form.announcement_id = form.existing = ""
     return _page(db, page, _area(db, page, form, item), form, edited=item)
 
 

@@ -1,6 +1,6 @@
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +16,7 @@ from scheduler.announcements.schemas import (
     SoundRecording,
     TextRecording,
 )
+from scheduler.broadcasts import aiming
 from scheduler.broadcasts import service as broadcasts
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BroadcastIn
@@ -132,6 +133,37 @@ def test_a_helper_hears_what_is_approved_for_the_own_village(office: Office) -> 
         db.flush()
         assert not service.view(db, office.helper, office.now, made.id).may_edit
         assert service.listenable(db, office.helper, office.now, made.recordings[0].id).sha256 == "e" * 64
+
+
+def test_elsewhere_only_what_was_approved_is_read_and_not_what_its_own_people_write_later(office: Office) -> None:
+    made, later = office.text(), office.now + timedelta(hours=1)
+    office.ready(made)
+    recording_id, draft = made.recordings[0].id, TextRecording(text="Bản nháp chưa duyệt của Trà Leng.")
+    broadcast_id = office.used(made)
+    with office.store.writing() as db:
+        aiming.set_targets(db, broadcast_id, [office.places.van_1], [])
+        db.get_one(Broadcast, broadcast_id).state = "done"
+        assert service.view(db, office.stranger, later, made.id).recordings[0].text == "Ngày 14/6."
+        theirs = BroadcastIn.model_validate(
+            {
+                "zone_id": office.places.van, "announcement_id": made.id, "zone_ids": [office.places.van_1],
+                "when": {"kind": "at", "starts_local": "2026-11-23T17:00"},
+            }
+        )  # fmt: skip
+        chosen = broadcasts.create(db, office.stranger, office.now, theirs)
+        service.edit_text(db, office.official, later, recording_id, draft, version=1)
+    with office.store.writing() as db:
+        with pytest.raises(NotFound):
+            service.view(db, office.stranger, later, made.id)
+        with pytest.raises(NotFound):
+            service.listenable(db, office.stranger, later, recording_id)
+        with pytest.raises(Conflict, match="another place's"):
+            broadcasts.submit(db, office.stranger, later, chosen.id, version=chosen.version)
+        assert service.view(db, office.official, later, made.id).recordings[0].text == draft.text
+    with office.store.writing() as db:  # approved anew
+        row = db.get_one(Broadcast, broadcast_id)
+        row.submitted_at = later + timedelta(hours=1)
+        assert service.view(db, office.stranger, later, made.id).recordings[0].text == draft.text
 
 
 def test_editing_a_text_queues_it_again(office: Office) -> None:

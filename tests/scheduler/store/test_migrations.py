@@ -132,3 +132,31 @@ def test_talks_that_wait_play_the_sound_that_their_recording_had(tmp_path: Path)
         found = connection.execute(text("SELECT id, sha256 FROM live_talk ORDER BY id")).all()
     engine.dispose()
     assert [tuple(row) for row in found] == [("over", None), ("waits", "e" * 64)]
+
+
+def test_what_was_changed_before_says_when_as_the_record_tells_it(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'old.sqlite3'}")
+    steps = configuration()
+    made: dict[str, object] = {"zone_id": "Z", "title": "T", "author_id": "U", "editor_ids": "[]", "version": 1}
+    made |= {"created_at": "2026-01-01 00:00:00.000000"}
+    acts = [
+        ("A", "create", "01"),
+        ("A", "rename", "02"),
+        ("A", "edit", "03"),
+        ("A", "label", "04"),
+        ("B", "create", "01"),
+    ]
+    with engine.begin() as connection:
+        steps.attributes.update(connection=connection, progress=lambda _step: None)
+        command.upgrade(steps, "0018")
+        for announcement_id in ("A", "B"):
+            row = made | {"id": announcement_id}
+            connection.execute(table("announcement", *map(column, row)).insert(), row)
+        for of, act, day in acts:
+            row = {"at": f"2026-01-{day} 00:00:00.000000", "action": f"announcement.{act}", "detail": "{}"}
+            row |= {"subject": f"announcement:{of}"}
+            connection.execute(table("auditentry", *map(column, row)).insert(), row)
+        command.upgrade(steps, "0019")
+        found = connection.execute(text("SELECT id, changed_at FROM announcement ORDER BY id")).all()
+    engine.dispose()
+    assert [tuple(row) for row in found] == [("A", "2026-01-03 00:00:00.000000"), ("B", None)]

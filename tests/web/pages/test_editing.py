@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -165,3 +166,21 @@ def test_what_was_only_tried_is_marked_in_both_lists(draft: Draft) -> None:
         after, mark, _rest = page.partition("Viết dở")[2].partition("chưa gửi")
         assert mark  # in which order the two are listed is chance: they were made at the same moment
         assert TEXT not in after
+
+
+def test_what_another_place_changed_since_is_not_shown_and_another_announcement_can_be_chosen(
+    draft: Draft, store: Store, places: Any
+) -> None:
+    with store.writing() as db:
+        said = db.exec(select(Announcement)).one()
+        said.zone_id, said.title = places.van, "Giống lúa"
+        said.changed_at = said.created_at + timedelta(hours=1)
+    page = draft.lan.get(draft.path)
+    assert (page.status_code, TEXT in page.text, f"/announcements/{said.id}" in page.text) == (200, False, False)
+    assert "Bản tin đã được sửa hoặc xóa sau đó." in page.text
+    edit = draft.lan.get(f"{draft.path}/edit")
+    assert (edit.status_code, TEXT in edit.text, said.id in edit.text) == (200, False, False)
+    kept = draft.kept("Lịch tiêm chủng.")
+    typed = {"version": str(draft.row().version), "source": "existing", "existing": kept}
+    assert draft.post(f"{draft.path}/edit", **typed).url.path == draft.path
+    assert draft.row().announcement_id == kept
