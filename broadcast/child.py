@@ -47,11 +47,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ChildResult:
-    """`errors` holds the last KEPT_LINES lines of standard error, `error_count` how many there were."""
+    """`errors` holds the last KEPT_LINES lines of standard error."""
 
     returncode: int
     errors: tuple[str, ...]
-    error_count: int
 
     @property
     def failed(self) -> bool:
@@ -89,7 +88,7 @@ def run(
             fed_by.close()  # else the feeder would never learn that its reader is gone
         _pump(children, on_line or (lambda _line: None), errors, cancel or threading.Event())
         codes = [child.wait() for child in children]
-    return ChildResult(next((code for code in codes if code), 0), tuple(errors.kept), errors.count)
+    return ChildResult(next((code for code in codes if code), 0), tuple(errors.kept))
 
 
 @contextlib.contextmanager
@@ -113,12 +112,10 @@ def _started(args: Sequence[str], stdin: IO[bytes] | None, limits: Limits) -> It
 class _Errors:
     def __init__(self) -> None:
         self.kept: deque[str] = deque(maxlen=KEPT_LINES)
-        self.count = 0
 
     def add(self, line: str) -> None:
         if line.strip():
             self.kept.append(line)
-            self.count += 1
 
 
 class _Lines:

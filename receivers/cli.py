@@ -20,7 +20,6 @@ EPILOG = (
     "8 replay: the log differs; 70 a mistake in Loa, start again; 71 the sound device hangs, start again; 74 the state "
     "folder cannot be used; 78 receiver.toml must be mended."
 )
-KEPT_CRASHES = 5
 MB = 1_000_000
 
 app = typer.Typer(

@@ -9,11 +9,10 @@ Rules
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from datetime import time as wall_time
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -152,18 +151,6 @@ def minute_of_day(text: str, field: str = "time") -> int:
     if int(minute) > 59 or value > MINUTES_PER_DAY:  # noqa: PLR2004 -- minutes of an hour
         raise BadRules(field, f"{text.strip()} is not a time of day")
     return value
-
-
-def override_from(raw: Mapping[str, Any]) -> RulesOverride:
-    """What a zone sets, from untrusted input as JSON gives it; else BadRules that names the field."""
-    try:
-        override = msgspec.convert(raw, RulesOverride, strict=True)
-        checked(merge(Rules(), override))
-    except msgspec.ValidationError as error:
-        raise BadRules("rules", str(error)[:200]) from error
-    if override.quota is not None and override.quota_lifted:
-        raise BadRules("quota", "a quota is either set or lifted")
-    return override
 
 
 def checked(rules: Rules) -> Rules:

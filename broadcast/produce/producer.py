@@ -4,7 +4,6 @@ Everything is made in folders of its own and enters the stores whole or not at a
 killed process leaves nothing behind that anyone could play.
 """
 
-import asyncio
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -63,15 +62,6 @@ class Producer:
             except child.ChildStalledError as error:
                 raise ProduceError(Refusal.PRODUCE_FAILED, "the audio program hung and was ended") from error
 
-    async def produce_async(self, request: ProduceRequest, progress: Progress | None = None) -> Produced:
-        """`produce` in a worker thread; cancelling the task ends the work. `progress` is called from that thread."""
-        cancel = threading.Event()
-        try:
-            return await asyncio.to_thread(self.produce, request, progress, cancel)
-        except asyncio.CancelledError:
-            cancel.set()
-            raise
-
 
 class _Meter:
     """Stages that each know their own share to one number that never falls."""
@@ -124,7 +114,6 @@ class _Job:
             loudness_lufs=None if scan.silent else loudness.integrated_lufs,
             true_peak_dbtp=None if scan.silent else loudness.true_peak_dbtp,
             original_sha256=original,
-            original_size_bytes=self.producer.originals.size_bytes(original),
             warnings=_warnings(scan, numbers, said),
             spoken_text=said.spoken_text if said else None,
         )

@@ -124,6 +124,5 @@ class Produced:
     loudness_lufs: float | None
     true_peak_dbtp: float | None
     original_sha256: str
-    original_size_bytes: int
     warnings: tuple[Warn, ...] = ()
     spoken_text: str | None = None

@@ -98,10 +98,6 @@ class PlayerStatus:
     level_dbfs: float
     callback_age_us: int | None
     clock_ready: bool
-    drift_ppm: float | None
-    underruns: int
-    slips: int
-    reopens: int
     faults: tuple[str, ...]
     microphone: str | None = None
     turns: int = 0

@@ -65,8 +65,6 @@ class DeviceState:
     callback_age_us: int | None
     waiting_us: int | None
     timebase: Timebase | None
-    underruns: int
-    slips: int
     failed_age_us: int | None
     hangs: bool
 
@@ -142,8 +140,6 @@ class Device:
             callback_age_us=None if called_us is None else now_us - called_us,
             waiting_us=None if called_us is None or opened_us is None else now_us - max(called_us, opened_us),
             timebase=self._anchor.timebase,
-            underruns=self._underruns,
-            slips=self._anchor.slips,
             failed_age_us=None if failed_us is None else now_us - failed_us,
             hangs=_portaudio.is_out,
         )

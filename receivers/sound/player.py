@@ -58,7 +58,6 @@ class Player:
         self._wall = WallWatch()
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._reopens = 0
         self._bad_blocks = 0
         self._reopen_at_us = 0
         self._silent = False
@@ -97,10 +96,6 @@ class Player:
             level_dbfs=level_dbfs,
             callback_age_us=state.callback_age_us,
             clock_ready=state.timebase is not None,
-            drift_ppm=None if state.timebase is None else state.timebase.drift_ppm,
-            underruns=state.underruns,
-            slips=state.slips,
-            reopens=self._reopens,
             faults=tuple(faults),
             turns=self._turns,
             started_us=started_us,
@@ -190,7 +185,6 @@ class Player:
         waits = state.waiting_us is not None and state.waiting_us < HUNG_US
         if waits or monotonic_us < self._reopen_at_us:
             return
-        self._reopens += 1
         try:
             self._device.reopen()
         except DeviceError as error:

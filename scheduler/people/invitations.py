@@ -31,7 +31,6 @@ HOLDS = timedelta(days=7)
 KEPT_FOR = timedelta(days=14)
 """A code that ran out is shown so long, for a new one to be made."""
 TRIES = 5
-MAX_ROLES = 20
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _SELECTOR, _SECRET = 4, 6
 _FROM_ONE_ADDRESS = limits.Limit(free=10, longest_s=300)

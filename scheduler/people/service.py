@@ -12,7 +12,6 @@ Rules
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from msgspec import Struct
 from sqlmodel import Session
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
@@ -30,13 +29,6 @@ from scheduler.zones.models import Zone
 _NO_SUCH_PERSON = "There is no such person, or they are not in your area."
 FAR_OFF = datetime(9000, 1, 1, tzinfo=UTC)
 _NOWHERE = ""  # the path of what belongs to no zone: only the machine reaches it
-
-
-class Created(Struct, frozen=True):
-    """A person and the password to give them; it is kept nowhere."""
-
-    user: User
-    one_time_password: str
 
 
 def list_users(

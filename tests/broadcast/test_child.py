@@ -22,7 +22,6 @@ def test_lines_input_and_errors_pass_through() -> None:
 
 def test_only_the_last_errors_are_kept() -> None:
     result = child.run(python("import sys\nfor i in range(5000): print(i, file=sys.stderr)"))
-    assert result.error_count == 5000
     assert result.errors[-1] == "4999"
     assert len(result.errors) == child.KEPT_LINES
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from broadcast.clock import from_us, to_us
 from broadcast.wire.documents import QuietHours, Quota, Rules
 from scheduler import policy
-from scheduler.policy import BadRules, QuietCalendar, RulesOverride, merge, override_from, quiet_intervals
+from scheduler.policy import BadRules, QuietCalendar, RulesOverride, merge, quiet_intervals
 
 MINUTE = 60_000_000
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -133,36 +133,24 @@ def test_a_child_inherits_all_that_it_does_not_set() -> None:
     assert merge(parent, RulesOverride(max_airing_us=MINUTE)).quiet_hours == (NIGHT,)
 
 
-def test_rules_come_in_from_json() -> None:
-    override = override_from({"quiet_hours": [{"start_minute": 1260, "end_minute": 300}], "max_airing_us": 60})
-    assert override == RulesOverride(quiet_hours=(NIGHT,), max_airing_us=60)
-
-
 @pytest.mark.parametrize(
-    ("raw", "field"),
+    ("rules", "field"),
     [
-        ({"timezone": "Mars/Olympus"}, "timezone"),
-        ({"timezone": "../../etc/passwd"}, "timezone"),
-        ({"timezone": "Asia"}, "timezone"),
-        ({"timezone": ""}, "timezone"),
-        ({"timezone": "\0"}, "timezone"),
-        ({"quiet_hours": [{"start_minute": -1, "end_minute": 300}]}, "rules"),
-        ({"quiet_hours": [{"start_minute": 1440, "end_minute": 300}]}, "rules"),
-        ({"quiet_hours": [{"start_minute": 0, "end_minute": 1441}]}, "rules"),
-        ({"quiet_hours": [{"start_minute": 0, "end_minute": 60, "weekdays": [7]}]}, "rules"),
-        ({"quiet_hours": [{"start_minute": 0, "end_minute": 60, "weekdays": []}]}, "quiet_hours"),
-        ({"quiet_hours": [{"start_minute": 0, "end_minute": 60, "weekdays": [1, 1]}]}, "quiet_hours"),
-        ({"quiet_hours": [{"start_minute": 0, "end_minute": 60}] * 33}, "rules"),
-        ({"quota": {"sessions_per_day": -1, "session_us": 1}}, "rules"),
-        ({"quota": {"sessions_per_day": 1, "session_us": 1}, "quota_lifted": True}, "quota"),
-        ({"max_airing_us": -1}, "rules"),
-        ({"max_airing_us": "1"}, "rules"),
-        ({"quiet": []}, "rules"),
+        *((Rules(timezone=name), "timezone") for name in ("Mars/Olympus", "../../etc/passwd", "Asia", "", "\0")),
+        (Rules(quiet_hours=(QuietHours(start_minute=-1, end_minute=300),)), "rules"),
+        (Rules(quiet_hours=(QuietHours(start_minute=1440, end_minute=300),)), "rules"),
+        (Rules(quiet_hours=(QuietHours(start_minute=0, end_minute=1441),)), "rules"),
+        (Rules(quiet_hours=(QuietHours(start_minute=0, end_minute=60, weekdays=(7,)),)), "rules"),
+        (Rules(quiet_hours=(QuietHours(start_minute=0, end_minute=60, weekdays=()),)), "quiet_hours"),
+        (Rules(quiet_hours=(QuietHours(start_minute=0, end_minute=60, weekdays=(1, 1)),)), "quiet_hours"),
+        (Rules(quiet_hours=(NIGHT,) * 33), "rules"),
+        (Rules(quota=Quota(sessions_per_day=-1, session_us=1)), "rules"),
+        (Rules(max_airing_us=-1), "rules"),
     ],
 )
-def test_bad_rules_are_refused_by_name(raw: dict[str, object], field: str) -> None:
+def test_bad_rules_are_refused_by_name(rules: Rules, field: str) -> None:
     with pytest.raises(BadRules) as refusal:
-        override_from(raw)
+        policy.checked(rules)
     assert refusal.value.field == field
 
 

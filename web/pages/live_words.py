@@ -12,7 +12,6 @@ from web.pages.present import Present
 from web.pages.words import Look
 
 _SAID_ONE_BY_ONE = 3
-_US_PER_MS = 1000
 _WEAK_BPS = 16_000
 
 STATE = MappingProxyType(

@@ -24,7 +24,6 @@ from web.pages.frame import Page, ThePage
 VILLAGES_SHOWN = 100
 _SAID_ONE_BY_ONE = 3
 _TOLD_OF_TROUBLE = (Action.SETTINGS_EDIT, Action.RECEIVER_EDIT, Action.EMERGENCY_ISSUE)
-_BEFORE = ("fetching", "ready")
 _SUMMARIES = {
     "fetching": N_("%(count)s/%(total)s loudspeakers have it"),
     "ready": N_("%(count)s/%(total)s loudspeakers have it"),

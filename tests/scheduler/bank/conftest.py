@@ -51,7 +51,7 @@ class Bank:
         while (job := self.maker.claim()) is not None:
             count += 1
             sha256 = _hash(job.entry_id, job.asked.language)
-            self.maker.keep(job, Produced(sha256, 1000, 5_000_000, None, None, "0" * 64, 1))
+            self.maker.keep(job, Produced(sha256, 1000, 5_000_000, None, None, "0" * 64))
         return count
 
     def failed(self, why: Refusal = Refusal.PRODUCE_FAILED, only: Callable[[Asked], bool] = lambda _asked: True) -> int:
@@ -60,7 +60,7 @@ class Bank:
         while (job := self.maker.claim()) is not None:
             count += 1
             sha256 = _hash(job.entry_id, job.asked.language)
-            well = Produced(sha256, 1000, 5_000_000, None, None, "0" * 64, 1)
+            well = Produced(sha256, 1000, 5_000_000, None, None, "0" * 64)
             self.maker.keep(job, why if only(job.asked) else well)
         return count
 

@@ -78,7 +78,7 @@ def test_what_the_new_voice_could_not_read_is_offered_again(richer: Any) -> None
     read_anew(richer)
     while (job := richer.maker.claim()) is not None:
         fell_back = (Warn.VOICE_FALLBACK,) if job.asked.name == "storm" else ()
-        richer.maker.keep(job, Produced("ab" * 32, 1000, 5_000_000, None, None, "0" * 64, 1, fell_back))
+        richer.maker.keep(job, Produced("ab" * 32, 1000, 5_000_000, None, None, "0" * 64, fell_back))
     assert otherwise(richer) == {"storm"}
 
 

@@ -18,7 +18,6 @@ from web.demo.year.lots import Lots
 
 EDITOR, LEADER, DEPUTY, HELPER, KEEPER, DISPATCHER = "bientap", "lanhdao", "pho", "thon", "quantri", "trucban"
 _LEAVES = timedelta(days=9)
-_INVITED_FOR = timedelta(days=5)
 
 
 class Staff(Struct, frozen=True):
