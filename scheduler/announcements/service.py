@@ -37,7 +37,7 @@ from scheduler.store.types import new_id
 from scheduler.workflow import State
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import effective, valid_on
+from scheduler.zones.rules import effective, there_now
 
 MAX_RECORDINGS = 16
 StoredSound = queueing.StoredSound
@@ -94,7 +94,7 @@ def may_create(db: Session, actor: Actor, now: datetime, zone_id: str) -> Zone:
     if zone is None:
         raise NotFound("not_found", "There is no such zone, or it is not in your area.", field="zone_id")
     require(actor, Action.ANNOUNCEMENT_EDIT, zone.path, now)
-    if not valid_on(zone, now.date()):
+    if not there_now(db, [zone], now, also_coming=True):
         raise Conflict("zone_ended", "This zone is no more.", field="zone_id")
     return zone
 

@@ -36,7 +36,7 @@ from scheduler.rights import Action
 from scheduler.workflow import Event
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import there_now
 
 MOST = 200
 MOST_LOOKED_AT = 1000
@@ -151,7 +151,7 @@ def _waiting(db: Session, actor: Actor, now: datetime, chosen: Sequence[_Sent]) 
         Waiting(
             item=one.item,
             recordings=one.recordings,
-            zones=tuple(zone for target in one.targets for zone in target.live(now.date())),
+            zones=tuple(zone for target in one.targets for zone in target.live(now)),
             on_behalf_of=tuple(names[user_id] for user_id in acting[one.row.id] if user_id in names),
             differences=changed.get(one.row.id),
             effects=met.get(one.row.id),
@@ -170,10 +170,10 @@ def _met(
 ) -> dict[str, list[PlaceEffects]]:
     """What each would change where it is heard, by its id, with the airings that are `proposed` by each."""
     looked_at = [one for one in found if proposed[one.row.id]]
-    roots = {zone.path for one in looked_at for target in one.targets for zone in target.live(now.date())}
+    roots = {zone.path for one in looked_at for target in one.targets for zone in target.live(now)}
     if not roots:
         return {}
-    zones = [zone for zone in zone_sql.subtrees(db, roots) if valid_on(zone, now.date())]
+    zones = there_now(db, zone_sql.subtrees(db, roots), now)
     total, _online = zone_sql.receiver_counts(db, roots)
     villages = [zone for zone in zones if total[zone.id]]
     coming = [airing for one in looked_at for airing in proposed[one.row.id]]

@@ -1,24 +1,31 @@
 """All SQL about where broadcasts are aimed: at zones, and at groups of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, not_, or_, select
 from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col
 
+from broadcast.clock import to_us
 from scheduler.broadcasts.models import Broadcast, BroadcastTarget
+from scheduler.policy import local_day
 from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Group, GroupMember, Zone
+from scheduler.zones.rules import timezones
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One target of a broadcast: a zone, or a group with its members and the path of the zone that it belongs to."""
+    """One target of a broadcast: a zone, or a group with its members and the path of the zone that it belongs to.
+
+    `timezones` has, by id, those of the zones that end.
+    """
 
     zones: tuple[Zone, ...]
+    timezones: Mapping[str, str]
     group: Group | None = None
     home_path: str | None = None
 
@@ -27,9 +34,13 @@ class Target:
         """Where rights are needed: in each zone, and where a group belongs, as its members may be others tomorrow."""
         return (*(zone.path for zone in self.zones), *([self.home_path] if self.home_path is not None else ()))
 
-    def live(self, day: date) -> tuple[Zone, ...]:
-        """Its zones that are there on `day`."""
-        return tuple(zone for zone in self.zones if zone.valid_until is None or day < zone.valid_until)
+    def live(self, now: datetime) -> tuple[Zone, ...]:
+        """Its zones that are there or will be."""
+        return tuple(
+            zone
+            for zone in self.zones
+            if zone.valid_until is None or local_day(self.timezones[zone.id], to_us(now)) < zone.valid_until
+        )
 
 
 def set_targets(db: Session, broadcast_id: str, zone_ids: Iterable[str], group_ids: Iterable[str]) -> None:
@@ -55,21 +66,22 @@ def targets(db: Session, broadcast_ids: Collection[str]) -> dict[str, tuple[Targ
     direct: dict[str, list[Target]] = {broadcast_id: [] for broadcast_id in broadcast_ids}
     members: dict[tuple[str, str], list[Zone]] = defaultdict(list)
     groups: dict[str, tuple[Group, str]] = {}
-    for broadcast_id, zone, group, home_path in db.execute(query):
+    rows = db.execute(query).all()
+    ending = _of_ending(db, (zone for _broadcast_id, zone, _group, _home_path in rows if zone is not None))
+    for broadcast_id, zone, group, home_path in rows:
         if group is None:
-            direct[broadcast_id].append(Target((zone,)))
+            direct[broadcast_id].append(Target((zone,), ending))
         else:
             groups[group.id] = group, home_path
             members[broadcast_id, group.id] += [zone] if zone is not None else []
     for (broadcast_id, group_id), zones in members.items():
-        direct[broadcast_id].append(Target(tuple(zones), *groups[group_id]))
+        direct[broadcast_id].append(Target(tuple(zones), ending, *groups[group_id]))
     return {broadcast_id: tuple(found) for broadcast_id, found in direct.items()}
 
 
 def chosen(db: Session, zone_ids: Collection[str], group_ids: Collection[str]) -> tuple[Target, ...]:
     """Zones and groups as targets, those that there are."""
-    zones = db.scalars(select(Zone).where(col(Zone.id).in_(zone_ids)).order_by(col(Zone.path)))
-    found = [Target((zone,)) for zone in zones]
+    zones = db.scalars(select(Zone).where(col(Zone.id).in_(zone_ids)).order_by(col(Zone.path))).all()
     home = aliased(Zone)
     query = (
         select(Group, col(home.path), Zone)
@@ -82,7 +94,13 @@ def chosen(db: Session, zone_ids: Collection[str], group_ids: Collection[str]) -
     groups: dict[str, tuple[Group, str, list[Zone]]] = {}
     for group, home_path, zone in db.execute(query):
         groups.setdefault(group.id, (group, home_path, []))[2].extend([zone] if zone is not None else [])
-    return (*found, *(Target(tuple(members), group, path) for group, path, members in groups.values()))
+    ending = _of_ending(db, (*zones, *(zone for _group, _path, members in groups.values() for zone in members)))
+    found = [Target((zone,), ending) for zone in zones]
+    return (*found, *(Target(tuple(members), ending, group, path) for group, path, members in groups.values()))
+
+
+def _of_ending(db: Session, zones: Iterable[Zone]) -> dict[str, str]:
+    return timezones(db, [zone for zone in zones if zone.valid_until is not None])
 
 
 def with_place_in(zone_ids: Collection[str]) -> ColumnElement[bool]:

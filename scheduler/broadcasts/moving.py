@@ -66,7 +66,7 @@ def movable(db: Session, actor: Actor, now: datetime, broadcast_ids: Collection[
     """Those of the broadcasts that the actor may move, by id; in a fixed number of queries."""
     rows = [row for row in repository.several(db, broadcast_ids) if _comes_once(row, now)]
     targets = aiming.targets(db, [row.id for row in rows])
-    zones = {zone.id: zone for found in targets.values() for target in found for zone in target.live(now.date())}
+    zones = {zone.id: zone for found in targets.values() for target in found for zone in target.live(now)}
     places = planning.places(db, zones.values())
     found = {}
     for row in rows:
@@ -92,4 +92,4 @@ def _comes_once(row: Broadcast, now: datetime) -> bool:
 
 
 def _live(targets: Collection[Target], now: datetime) -> set[str]:
-    return {zone.id for target in targets for zone in target.live(now.date())}
+    return {zone.id for target in targets for zone in target.live(now)}

@@ -35,7 +35,7 @@ from scheduler.relays import drawing
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import there_now
 
 MAX_OCCURRENCES = 14
 MAX_PLACES = 100
@@ -70,7 +70,7 @@ class _Group:
 def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[Target], now: datetime) -> Shown:
     """What `broadcast`, saved or not, would change where it is aimed at."""
     proposed = _proposed(db, broadcast, now)
-    zones = {zone.id: zone for target in targets for zone in target.live(now.date())}
+    zones = {zone.id: zone for target in targets for zone in target.live(now)}
     villages, silent = _villages(db, [zone.path for zone in zones.values()], now)
     if not proposed or not villages:
         return Shown(proposed, [], [], silent, 0)
@@ -143,7 +143,7 @@ def _proposed(db: Session, broadcast: Broadcast, now: datetime) -> tuple[Airing,
 def _villages(db: Session, paths: Sequence[str], now: datetime) -> tuple[list[Zone], tuple[str, ...]]:
     """The zones with receivers at or below `paths`, and those of `paths` that have none."""
     total, _online = zone_sql.receiver_counts(db, paths)
-    zones = [zone for zone in zone_sql.subtrees(db, paths) if valid_on(zone, now.date())]
+    zones = there_now(db, zone_sql.subtrees(db, paths), now)
     having = [zone for zone in zones if total[zone.id]]
     silent = [
         zone.path for zone in zones if zone.path in paths and not any(h.path.startswith(zone.path) for h in having)

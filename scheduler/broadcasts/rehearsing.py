@@ -32,7 +32,7 @@ from scheduler.policy import local_day
 from scheduler.relays import drawing, timing
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import there_now
 
 DAYS = 7
 MAX_LATE = 20
@@ -55,7 +55,7 @@ def rehearsal(
     media = _media(db, row)
     window = _window(row, media, now)
     title = repository.titles(db, [row.announcement_id])[row.announcement_id]
-    zones = [zone for target in held.targets for zone in target.live(now.date())]
+    zones = [zone for target in held.targets for zone in target.live(now)]
     item = _placed(row, title, zones, now)
     tried = Tried(
         broadcast_id=row.id,
@@ -83,9 +83,7 @@ def played(db: Session, tried: Tried, window: Window, now: datetime) -> Rehearsa
     """The days of `window` without and with what is tried."""
     receivers = repository.receivers(db, tried.paths)
     homes = zone_sql.zones(db, {receiver.zone_id for receiver in receivers})
-    there = sorted(
-        (zone for zone in homes.values() if valid_on(zone, now.date())), key=lambda zone: (zone.name, zone.id)
-    )
+    there = sorted(there_now(db, homes.values(), now), key=lambda zone: (zone.name, zone.id))
     by_id = planning.places(db, there, window)
     start_us = min((planning.day_start(by_id[zone.id], window[0]) for zone in there), default=window[0])
     whole = start_us, window[1]

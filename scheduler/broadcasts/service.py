@@ -306,7 +306,7 @@ def _targets(db: Session, draft: BroadcastIn, now: datetime) -> tuple[Target, ..
     known = {target.group.id if target.group else target.zones[0].id for target in found}
     if known != zone_ids | group_ids or len(draft.zone_ids) != len(zone_ids) or len(draft.group_ids) != len(group_ids):
         raise Invalid("unknown_zone", "One of the places is not there, or is named twice.", field="zone_ids")
-    if not any(target.live(now.date()) for target in found):
+    if not any(target.live(now) for target in found):
         raise Invalid("no_targets", "Choose at least one place that there still is.", field="zone_ids")
     return found
 
@@ -329,7 +329,7 @@ def _locked(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> Held
 
 def _approval(db: Session, held: Held, now: datetime) -> bool:
     """Whether one of its zones wants it approved."""
-    zones = [zone for target in held.targets for zone in target.live(now.date())]
+    zones = [zone for target in held.targets for zone in target.live(now)]
     places = planning.places(db, zones)
     return any(approval_needed(held.row.cls, places[zone.id].effective.approval_classes) for zone in zones)
 
@@ -338,7 +338,7 @@ def _fit_to_air(db: Session, held: Held, now: datetime) -> None:
     """Return if it could go on the air as it is, its sound from now on held as it is; else Invalid or Conflict."""
     announcements.hold(db, held.row.announcement_id)
     drafts.check_time(held.row, now)
-    if not any(target.live(now.date()) for target in held.targets):
+    if not any(target.live(now) for target in held.targets):
         raise Conflict("no_targets", "None of its places is there any more. Choose others.")
     recordings = repository.recordings_of(db, {held.row.announcement_id})[held.row.announcement_id]
     if recordings and all(recording.state is RecordingState.EXPIRED for recording in recordings):

@@ -26,7 +26,7 @@ def shown(db: Session, actor: Actor, now: datetime, broadcasts: Sequence[Broadca
     targets = aiming.targets(db, [broadcast.id for broadcast in broadcasts])
     recordings = repository.recordings_of(db, {broadcast.announcement_id for broadcast in broadcasts})
     titles, people, places = repository.names(db, broadcasts)
-    paths = {zone.path for found in targets.values() for target in found for zone in target.live(now.date())}
+    paths = {zone.path for found in targets.values() for target in found for zone in target.live(now)}
     served = zones_served(db, paths)
     return [
         _shown(b, actor, now, targets[b.id], recordings[b.announcement_id]).model_copy(
@@ -53,8 +53,8 @@ def notices(
     """What the author should know although nothing forbids it; `served` are ids of zones with receivers in them."""
     if broadcast.state not in _COMING:
         return []
-    ended = [zone.name for target in targets for zone in target.zones if zone not in target.live(now.date())]
-    live = [zone for target in targets for zone in target.live(now.date())]
+    ended = [zone.name for target in targets for zone in target.zones if zone not in target.live(now)]
+    live = [zone for target in targets for zone in target.live(now)]
     silent = [zone.name for zone in live if zone.id not in served]
     found: list[Notice] = []
     if silent:
@@ -112,7 +112,7 @@ def possible_for(
 
 
 def _target(target: Target, now: datetime) -> TargetOut:
-    live = target.live(now.date())
+    live = target.live(now)
     if target.group is not None:
         zone_ids = [zone.id for zone in live]
         return TargetOut(group_id=target.group.id, name=target.group.name, zone_ids=zone_ids, ended=not live)

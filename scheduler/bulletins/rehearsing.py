@@ -79,7 +79,7 @@ def _tried(
         broadcast_id=_id(row),
         title=row.name,
         timezone=timezone,
-        paths=[found.path for target in targets for found in target.live(now.date())],
+        paths=[found.path for target in targets for found in target.live(now)],
         coming=lambda by_id: _heard(row, coming, timezone, _below(db, row, by_id, window)),
         without=frozenset(sent),
     )

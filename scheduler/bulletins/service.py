@@ -261,7 +261,7 @@ def _checked(db: Session, actor: Actor, now: datetime, asked: BulletinIn) -> Zon
     targets = chosen(db, set(asked.zone_ids), set(asked.group_ids))
     if _ids(targets) != {*asked.zone_ids, *asked.group_ids}:
         raise Invalid("unknown_zone", "One of the places is not there, or is named twice.", field="zone_ids")
-    if not any(target.live(now.date()) for target in targets):
+    if not any(target.live(now) for target in targets):
         raise Invalid("no_targets", "Choose at least one place that there still is.", field="zone_ids")
     require_step(actor, Event.EDIT, asked.cls, [path for target in targets for path in target.paths], now)
     for slot in asked.slots:

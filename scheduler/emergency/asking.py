@@ -25,7 +25,6 @@ from scheduler.rights import Action
 from scheduler.store.types import new_id
 from scheduler.zones.models import Zone
 from scheduler.zones.repository import ids_of
-from scheduler.zones.rules import valid_on
 
 MINUTES = 15
 DRILL_MINUTES = 60
@@ -83,8 +82,7 @@ def places_of(db: Session, draft: OrderIn, now: datetime) -> list[tuple[Zone, st
     wanted = {
         zone.path: (zone, target.group.id if target.group is not None else None)
         for target in reversed(found)
-        for zone in target.zones
-        if valid_on(zone, now.date())
+        for zone in target.live(now)
     }
     if not wanted:
         raise Invalid("no_targets", "Choose at least one place that there still is.", field="zone_ids")

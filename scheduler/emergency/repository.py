@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Table, and_, func, or_
@@ -22,7 +22,7 @@ from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
 from scheduler.zones.models import SecondPerson, Zone
 from scheduler.zones.repository import below, ids_of
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import there_now
 
 if TYPE_CHECKING:
     from sqlmodel.sql.expression import Select, SelectOfScalar
@@ -224,10 +224,10 @@ def receivers(db: Session, paths: Collection[str]) -> Sequence[tuple[Receiver, Z
     return db.exec(query.order_by(Zone.path, Receiver.name, Receiver.id)).all()
 
 
-def two_people(db: Session, paths: Collection[str], day: date) -> list[str]:
-    """The paths of zones at or below `paths`, there on this day, that say themselves that it takes two people."""
+def two_people(db: Session, paths: Collection[str], now: datetime) -> list[str]:
+    """The paths of zones at or below `paths`, but for ended ones, that say themselves that it takes two people."""
     query = select(Zone).where(below(paths), Zone.second_person == SecondPerson.TWO_PEOPLE)
-    return [zone.path for zone in db.exec(query) if valid_on(zone, day)]
+    return [zone.path for zone in there_now(db, db.exec(query).all(), now, also_coming=True)]
 
 
 def strayed(db: Session, order_id: str, paths: Collection[str]) -> list[Zone]:

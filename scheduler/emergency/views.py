@@ -89,7 +89,7 @@ def state_now(row: EmergencyOrder, now: datetime) -> State:
 
 def mode_of(db: Session, zones: Collection[Zone], now: datetime) -> SecondPerson:
     """Who must let an order for these zones sound, and so for all below them."""
-    if repository.two_people(db, [zone.path for zone in zones], now.date()):
+    if repository.two_people(db, [zone.path for zone in zones], now):
         return SecondPerson.TWO_PEOPLE
     return strictest(effective(db, zone.path).second_person for zone in zones)
 
@@ -139,7 +139,7 @@ def _around(
         banked=bank.entries(db, named["bank"]),
         recordings=repository.recordings(db, named["recording"]),
         undelivered=repository.undelivered(db, live),
-        two_people=repository.two_people(db, [zone.path for zone in zones.values()], now.date()),
+        two_people=repository.two_people(db, [zone.path for zone in zones.values()], now),
     )
 
 

@@ -51,7 +51,7 @@ def ask(db: Session, actor: Actor, now: datetime, asked: LiveIn, terms: Terms) -
     Raises Forbidden, Invalid, or Conflict where a higher class has the air.
     """
     targets = _targets(db, actor, now, asked)
-    zones = {zone.id: zone for target in targets for zone in target.live(now.date())}
+    zones = {zone.id: zone for target in targets for zone in target.live(now)}
     advised = advice(db, now, [zone.path for zone in zones.values()])
     talk = LiveTalk(
         id=new_id(now), zone_id=asked.zone_id, kind=asked.kind, title=naming.title(asked.title),
@@ -97,7 +97,7 @@ def _targets(db: Session, actor: Actor, now: datetime, asked: LiveIn) -> tuple[T
     found = chosen(db, zone_ids, group_ids)
     if {target.group.id if target.group else target.zones[0].id for target in found} != zone_ids | group_ids:
         raise Invalid("unknown_zone", "One of the places is not there, or is named twice.", field="zone_ids")
-    if not any(target.live(now.date()) for target in found):
+    if not any(target.live(now) for target in found):
         raise Invalid("no_targets", "Choose at least one place that there still is.", field="zone_ids")
     for target in found:
         for path in target.paths:
@@ -109,7 +109,7 @@ def _placed(targets: tuple[Target, ...], now: datetime) -> list[tuple[str, str |
     """Each zone once, by itself where it was chosen by itself too."""
     found: dict[str, str | None] = {}
     for target in targets:
-        for zone in target.live(now.date()):
+        for zone in target.live(now):
             group_id = target.group.id if target.group else None
             found[zone.id] = group_id if zone.id not in found else None
     return list(found.items())

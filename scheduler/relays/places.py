@@ -25,7 +25,7 @@ from scheduler.relays import repository, timing
 from scheduler.relays.models import Relay
 from scheduler.zones import repository as zones
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import there_now
 
 Forbidden = tuple[Airing, EffectKind, tuple[Zone, ...]]
 
@@ -52,15 +52,15 @@ class LookedAt(NamedTuple):
 
 
 def live_zones(targets: Collection[Target], now: datetime) -> list[Zone]:
-    """The zones that are aimed at and are there today, each once."""
-    return list({zone.id: zone for target in targets for zone in target.live(now.date())}.values())
+    """The zones that are aimed at and have not ended, each once."""
+    return list({zone.id: zone for target in targets for zone in target.live(now)}.values())
 
 
 def villages(db: Session, aimed: Sequence[Zone], now: datetime) -> list[Zone]:
     """The zones with receivers at or below those that are aimed at."""
     paths = [zone.path for zone in aimed]
     total, _online = zones.receiver_counts(db, paths)
-    return [zone for zone in zones.subtrees(db, paths) if total[zone.id] and valid_on(zone, now.date())]
+    return there_now(db, [zone for zone in zones.subtrees(db, paths) if total[zone.id]], now)
 
 
 def looked_at(
@@ -131,7 +131,7 @@ def targets_of(db: Session, rows: Sequence[Relay]) -> dict[str, tuple[Target, ..
 
 
 def aimed_at(db: Session, rows: Sequence[Relay], now: datetime) -> dict[str, list[Zone]]:
-    """Of each, the zones that are there today."""
+    """Of each, the zones that have not ended."""
     return {key: live_zones(found, now) for key, found in targets_of(db, rows).items()}
 
 

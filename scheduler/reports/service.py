@@ -19,13 +19,13 @@ from scheduler.fleet.models import StoredReport
 from scheduler.fleet.results import HEARD, result
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
-from scheduler.policy import day_bounds, local_day
+from scheduler.policy import day_bounds
 from scheduler.policy import zone as zone_info
 from scheduler.reports import repository, sources, summing, views
 from scheduler.reports.area import Area, area_of, is_small
 from scheduler.reports.begun import LIVE
 from scheduler.reports.beside import beside
-from scheduler.reports.boundaries import DEFAULT_TIMEZONE, Atlas
+from scheduler.reports.boundaries import Atlas
 from scheduler.reports.digest import MOST, Digest, missed
 from scheduler.reports.figures import Sums, total
 from scheduler.reports.models import ReportSubscription
@@ -160,12 +160,6 @@ def village_day(db: Session, actor: Actor, now: datetime, zone_id: str, day: dat
         airings=airings,
         gone=_gone(db, span, Area(zone.id, zone.path)),
     )
-
-
-def today(db: Session, now: datetime, zone: Zone) -> date:
-    """The local day in a zone."""
-    own = (one.timezone for one in reversed(zone_sql.lineage(db, zone.path)) if one.timezone)
-    return local_day(next(own, DEFAULT_TIMEZONE), to_us(now))
 
 
 def subscription(db: Session, actor: Actor, now: datetime, zone_id: str) -> SubscriptionOut:

@@ -12,18 +12,16 @@ from datetime import datetime
 from msgspec import Struct
 from sqlmodel import Session
 
-from broadcast.clock import to_us
 from scheduler.errors import Conflict, Invalid
 from scheduler.fleet import repository as fleet
 from scheduler.fleet import service as receivers
 from scheduler.fleet.schemas import ReceiverMove
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
-from scheduler.policy import local_day
 from scheduler.rights import Action
 from scheduler.zones import repository, service
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import effective, valid_on
+from scheduler.zones.rules import there_now, today
 from scheduler.zones.schemas import ZoneChange
 
 
@@ -41,11 +39,10 @@ def outlook(db: Session, actor: Actor, now: datetime, zone_id: str) -> Ending:
     """What would end, and which places of the same kind it can be merged into."""
     zone = service.zone_for(db, actor, now, zone_id)
     require(actor, Action.ZONE_EDIT, zone.path, now)
-    day = local_day(effective(db, zone.path).rules.timezone, to_us(now))
     total, _online = repository.receiver_counts(db, [zone.path], also_planned=True)
     near = [one for one in repository.children(db, zone.parent_id or "") if one.kind == zone.kind and one.id != zone.id]
-    into = (one for one in near if valid_on(one, day) and actor.may(Action.ZONE_EDIT, one.path, now))
-    children = tuple(one for one in repository.children(db, zone.id) if valid_on(one, day))
+    into = (one for one in there_now(db, near, now) if actor.may(Action.ZONE_EDIT, one.path, now))
+    children = tuple(there_now(db, repository.children(db, zone.id), now))
     here = total[zone.id]
     return Ending(zone, children, here, sum(total.values()) - here, tuple(into))
 
@@ -68,8 +65,8 @@ def end_zone(
     found = outlook(db, actor, now, zone_id)
     zone = found.zone
     check(found, into_id)
-    day = local_day(effective(db, zone.path).rules.timezone, to_us(now))
-    ended = service.change_zone(db, actor, now, zone.id, version=version, change=ZoneChange(valid_until=day))
+    change = ZoneChange(valid_until=today(db, now, zone))
+    ended = service.change_zone(db, actor, now, zone.id, version=version, change=change)
     if into_id is not None:
         _hand_over(db, actor, now, found, into_id)
     moved = [child.name for child in found.children] if into_id is not None else []

@@ -6,21 +6,25 @@ Rules
 - An emergency takes two people unless a zone says that one with a second factor is enough.
 - Residents have a page unless a zone says that they have none.
 - `quota` set to `{}` lifts the quota of the zones above.
+- A zone begins and ends with a day of its own: at midnight there, not in UTC.
 """
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
 from sqlmodel import Session
 
+from broadcast.clock import to_us
 from broadcast.wire.documents import BroadcastClass, QuietHours, Quota, Rules
-from scheduler.policy import RulesOverride, merge
+from scheduler.policy import RulesOverride, local_day, merge
 from scheduler.zones import repository
 from scheduler.zones.models import SecondPerson, Zone
 
 US_PER_S = 1_000_000
+_DAY = timedelta(days=1)
+"""At most so far from the day in UTC is the day anywhere."""
 NEEDS_APPROVAL = frozenset(BroadcastClass)
 LANGUAGES = ("vi",)
 
@@ -78,9 +82,35 @@ def days_off(db: Session, path: str, first: date, last: date) -> frozenset[date]
     return frozenset(row.day for row in repository.holidays(db, repository.ids_of(path), first, last))
 
 
-def valid_on(zone: Zone, day: date) -> bool:
-    """Whether the zone is there on this day."""
-    return (zone.valid_from is None or zone.valid_from <= day) and (zone.valid_until is None or day < zone.valid_until)
+def valid_on(zone: Zone, day: date, *, also_coming: bool = False) -> bool:
+    """Whether the zone is there on this day of its own; with `also_coming`, or will be."""
+    begun = also_coming or zone.valid_from is None or zone.valid_from <= day
+    return begun and (zone.valid_until is None or day < zone.valid_until)
+
+
+def today(db: Session, now: datetime, zone: Zone) -> date:
+    """The local day in a zone."""
+    return local_day(effective_rules(db, zone.path).timezone, to_us(now))
+
+
+def there_now(db: Session, zones: Collection[Zone], now: datetime, *, also_coming: bool = False) -> list[Zone]:
+    """Those of `zones` that are there on the day that it is in each; with `also_coming`, or will be.
+
+    It reads only where one of them begins or ends about now.
+    """
+    day = now.date()
+    near = [zone for zone in zones if any(abs(day - one) <= _DAY for one in (zone.valid_from, zone.valid_until) if one)]
+    days = {zone_id: local_day(timezone, to_us(now)) for zone_id, timezone in timezones(db, near).items()}
+    return [zone for zone in zones if valid_on(zone, days.get(zone.id, day), also_coming=also_coming)]
+
+
+def timezones(db: Session, zones: Iterable[Zone]) -> dict[str, str]:
+    """The time zone that holds in each, by id; in one query, or none for no zones."""
+    ids = {zone.id: repository.ids_of(zone.path) for zone in zones}
+    found = repository.zones(db, {one for path in ids.values() for one in path}) if ids else {}
+    return {
+        zone_id: inherited(found[one] for one in path if one in found).rules.timezone for zone_id, path in ids.items()
+    }
 
 
 def _classes(zone: Zone) -> frozenset[BroadcastClass]:

@@ -15,7 +15,6 @@ from scheduler.fleet.outbox import mark_dirty
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.policy import BadRules, checked
-from scheduler.policy import zone as timezone_of
 from scheduler.relays.repository import look_again
 from scheduler.rights import Action
 from scheduler.store.alone import alone
@@ -204,7 +203,7 @@ def _for_change(db: Session, actor: Actor, now: datetime, zone_id: str, *, versi
 
 def _apply(db: Session, actor: Actor, now: datetime, zone: Zone, *, action: str, values: dict[str, Any]) -> None:
     if any(values.get(name, getattr(zone, name)) != getattr(zone, name) for name in ("name", "code", "parent_id")):
-        repository.keep_past(db, zone, _day_at(db, zone, now))
+        repository.keep_past(db, zone, rules.today(db, now, zone))
     for name, value in values.items():
         setattr(zone, name, value)
     zone.version += 1
@@ -212,10 +211,6 @@ def _apply(db: Session, actor: Actor, now: datetime, zone: Zone, *, action: str,
     db.flush()
     plain = msgspec.to_builtins(values)
     audit.record(db, actor, now, action, f"zone:{zone.id}", zone_path=zone.path, **plain)
-
-
-def _day_at(db: Session, zone: Zone, now: datetime) -> date:
-    return now.astimezone(timezone_of(rules.effective_rules(db, zone.path).timezone)).date()
 
 
 def _check_fallback(db: Session, actor: Actor, now: datetime, recording_id: str | None) -> None:

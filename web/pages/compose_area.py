@@ -10,7 +10,7 @@ from scheduler.rights import Action
 from scheduler.zones import groups as group_service
 from scheduler.zones import service as zone_service
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import effective, valid_on
+from scheduler.zones.rules import effective, there_now
 from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import group_views, zone_views
 from web.pages import places
@@ -39,7 +39,7 @@ def aimable(db: Session, page: Page, rows: Sequence[Zone]) -> tuple[list[Zone], 
 
     Forbidden where none is.
     """
-    there = [zone for zone in rows if valid_on(zone, page.show.today)]
+    there = there_now(db, rows, page.now)
     if not there:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     views = zone_views(db, there, counted=False)

@@ -32,7 +32,7 @@ from scheduler.rights import Action
 from scheduler.zones import groups as group_service
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import there_now
 from scheduler.zones.schemas import GroupView, ZoneView
 from scheduler.zones.views import group_views, zone_views
 from web.auth import ReadDb
@@ -248,8 +248,7 @@ def _own_fields(errors: Errors) -> Errors:
 def _area(db: Session, page: Page, desk: Desk) -> Area:
     """Raises Forbidden for those who may issue nothing at this desk."""
     rows = zone_service.tree(db, page.actor, page.now, _action(desk))
-    today = page.show.today
-    views = zone_views(db, [zone for zone in rows if valid_on(zone, today)], counted=False)
+    views = zone_views(db, there_now(db, rows, page.now, also_coming=True), counted=False)
     if not views:
         raise Forbidden("forbidden", "You do not have the right to do this here.")
     known = {zone.id for zone in views}

@@ -23,7 +23,7 @@ from scheduler.rights import Action
 from scheduler.zones import service
 from scheduler.zones.forest import zone_names
 from scheduler.zones.models import Zone
-from scheduler.zones.rules import valid_on
+from scheduler.zones.rules import there_now
 from scheduler.zones.schemas import ZoneView
 from scheduler.zones.views import with_counts, zone_views
 from web.auth import ReadDb
@@ -38,7 +38,9 @@ OPEN_UP_TO = 16
 UNDER = N_("Villages of %(name)s")
 FIELD = "zone-find"
 """Of the tree: what a name is typed into."""
-_SOUNDS = frozenset({Action.BROADCAST_EDIT, Action.LIVE_SPEAK, Action.EMERGENCY_ISSUE, Action.DRILL_ISSUE})
+_ORDERS = frozenset({Action.EMERGENCY_ISSUE, Action.DRILL_ISSUE})
+"""Where a place that begins later can be chosen already: its loudspeakers are to warn too."""
+_SOUNDS = _ORDERS | {Action.BROADCAST_EDIT, Action.LIVE_SPEAK}
 """Where places that are no more cannot be chosen."""
 
 router = APIRouter(prefix="/places", include_in_schema=False)
@@ -150,8 +152,8 @@ def _said(page: Page, zone: ZoneNode, *, many: bool) -> str:
 
 
 def _zones(db: Session, page: Page, action: Action) -> Sequence[Zone]:
-    found, today = service.tree(db, page.actor, page.now, action), page.show.today
-    return [zone for zone in found if valid_on(zone, today)] if action in _SOUNDS else found
+    found = service.tree(db, page.actor, page.now, action)
+    return there_now(db, found, page.now, also_coming=action in _ORDERS) if action in _SOUNDS else found
 
 
 def _at(path: str, action: Action) -> str:

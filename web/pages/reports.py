@@ -20,6 +20,7 @@ from scheduler.reports.spans import Length, Span, span_of
 from scheduler.rights import Action
 from scheduler.zones import service as zone_service
 from scheduler.zones.models import Zone
+from scheduler.zones.rules import today
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import report_words, words
@@ -173,7 +174,7 @@ def subscribe(
 
 def _asked(db: Session, page: Page, zone_id: str | None, length: Length, day: str | None) -> tuple[Zone, Span]:
     zone = service.zone_of(db, page.actor, page.now, zone_id or None)
-    return zone, span_of(length, _day(day, "day") or service.today(db, page.now, zone))
+    return zone, span_of(length, _day(day, "day") or today(db, page.now, zone))
 
 
 def _day(text: str | None, field: str) -> date | None:
@@ -211,7 +212,7 @@ def _frame(asked: Asked, path: str, base: dict[str, object]) -> dict[str, Any]:
             for one in Length
         ],
         "earlier": at(day=span.before.first),
-        "later": at(day=span.after.first) if span.end <= service.today(db, page.now, zone) else "",
+        "later": at(day=span.after.first) if span.end <= today(db, page.now, zone) else "",
         "zones": _zones(db, page.actor, page, zone),
         "heard_link": _link("/reports", {"zone": zone.id, "length": span.length, "day": span.first}),
         "stations_link": _link("/reports/stations", {"zone": zone.id, "length": span.length, "day": span.first}),

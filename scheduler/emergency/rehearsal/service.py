@@ -195,7 +195,7 @@ def tick(db: Session, now: datetime, over: Outcomes = NONE_OVER) -> tuple[str, .
     for row, zone in repository.due(db, now):
         due = row.next_at
         row.next_at = next_due(row.weekday, row.minute, rules.effective_rules(db, zone.path).timezone, now)
-        if not rules.valid_on(zone, now.date()):
+        if not rules.there_now(db, [zone], now):
             continue
         if now - due > LATE:
             run = _missed(db, zone, due, now, silent=row.silent, trouble="centre_was_away")

@@ -1,6 +1,6 @@
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,6 +88,20 @@ def test_several_languages_in_the_order_in_which_they_were_given(office: Office)
     assert [recording.language for recording in made.recordings] == ["vi", "xtd", "en", "lo"]
     assert {recording.state for recording in made.recordings} == {RecordingState.QUEUED}
     assert (made.version, made.author_name, made.zone_name, made.may_edit) == (1, "Official", "Trà Leng", True)
+
+
+def test_a_zone_is_no_more_from_its_last_midnight_and_not_before_it_begins(office: Office) -> None:
+    office.now += timedelta(hours=19)  # 3:00 of the 24th there, and still the 23rd in UTC
+    for first, end in ((date(2026, 11, 24), None), (date(2026, 12, 24), None), (None, date(2026, 11, 25))):
+        with office.store.writing() as db:
+            zone = db.get_one(Zone, office.places.leng)
+            zone.valid_from, zone.valid_until = first, end
+        assert office.text().zone_id == office.places.leng
+    with office.store.writing() as db:
+        db.get_one(Zone, office.places.leng).valid_until = date(2026, 11, 24)
+    with pytest.raises(Conflict) as refused:
+        office.text()
+    assert refused.value.code == "zone_ended"
 
 
 def test_one_language_twice_is_refused(office: Office) -> None:

@@ -1,7 +1,7 @@
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -365,6 +365,23 @@ def test_an_ended_zone_in_a_saved_broadcast_is_shown_left_out_and_said(commune: 
         db.get_one(Zone, commune.places.leng_1).valid_until = commune.now.date()
     with pytest.raises(Invalid, match="at least one place that there still is"):
         commune.saved()
+
+
+def test_a_place_has_ended_from_midnight_there(commune: Any) -> None:
+    alone = commune.draft(when="2026-12-01T17:00", zone_ids=[commune.places.leng_1])
+    made = commune.saved(alone)
+    with commune.store.writing() as db:
+        db.get_one(Zone, commune.places.leng_1).valid_until = date(2026, 12, 1)
+        waiting = service.submit(db, commune.official, commune.now, made.id, version=made.version)
+        assert waiting.notices == []
+    commune.now = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)  # 5:30 of 1 December there
+    with commune.store.reading() as db:
+        seen = service.view(db, commune.leader, commune.now, made.id)
+    assert ([target.ended for target in seen.targets], [one.code for one in seen.notices]) == ([True], ["zone_ended"])
+    with pytest.raises(Conflict, match="None of its places"), commune.store.writing() as db:
+        service.approve(db, commune.leader, commune.now, made.id, version=waiting.version)
+    with pytest.raises(Invalid, match="at least one place that there still is"):
+        commune.saved(alone)
 
 
 def test_editing_what_is_approved_takes_the_approval_away(commune: Any) -> None:

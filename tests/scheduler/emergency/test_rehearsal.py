@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -147,6 +147,19 @@ def test_it_comes_again_each_week_and_never_twice(office: Office) -> None:
         assert office.tick() == 1  # it is closed
         office.clock.step_wall(WEEK - service.SILENT_TAKES)
     assert office.runs() == 3
+
+
+def test_it_comes_on_the_first_day_of_a_place_and_not_on_the_one_before(office: Office) -> None:
+    office.weekly(at="03:00", weekday=1)
+    with office.store.writing() as db:
+        db.get_one(Zone, office.places.leng).valid_from = date(2026, 11, 24)
+    office.clock.step_wall(timedelta(hours=19))  # the 24th there, the 23rd in UTC
+    assert office.tick() == 1
+    with office.store.writing() as db:
+        db.get_one(Zone, office.places.leng).valid_from = date(2026, 12, 2)
+    office.clock.step_wall(WEEK)
+    office.tick()  # the first is closed
+    assert office.runs() == 1
 
 
 def test_a_moment_that_the_centre_slept_through_is_noted_and_not_made_up(office: Office) -> None:

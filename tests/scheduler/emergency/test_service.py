@@ -1,7 +1,7 @@
 """An order from asking to its end, on both databases."""
 
 import unicodedata
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,47 @@ def test_a_zone_below_the_one_that_was_chosen_keeps_its_two_people(desk: Any, se
         db.get_one(Zone, desk.places.leng_1).valid_until = desk.clock.now().date()
     assert desk.shown(asked.id).second_person is SecondPerson.SECOND_FACTOR
     assert desk.confirmed(asked, by=desk.operator, code=code()).state is State.ISSUED
+
+
+@pytest.mark.parametrize("first", [date(2026, 11, 24), date(2026, 12, 24)])
+def test_a_place_that_begins_today_or_later_is_warned_and_keeps_its_two_people(
+    desk: Any, second_factor: Any, first: date
+) -> None:
+    desk.zone_lets(desk.places.province, SecondPerson.SECOND_FACTOR)
+    with desk.store.writing() as db:
+        zone = db.get_one(Zone, desk.places.leng_1)
+        zone.valid_from, zone.second_person = first, SecondPerson.TWO_PEOPLE
+    desk.later(hours=19)  # 3:00 of the 24th there, and still the 23rd in UTC
+    code = second_factor(desk.operator)
+    beside = [desk.places.leng_1, desk.places.leng_2]
+    for several in ([desk.places.leng_1], beside, [desk.places.province]):
+        asked = desk.asked(desk.draft(zones=several))
+        assert {target.zone_id for target in asked.targets} == set(several)
+        assert asked.second_person is SecondPerson.TWO_PEOPLE
+        assert desk.shown(asked.id).second_person is SecondPerson.TWO_PEOPLE
+        with pytest.raises(Forbidden):
+            desk.confirmed(asked, by=desk.operator, code=code())
+    desk.issued(desk.draft(zones=beside))
+    assert len(desk.sounding(desk.places.leng_1)) == 1
+
+
+@pytest.mark.parametrize(("first", "end"), [(date.min, date.max), (date.max, None)])
+def test_no_day_of_a_place_keeps_it_from_being_warned(desk: Any, first: date, end: date | None) -> None:
+    with desk.store.writing() as db:
+        zone = db.get_one(Zone, desk.places.leng_1)
+        zone.valid_from, zone.valid_until = first, end
+    assert desk.asked(desk.draft(zones=[desk.places.leng_1])).state is State.ASKED
+
+
+def test_a_place_is_warned_no_more_from_the_midnight_at_which_it_ends(desk: Any) -> None:
+    with desk.store.writing() as db:
+        db.get_one(Zone, desk.places.leng_1).valid_until = date(2026, 11, 24)
+    desk.later(hours=15, minutes=59)
+    assert desk.asked(desk.draft(zones=[desk.places.leng_1])).state is State.ASKED
+    desk.later(minutes=1)  # 0:00 of the 24th there
+    with pytest.raises(Invalid) as refused:
+        desk.asked(desk.draft(zones=[desk.places.leng_1]))
+    assert refused.value.code == "no_targets"
 
 
 def test_who_has_a_second_factor_shows_it_also_as_the_second_person(desk: Any, second_factor: Any) -> None:

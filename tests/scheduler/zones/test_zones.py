@@ -1,7 +1,7 @@
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +164,29 @@ def test_a_zone_does_not_end_before_it_begins(store: Store, admin: Actor, now: d
         assert rules.valid_on(ended, date(2026, 12, 31))
         assert not rules.valid_on(ended, date(2027, 1, 1))
         assert not rules.valid_on(ended, date(2025, 6, 30))
+
+
+@pytest.mark.parametrize(
+    ("timezone", "midnight"),
+    [
+        (None, datetime(2026, 11, 23, 17, tzinfo=UTC)),
+        ("Pacific/Kiritimati", datetime(2026, 11, 23, 10, tzinfo=UTC)),
+        ("Etc/GMT+12", datetime(2026, 11, 24, 12, tzinfo=UTC)),
+    ],
+)
+def test_a_zone_begins_and_ends_at_midnight_there(
+    store: Store, places: Any, timezone: str | None, midnight: datetime
+) -> None:
+    with store.writing() as db:
+        zone = db.get_one(Zone, places.leng_1)
+        db.get_one(Zone, places.leng).timezone = timezone  # its own is that of the place above
+        zone.valid_from, zone.valid_until = date(2026, 11, 24), date(2026, 11, 25)
+        db.flush()
+        before, last = midnight - timedelta(seconds=1), midnight + timedelta(hours=24, seconds=-1)
+        moments = (before, midnight, last, midnight + timedelta(hours=24))
+        assert [bool(rules.there_now(db, [zone], at)) for at in moments] == [False, True, True, False]
+        later = [bool(rules.there_now(db, [zone], at, also_coming=True)) for at in moments]
+        assert later == [True, True, True, False]
 
 
 def test_moving_takes_everything_below_along(store: Store, root: Actor, now: datetime, places: Any) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import func, select
 
+from broadcast.clock import ManualClock
 from scheduler.people.models import AuditEntry
 from scheduler.rights import Action, Role
 from scheduler.store.engine import Store
@@ -120,6 +122,32 @@ def test_a_part_of_the_tree_has_what_was_asked_for_with_what_is_above_it(
     assert here(marked) == {places.province, *(one[key] for one in communes.values() for key in ("", "Trà Dơn"))}
     drill = duty.get("/places", params={"of": Action.DRILL_ISSUE, "zone": commune[""]}).text
     assert drill.count("drill-word") == len(commune) + 1
+
+
+def test_a_place_that_begins_later_can_be_warned_already_and_one_that_begins_today_hears_everything(
+    browser: Callable[[str], TestClient],
+    add_person: Callable[..., Any],
+    store: Store,
+    clock: ManualClock,
+    places: Any,
+) -> None:
+    clock.step_wall(timedelta(hours=19))  # 3:00 of the 24th there, and still the 23rd in UTC
+    add_person("truc", places.province, Role.OPERATOR, Role.ADMINISTRATOR)
+    duty = browser("truc")
+    for first, end, sounds, warned in (
+        (date(2026, 11, 24), None, True, True),
+        (date(2026, 11, 25), None, False, True),
+        (None, date(2026, 11, 25), True, True),
+        (None, date(2026, 11, 24), False, False),
+    ):
+        with store.writing() as db:
+            zone = db.get_one(Zone, places.leng)
+            zone.valid_from, zone.valid_until, zone.version = first, end, zone.version + 1
+        for action, offered in ((Action.BROADCAST_EDIT, sounds), (Action.EMERGENCY_ISSUE, warned)):
+            part = duty.get("/places", params={"of": action, "zone": places.province}).text
+            assert (places.leng in here(part)) is offered, (first, end, action)
+        for path, offered in (("/broadcasts/new", sounds), ("/emergency", warned), ("/drills", warned)):
+            assert (places.leng in here(duty.get(path).text)) is offered, (first, end, path)
 
 
 def test_nobody_is_offered_where_they_may_not(
