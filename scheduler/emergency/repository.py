@@ -1,7 +1,7 @@
 """All SQL about orders, where they sound, and what receivers said of them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,7 @@ from scheduler.fleet.models import DirtyTopic, IssuedDocument, Receiver
 from scheduler.fleet.upkeep.models import FaultRecord
 from scheduler.live.models import LiveState, LiveTalk
 from scheduler.people.models import AuditEntry, RoleGrant, User
+from scheduler.store.batches import batches
 from scheduler.zones.models import SecondPerson, Zone
 from scheduler.zones.repository import below, ids_of
 from scheduler.zones.rules import there_now
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 Placed = tuple[OrderTarget, Zone]
 _LIVING = (State.ASKED, State.ISSUED)
-CHUNK = 500
 """So many ids in one statement."""
 _PROGRESS = cast("Table", OrderProgressRow.__table__)  # type: ignore[attr-defined]
 
@@ -91,7 +91,7 @@ def is_superseded(db: Session, order_id: str, start_us: int, paths: Collection[s
 def unfinished(db: Session, zone_ids: Collection[str]) -> list[tuple[EmergencyOrder, OrderTarget]]:
     """Orders asked for or issued that are aimed at one of these zones, each with that place."""
     found: list[tuple[EmergencyOrder, OrderTarget]] = []
-    for some in _chunks(zone_ids):
+    for some in batches(sorted(zone_ids)):
         query = select(EmergencyOrder, OrderTarget).join(OrderTarget, col(OrderTarget.order_id) == EmergencyOrder.id)
         living = col(EmergencyOrder.state).in_(_LIVING)
         found += db.exec(query.where(living, col(OrderTarget.zone_id).in_(some), col(OrderTarget.ended_at).is_(None)))
@@ -206,7 +206,7 @@ def undelivered(db: Session, zone_ids: Collection[str]) -> set[str]:
     """The zones whose `now` document the broker does not have as it should be."""
     topics = {now_topic(zone_id): zone_id for zone_id in zone_ids}
     lacking = set(topics)
-    for some in _chunks(topics):
+    for some in batches(sorted(topics)):
         rows = select(IssuedDocument.topic).where(
             col(IssuedDocument.topic).in_(some),
             IssuedDocument.published_number == IssuedDocument.number,
@@ -255,7 +255,7 @@ def progress_of(
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What each receiver last said of each order, by both: rows as they lie in the table."""
     found: list[dict[str, Any]] = []
-    for some in _chunks(receiver_ids):
+    for some in batches(sorted(receiver_ids)):
         query = _PROGRESS.select().where(_PROGRESS.c.receiver_id.in_(some), _PROGRESS.c.order_id.in_(order_ids))
         found += (dict(row) for row in db.connection().execute(query).mappings())
     return {(row["order_id"], row["receiver_id"]): row for row in found}
@@ -273,7 +273,7 @@ def keep_progress(db: Session, rows: Sequence[dict[str, Any]]) -> None:
 def contacts(db: Session, zone_ids: Collection[str], now: datetime) -> dict[str, list[User]]:
     """Who holds a role in exactly these zones: the people of the place."""
     found: dict[str, dict[str, User]] = defaultdict(dict)
-    for some in _chunks(zone_ids):
+    for some in batches(sorted(zone_ids)):
         query = select(RoleGrant.zone_id, User).join(User, col(User.id) == RoleGrant.user_id)
         held = or_(col(RoleGrant.until).is_(None), col(RoleGrant.until) > now)
         query = query.where(col(RoleGrant.zone_id).in_(some), held, col(User.disabled).is_(False))
@@ -330,7 +330,7 @@ def living(db: Session, order_ids: Collection[str]) -> set[str]:
 def known_ids(db: Session, ids: Collection[str]) -> dict[str, str]:
     """Those of `ids` that are an order's or a live talk's, each with the order that it is of: itself where none is."""
     found: dict[str, str] = {}
-    for some in _chunks(ids):
+    for some in batches(sorted(ids)):
         found |= {key: key for key in db.exec(select(EmergencyOrder.id).where(col(EmergencyOrder.id).in_(some)))}
         talks = select(LiveTalk.id, LiveTalk.order_id).where(col(LiveTalk.id).in_(some))
         found |= {key: order_id or key for key, order_id in db.exec(talks)}
@@ -365,9 +365,3 @@ def _speech(*, issued_only: bool) -> "Select[OrderSound, EmergencyOrder]":
 def _insert(db: Session) -> Any:
     """The dialect's INSERT, which knows ON CONFLICT."""
     return postgresql_insert if db.get_bind().dialect.name == "postgresql" else sqlite_insert
-
-
-def _chunks(ids: Iterable[str]) -> Iterable[list[str]]:
-    wanted = sorted(ids)
-    for start in range(0, len(wanted), CHUNK):
-        yield wanted[start : start + CHUNK]

@@ -1,8 +1,8 @@
 """What receivers said, into the database (all its SQL): in batches, each report once."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import cast
 
 import msgspec
 from sqlalchemy import BigInteger, Table, bindparam, case, insert, update
@@ -12,10 +12,8 @@ from broadcast.clock import from_us
 from broadcast.wire.documents import Hearing, Outcome, PlayReport, ReceiverState
 from scheduler.fleet.bank_said import in_short
 from scheduler.fleet.models import Receiver, StoredReport
+from scheduler.store.batches import batches
 
-Key = TypeVar("Key", str, int)
-CHUNK = 500
-"""Fewer than any database's limit of parameters."""
 _RECEIVERS = cast("Table", Receiver.__table__)  # type: ignore[attr-defined]
 SOUNDED = frozenset({Outcome.HEARD, Outcome.CUT})
 
@@ -23,7 +21,7 @@ SOUNDED = frozenset({Outcome.HEARD, Outcome.CUT})
 def known(db: Session, receiver_ids: Collection[str]) -> dict[str, int]:
     """Those of `receiver_ids` that there are, each with its acknowledged number."""
     found: dict[str, int] = {}
-    for some in _chunks(sorted(receiver_ids)):
+    for some in batches(sorted(receiver_ids)):
         rows = db.exec(select(Receiver.id, Receiver.ack_number).where(col(Receiver.id).in_(some)))
         found.update((receiver_id, number) for receiver_id, number in rows)
     return found
@@ -75,7 +73,7 @@ def _write_said(db: Session, states: Mapping[str, ReceiverState]) -> None:
 
 def write_seen(db: Session, receiver_ids: Collection[str], now: datetime) -> None:
     """The centre heard of these just now."""
-    for some in _chunks(sorted(receiver_ids)):
+    for some in batches(sorted(receiver_ids)):
         db.connection().execute(update(Receiver).where(col(Receiver.id).in_(some)).values(seen_at=now))
 
 
@@ -86,7 +84,7 @@ def online(db: Session) -> list[str]:
 
 def write_online(db: Session, receiver_ids: Collection[str], *, online: bool) -> None:
     """These are taken for connected from now on, or not any more."""
-    for some in _chunks(sorted(receiver_ids)):
+    for some in batches(sorted(receiver_ids)):
         db.connection().execute(update(Receiver).where(col(Receiver.id).in_(some)).values(online=online))
 
 
@@ -99,7 +97,7 @@ def store_reports(
     """
     fresh: list[tuple[str, PlayReport]] = []
     acks: dict[str, int] = {}
-    for some in _chunks(sorted(said)):
+    for some in batches(sorted(said)):
         fresh += _store_some(db, {receiver_id: said[receiver_id] for receiver_id in some}, now)
         acks |= _count_on(db, some)
     return fresh, acks
@@ -110,7 +108,7 @@ def _store_some(db: Session, said: Mapping[str, Sequence[PlayReport]], now: date
     last_heard = dict(db.exec(heard).all())
     numbers = sorted({report.number for reports in said.values() for report in reports})
     mine = select(StoredReport.receiver_id, StoredReport.number).where(col(StoredReport.receiver_id).in_(list(said)))
-    taken = {key for some in _chunks(numbers) for key in db.exec(mine.where(col(StoredReport.number).in_(some)))}
+    taken = {key for some in batches(numbers) for key in db.exec(mine.where(col(StoredReport.number).in_(some)))}
     fresh: dict[tuple[str, int], PlayReport] = {}
     for receiver_id, reports in said.items():
         for report in reports:
@@ -201,8 +199,3 @@ def _row(receiver_id: str, report: PlayReport, now: datetime) -> dict[str, objec
 
 def _moment(us: int | None) -> datetime | None:
     return from_us(us) if us is not None else None
-
-
-def _chunks(ids: Sequence[Key]) -> Iterator[Sequence[Key]]:
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]

@@ -24,13 +24,13 @@ from scheduler.fleet.schemas import Condition, ReceiverView
 from scheduler.fleet.upkeep.models import FaultRecord
 from scheduler.people.actor import Actor, require
 from scheduler.rights import Action
+from scheduler.store.batches import batches
 from scheduler.zones import names
 from scheduler.zones import repository as zones
 from scheduler.zones.forest import at_or_below, forest, zone_names
 from scheduler.zones.models import Zone
 
 _MARKS = dict.fromkeys(range(0x300, 0x370))
-_CHUNK = 500
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -108,8 +108,8 @@ def fleet(db: Session, actor: Actor, now: datetime, asked: Asked, part: slice | 
 def shown(db: Session, some: Sequence[Light], known: Mapping[str, str], now: datetime) -> list[ReceiverView]:
     """These as they are listed, in the same order."""
     rows: dict[str, tuple[Receiver, Zone]] = {}
-    for start in range(0, len(some), _CHUNK):
-        wanted = [one.id for one in some[start : start + _CHUNK]]
+    for part in batches(some):
+        wanted = [one.id for one in part]
         query = select(Receiver, Zone).join(Zone, col(Zone.id) == Receiver.zone_id)
         rows |= {row[0].id: row for row in db.exec(query.where(col(Receiver.id).in_(wanted)))}
     return [views.view(*rows[one.id], known, now) for one in some if one.id in rows]

@@ -33,13 +33,13 @@ from scheduler.notices.spreading import add, hooks, notice, own, people
 from scheduler.reports import service as reports
 from scheduler.reports.digest import Digest
 from scheduler.rights import Action
+from scheduler.store.batches import batches
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone
 
 AGAIN = timedelta(days=1)
 MOST_FAULTS = 50
 DIGEST_HOUR = 6
-_CHUNK = 500
 """Fewer than any database's limit of parameters."""
 
 
@@ -197,8 +197,8 @@ def _below(found: Sequence[Found], paths: Iterable[str]) -> list[Found]:
 
 def _mark(db: Session, found: Sequence[Found], untold: ColumnElement[bool], values: Mapping[str, object]) -> None:
     """Note that they are told; _ToldByAnother where one is already."""
-    for first in range(0, len(found), _CHUNK):
-        ids = [fault.id for fault in found[first : first + _CHUNK]]
+    for some in batches(found):
+        ids = [fault.id for fault in some]
         change = update(FaultRecord).where(col(FaultRecord.id).in_(ids), untold).values(**values)
         if db.connection().execute(change).rowcount != len(ids):
             raise _ToldByAnother

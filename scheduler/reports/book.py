@@ -33,6 +33,7 @@ from scheduler.reports.boundaries import Atlas
 from scheduler.reports.figures import NO_REPORT, Figures, figures
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine
 from scheduler.reports.sources import Standing
+from scheduler.store.batches import batches
 from scheduler.store.engine import Store
 from scheduler.store.patience import outlast
 
@@ -265,14 +266,14 @@ def _row(airing: ReportAiring, zone_id: str, receiver_ids: list[str], made: Figu
 
 def _write(store: Store, new: Sequence[dict[str, Any]], changed: Sequence[dict[str, Any]]) -> None:
     here = and_(_LINES.c.zone_id == bindparam("at_zone"), _LINES.c.airing_id == bindparam("of_airing"))
-    for some in _chunks(new, MOST_LINES):
+    for some in batches(new, MOST_LINES):
         with store.writing() as db:
             gone = [{"at_zone": row["zone_id"], "of_airing": row["airing_id"]} for row in some]
             db.connection().execute(delete(_LINES).where(here), gone)
             db.connection().execute(insert(_LINES), list(some))
             summing.sum_anew(db, {(row["day"], row["unit_id"]) for row in some})
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _VALUES}
-    for some in _chunks(changed, MOST_LINES):
+    for some in batches(changed, MOST_LINES):
         rows = [
             {"at_zone": row["zone_id"], "of_airing": row["airing_id"]} | {f"new_{name}": row[name] for name in _VALUES}
             for row in some
@@ -280,10 +281,6 @@ def _write(store: Store, new: Sequence[dict[str, Any]], changed: Sequence[dict[s
         with store.writing() as db:
             db.connection().execute(update(_LINES).where(here).values(values), rows)
             summing.sum_anew(db, {(row["day"], row["unit_id"]) for row in some})
-
-
-def _chunks(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _together(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:

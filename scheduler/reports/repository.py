@@ -15,6 +15,7 @@ from scheduler.reports.figures import PROGRAMME, Kind
 from scheduler.reports.models import ReportAiring, ReportBook, ReportLine, ReportSubscription
 from scheduler.reports.spans import Length, Span, span_of
 from scheduler.reports.summing import SMALL
+from scheduler.store.batches import batches
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.forest import forest, zones_by_id
 from scheduler.zones.models import Group, GroupMember, Zone, ZonePast
@@ -22,7 +23,6 @@ from scheduler.zones.repository import below
 
 _FEW = 60
 _MOST_CHOICES = 400
-_CHUNK = 500
 """Fewer than any database's limit of parameters."""
 
 
@@ -72,7 +72,7 @@ def choices(db: Session, paths: Collection[str]) -> list[tuple[str, str]]:
 def known(db: Session, airing_ids: Iterable[str]) -> set[str]:
     """Those that are in the book."""
     found: set[str] = set()
-    for some in _chunks(sorted(airing_ids)):
+    for some in batches(sorted(airing_ids)):
         found.update(db.scalars(select(col(ReportAiring.id)).where(col(ReportAiring.id).in_(some))))
     return found
 
@@ -81,7 +81,7 @@ def sizes(db: Session, airing_ids: Iterable[str]) -> dict[str, int]:
     """How many receivers were to play each of those that are in the book."""
     found: dict[str, int] = {}
     receivers = func.coalesce(func.sum(col(ReportLine.receivers)), 0)
-    for some in _chunks(sorted(airing_ids)):
+    for some in batches(sorted(airing_ids)):
         query = (
             select(col(ReportAiring.id), receivers)
             .outerjoin(ReportLine, col(ReportLine.airing_id) == col(ReportAiring.id))
@@ -242,7 +242,3 @@ def _within(span: Span, here: ColumnElement[bool]) -> list[ColumnElement[bool]]:
 
 def _own(span: Span, zone_id: str) -> list[ColumnElement[bool]]:
     return [col(ReportLine.day) >= span.first, col(ReportLine.day) < span.end, col(ReportLine.zone_id) == zone_id]
-
-
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

@@ -15,6 +15,7 @@ from scheduler.fleet.models import Receiver
 from scheduler.reports.figures import PROGRAMME, Kind, Sums, worst
 from scheduler.reports.models import ReportAiring, ReportDay, ReportLine
 from scheduler.reports.spans import Span
+from scheduler.store.batches import batches
 from scheduler.zones.models import Group, GroupMember, Zone, ZoneKind, ZonePast
 from scheduler.zones.repository import ids_of
 
@@ -22,7 +23,6 @@ SMALL = (ZoneKind.VILLAGE, ZoneKind.HAMLET)
 _COUNTS = ("airings", "heard", "partly", "plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
 _ALL = (*_COUNTS, "emergencies", "emergencies_heard", "requested_us", "played_us")
 _BY = "\x1f"
-_CHUNK = 500
 """Fewer than any database's limit of parameters."""
 
 
@@ -194,9 +194,7 @@ def _open(some_closed: bool) -> list[ColumnElement[bool]]:
 
 def _closed(span: Span, unit_ids: Collection[str]) -> Iterable[list[ColumnElement[bool]]]:
     """That a day of a span is closed in these units: a condition for each so many of them as every database takes."""
-    ids = sorted(unit_ids)
-    for start in range(0, len(ids), _CHUNK):
-        some = ids[start : start + _CHUNK]
+    for some in batches(sorted(unit_ids)):
         yield [*_days(span), col(ReportDay.closed).is_(True), col(ReportDay.unit_id).in_(some)]
 
 

@@ -7,7 +7,7 @@ Rules
 - Every column of a file's hash is in NAMING; a test holds that against all tables.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -21,17 +21,16 @@ from scheduler.fleet.models import Receiver
 from scheduler.live.models import LiveState, LiveTalk
 from scheduler.residents.models import Publication
 from scheduler.residents.page import LOOK_BACK
+from scheduler.store.batches import batches
 
 _OTHERS = (BankMedia.sha256, BankMedia.original_sha256, OrderSound.sha256, Receiver.photo_sha256)
 NAMING = (Recording.sha256, Recording.original_sha256, LiveTalk.sha256, *_OTHERS)
-CHUNK = 400
-"""Fewer than any database's limit of parameters."""
 
 
 def named(db: Session, hashes: Collection[str], *, without: Collection[str] = ()) -> set[str]:
     """Those of these hashes that a row names; recordings of the announcements `without` do not count."""
     found: set[str] = set()
-    for some in chunks(sorted(hashes)):
+    for some in batches(sorted(hashes)):
         for column in (Recording.sha256, Recording.original_sha256):
             recorded = select(col(column), col(Recording.announcement_id)).where(col(column).in_(some))
             found.update(key for key, of in db.execute(recorded) if key is not None and of not in without)
@@ -47,8 +46,3 @@ def published(db: Session, now: datetime) -> set[str]:
     recent = select(col(PlannedAiring.publication_id)).where(col(PlannedAiring.end_at) > now - LOOK_BACK)
     query = select(col(Publication.recordings)).where(col(Publication.id).in_(recent))
     return {one["sha256"] for said in db.scalars(query) for one in said}
-
-
-def chunks(items: Collection[str]) -> Iterable[list[str]]:
-    rows = list(items)
-    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))

@@ -25,6 +25,7 @@ from scheduler.retention import files, piles, repository, sounds
 from scheduler.retention.choosing import Result, Rule, Subject, shares
 from scheduler.retention.models import RetentionRun
 from scheduler.retention.piles import Share
+from scheduler.store.batches import batches
 from scheduler.store.engine import Store
 from scheduler.zones.repository import ids_of
 
@@ -112,7 +113,7 @@ class Night:
         with self.store.reading() as db:
             audible = files.published(db, self.now)
         for shelf in self.shelves:
-            for some in files.chunks(list(shelf)):
+            for some in batches(list(shelf)):
                 with self.store.reading() as db:
                     unnamed = set(some) - audible - files.named(db, some)
                 freed = [size for size in (shelf.drop(one, before.timestamp()) for one in unnamed) if size]
@@ -123,7 +124,7 @@ class Night:
     def _is_ours(self) -> bool:
         """Whether the database names any of the sounds, if there are some."""
         found = False
-        for some in files.chunks(list(self.shelves[0])):
+        for some in batches(list(self.shelves[0])):
             found = True
             with self.store.reading() as db:
                 if files.named(db, some):

@@ -20,6 +20,7 @@ from scheduler.broadcasts import planning
 from scheduler.fleet.models import Receiver
 from scheduler.fleet.upkeep.models import ReceiverSample, ReceiverSampleDay
 from scheduler.policy import day_bounds, local_day
+from scheduler.store.batches import batches
 from scheduler.store.engine import Store
 from scheduler.zones.models import Zone
 
@@ -42,8 +43,8 @@ def sum_up(store: Store, now: datetime) -> Iterator[int]:
     while day <= now.date():
         for timezone, ids in by_timezone.items():
             if day < local_day(timezone, to_us(now)):
-                for start in range(0, len(ids), BATCH):
-                    yield _sum(store, timezone, day, ids[start : start + BATCH])
+                for some in batches(ids, BATCH):
+                    yield _sum(store, timezone, day, some)
         day += timedelta(days=1)
     with store.writing() as db:
         old = col(ReceiverSampleDay.day) < now.date() - timedelta(days=KEPT_DAYS)

@@ -3,7 +3,7 @@
 The receivers' own rows are written before, in the same transaction: so two processes of the centre wait for each other.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,10 +17,10 @@ from scheduler.fleet.upkeep.models import FaultRecord, ReceiverSample
 from scheduler.fleet.upkeep.records import UNREACHABLE, Begun, Known
 from scheduler.people import audit
 from scheduler.people.actor import Actor
+from scheduler.store.batches import batches
 from scheduler.store.types import UtcDateTime, new_id
 from scheduler.zones.models import Zone
 
-CHUNK = 500
 """Fewer than any database's limit of parameters."""
 _RECEIVERS = cast("Table", Receiver.__table__)  # type: ignore[attr-defined]
 _reset_at = col(FaultRecord.reset_at)
@@ -30,7 +30,7 @@ _FAULTS = cast("Table", FaultRecord.__table__)  # type: ignore[attr-defined]
 def write_said(db: Session, states: Mapping[str, ReceiverState], now: datetime) -> None:
     """Keep faults and measurements of the receivers that can be reached; of the others nothing is known."""
     said = {key: state for key, state in states.items() if state.online}
-    for some in _chunks(sorted(said)):
+    for some in batches(sorted(said)):
         _write_faults(db, {key: said[key] for key in some}, now)
         _write_samples(db, {key: said[key] for key in some}, now)
 
@@ -117,7 +117,7 @@ def _begin(db: Session, begun: Sequence[tuple[str, Begun]], now: datetime) -> No
 
 
 def _end(db: Session, fault_ids: Collection[str], now: datetime) -> None:
-    for some in _chunks(sorted(fault_ids)):
+    for some in batches(sorted(fault_ids)):
         db.connection().execute(update(FaultRecord).where(col(FaultRecord.id).in_(some)).values(until=now))
 
 
@@ -135,8 +135,3 @@ def _return(db: Session, back: Sequence[tuple[str, str]], now: datetime) -> None
             silenced_at=None,
         )
         db.connection().execute(again, rows)
-
-
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
