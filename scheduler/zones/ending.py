@@ -42,7 +42,7 @@ def outlook(db: Session, actor: Actor, now: datetime, zone_id: str) -> Ending:
     total, _online = repository.receiver_counts(db, [zone.path], also_planned=True)
     near = [one for one in repository.children(db, zone.parent_id or "") if one.kind == zone.kind and one.id != zone.id]
     into = (one for one in there_now(db, near, now) if actor.may(Action.ZONE_EDIT, one.path, now))
-    children = tuple(there_now(db, repository.children(db, zone.id), now))
+    children = tuple(there_now(db, repository.children(db, zone.id), now, also_coming=True))
     here = total[zone.id]
     return Ending(zone, children, here, sum(total.values()) - here, tuple(into))
 

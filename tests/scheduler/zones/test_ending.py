@@ -61,6 +61,16 @@ def test_what_is_merged_goes_on_in_the_other_place(store: Store, admin: Actor, p
 
 
 @pytest.mark.usefixtures("standing")
+def test_a_place_that_begins_later_goes_along(store: Store, admin: Actor, places: Any, now: Any) -> None:
+    with store.writing() as db:
+        db.get_one(Zone, places.leng_1).valid_from = now.date() + timedelta(days=9)
+        db.flush()
+        ending.end_zone(db, admin, now, places.leng, version=1, into_id=places.van)
+        db.expire_all()
+        assert db.get_one(Zone, places.leng_1).path == f"/{places.province}/{places.van}/{places.leng_1}/"
+
+
+@pytest.mark.usefixtures("standing")
 def test_what_is_refused(store: Store, admin: Actor, add_person: Callable[..., Actor], places: Any, now: Any) -> None:
     editor, other = add_person("e", places.leng, Role.EDITOR), add_person("o", places.van, Role.ADMINISTRATOR)
     silent = refused(store, lambda db: ending.end_zone(db, admin, now, places.leng, version=1))
