@@ -43,7 +43,7 @@ from scheduler.store.engine import Store
 from scheduler.store.patience import is_away, outlast
 from web import practice
 from web.centre import Centre
-from web.live.line import offer_addresses
+from web.live.peer import offer_addresses
 from web.live.studio import Studio
 from web.notices.call import Caller
 from web.notices.courier import Courier

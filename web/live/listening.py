@@ -4,22 +4,18 @@ Nothing is decoded or encoded: aiortc passes packets on. One that is missing is 
 """
 
 import asyncio
-import contextlib
-import secrets
 from fractions import Fraction
 from typing import Any
 
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
+from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
-from aiortc.sdp import SessionDescription
 from av.packet import Packet
 
 from broadcast.clock import US_PER_S, Clock
 from broadcast.live.feed import LiveFeed
 from broadcast.wire.chunks import CHUNK_FRAMES, PACKET_FRAMES, RATE_HZ, Chunk
 from web import i18n
-from web.live.line import BadOffer
+from web.live.peer import BadOffer, Peer, only_sound
 
 MAX_CHUNKS = 50
 """12 s: more than any delay; a listener that stands still loses what is older."""
@@ -69,52 +65,21 @@ class FeedTrack(MediaStreamTrack):
         self._chunks.put_nowait(chunk)
 
 
-class ListeningLine:
-    """One connection that listens. `connected` and `lost` are as a microphone's `Line` has them."""
+class ListeningLine(Peer):
+    """One connection that listens."""
 
     def __init__(self) -> None:
-        self.id = secrets.token_urlsafe(16)
-        self.etag = secrets.token_urlsafe(12)
-        self.connected = asyncio.Event()
-        self.lost = asyncio.Event()
-        self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        super().__init__()
         self._track: FeedTrack | None = None
 
     async def answer(self, offer_sdp: str, track: FeedTrack) -> str:
         """Our answer to an offer to listen. Raises BadOffer; call `close` in any case."""
         self._track = track
-        _check(offer_sdp)
-        peer = self._peer
-
-        @peer.on("connectionstatechange")  # type: ignore[misc, unused-ignore]
-        async def changed() -> None:
-            if peer.connectionState == "connected":
-                self.connected.set()
-            elif peer.connectionState in ("failed", "closed"):
-                self.lost.set()
-
-        try:
-            await peer.setRemoteDescription(RTCSessionDescription(offer_sdp, "offer"))
-            peer.addTrack(track)
-            await peer.setLocalDescription(await peer.createAnswer())
-        except (ValueError, OperationError, InvalidAccessError, InvalidStateError, AssertionError) as refused:
-            raise BadOffer(
-                "bad_offer", i18n.N_("This offer of sound could not be understood."), field="sdp"
-            ) from refused
-        return peer.localDescription.sdp
+        if only_sound(offer_sdp, "recvonly") is None:
+            raise BadOffer("not_one_listener", i18n.N_("Offer to receive one sound and nothing else."), field="sdp")
+        return await self._agree(offer_sdp, lambda peer: peer.addTrack(track))
 
     async def close(self) -> None:
-        self.lost.set()
         if self._track is not None:
             self._track.stop()
-        with contextlib.suppress(ConnectionError):
-            await self._peer.close()
-
-
-def _check(offer_sdp: str) -> None:
-    try:
-        media = SessionDescription.parse(offer_sdp).media
-    except Exception as refused:  # a parser of hostile text without a list of what it raises
-        raise BadOffer("bad_offer", i18n.N_("This offer of sound could not be understood."), field="sdp") from refused
-    if [one.kind for one in media] != ["audio"] or media[0].direction not in ("recvonly", "sendrecv"):
-        raise BadOffer("not_one_listener", i18n.N_("Offer to receive one sound and nothing else."), field="sdp")
+        await super().close()

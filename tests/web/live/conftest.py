@@ -29,8 +29,8 @@ from scheduler.store.engine import Store
 from web.auth import CSRF_HEADER
 from web.centre import Centre
 from web.live.lab import HandMicrophone, voice
-from web.live.line import offer_addresses
 from web.live.microphone import Samples
+from web.live.peer import offer_addresses
 from web.live.studio import Studio
 
 PASSWORD = "một mật khẩu đủ dài"

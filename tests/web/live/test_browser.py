@@ -11,7 +11,7 @@ from playwright.async_api import Page, async_playwright
 
 from broadcast.wire.chunks import Chunk
 from web.live.lab import alignment, decoded, voice
-from web.live.line import offer_addresses
+from web.live.peer import offer_addresses
 from web.live.placing import RATE_HZ
 
 CHROMIUM = "/usr/bin/chromium"
