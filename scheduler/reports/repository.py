@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, case, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -21,6 +21,7 @@ from scheduler.zones.forest import forest, zones_by_id
 from scheduler.zones.models import Group, GroupMember, Zone, ZonePast
 from scheduler.zones.repository import below
 
+_SETTLED = col(ReportAiring.settled)
 _FEW = 60
 _MOST_CHOICES = 400
 """Fewer than any database's limit of parameters."""
@@ -90,6 +91,29 @@ def sizes(db: Session, airing_ids: Iterable[str]) -> dict[str, int]:
         )
         found |= {airing_id: int(count) for airing_id, count in db.execute(query)}
     return found
+
+
+class LastHeard(NamedTuple):
+    """On how many of its receivers an airing was heard; `settled` once nobody is waited for any more."""
+
+    receivers: int
+    heard: int
+    settled: bool
+
+
+def last_heard(db: Session, broadcast_ids: Collection[str]) -> dict[str, LastHeard]:
+    """What the book says of the last airing of each of these broadcasts that it has details of."""
+    broadcast_id, start = col(ReportAiring.broadcast_id), col(ReportAiring.start_at)
+    last: Any = func.max(start)
+    grouped = select(broadcast_id.label("id"), last.label("at")).where(broadcast_id.in_(broadcast_ids))
+    latest = grouped.group_by(broadcast_id).subquery()
+    query = (
+        select(broadcast_id, func.sum(col(ReportLine.receivers)), func.sum(col(ReportLine.heard)), _SETTLED)
+        .join(latest, and_(latest.c.id == broadcast_id, latest.c.at == start))
+        .join(ReportLine, col(ReportLine.airing_id) == col(ReportAiring.id))
+        .group_by(broadcast_id, _SETTLED)
+    )
+    return {key: LastHeard(int(receivers), int(heard), settled) for key, receivers, heard, settled in db.execute(query)}
 
 
 def due(db: Session, now: datetime) -> set[str]:

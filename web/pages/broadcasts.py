@@ -24,7 +24,7 @@ from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import clashing, promised, telling, words
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.results import receivers_seen, results
+from web.pages.results import came_of, receivers_seen, results
 from web.pages.sounds import sound
 from web.pages.today import airing_cards
 from web.pages.voices import voice_names
@@ -80,6 +80,7 @@ def listing(
     return page.render(
         "broadcasts/list.html",
         broadcasts=[_row(page, item) for item in found.items],
+        came=came_of(db, found.items),
         filters=[{"value": v, "label": page.say(label), "here": v == state} for v, label, _states in _FILTERS],
         q=q,
         older=f"/broadcasts?{urlencode({'state': state, 'q': q, 'before': found.next})}" if found.next else None,
@@ -203,6 +204,7 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
     aimed = {zone_id for target in item.targets for zone_id in target.zone_ids}
     villages = board.board(db, page.actor, page.now, zone_ids=aimed).villages if item.state in _OPEN else []
     cards = airing_cards(page, villages, item.id)
+    heard = results(db, page, item, airings)
     return page.render(
         "broadcasts/detail.html",
         422 if errors else 200,
@@ -211,7 +213,8 @@ def _detail(db: Session, page: Page, broadcast_id: str, errors: Errors | None = 
         text=next((recording.text for recording in said or () if recording.text), None),
         readable=said is not None,
         cards=cards,
-        airings=results(db, page, item, airings),
+        airings=heard,
+        came=words.look(words.AIRING, heard[0].state) if heard and item.state is State.DONE else None,
         history=_history(db, page, item),
         can=_can(page, item),
         errors=errors or {},

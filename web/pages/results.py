@@ -11,7 +11,8 @@ from scheduler.broadcasts.schemas import AiringOut, BroadcastOut
 from scheduler.fleet import service as fleet
 from scheduler.fleet.schemas import ReportView
 from scheduler.fleet.service import ReportFilter
-from scheduler.reports.repository import named
+from scheduler.reports.begun import REPORTS_WITHIN
+from scheduler.reports.repository import LastHeard, last_heard, named
 from scheduler.workflow import State
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
@@ -41,6 +42,13 @@ class Row(Struct, frozen=True, kw_only=True):
     gap_us: int | None = None
 
 
+class Came(Struct, frozen=True):
+    """What became of a broadcast that is over; `count` of those that heard it where not all did."""
+
+    look: words.Look
+    count: str
+
+
 class Done(Struct, frozen=True, kw_only=True):
     """One airing with what its receivers measured; first those that told nothing."""
 
@@ -49,6 +57,19 @@ class Done(Struct, frozen=True, kw_only=True):
     summary: str
     missing: str
     results: list[Row]
+
+
+def came_of(db: Session, items: Sequence[BroadcastOut]) -> dict[str, Came]:
+    """What became of the last airing of those that are done and of which that is known."""
+    done = [item.id for item in items if item.state is State.DONE]
+    return {key: came for key, one in last_heard(db, done).items() if (came := _came(one))} if done else {}
+
+
+def _came(one: LastHeard) -> Came | None:
+    if not one.receivers:
+        return None
+    state = _state_of(one.heard, one.receivers, waiting=not one.settled)
+    return Came(words.look(words.AIRING, state), f"{one.heard}/{one.receivers}" if state == "part" else "")
 
 
 def results(db: Session, page: Page, item: BroadcastOut, airings: Sequence[AiringOut]) -> list[Done]:
@@ -124,4 +145,13 @@ def _state(page: Page, airing: AiringOut, total: int, *, on_air: bool) -> str:
         return "stopped"
     if airing.end > page.now:
         return "on_air" if on_air else "no_sound"
-    return "not_heard" if not airing.heard else "heard" if airing.heard >= total else "part"
+    waiting = airing.reported < total and page.now < airing.end + REPORTS_WITHIN
+    return _state_of(airing.heard, total, waiting=waiting)
+
+
+def _state_of(heard: int, total: int, *, waiting: bool) -> str:
+    if heard >= total > 0:
+        return "heard"
+    if waiting:
+        return "waiting_report"
+    return "part" if heard else "not_heard"

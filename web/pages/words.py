@@ -28,7 +28,7 @@ BROADCAST = MappingProxyType(
         "returned": Look(N_("returned"), "warn", "back"),
         "approved": Look(N_("approved"), "ready", "clock"),
         "on_air": Look(N_("on air"), "onair", "wave"),
-        "done": Look(N_("played"), "good", "check"),
+        "done": Look(N_("played"), "plain", "check"),
         "cancelled": Look(N_("cancelled"), "plain", "cross"),
     }
 )
