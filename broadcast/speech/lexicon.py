@@ -21,6 +21,7 @@ ABBREVIATIONS = {
     "TDP": "tổ dân phố", "KP": "khu phố", "CBCC": "cán bộ công chức", "NCT": "người cao tuổi",
     # schools
     "THCS": "trung học cơ sở", "THPT": "trung học phổ thông", "TH": "tiểu học", "MN": "mầm non",
+    "TH&THCS": "tiểu học và trung học cơ sở",
     "PTDTBT": "phổ thông dân tộc bán trú", "PTDTNT": "phổ thông dân tộc nội trú", "GD&ĐT": "giáo dục và đào tạo",
     "GDĐT": "giáo dục và đào tạo", "HS": "học sinh", "GV": "giáo viên",
     # papers, insurance, services
@@ -33,6 +34,12 @@ ABBREVIATIONS = {
     "NVQS": "nghĩa vụ quân sự", "PCCC": "phòng cháy chữa cháy", "CNCH": "cứu nạn cứu hộ",
     "PCTT": "phòng chống thiên tai", "TKCN": "tìm kiếm cứu nạn", "PTDS": "phòng thủ dân sự",
     "ATTP": "an toàn thực phẩm", "VSATTP": "vệ sinh an toàn thực phẩm", "ATGT": "an toàn giao thông",
+    "ATNĐ": "áp thấp nhiệt đới", "KKL": "không khí lạnh", "KTTV": "khí tượng thủy văn", "BĐ": "báo động",
+    "PCTT&TKCN": "phòng chống thiên tai và tìm kiếm cứu nạn", "CHQS": "chỉ huy quân sự", "TBA": "trạm biến áp",
+    "TYT": "trạm y tế", "TTYT": "trung tâm y tế", "BV": "bệnh viện", "BVĐK": "bệnh viện đa khoa",
+    "KCB": "khám chữa bệnh", "LMLM": "lở mồm long móng", "SpO2": "ét pê o hai",
+    "NHCSXH": "ngân hàng chính sách xã hội", "PGD": "phòng giao dịch", "MTV": "một thành viên",
+    "LH": "liên hệ", "STK": "số tài khoản", "MST": "mã số thuế",
     "SXH": "sốt xuất huyết", "TCMR": "tiêm chủng mở rộng", "KT-XH": "kinh tế xã hội", "KTXH": "kinh tế xã hội",
     "ANTT": "an ninh trật tự", "QPAN": "quốc phòng an ninh", "QP-AN": "quốc phòng an ninh",
     "NTM": "nông thôn mới", "OCOP": "ô cốp", "CNTT": "công nghệ thông tin", "CĐS": "chuyển đổi số",
@@ -48,7 +55,7 @@ ABBREVIATIONS = {
     # roads
     "QL": "quốc lộ", "TL": "tỉnh lộ", "ĐH": "đường huyện", "ĐX": "đường xã",
     # short forms of writing
-    "v/v": "về việc", "V/v": "về việc", "đ/c": "đồng chí", "Đ/c": "đồng chí", "T/M": "thay mặt",
+    "v/v": "về việc", "V/v": "về việc", "V/V": "về việc", "đ/c": "đồng chí", "Đ/c": "đồng chí", "T/M": "thay mặt",
     "CN": "chủ nhật", "ko": "không", "tp": "thành phố", "t/h": "thực hiện",
 }  # fmt: skip
 
@@ -63,21 +70,25 @@ PAPERS = {
     "QĐ": "quyết định", "NĐ": "nghị định", "NQ": "nghị quyết", "TT": "thông tư", "CT": "chỉ thị",
     "KH": "kế hoạch", "TB": "thông báo", "BC": "báo cáo", "CV": "công văn", "CĐ": "công điện", "TTr": "tờ trình",
     "HD": "hướng dẫn", "PA": "phương án", "GM": "giấy mời", "CP": "chính phủ", "TTg": "thủ tướng",
-    "HU": "huyện ủy", "ĐU": "đảng ủy", "TU": "tỉnh ủy",
+    "HU": "huyện ủy", "ĐU": "đảng ủy", "TU": "tỉnh ủy", "KL": "kết luận", "QH": "quốc hội",
+    "UBTVQH": "ủy ban thường vụ quốc hội", "TTLT": "thông tư liên tịch", "BTC": "bộ tài chính", "BYT": "bộ y tế",
+    "BCA": "bộ công an", "BQP": "bộ quốc phòng", "BNV": "bộ nội vụ", "BGDĐT": "bộ giáo dục và đào tạo",
 }  # fmt: skip
 """The parts of an official paper's number, as in 20/2024/QĐ-UBND."""
 
 UNITS = {
     "km": "ki lô mét", "m": "mét", "dm": "đề xi mét", "cm": "xăng ti mét", "mm": "mi li mét",
     "km2": "ki lô mét vuông", "m2": "mét vuông", "cm2": "xăng ti mét vuông", "ha": "héc ta",
+    "KM": "ki lô mét", "Km": "ki lô mét", "CM": "xăng ti mét", "MM": "mi li mét", "M2": "mét vuông",
+    "KM2": "ki lô mét vuông", "M3": "mét khối",
     "m3": "mét khối", "cm3": "xăng ti mét khối", "km3": "ki lô mét khối", "l": "lít", "L": "lít",
     "ml": "mi li lít", "mL": "mi li lít", "cc": "xê xê",
     "kg": "ki lô gam", "Kg": "ki lô gam", "KG": "ki lô gam", "g": "gam", "mg": "mi li gam", "mcg": "mi crô gam",
     "kV": "ki lô vôn", "KV": "ki lô vôn", "kv": "ki lô vôn", "V": "vôn", "mA": "mi li am pe", "W": "oát",
     "kW": "ki lô oát", "KW": "ki lô oát", "MW": "mê ga oát", "kWh": "ki lô oát giờ", "KWh": "ki lô oát giờ",
     "kVA": "ki lô vôn am pe", "KVA": "ki lô vôn am pe", "Hz": "héc", "kHz": "ki lô héc", "MHz": "mê ga héc",
-    "dB": "đề xi ben", "hPa": "héc tô pát can", "mmHg": "mi li mét thủy ngân", "kcal": "ki lô ca lo",
-    "KB": "ki lô bai", "MB": "mê ga bai", "GB": "gi ga bai", "Mbps": "mê ga bít trên giây",
+    "dB": "đề xi ben", "hPa": "héc tô pát can", "mmHg": "mi li mét thủy ngân", "mmol": "mi li mon",
+    "kcal": "ki lô ca lo", "KB": "ki lô bai", "MB": "mê ga bai", "GB": "gi ga bai", "Mbps": "mê ga bít trên giây",
     "°C": "độ xê", "oC": "độ xê", "°F": "độ ép", "°": "độ", "%": "phần trăm", "‰": "phần nghìn",
     "s": "giây", "h": "giờ", "'": "phút", "đ": "đồng", "đồng": "đồng", "VND": "đồng", "VNĐ": "đồng",
     "vnđ": "đồng", "vnd": "đồng", "$": "đô la", "USD": "đô la mỹ", "tr": "triệu đồng", "trđ": "triệu đồng",
@@ -85,13 +96,16 @@ UNITS = {
 }  # fmt: skip
 
 LONE_UNITS = frozenset(
-    {"km", "cm", "mm", "dm", "kg", "Kg", "mg", "ml", "km2", "m2", "cm2", "m3", "kV", "kW", "kWh", "MW", "kVA", "Hz"}
-    | {"kHz", "MHz", "dB", "hPa", "mmHg", "°C", "oC", "°F", "°", "%", "‰"}
+    {"km", "Km", "KM", "cm", "mm", "MM", "dm", "kg", "Kg", "mg", "ml", "km2", "m2", "cm2", "m3", "kV", "kW", "kWh"}
+    | {"MW", "kVA", "Hz", "kHz", "MHz", "dB", "hPa", "mmHg", "°C", "oC", "°F", "°", "%", "‰"}
 )
 """Units that mean nothing else, and so are read as units without a number before them."""
 
 MONEY = frozenset({"đồng", "nghìn đồng", "triệu đồng", "đô la", "đô la mỹ"})
 """After money a stroke means "for each": 20.000 đồng/kg."""
+
+WORDS_TOO = frozenset({"CA", "TƯ"})
+"""Abbreviations that are words as well, and so are words in a heading: CA NÔ, THỨ TƯ."""
 
 LINK_WORDS = {
     "gov": "gốp", "com": "com", "vn": "vê en", "net": "nét", "org": "o rờ gờ", "edu": "ê đu", "info": "in phô",
@@ -103,7 +117,8 @@ LINK_WORDS = {
 LINK_SIGNS = {".": " chấm ", "/": " gạch chéo ", "-": " gạch ngang ", "_": " gạch dưới ", "@": " a còng "}
 
 SIGNS = {
-    "&": " và ", "@": " a còng ", "=": " bằng ", "±": " cộng trừ ", "≥": " lớn hơn hoặc bằng ",
+    "&": " và ", "@": " a còng ", ">=": " lớn hơn hoặc bằng ", "<=": " nhỏ hơn hoặc bằng ", "=": " bằng ",
+    "±": " cộng trừ ", "≥": " lớn hơn hoặc bằng ",
     "≤": " nhỏ hơn hoặc bằng ", "<": " dưới ", ">": " trên ", "≈": " khoảng ", "~": " khoảng ", "×": " nhân ",
     "(": ", ", ")": ", ", "[": ", ", "]": ", ", "|": ", ", "→": ", ", "/": ", ", "•": ", ", "+": " cộng ",
     "%": " phần trăm ", "‰": " phần nghìn ", "°": " độ ", "$": " đô la ",

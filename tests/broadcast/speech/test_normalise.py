@@ -151,6 +151,93 @@ def test_traps_of_the_field(written: str, spoken: str) -> None:
     assert normalise(written) == spoken
 
 
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        # weather: a sign between two numbers is no minus, and a minus is not lost
+        ("15-18 độ C", "mười lăm đến mười tám độ xê"),
+        ("8-11 độ", "tám đến mười một độ"),
+        ("15 -18 độ; 15 – 18°C", "mười lăm đến mười tám độ; mười lăm đến mười tám độ xê"),
+        ("15°C-18°C", "mười lăm độ xê đến mười tám độ xê"),
+        ("15,2-16,0 độ Vĩ Bắc", "mười lăm phẩy hai đến mười sáu phẩy không độ vĩ bắc"),
+        ("từ -3 đến -1 độ C", "từ âm ba đến âm một độ xê"),
+        ("từ -3 - -1°C", "từ âm ba đến âm một độ xê"),
+        ("khoảng -1 – 2 độ", "khoảng âm một đến hai độ"),
+        ("rét \u22122°C, –3°C", "rét âm hai độ xê, âm ba độ xê"),
+        ("15,2N; 108,1E", "mười lăm phẩy hai độ vĩ bắc; một trăm lẻ tám phẩy một độ kinh đông"),
+        ("15,5N-108,2E", "mười lăm phẩy năm độ vĩ bắc, một trăm lẻ tám phẩy hai độ kinh đông"),
+        ("cấp 6÷7, cấp 10~12", "cấp sáu đến bảy, cấp mười đến mười hai"),
+        ("lúc 07h/28/10", "lúc bảy giờ ngày hai mươi tám tháng mười"),
+        (
+            "dưới BĐ2 0,15m; BĐ2-BĐ3; BĐIII",
+            "dưới báo động hai không phẩy mười lăm mét; báo động hai đến ba; báo động ba",
+        ),
+        ("báo động I-II", "báo động một đến hai"),
+        ("bão TRAMI, ATNĐ", "bão tra mi, áp thấp nhiệt đới"),
+        ("Km76+500 đến Km 80", "ki lô mét bảy mươi sáu cộng năm trăm đến ki lô mét tám mươi"),
+        # capitals that only shout
+        ("SAU 30 PHÚT NỮA XẢ LŨ", "sau ba mươi phút nữa xả lũ"),
+        ("SƠ TÁN NGAY CHO 30 HỘ", "sơ tán ngay cho ba mươi hộ"),
+        ("DI DỜI NGAY 25 NGƯỜI", "di dời ngay hai mươi lăm người"),
+        ("CÓ 30 HỘ, TỪ 5 GIỜ DI 25 HỘ", "có ba mươi hộ, từ năm giờ di hai mươi lăm hộ"),
+        ("Lũ về. DI DỜI NGAY 25 hộ ở thôn 2", "lũ về. di dời ngay hai mươi lăm hộ ở thôn hai"),
+        ("Bà con đi NGAY 30 phút nữa", "bà con đi ngay ba mươi phút nữa"),
+        ("CẤM ĐƯỜNG LÚC 9G30 NGÀY 28/10", "cấm đường lúc chín giờ ba mươi phút ngày hai mươi tám tháng mười"),
+        ("THÔNG BÁO: NGÀY 28/10 nghỉ học", "thông báo: ngày hai mươi tám tháng mười nghỉ học"),
+        ("MƯA TO 300 MM, NGẬP 0,7 M", "mưa to ba trăm mi li mét, ngập không phẩy bảy mét"),
+        ("XẢ 500 M3/S, GIÓ 60 KM/H", "xả năm trăm mét khối trên giây, gió sáu mươi ki lô mét trên giờ"),
+        ("GẠO GIÁ 50.000 Đ/KG", "gạo giá năm mươi nghìn đồng một ki lô gam"),
+        ("ĐỒNG BÀO CA DONG, CA NÔ, CA XÃ", "đồng bào ca dong, ca nô, công an xã"),
+        ("THỨ TƯ NGÀY 5 THÁNG 4, ĐẦU TƯ", "thứ tư ngày mùng năm tháng tư, đầu tư"),
+        ("CẤM VI PHẠM, CHỞ XI MĂNG", "cấm vi phạm, chở xi măng"),
+        ("ĐẠI HỘI LẦN THỨ VI, CẤP III", "đại hội lần thứ sáu, cấp ba"),
+        ("XÂY QL14B, LỚP 6A, CÁCH ĐT616", "xây quốc lộ mười bốn bê, lớp sáu a, cách đường tỉnh sáu trăm mười sáu"),
+        # shares, doses and days
+        ("uống 1/2 viên, ngày 1/4 gói", "uống một phần hai viên, ngày một phần tư gói"),
+        ("1 1/2 viên, 1½ viên", "một và một phần hai viên, một và một phần hai viên"),
+        ("1/2 gói/lần x 2 lần/ngày", "một phần hai gói một lần nhân hai lần một ngày"),
+        ("ngày 2-3 lần, mỗi lần 1-2 viên", "ngày hai đến ba lần, mỗi lần một đến hai viên"),
+        ("huyết áp 140/90 mmHg", "huyết áp một trăm bốn mươi trên chín mươi mi li mét thủy ngân"),
+        ("3/5 ngầm, 8/10 nhà, 2/3 dân số", "ba trên năm ngầm, tám trên mười nhà, hai phần ba dân số"),
+        ("sáng 8/10 nhà máy mở cửa", "sáng ngày mùng tám tháng mười nhà máy mở cửa"),
+        ("sáng mai 8/10 trường nghỉ", "sáng mai ngày mùng tám tháng mười trường nghỉ"),
+        ("từ 1/7 người dân, 15/6 hộ", "từ ngày mùng một tháng bảy người dân, ngày mười lăm tháng sáu hộ"),
+        # schedules
+        ("thứ 2 - thứ 6; thứ 7 - CN", "thứ hai đến thứ sáu; thứ bảy đến chủ nhật"),
+        ("thứ 2-6; thứ hai - thứ sáu", "thứ hai đến thứ sáu; thứ hai đến thứ sáu"),
+        ("6/2/2000-8/2/2000", "ngày mùng sáu tháng hai năm hai nghìn đến ngày mùng tám tháng hai năm hai nghìn"),
+        ("tháng 4-5, T9-T12", "tháng tư đến tháng năm, tháng chín đến tháng mười hai"),
+        ("ngày 22.12, ngày 20-11", "ngày hai mươi hai tháng mười hai, ngày hai mươi tháng mười một"),
+        ("ngày 8-10 độ, ngày 5-7 tháng 11", "ngày tám đến mười độ, ngày năm đến ngày bảy tháng mười một"),
+        ("7-11h, 7 giờ 00 - 11 giờ 30", "bảy đến mười một giờ, bảy giờ đến mười một giờ ba mươi"),
+        ("kỳ 1 tháng 11, đợt 2/2026", "kỳ một tháng mười một, đợt hai năm hai nghìn không trăm hai mươi sáu"),
+        ("Thôn 1: 25 hộ/98 khẩu", "thôn một: hai mươi lăm hộ, chín mươi tám khẩu"),
+        ("mời 01 đ/c, 3 tấn/ha, 5x7m", "mời một đồng chí, ba tấn một héc ta, năm nhân bảy mét"),
+        # papers: what they are is said once
+        ("Nghị định 49/2024/NĐ-CP", "nghị định bốn mươi chín trên hai nghìn không trăm hai mươi tư trên chính phủ"),
+        ("Thông báo số 88/TB-UBND", "thông báo số tám mươi tám trên ủy ban nhân dân"),
+        ("Công văn 512/UBND-TT", "công văn năm trăm mười hai trên ủy ban nhân dân thông tư"),
+        ("theo NĐ 5/NĐ-CP, 5/NĐ-CP", "theo nghị định năm trên chính phủ, năm trên nghị định chính phủ"),
+        ("Chỉ thị 05-CT/TW, 12-BC/ĐU", "chỉ thị năm trên trung ương, mười hai trên báo cáo đảng ủy"),
+        ("Luật số 5/2023/QH15", "luật số năm trên hai nghìn không trăm hai mươi ba trên quốc hội khóa mười lăm"),
+        ("Điều 5.1", "điều năm chấm một"),
+        # numbers that nobody counts
+        ("(0235) 3880 123", "không hai ba năm, ba tám tám không, một hai ba"),
+        (
+            "0905.123.456-0914.222.333",
+            "không chín không năm, một hai ba, bốn năm sáu, không chín một bốn, hai hai hai, ba ba ba",
+        ),
+        ("CMND số 205123456", "chứng minh nhân dân số hai không năm một hai ba bốn năm sáu"),
+        ("BHYT 12.500.000 đồng", "bảo hiểm y tế mười hai triệu năm trăm nghìn đồng"),
+        ("STK: 5601 0000 1234", "số tài khoản: năm sáu không một, không không không không, một hai ba bốn"),
+        ("xe 92C-123.45", "xe chín hai xê, một hai ba bốn năm"),
+        ("M 3,6; tải 2,5T", "em mờ ba phẩy sáu; tải hai phẩy năm tê"),
+    ],
+)
+def test_notices_of_a_commune(written: str, spoken: str) -> None:
+    assert normalise(written) == spoken
+
+
 def test_paragraphs_stay_apart() -> None:
     text = "\n\n".join(item["text"] for item in ANNOUNCEMENTS.values())
     assert len(normalise(text).splitlines()) == len(ANNOUNCEMENTS)
