@@ -76,8 +76,8 @@ class PlannedAiring(SQLModel, table=True):
     """An airing as it was last published: the record of the plan that reports are held against.
 
     `publication_id` is what residents may know of it, None where they may know nothing. `announcement_id` is what it
-    says, None in rows from before it was noted. `has_sound` is whether there was any before it was over: without, it
-    was heard nowhere.
+    says, whatever its broadcast says by now. `has_sound` is whether there was any before it was over: without, it was
+    heard nowhere.
     """
 
     id: str = Field(primary_key=True, max_length=96)
@@ -87,5 +87,5 @@ class PlannedAiring(SQLModel, table=True):
     zone_ids: list[str] = Field(sa_column=Column(Json, nullable=False))
     withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     publication_id: str | None = Field(default=None, max_length=26)
-    announcement_id: str | None = Field(default=None, max_length=26)
+    announcement_id: str | None = Field(default=None, max_length=26, index=True)
     has_sound: bool = Field(default=True, sa_column_kwargs={"server_default": true()})

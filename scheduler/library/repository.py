@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from scheduler.announcements import finding
 from scheduler.announcements.models import Announcement, Recording, RecordingPart
-from scheduler.broadcasts.models import Broadcast, PlannedAiring
+from scheduler.broadcasts.models import PlannedAiring
 from scheduler.library.schemas import Search
 from scheduler.live import repository as live
 from scheduler.live.models import LiveKind, LiveTalk
@@ -110,8 +110,7 @@ def uses(db: Session, announcement_ids: Collection[str], now: datetime) -> dict[
     planned = (
         select(pairs.c.announcement_id, *_used(col(PlannedAiring.id), col(PlannedAiring.start_at)))
         .select_from(pairs)
-        .join(Broadcast, col(Broadcast.announcement_id) == pairs.c.whole_id)
-        .join(PlannedAiring, and_(col(PlannedAiring.broadcast_id) == col(Broadcast.id), _came(now)))
+        .join(PlannedAiring, and_(col(PlannedAiring.announcement_id) == pairs.c.whole_id, _came(now)))
         .outerjoin(ReportLine, col(ReportLine.airing_id) == col(PlannedAiring.id))
         .group_by(pairs.c.announcement_id)
     )
@@ -141,8 +140,7 @@ def airings(db: Session, announcement_id: str, now: datetime, limit: int) -> lis
     pairs = _pairs([announcement_id]).subquery()
     query = (
         select(PlannedAiring, Announcement)
-        .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
-        .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
+        .join(Announcement, col(Announcement.id) == col(PlannedAiring.announcement_id))
         .join(pairs, pairs.c.whole_id == col(Announcement.id))
         .where(_came(now))
         .order_by(col(PlannedAiring.start_at).desc(), col(PlannedAiring.id))
@@ -184,7 +182,9 @@ def heard(db: Session, ids: Collection[str]) -> dict[str, tuple[int, int]]:
 
 
 def _came(now: datetime) -> ColumnElement[bool]:
-    return and_(col(PlannedAiring.start_at) <= now, col(PlannedAiring.withdrawn_at).is_(None))
+    """Also of what was stopped while it sounded."""
+    start_at, withdrawn_at = col(PlannedAiring.start_at), col(PlannedAiring.withdrawn_at)
+    return and_(start_at <= now, or_(withdrawn_at.is_(None), withdrawn_at > start_at))
 
 
 def _began(now: datetime) -> ColumnElement[bool]:

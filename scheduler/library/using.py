@@ -11,7 +11,7 @@ from sqlalchemy import Select, select, union
 from sqlmodel import Session, col
 
 from scheduler.announcements.models import Recording, RecordingPart
-from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.bulletins.models import Bulletin, BulletinEdition
 from scheduler.fleet.models import PreparedMessage
 from scheduler.live.models import LiveTalk
@@ -20,11 +20,12 @@ from scheduler.zones.models import Zone
 
 
 def used(db: Session, announcement_ids: Collection[str], now: datetime) -> frozenset[str]:
-    """Which of these a broadcast, a talk, a relay, a bulletin, a playlist or a receiver has."""
+    """Which of these a broadcast, a talk, a relay, a bulletin, a playlist or a receiver has, or had."""
     wanted = set(announcement_ids)
     falling_back = select(col(Zone.fallback_recording_id)).where(col(Zone.fallback_recording_id).is_not(None))
     named = [
         select(col(Broadcast.announcement_id)).where(col(Broadcast.announcement_id).in_(wanted)),
+        select(col(PlannedAiring.announcement_id)).where(col(PlannedAiring.announcement_id).in_(wanted)),
         select(col(LiveTalk.announcement_id)).where(col(LiveTalk.announcement_id).in_(wanted)),
         select(col(Relay.fallback_id)).where(col(Relay.fallback_id).in_(wanted)),
         select(col(BulletinEdition.announcement_id)).where(col(BulletinEdition.announcement_id).in_(wanted)),

@@ -170,7 +170,7 @@ def _read_planned(db: Session, *conditions: ColumnElement[bool]) -> Iterable[Beg
     query = (
         select(PlannedAiring, Broadcast, col(Announcement.title))
         .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
-        .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
+        .join(Announcement, col(Announcement.id) == col(PlannedAiring.announcement_id))
         .where(*conditions)
     )
     for row, broadcast, title in db.execute(query):

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -49,13 +49,12 @@ def last_used(db: Session, announcement_ids: Collection[str], now: datetime) -> 
     """When each of these was used or made last."""
     wholes = _wholes(db, announcement_ids)
     every = {*announcement_ids, *wholes}
-    start = func.max(col(PlannedAiring.end_at))
+    said, start_at = col(PlannedAiring.announcement_id), col(PlannedAiring.start_at)
+    withdrawn_at = col(PlannedAiring.withdrawn_at)
     aired = (
-        select(col(Broadcast.announcement_id), start)
-        .join(PlannedAiring, col(PlannedAiring.broadcast_id) == col(Broadcast.id))
-        .where(col(Broadcast.announcement_id).in_(every), col(PlannedAiring.start_at) <= now)
-        .where(col(PlannedAiring.withdrawn_at).is_(None))
-        .group_by(col(Broadcast.announcement_id))
+        select(said, func.max(func.coalesce(withdrawn_at, col(PlannedAiring.end_at))))
+        .where(said.in_(every), start_at <= now, or_(withdrawn_at.is_(None), withdrawn_at > start_at))
+        .group_by(said)
     )
     spoken = func.max(func.coalesce(col(LiveTalk.ended_at), col(LiveTalk.asked_at)))
     talks = select(col(LiveTalk.announcement_id), spoken).where(col(LiveTalk.announcement_id).in_(every))

@@ -14,9 +14,13 @@ from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BoardAiring, BroadcastOut
 from scheduler.clashes import EffectKind
 from scheduler.fleet.models import StoredReport
+from scheduler.library import repository as library
+from scheduler.library.using import used
 from scheduler.people import signin
+from scheduler.reports import sources
 from scheduler.reports.figures import Kind
 from scheduler.reports.models import ReportAiring, ReportLine
+from scheduler.retention import needs
 from scheduler.store.engine import Store
 from scheduler.zones import calendar, groups
 from scheduler.zones import service as zones
@@ -93,6 +97,23 @@ def test_another_time_announcement_and_place_do_not_change_the_days_before(commu
     )
 
 
+def test_what_was_said_is_told_of_what_said_it_though_its_broadcast_says_another_thing_now(commune: Any) -> None:
+    """In the library, to the nights that let go of sound, and in the book."""
+    first, second = commune.announcement_id, commune.announce("Tiêm chủng")
+    made = commune.approved(commune.draft(when=DAILY))
+    played(commune, CHANGED)
+    edited(commune, made, commune.draft(second, when=LATER))
+    with commune.store.reading() as db:
+        uses = library.uses(db, [first, second], commune.now)
+        aired = {key: [one.start_at for one in library.airings(db, key, commune.now, 9)] for key in (first, second)}
+        assert needs.last_used(db, [first], commune.now) == {first: START + timedelta(minutes=1)}
+        assert used(db, [first], commune.now) == {first}
+        [begun] = sources.begun(db, START - timedelta(hours=1), START)
+    assert {key: (use.times, use.last_at) for key, use in uses.items()} == {first: (1, START)}
+    assert aired == {first: [START], second: []}
+    assert begun.title == "Lịch cúp điện"
+
+
 def test_a_village_that_is_left_out_from_now_on_keeps_what_it_heard(commune: Any) -> None:
     made = commune.approved(commune.draft(when=DAILY))
     report(commune, made.id, commune.places.leng_1, commune.places.leng_2)
@@ -157,9 +178,13 @@ def test_what_was_stopped_counts_as_long_as_it_sounded_and_receivers_are_not_tol
     with commune.store.reading() as db:
         [segment] = board.timeline(db, commune.official, commune.now, commune.places.leng_1).segments
         planned = planning.programme_for(db, commune.places.leng_1, commune.now)
+        said = commune.announcement_id
+        [use] = library.uses(db, [said], commune.now).values()
+        assert needs.last_used(db, [said], commune.now) == {said: commune.now}
     assert (segment.start, segment.end) == (START, commune.now)
     assert from_us(planned[0].start_us) == START + timedelta(days=1)
     assert [(one.state, one.end) for one in on_board(commune)["Thôn 1"]] == [("stopped", commune.now)]
+    assert (use.times, use.last_at) == (1, START)
 
 
 def test_what_was_heard_stays_when_its_sound_is_kept_no_more(commune: Any) -> None:

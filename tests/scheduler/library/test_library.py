@@ -87,16 +87,14 @@ def test_history_tells_where_it_was_heard_also_within_others(commune: Any, title
     with commune.store.writing() as db:
         new = NewPlaylist(zone_id=commune.places.leng, title="Bản tin sáng", announcement_ids=[one])
         whole = parts.create(db, commune.official, commune.now, new).id
-    ids = [commune.saved(commune.draft(made)).id for made in (one, whole)]
+    ids = {made: commune.saved(commune.draft(made)).id for made in (one, whole)}
     with commune.store.writing() as db:
-        for n, broadcast_id in enumerate(ids):
-            start = commune.now - timedelta(days=n + 1)
+        for airing_id, days, said in (("A0", -1, one), ("A1", -2, whole), ("A9", 1, one)):
+            at, of = commune.later(days=days), ids[said]
             zone_ids = [commune.places.leng_1, commune.places.van_1]
-            db.add(
-                PlannedAiring(id=f"A{n}", broadcast_id=broadcast_id, start_at=start, end_at=start, zone_ids=zone_ids)
-            )
-        ahead = commune.later(days=1)
-        db.add(PlannedAiring(id="A9", broadcast_id=ids[0], start_at=ahead, end_at=ahead, zone_ids=[]))
+            airing = PlannedAiring(id=airing_id, broadcast_id=of, start_at=at, end_at=at, zone_ids=zone_ids)
+            airing.announcement_id = said
+            db.add(airing)
     with commune.store.reading() as db:
         told = service.history(db, commune.official, commune.now, one).items
         assert [(use.airing_id, use.within, use.other_zones, use.heard) for use in told] == [

@@ -38,6 +38,7 @@ class Ledger:
         row = PlannedAiring(
             id=f"{self.broadcast_id}.{int(start.timestamp() * 1_000_000)}",
             broadcast_id=self.broadcast_id,
+            announcement_id=self.commune.announcement_id,
             start_at=start,
             end_at=start + timedelta(minutes=1),
             zone_ids=list(zone_ids or (self.commune.places.leng,)),

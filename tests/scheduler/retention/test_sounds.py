@@ -208,7 +208,8 @@ def test_last_use_counts_not_the_making_also_in_others(attic: Attic) -> None:
         made, at = attic.commune.saved(attic.commune.draft(one)), attic.ago(days=days)
         with attic.store.writing() as db:
             db.get_one(Broadcast, made.id).state = State.DONE
-            db.add(PlannedAiring(id=f"P{made.id}", broadcast_id=made.id, start_at=at, end_at=at, zone_ids=[]))
+            said: dict[str, Any] = {"broadcast_id": made.id, "announcement_id": one, "zone_ids": []}
+            db.add(PlannedAiring(id=f"P{made.id}", start_at=at, end_at=at, **said))
     attic.rule("announcements", 90)
     attic.night()
     assert attic.states(used, part, whole) == ["ready", "ready", "ready"]

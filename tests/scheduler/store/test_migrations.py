@@ -107,8 +107,10 @@ def test_what_was_planned_before_says_what_its_broadcast_does(tmp_path: Path) ->
         command.upgrade(steps, "0009")
         for name, row in (("broadcast", broadcast), ("plannedairing", airing)):
             connection.execute(table(name, *map(column, row)).insert(), row)
-        command.upgrade(steps, "0010")
-        assert connection.execute(text("SELECT announcement_id FROM plannedairing")).scalar_one() == "A"
+        for revision in ("0010", "0020"):
+            command.upgrade(steps, revision)
+            assert connection.execute(text("SELECT announcement_id FROM plannedairing")).scalar_one() == "A"
+            connection.execute(text("UPDATE plannedairing SET announcement_id = NULL"))
     engine.dispose()
 
 

@@ -131,13 +131,13 @@ def _day(year: Year, day: date, weekly_id: str) -> Iterator[Aired]:
 
 
 def _publish(db: Session, year: Year) -> None:
-    """What residents may hear again of the last month."""
+    """What was said, and of the last month what residents may hear again."""
     recordings = {row["announcement_id"]: row for row in year.lots.rows(Recording)}
     said = {row["id"]: row["announcement_id"] for row in year.lots.rows(Broadcast)}
     titles = {row["id"]: row["title"] for row in year.lots.rows(Announcement)}
     for row in year.lots.rows(PlannedAiring):
+        announcement_id = row["announcement_id"] = said[row["broadcast_id"]]
         if row["start_at"] > year.now - _PUBLIC_SINCE:
-            announcement_id = said[row["broadcast_id"]]
             one = Recording(**recordings[announcement_id])
             row["publication_id"] = published(db, titles[announcement_id], [one], row["start_at"])
 
