@@ -157,6 +157,12 @@ def planned_of(db: Session, broadcast_id: str, ending_after: datetime) -> list[P
     return list(db.scalars(query.order_by(col(PlannedAiring.start_at))))
 
 
+def unpublish(db: Session, broadcast_id: str) -> None:
+    """Let residents know of none of the airings any more, whatever the broadcast says next."""
+    mine = col(PlannedAiring.broadcast_id) == broadcast_id, col(PlannedAiring.publication_id).is_not(None)
+    db.execute(update(PlannedAiring).where(*mine).values(publication_id=None))
+
+
 def report_counts(db: Session, airing_ids: Collection[str]) -> Counter[tuple[str, Result]]:
     """How many receivers reported which result of which airing."""
     kinds = (col(StoredReport.airing_id), col(StoredReport.outcome), col(StoredReport.microphone))

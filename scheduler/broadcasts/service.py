@@ -223,7 +223,7 @@ def stop(db: Session, actor: Actor, now: datetime, broadcast_id: str, *, whole: 
 
 
 def hide(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> BroadcastOut:
-    """Take it off the pages for residents, also when it is over; on the air nothing changes."""
+    """Take it and what it said off the pages for residents, also when it is over; on the air nothing changes."""
     held = _locked(db, actor, now, broadcast_id)
     for path in held.paths:
         require(actor, Action.BROADCAST_CANCEL, path, now)
@@ -375,6 +375,8 @@ def _done(db: Session, actor: Actor, now: datetime, held: Held, what: str, **det
     db.add(row)
     db.flush()
     told.act_on(db, row, what, actor.user_id, now)
+    if not row.public:
+        recorded.unpublish(db, row.id)
     onair.tell_receivers(db, {zone.id for zone in held.zones} | onair.replan(db, row, now), now)
     path = db.get_one(Zone, row.zone_id).path
     audit.record(db, actor, now, f"broadcast.{what}", f"broadcast:{row.id}", zone_path=path, state=row.state, **detail)

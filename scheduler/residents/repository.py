@@ -68,7 +68,7 @@ def shown(
     query = (
         select(PlannedAiring, col(Broadcast.cls), col(Zone.name))
         .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
-        .join(Announcement, col(Announcement.id) == col(Broadcast.announcement_id))
+        .join(Announcement, col(Announcement.id) == col(PlannedAiring.announcement_id))
         .join(Zone, col(Zone.id) == col(Broadcast.zone_id))
         .where(
             aimed,

@@ -305,6 +305,55 @@ def test_what_is_hidden_afterwards_is_gone_and_its_sound_too(
     assert "hide" not in official.get(f"/api/v1/broadcasts/{broadcast_id}").json()["possible"]
 
 
+DAILY = {"kind": "repeat", "starts_local": "2026-11-23T17:00", "rrule": "FREQ=DAILY", "until": "2026-11-30"}
+
+
+def says_another(village: Village, broadcast_id: str, *, public: bool = True) -> None:
+    """Next morning the same broadcast is changed to another announcement, and approved."""
+    village.wait(hours=14)
+    values = {"zone_id": village.places.leng, "zone_ids": [village.places.leng_1], "when": DAILY, "public": public}
+    draft = BroadcastIn.model_validate(values | {"announcement_id": village.announce("Họp dân")})
+    now = village.clock.now()
+    with village.centre.store.writing() as db:
+        version = db.get_one(Broadcast, broadcast_id).version
+        version = service.edit(db, village.official, now, broadcast_id, draft, version=version).version
+        version = service.submit(db, village.official, now, broadcast_id, version=version).version
+        service.approve(db, village.leader, now, broadcast_id, version=version)
+
+
+@pytest.mark.parametrize("how", ["hidden", "left out of the page"])
+def test_what_was_taken_off_the_page_does_not_come_back_with_what_is_said_next(village: Village, how: str) -> None:
+    broadcast_id = village.broadcast(SECRET, when=DAILY)
+    village.wait(hours=10)
+    sound = f"/{village.publication_id(SECRET)}/vi.ogg"
+    assert village.get(sound).status_code == 200
+    if how == "hidden":
+        with village.centre.store.writing() as db:
+            service.hide(db, village.official, village.clock.now(), broadcast_id)
+    else:
+        says_another(village, broadcast_id, public=False)
+    assert SECRET not in village.outputs()
+    says_another(village, broadcast_id)
+    told = village.outputs()
+    assert SECRET not in told
+    assert "Họp dân" in told
+    assert village.get(sound).status_code == 404
+
+
+def test_what_was_deleted_is_not_told_though_its_broadcast_says_another_thing_now(village: Village) -> None:
+    deleted = village.announce(SECRET)
+    broadcast_id = village.broadcast(announcement_id=deleted, when=DAILY)
+    village.wait(hours=10)
+    says_another(village, broadcast_id)
+    assert SECRET in village.outputs()
+    with village.centre.store.writing() as db:
+        version = db.get_one(Announcement, deleted).version
+        announcements.delete(db, village.official, village.clock.now(), deleted, version=version)
+    told = village.outputs()
+    assert SECRET not in told
+    assert "Họp dân" in told
+
+
 def test_a_deleted_one_is_not_told(village: Village) -> None:
     broadcast_id = village.broadcast()
     village.wait(hours=10)
