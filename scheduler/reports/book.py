@@ -195,7 +195,7 @@ def _known(db: Session, airing_ids: Sequence[str]) -> list[Entry]:
     for airing in db.scalars(select(ReportAiring).where(col(ReportAiring.id).in_(airing_ids))):
         db.expunge(airing)
         planned = now_planned.get(airing.id)
-        if planned is not None:
+        if planned is not None and planned.due_at != airing.due_at:  # else only its broadcast plays by other rules now
             airing.duration_us, airing.stopped_at, airing.due_at = (
                 planned.duration_us,
                 planned.stopped_at,

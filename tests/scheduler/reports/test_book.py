@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import select
 
 from broadcast.clock import ManualClock, to_us
-from broadcast.wire.documents import Hearing, Outcome
+from broadcast.wire.documents import Hearing, Late, Outcome
 from broadcast.wire.now import Purpose
 from scheduler.aside import ASIDE_US
 from scheduler.bank.models import BankEntry
-from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.models import Broadcast, PlannedAiring
 from scheduler.changes import Changes
 from scheduler.emergency.models import EmergencyOrder, OrderTarget
 from scheduler.fleet.models import Receiver
@@ -114,6 +115,39 @@ def test_what_was_stopped_asks_for_no_more_than_until_then(ledger: Any) -> None:
     ledger.keep(late)
     [line] = lines(ledger).values()
     assert (line.requested_us, line.played_us, line.missed_by) == (20_000_000, 20_000_000, {"withdrawn": 1})
+
+
+@pytest.mark.parametrize("whole_before", [False, True])
+def test_other_rules_for_what_comes_change_no_past(ledger: Any, whole_before: bool) -> None:
+    """How long the day before may sound late is known from its broadcast, which plays tomorrow by other rules."""
+    places, airing_id = ledger.commune.places, ledger.plan(EVENING)
+    over = EVENING + timedelta(hours=1)
+
+    def ruled(*, whole: bool) -> None:
+        with ledger.commune.store.writing() as db:
+            broadcast = db.get_one(Broadcast, ledger.broadcast_id)
+            broadcast.late, broadcast.window_s = (Late.WHOLE, 1800) if whole else (Late.JOIN, 0)
+
+    ruled(whole=whole_before)
+    if whole_before:
+        with ledger.commune.store.writing() as db:
+            db.get_one(PlannedAiring, airing_id).end_at += timedelta(seconds=1800)
+    ledger.keep(EVENING + timedelta(seconds=5))
+    ruled(whole=not whole_before)
+    ledger.keep(over)
+    ledger.report(airing_id, ledger.receivers[places.leng_1], at=over)
+    ledger.keep(over + timedelta(seconds=1))
+    found = {zone_id: (line.requested_us, line.played_us) for zone_id, line in lines(ledger).items()}
+    assert found == {places.leng_1: (60_000_000, 60_000_000), places.leng_2: (60_000_000, 0)}
+
+
+def test_what_was_planned_longer_while_it_sounded_asks_for_that(ledger: Any) -> None:
+    airing_id = ledger.plan(EVENING)
+    ledger.keep(EVENING + timedelta(seconds=5))
+    with ledger.commune.store.writing() as db:  # its sound was produced only then
+        db.get_one(PlannedAiring, airing_id).end_at += timedelta(minutes=1)
+    ledger.keep(EVENING + timedelta(minutes=4))
+    assert {line.requested_us for line in lines(ledger).values()} == {120_000_000}
 
 
 def test_the_microphone_is_told_beside_the_device(ledger: Any) -> None:
