@@ -164,7 +164,7 @@ def _past(
     return Plans(
         {},
         {row.broadcast.id: titles[row.broadcast.announcement_id] for row in rows},
-        {row.airing.id: titles[row.announcement_id] for row in rows},
+        {row.airing.id: row.title or titles[row.announcement_id] for row in rows},
         {row.airing.id: row.airing.withdrawn_at for row in rows if row.airing.withdrawn_at is not None},
         soundless,
     )

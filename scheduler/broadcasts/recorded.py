@@ -13,7 +13,7 @@ from scheduler.broadcasts.models import Broadcast, BroadcastTarget, PlannedAirin
 from scheduler.broadcasts.repository import PLAYING
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.results import Result, result
-from scheduler.reports.models import ReportLine
+from scheduler.reports.models import ReportAiring, ReportLine
 from scheduler.workflow import State
 from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Zone
@@ -25,10 +25,11 @@ LONGEST = timedelta(days=2)
 
 
 class Played(NamedTuple):
-    """An airing as it was planned last, and what has become of its broadcast."""
+    """An airing as it was planned last, what has become of its broadcast, and the title that the book has of it."""
 
     airing: PlannedAiring
     broadcast: Broadcast
+    title: str | None
 
     @property
     def announcement_id(self) -> str:
@@ -56,8 +57,9 @@ def played(
     start_at, end_at = col(PlannedAiring.start_at), col(PlannedAiring.end_at)
     withdrawn_at = col(PlannedAiring.withdrawn_at)
     query = (
-        select(PlannedAiring, Broadcast)
+        select(PlannedAiring, Broadcast, col(ReportAiring.title))
         .join(Broadcast, col(Broadcast.id) == col(PlannedAiring.broadcast_id))
+        .outerjoin(ReportAiring, col(ReportAiring.id) == col(PlannedAiring.id))
         .where(
             start_at > start - LONGEST,
             start_at < min(end, now),
@@ -67,7 +69,7 @@ def played(
         )
         .order_by(col(PlannedAiring.id))
     )
-    return [Played(row, broadcast) for row, broadcast in db.execute(query)]
+    return [Played(*row) for row in db.execute(query)]
 
 
 def plan_group_anew(db: Session, group_id: str, now: datetime) -> None:

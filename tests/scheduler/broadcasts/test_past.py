@@ -8,6 +8,7 @@ from sqlalchemy import event
 from sqlmodel import select
 
 from broadcast.clock import from_us, to_us
+from scheduler.announcements import service as announcements
 from scheduler.announcements.models import Recording, RecordingState
 from scheduler.broadcasts import board, onair, planning, recorded, service, span
 from scheduler.broadcasts.models import Broadcast
@@ -17,7 +18,7 @@ from scheduler.fleet.models import StoredReport
 from scheduler.library import repository as library
 from scheduler.library.using import used
 from scheduler.people import signin
-from scheduler.reports import sources
+from scheduler.reports import book, sources
 from scheduler.reports.figures import Kind
 from scheduler.reports.models import ReportAiring, ReportLine
 from scheduler.retention import needs
@@ -112,6 +113,19 @@ def test_what_was_said_is_told_of_what_said_it_though_its_broadcast_says_another
     assert {key: (use.times, use.last_at) for key, use in uses.items()} == {first: (1, START)}
     assert aired == {first: [START], second: []}
     assert begun.title == "Lịch cúp điện"
+
+
+def test_another_title_is_not_that_of_the_days_before(commune: Any) -> None:
+    commune.approved()
+    played(commune, CHANGED)
+    book.keep_all(commune.store, commune.now)
+    with commune.store.writing() as db:
+        said = commune.announcement_id
+        announcements.rename(db, commune.official, commune.now, said, "Họp dân tháng 12", version=1)
+    assert {one.title for airings in on_board(commune).values() for one in airings} == {"Lịch cúp điện"}
+    with commune.store.reading() as db:
+        [segment] = board.timeline(db, commune.official, commune.now, commune.places.leng_1, YESTERDAY).segments
+    assert segment.title == "Lịch cúp điện"
 
 
 def test_a_village_that_is_left_out_from_now_on_keeps_what_it_heard(commune: Any) -> None:
