@@ -43,15 +43,6 @@ from web.urgent_door import Door
 
 API = "/api/v1"
 
-# What is sent here may be as long as the settings allow an upload to be.
-UPLOAD_PATHS = (
-    f"{API}/uploads",
-    "/broadcasts/new",
-    "/announcements/",
-    "/live/recordings",
-    "/emergency/bank/recordings/",
-)
-
 # Each has its own prefix, /api/v1/… or a page's path, and its tag.
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
@@ -104,9 +95,7 @@ def create_app(centre: Centre, page: ProblemPage | None = None) -> FastAPI:
     openapi.install(app)
     app.mount(assets.PREFIX, app.state.assets)
     app.add_middleware(GZipMiddleware, minimum_size=600, compresslevel=6)
-    app.add_middleware(
-        BodyLimit, upload_paths=UPLOAD_PATHS, upload_max_bytes=centre.settings.upload_max_bytes + 64 * 1024
-    )
+    app.add_middleware(BodyLimit)
     settings = centre.settings
     app.add_middleware(
         AnswerHeaders, https=settings.secure_cookies, base_url=settings.base_url, tiles_from=settings.map_tiles_origin

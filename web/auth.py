@@ -138,6 +138,13 @@ ReadDb = Annotated[Session, Depends(reading, scope="function")]
 WriteDb = Annotated[Session, Depends(writing, scope="function")]
 
 
+def somebody(known: Known | None) -> Known:
+    """Who is asking; else NotSignedIn."""
+    if known is None:
+        raise NotSignedIn("not_signed_in", i18n.N_("Sign in first."))
+    return known
+
+
 async def signed_in(
     request: Request,
     centre: TheCentre,
@@ -145,8 +152,7 @@ async def signed_in(
     _documented: Annotated[str | None, Depends(csrf_header)],
 ) -> Known:
     """Who is asking, also with a first password that is still to be changed; else NotSignedIn."""
-    if known is None:
-        raise NotSignedIn("not_signed_in", i18n.N_("Sign in first."))
+    known = somebody(known)
     if known.csrf_token is not None and request.method not in SAFE_METHODS:
         same_origin(request, centre)
         given = request.headers.get(CSRF_HEADER) or await form_token(request)

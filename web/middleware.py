@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,8 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_LIMIT_BYTES = 1024 * 1024
-PHOTO_LIMIT_BYTES = 5 * 1024 * 1024 + 64 * 1024
-"""A photo of 5 MB and the form around it."""
+LIMIT = "body_limit_bytes"
 REQUEST_ID = "x-request-id"
 _CLOSE = {"connection": "close"}  # what is still to come of the body will not be read
 
@@ -108,30 +108,25 @@ class InTurn:
 class BodyLimit:
     """Stops reading a body past the limit (413), whether it says its length or not.
 
-    A form with a file sent to one of `upload_paths` has a limit of its own; all else is read into memory.
+    That is BODY_LIMIT_BYTES, all of it read into memory, until the route has found out that who asks may send a file
+    (`web.uploads.takes`) and put another into `scope["state"][LIMIT]`.
     """
 
-    def __init__(self, app: ASGIApp, *, upload_paths: tuple[str, ...], upload_max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._upload_paths = upload_paths
-        self._upload_max_bytes = upload_max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            has_file = headers.get("content-type", "").lower().startswith("multipart/form-data")
-            is_upload = has_file and scope["path"].startswith(self._upload_paths)
-            limit_bytes = self._upload_max_bytes if is_upload else BODY_LIMIT_BYTES
-            limit_bytes = PHOTO_LIMIT_BYTES if scope["path"].endswith("/photo") else limit_bytes
-            receive = _bounded(receive, headers.get("content-length"), limit_bytes)
+            receive = _bounded(receive, Headers(scope=scope).get("content-length"), scope.setdefault("state", {}))
         await self._app(scope, receive, send)
 
 
-def _bounded(receive: Receive, declared: str | None, limit_bytes: int) -> Receive:
+def _bounded(receive: Receive, declared: str | None, state: dict[str, Any]) -> Receive:
     got_bytes = 0
 
     async def bounded() -> Message:
         nonlocal got_bytes
+        limit_bytes = state.get(LIMIT, BODY_LIMIT_BYTES)
         _check(int(declared) if declared and declared.isdigit() else 0, limit_bytes)
         message = await receive()
         got_bytes += len(message.get("body", b""))

@@ -15,14 +15,17 @@ from scheduler.errors import Invalid
 from scheduler.fleet import photos
 from scheduler.fleet.schemas import ReceiverDetail
 from scheduler.people.actor import Actor
+from scheduler.rights import Action
 from web.centre import Centre
 from web.telling import tell_after
+from web.uploads import takes
 
 JPEG = "image/jpeg"
 MAX_BYTES = 5 * 1024 * 1024
 SIDE = 1280
 MAX_PIXELS = 60_000_000
 LIMIT_S = 20
+TAKES = takes(Action.RECEIVER_CONTROL, at_most_bytes=MAX_BYTES)
 _FORMATS = ((b"\xff\xd8\xff", "jpeg_pipe"), (b"\x89PNG\r\n\x1a\n", "png_pipe"), (b"RIFF", "webp_pipe"))
 
 

@@ -1,23 +1,48 @@
 """Receiving a sound file: to the disk while it comes, never into memory, and never longer than is allowed.
 
-The limit itself is `web.middleware.BodyLimit`'s. The form's text fields are checked by the model of what they are for.
+Whose file is received at all is asked before any of it is read (`takes`); the limit itself is
+`web.middleware.BodyLimit`'s. The form's text fields are checked by the model of what they are for.
 """
 
 import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.datastructures import UploadFile
 
 from broadcast.media import MediaStore
 from scheduler.announcements.queueing import StoredSound
 from scheduler.errors import Invalid
-from web.auth import CSRF_FIELD
+from scheduler.people.actor import require_somewhere
+from scheduler.rights import Action
+from web.auth import CSRF_FIELD, MaybeKnown, Now, TheCentre, actor_of, somebody
+from web.middleware import LIMIT
 
 FILE_FIELD = "file"
 MAX_FIELDS = 20
 COPY_BYTES = 1 << 20
+FRAME_BYTES = 64 * 1024
+"""What a form has around its file."""
+
+
+def takes(*actions: Action, at_most_bytes: int | None = None) -> Any:
+    """For a route that takes a file: of who may do all of these somewhere, as large as the settings let a sound be.
+
+    What is no form with a file stays as short as it is elsewhere, unless the route has a limit of its own.
+    """
+
+    def let_in(request: Request, centre: TheCentre, now: Now, known: MaybeKnown) -> None:
+        actor = actor_of(somebody(known))
+        for action in actions:
+            require_somewhere(actor, now, action)
+        limit_bytes = at_most_bytes
+        if limit_bytes is None and request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            limit_bytes = centre.settings.upload_max_bytes
+        if limit_bytes is not None:
+            setattr(request.state, LIMIT, limit_bytes + FRAME_BYTES)
+
+    return Depends(let_in)
 
 
 @dataclass(frozen=True, slots=True)

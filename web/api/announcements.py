@@ -30,7 +30,7 @@ from scheduler.announcements.schemas import (
     TextRecording,
     VoiceOut,
 )
-from scheduler.errors import Conflict, Forbidden, Invalid, NotFound
+from scheduler.errors import Conflict, Invalid, NotFound
 from scheduler.rights import Action
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.centre import Centre
@@ -39,7 +39,7 @@ from web.listening import ThePlayer, sound_file
 from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
 from web.telling import Tell, tell_after
-from web.uploads import FILE_FIELD, keep, nested, receive
+from web.uploads import FILE_FIELD, keep, nested, receive, takes
 
 router = APIRouter(
     prefix="/api/v1",
@@ -217,13 +217,13 @@ def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
     "/uploads/announcements",
     status_code=HTTPStatus.CREATED,
     responses=TOO_LARGE,
+    dependencies=[takes(Action.ANNOUNCEMENT_EDIT)],
     openapi_extra=multipart(NewUpload),
 )
 async def upload_announcement(
     request: Request, response: Response, *, centre: TheCentre, actor: CurrentActor, now: Now, once: CreateOnce
 ) -> AnnouncementOut:
     """An announcement from a sound file: anything that ffmpeg decodes, up to 2 hours or 200 MB."""
-    _refuse_without_right(actor.zones_for(Action.ANNOUNCEMENT_EDIT, now))
     received = await receive(request)
     new = checked(NewUpload, nested(received.fields))
 
@@ -246,6 +246,7 @@ async def upload_announcement(
     "/uploads/announcements/{announcement_id}",
     status_code=HTTPStatus.CREATED,
     responses=TOO_LARGE | EDIT_PROBLEMS,
+    dependencies=[takes(Action.ANNOUNCEMENT_EDIT)],
     openapi_extra=multipart(SoundRecording),
 )
 async def upload_recording(
@@ -259,7 +260,6 @@ async def upload_recording(
     version: IfMatch,
 ) -> AnnouncementOut:
     """Another language of an announcement, from a sound file."""
-    _refuse_without_right(actor.zones_for(Action.ANNOUNCEMENT_EDIT, now))
     received = await receive(request)
     asked = checked(SoundRecording, nested(received.fields))
 
@@ -356,12 +356,6 @@ def _produced(recording: Recording) -> str:
     if recording.sha256 is None:
         raise Conflict("not_ready", "This recording is not produced yet.")
     return recording.sha256
-
-
-def _refuse_without_right(zone_ids: tuple[str, ...]) -> None:
-    """Before a long body is received: whether there is anywhere to put it."""
-    if not zone_ids:
-        raise Forbidden("forbidden", "You do not have the right to do this here.")
 
 
 def checked(model: type[ModelT], fields: dict[str, Any]) -> ModelT:

@@ -23,6 +23,7 @@ from scheduler.bank.schemas import (
 )
 from scheduler.bank.sounds import voices
 from scheduler.errors import Conflict, NotFound
+from scheduler.rights import Action
 from web.api.announcements import TOO_LARGE, checked, multipart, producer_of
 from web.auth import CurrentActor, Now, ReadDb, TheCentre, WriteDb
 from web.conditional import IfMatch, give_etag
@@ -31,7 +32,7 @@ from web.once import CreateOnce
 from web.problems import EDIT_PROBLEMS, responses
 from web.proving import Anew, TypedCode
 from web.telling import Tell, tell_after
-from web.uploads import keep, nested, receive
+from web.uploads import keep, nested, receive, takes
 
 router = APIRouter(
     prefix="/api/v1",
@@ -194,6 +195,7 @@ def restore_bank_message(
     "/uploads/bank/{name}",
     status_code=HTTPStatus.CREATED,
     responses=TOO_LARGE | EDIT_PROBLEMS,
+    dependencies=[takes(Action.BANK_EDIT)],
     openapi_extra=multipart(NewBankRecording),
 )
 async def upload_bank_recording(

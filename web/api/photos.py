@@ -32,7 +32,7 @@ def get_photo(receiver_id: str, db: ReadDb, actor: CurrentActor, now: Now, centr
     return photos.shown(centre, service.photo(db, actor, now, receiver_id))
 
 
-@router.put("/{receiver_id}/photo", openapi_extra=_BODY)
+@router.put("/{receiver_id}/photo", dependencies=[photos.TAKES], openapi_extra=_BODY)
 def put_photo(
     receiver_id: str, sent: Annotated[bytes, Depends(_sent)], actor: CurrentActor, now: Now, centre: TheCentre
 ) -> ReceiverDetail:

@@ -26,7 +26,7 @@ from web.pages.live_words import AIRED
 from web.pages.sounds import longest_us, sound, state_of
 from web.pages.voices import spoken_text, voice_names
 from web.telling import tell_after
-from web.uploads import Received, keep
+from web.uploads import Received, keep, takes
 
 PER_PAGE = 30
 TAGS_SHOWN = 30
@@ -100,7 +100,7 @@ def rename(
     )
 
 
-@router.post("/{announcement_id}/recordings")
+@router.post("/{announcement_id}/recordings", dependencies=[takes(Action.ANNOUNCEMENT_EDIT)])
 def add_language(page: ThePage, announcement_id: str, data: TheForm) -> Response:
     """Another language, as a sound file; kept first, outside the transaction that names it."""
     file, producer = uploaded(data), page.centre.producer

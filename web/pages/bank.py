@@ -15,6 +15,7 @@ from scheduler.bank.schemas import MAX_TEXT, BankEntryOut, BankNew, BankState, N
 from scheduler.errors import Conflict, NotFound
 from scheduler.people import proof
 from scheduler.people import repository as people
+from scheduler.rights import Action
 from web.auth import ReadDb
 from web.i18n import N_
 from web.pages import words
@@ -24,7 +25,7 @@ from web.pages.emergency_bank import row
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.telling import tell_after
-from web.uploads import Received, keep
+from web.uploads import Received, keep, takes
 
 NO_SOUND = N_("Choose a sound file.")
 PURPOSE = {
@@ -98,7 +99,7 @@ def restore(page: ThePage, name: str, data: TheForm) -> Response:
         return _message(db, page, name, errors)
 
 
-@router.post("/recordings/{name}")
+@router.post("/recordings/{name}", dependencies=[takes(Action.BANK_EDIT)])
 def record(page: ThePage, name: str, data: TheForm) -> Response:
     """A language that somebody spoke; has its own transactions, as long sounds take a while to be kept."""
     revision = from_request(data).revision

@@ -33,9 +33,11 @@ from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
 from web.pages.voices import voice_choices
 from web.telling import tell_after
+from web.uploads import takes
 
 # What the services call a thing, and the field of this page that it is typed into.
 _FIELDS = {"zone_ids": "zones", "zone_id": "zones", "group_ids": "zones", "starts_local": "when", "rrule": "weekdays"}
+TAKES = takes(Action.BROADCAST_EDIT)
 STALE = N_("Someone else changed this since you opened it. Look at it again.")
 
 router = APIRouter(prefix="/broadcasts", include_in_schema=False)
@@ -60,7 +62,7 @@ def new(
     return _page(db, page, area, form)
 
 
-@router.post("/new")
+@router.post("/new", dependencies=[TAKES])
 def send(page: ThePage, data: TheForm, request: Request) -> Response:
     return _save(page, from_request(data), request, data, None)
 
@@ -76,17 +78,17 @@ def edit(db: ReadDb, page: ThePage, broadcast_id: str) -> Response:
     return _page(db, page, _area(db, page, form, item), form, edited=item)
 
 
-@router.post("/{broadcast_id}/edit")
+@router.post("/{broadcast_id}/edit", dependencies=[TAKES])
 def save(page: ThePage, broadcast_id: str, data: TheForm, request: Request) -> Response:
     return _save(page, from_request(data), request, data, broadcast_id)
 
 
-@router.post("/new/announcement")
+@router.post("/new/announcement", dependencies=[TAKES])
 def announce_new(page: ThePage, data: TheForm) -> Response:
     return _announce(page, data, None)
 
 
-@router.post("/{broadcast_id}/announcement")
+@router.post("/{broadcast_id}/announcement", dependencies=[TAKES])
 def announce_edit(page: ThePage, broadcast_id: str, data: TheForm) -> Response:
     return _announce(page, data, broadcast_id)
 

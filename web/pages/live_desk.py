@@ -40,7 +40,7 @@ from web.pages.live_form import BITRATES_BPS, CLASSES, DELAYS_MS, MINUTES, LiveF
 from web.pages.sounds import sound, state_of
 from web.pages.voices import voice_names
 from web.telling import tell_after
-from web.uploads import Received, keep
+from web.uploads import Received, keep, takes
 
 LOOKED_AT = 100
 LATELY = 5
@@ -127,7 +127,7 @@ def _title(page: Page, form: LiveForm) -> str:
     return page.say(N_("Live, %(name)s"), name=page.actor.name)
 
 
-@router.post("/recordings")
+@router.post("/recordings", dependencies=[takes(Action.LIVE_SPEAK, Action.ANNOUNCEMENT_EDIT)])
 def send_recording(page: ThePage, data: TheForm) -> Response:
     """Keeps what was recorded, to be listened to before anybody else hears it."""
     form = from_request(data)

@@ -121,7 +121,7 @@ def photo(db: ReadDb, page: ThePage, receiver_id: str) -> Response:
     return photos.shown(page.centre, fleet_photos.photo(db, page.actor, page.now, receiver_id))
 
 
-@router.post("/{receiver_id}/photo")
+@router.post("/{receiver_id}/photo", dependencies=[photos.TAKES])
 def set_photo(page: ThePage, form: TheForm, receiver_id: str) -> Response:
     """Another picture, or none: `intent` is then `delete`."""
     who = (page.centre, page.actor, page.now, receiver_id)
