@@ -27,7 +27,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port of pages and API.")
     public_url: str | None = Field(None, description="How browsers and receivers reach the centre, with scheme.")
     database_url: SecretStr | None = Field(None, description="SQLAlchemy URL; SQLite in data_dir when empty.")
-    timezone: str = Field("Asia/Ho_Chi_Minh", description="Zone time where no zone says otherwise.")
+    timezone: str = Field(
+        "Asia/Ho_Chi_Minh",
+        description="Time of nightly work and of pages before sign-in; places have what a zone names, else Vietnam's.",
+    )
 
     broker_host: str = Field("127.0.0.1", description="Name that receivers reach the broker by; in its certificate.")
     broker_bind: str = Field("127.0.0.1", description="Address that Loa's own broker listens on.")

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from scheduler.notices import patience, spreading
 from scheduler.notices.models import Channel, Kind, Notice, NoticeState, Webhook
 from scheduler.notices.spreading import OF_EMERGENCIES, Listener
+from scheduler.people import home
 
 AT_ONCE = 20
 NO_ADDRESS = "nobody to tell: the account or the address is gone"
@@ -31,6 +32,7 @@ class Job(Struct, frozen=True, kw_only=True):
     to: str
     secret: str
     language: str
+    timezone: str | None
     name: str
     kind: Kind
     subject: str
@@ -58,7 +60,7 @@ def take(db: Session, now: datetime, channel: Channel) -> Job | None:
     for notice, hook in rows:
         one = by_id.get(notice.user_id or "")
         data = notice.data if one is None else spreading.still_told(db, one, notice, now)
-        job = _job(notice, one, hook, data or {})
+        job = _job(db, notice, one, hook, data or {})
         if job is not None and data is not None:
             notice.tries += 1
             notice.state, notice.begun_at = NoticeState.SENDING, now
@@ -81,7 +83,7 @@ def done(db: Session, now: datetime, notice_id: str, trouble: str | None) -> Non
     db.add(notice)
 
 
-def _job(notice: Notice, one: Listener | None, hook: Webhook | None, data: dict[str, Any]) -> Job | None:
+def _job(db: Session, notice: Notice, one: Listener | None, hook: Webhook | None, data: dict[str, Any]) -> Job | None:
     to, secret, language = "", "", "vi"
     if one is not None:
         to, language = one.address, one.actor.language
@@ -95,6 +97,7 @@ def _job(notice: Notice, one: Listener | None, hook: Webhook | None, data: dict[
         to=to,
         secret=secret,
         language=language,
+        timezone=home.timezone(db, one.actor.user_id) if one is not None else None,
         name=one.actor.name if one is not None else "",
         kind=notice.kind,
         subject=notice.subject,

@@ -152,7 +152,7 @@ class Courier:
     def _mail(self, job: Job) -> EmailMessage:
         now = self._clock.now()
         base_url = self._settings.base_url
-        show = present(job.language, self._settings.timezone, now)
+        show = present(job.language, job.timezone or self._settings.timezone, now)
         said = letter(show, job.kind, job.subject, job.data, base_url)
         message = EmailMessage()
         message["Subject"] = said.subject

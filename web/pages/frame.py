@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from gettext import NullTranslations
 from http import HTTPStatus
 from pathlib import Path
@@ -22,6 +22,7 @@ from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from scheduler.errors import Problem
+from scheduler.people import home
 from scheduler.people.actor import Actor, require_somewhere
 from scheduler.people.signin import Known
 from scheduler.rights import Action
@@ -187,7 +188,15 @@ class Page:
         self.known = known
         self.language = known.actor.language if known else language_of(request)
         self.translations = i18n.translations(self.language)
-        self.show = Present(self.language, centre.settings.timezone, now, self.translations)
+
+    @cached_property
+    def show(self) -> Present:
+        """By the clock of the reader's place, as its loudspeakers play; of who has none, by the centre's."""
+        timezone = None
+        if self.known is not None:
+            with self.centre.store.reading() as db:
+                timezone = home.timezone(db, self.known.actor.user_id)
+        return Present(self.language, timezone or self.centre.settings.timezone, self.now, self.translations)
 
     @property
     def who(self) -> Known:
@@ -273,8 +282,9 @@ class Page:
         return self.show.within(str(value.tzinfo)).moment(value) if isinstance(value, datetime) else value
 
     def _alarms(self, actor: Actor) -> list[Alarm]:
+        show = self.show  # which reads by itself
         with self.centre.store.reading() as db:
-            return alarms.alarms(db, actor, self.now, self.show)
+            return alarms.alarms(db, actor, self.now, show)
 
     def _menu(self) -> list[MenuItem]:
         items = [MenuItem("/", N_("Today"), "today", folders=("/board",))]

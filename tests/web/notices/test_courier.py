@@ -15,14 +15,17 @@ from sqlmodel import select
 
 from broadcast.clock import ManualClock
 from scheduler.errors import Invalid
+from scheduler.fleet.models import Receiver
 from scheduler.notices import service, told
 from scheduler.notices.models import Channel, Kind, Notice, NoticeEvent, NoticeState
 from scheduler.notices.schemas import ChoiceIn, HookIn
+from scheduler.notices.spreading import notice
 from scheduler.people.actor import Actor
 from scheduler.reports.models import ReportBook, ReportSubscription
 from scheduler.reports.service import BRING_WITHIN
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.zones.models import Zone
 from web.notices.call import Caller
 from web.notices.courier import Courier
 from web.notices.mail import Mailer, NotDelivered, parsed
@@ -82,6 +85,21 @@ async def test_a_mail_arrives_once_in_the_persons_language(
     body = mail.get_payload(decode=True)
     assert "https://centre.example/notices" in body.decode()  # type: ignore[union-attr]
     assert states(store) == [(NoticeState.SENT, 1, None)]
+
+
+async def test_a_mail_shows_the_time_that_pages_show_its_reader(  # noqa: PLR0917 -- fixtures
+    store: Store, clock: ManualClock, make: Make, lan: Actor, post: Any, places: Any
+) -> None:
+    receiver = {"receiver_id": "R1", "receiver": "Loa 1", "zone": "Thôn 1"}
+    fault = receiver | {"code": "disk", "since": "2026-11-22T20:30:00Z"}
+    with store.writing() as db:
+        db.get_one(Zone, places.leng).timezone = "Asia/Tokyo"
+        db.add(Receiver(id="R1", zone_id=places.leng_1, name="Loa 1"))
+        event = NoticeEvent(kind=Kind.FAULT, subject="faults:1", zone_path="", at=clock.now())
+        db.add(notice(clock.now(), event, {"faults": [fault]}, user_id=lan.user_id))
+    assert await make().once(Channel.MAIL)
+    body = email.message_from_string(post.mails[0]).get_payload(decode=True)
+    assert "05:30" in body.decode()  # type: ignore[union-attr]
 
 
 async def test_a_restart_in_the_middle_of_a_mail_sends_it_once(

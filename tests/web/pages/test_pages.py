@@ -12,6 +12,7 @@ from broadcast.wire import topics
 from scheduler.fleet import outbox
 from scheduler.fleet.models import Receiver
 from scheduler.rights import Role
+from scheduler.zones.models import Zone
 from web.centre import Centre
 
 Browser = Callable[[str], TestClient]
@@ -82,6 +83,17 @@ def test_pages_open_for_everyone_who_may_look(official: TestClient, path: str) -
     assert answer.status_code == 200
     assert '<html lang="vi">' in answer.text
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", answer.text)
+
+
+def test_pages_show_the_time_that_the_loudspeakers_of_the_readers_place_play_by(
+    centre: Centre, official: TestClient, administrator: TestClient, client: TestClient, places: Any
+) -> None:
+    centre.settings.timezone = "Asia/Seoul"
+    with centre.store.writing() as db:
+        db.get_one(Zone, places.leng).timezone = "Asia/Tokyo"
+    asked = {official: "/receivers", administrator: "/receivers", client: "/sign-in"}
+    shown = [re.findall(r"Giờ hiển thị: ([^<]+)", who.get(path).text) for who, path in asked.items()]
+    assert shown == [["Giờ Nhật Bản"], ["Giờ Việt Nam"], ["Giờ Hàn Quốc"]]
 
 
 @pytest.mark.parametrize("path", OFFICE)
