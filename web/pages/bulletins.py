@@ -214,6 +214,7 @@ def _read(data: FormData) -> Fields:
 
 _SEVERAL = {"weekdays": "weekday", "zones": "zone", "groups": "group"}
 _FIELDS = {"zone_ids": "zones", "title": "name"}
+_ORDER = ("name", "slots", "zones", "times")
 _KEPT = ("cls", "closing", "pause_ms")
 """What the page has no field for; it stays."""
 
@@ -259,6 +260,7 @@ def _form(
     errors: Errors | None = None,
     tried: dict[str, Rehearsed | None] | None = None,
 ) -> Response:
+    told = {_FIELDS.get(name, name): message for name, message in (errors or {}).items()}
     area = area_for(db, page)
     slots = [*form["slots"], *({"key": "", "name": "", "stand_in": ""} for _ in range(SLOT_FIELDS))][
         : max(SLOT_FIELDS, len(form["slots"]))
@@ -275,7 +277,7 @@ def _form(
         **picker.tree(db, page, Action.BROADCAST_EDIT, area.zones, form["zones"]),
         groups=[{"id": group.id, "name": group.name, "places": len(group.member_ids)} for group in area.groups],
         sets=[],
-        errors={_FIELDS.get(name, name): message for name, message in (errors or {}).items()},
+        errors={field: told[field] for field in (*_ORDER, *told) if field in told},
     )
 
 

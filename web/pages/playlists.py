@@ -58,7 +58,7 @@ def create(db: WriteDb, page: ThePage, data: TheForm) -> Response:
         if not empty:
             made = parts.create(db, page.actor, page.now, new_one).id
             tell_after(db, page.centre.changes, f"announcement:{made}")
-    errors |= empty
+    errors = empty | errors
     return _form(db, page, form, errors=errors) if errors else page.go(f"/announcements/{made}", "uploading")
 
 

@@ -21,6 +21,8 @@ FIELDS = {
     "when": "first",
 }  # fmt: skip
 """What the service calls a thing, and the field that it is typed into."""
+ORDER = ("title", "source_url", "fallback_id", "weekdays", "time", "limit_min", "first", "until", "zones")
+"""Of the fields, as they stand on the page."""
 _SINGLE = ("title", "source_url", "fallback_id", "limit_min", "cls", "first", "time", "until", "version", "relay")
 
 

@@ -21,7 +21,7 @@ from web.pages import choosing, picker, places, rehearsed, relay_words, repeatin
 from web.pages.compose_area import area_for
 from web.pages.form_data import TheForm
 from web.pages.frame import Errors, Page, ThePage
-from web.pages.relay_form import FIELDS, MINUTES, Fields, asked, blank, lacking, read, values_of
+from web.pages.relay_form import FIELDS, MINUTES, ORDER, Fields, asked, blank, lacking, read, values_of
 from web.pages.sounds import sound
 from web.pages.voices import voice_names
 from web.telling import tell_after
@@ -298,6 +298,7 @@ def _form(
     told = {FIELDS.get(name.split(".")[-1], name): message for name, message in (errors or {}).items()}
     if form["first"] and not form["time"]:
         told.pop("first", None)  # read together, and only the time is wrong
+    told = {field: told[field] for field in (*ORDER, *told) if field in told}
     used = service.index(db, page.actor, page.now, terms(page)).items
     return page.render(
         "relays/form.html",

@@ -269,9 +269,11 @@ def test_all_that_was_left_empty_is_said_in_one_round_and_nothing_is_made(
     links = dict(re.findall(r'<a href="#(\w+)">([^<]+)</a>', said[0] if said else ""))
     assert links == {
         "title": "Tên: cần nhập mục này.", "source_url": "Địa chỉ luồng phát của đài: cần nhập mục này.",
-        "first": "Hãy chọn ngày bắt đầu.", "time": "Hãy ghi giờ, ví dụ 17:00.", "until": "Hãy chọn ngày cuối.",
-        "weekdays": "Hãy chọn ít nhất một ngày trong tuần.", "zones": "Hãy chọn ít nhất một nơi phát.",
+        "weekdays": "Hãy chọn ít nhất một ngày trong tuần.", "time": "Hãy ghi giờ, ví dụ 17:00.",
+        "first": "Hãy chọn ngày bắt đầu.", "until": "Hãy chọn ngày cuối.", "zones": "Hãy chọn ít nhất một nơi phát.",
     }  # fmt: skip
+    fields = re.findall(r'class="wrong" id="(\w+)-error"', wrong.text)
+    assert list(links) == fields
     only_time = post(official, "/relays/new", form(places, time="")).text
     assert re.findall(r'class="wrong" id="(\w+)-error"', only_time) == ["time"]
     path = post(official, "/relays/new", form(places)).headers["location"].partition("?")[0]
