@@ -48,15 +48,15 @@ _NUMBERED = re.compile(
 """What a Roman numeral follows: VI and XI are words as well, as in VI PHẠM and XI MĂNG."""
 _POLICE_OF = re.compile(r" (?:xã|phường|huyện|tỉnh|thành|tp)\b", re.IGNORECASE)
 _JOINTS = ("-", "/", "&")
-_CAPITAL_UNITS = re.compile(r"(?<=\d) ?M(?!\w)|(?<=\.\d{3}) ?Đ(?!\w)|(?<=\d)G(?=\d\d(?!\d))")
+_CAPITAL_UNITS = re.compile(r"(?<=\d) ?M(?!\w)|(?<=\d)M(?=\d\d(?!\d))|(?<=\.\d{3}) ?Đ(?!\w)|(?<=\d)G(?=\d\d(?!\d))")
 _MARKS = re.compile(r"[ .,;:?!]*[.,;:?!][ .,;:?!]*")
 _SPOKEN = re.compile(r"[^\W\d_]+(?:[ .,;:?!]+[^\W\d_]+)*[.,;:?!]?")
 _RARE_ONSET, _RARE_RIME = re.compile(r"^(?:ngh(?=[ei])|gi(?=e))"), re.compile(r"oo(?=(?:ng|c)$)")
 
 
 def _is_vietnamese(word: str) -> bool:
-    """Whether it is spelt like a syllable. The engine does not know those of nghe, gie and xoong, but takes any đ."""
-    return bool(is_known(_RARE_RIME.sub("o", _RARE_ONSET.sub("n", word.lower().replace("đ", "d")))))
+    """Whether it is spelt like a syllable, where the engine does not know those of nghe, gie and xoong either."""
+    return bool(is_known(_RARE_RIME.sub("o", _RARE_ONSET.sub("n", word.lower()))))
 
 
 def _make_engine() -> VietnameseNormalizer:
@@ -169,7 +169,8 @@ def _is_marked(word: str) -> bool:
 
 
 def _is_word(word: str) -> bool:
-    return _is_vietnamese(word) and _has_vowel(word)
+    """In capitals: to the engine anything with a đ is Vietnamese, BĐS too."""
+    return _is_vietnamese(word.lower().replace("đ", "d")) and _has_vowel(word)
 
 
 def _speak_capitals(line: str, heading: bool) -> str:

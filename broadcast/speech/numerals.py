@@ -29,9 +29,9 @@ _YEAR = r"([12]\d{3})"
 _NOT_MORE = r"(?![\d/]|[.,]\d|\s*%)"
 _ROMAN = r"([IVX]+)\b"
 _DOSED = "viên|gói|ống|liều|giọt|thìa|muỗng|cốc|ly|chén|bát|chai|lọ|bao|lít|lạng|kg|ml|mg"
-_MEASURED = rf"(?:°|(?:{_DOSED}|lần|bữa|cữ|g|h|giờ|độ|người|hộ|con|quả|chuyến|triệu|nghìn|mm|m|tháng|[Tt]ết)\b)"
+_MEASURED = rf"(?:°|(?:{_DOSED}|lần|bữa|cữ|g|h|giờ|độ|người|hộ|con|quả|chuyến|triệu|nghìn|mm|m|tháng|h[ằà]ng|[Tt]ết)\b)"
 """A number before these is never a day: uống 1/2 viên, ngày 2-3 lần."""
-_SHARED = "ngày|tháng|số|tổng|diện tích|dân số|sào|tấn|tạ|yến|suất|lượng|quãng|đoạn"
+_SHARED = "ngày|tháng|số|tổng|diện tích|dân số|sào|tấn|tạ|yến|suất|lượng|quãng|đoạn|con đường|mặt đường|đường ống"
 _COUNTED = (
     "hộ|thành viên|thôn|xã|huyện|phường|đại biểu|phiếu|người|cụm|dân|ngầm|nhà(?! (?:máy|nước|thầu|trường|văn))|nóc|cầu|"
     "tuyến|công trình|tiêu chí|chỉ tiêu|điểm|trường|khẩu|trẻ|cháu|em|học sinh|đơn vị|trạm|hồ(?! sơ)|đập|lớp|loa|đội|"
@@ -207,7 +207,8 @@ def _bare_numeral(found: Match) -> str:
 
 def _code(found: Match) -> str:
     prefix, number, suffix = found.groups()
-    start = "đường tỉnh" if prefix == "ĐT" else ABBREVIATIONS.get(prefix) or PAPERS.get(prefix) or letters(prefix)
+    paper = PAPERS.get(prefix) if " " in found[0] else None  # "NĐ 100" is one, "mẫu CT01" is not
+    start = "đường tỉnh" if prefix == "ĐT" else ABBREVIATIONS.get(prefix) or paper or letters(prefix)
     return " ".join(part for part in (start, cardinal(number), letters(suffix)) if part)
 
 
@@ -228,6 +229,7 @@ _OWN_NUMBER = (
     "CMND|CCCD|căn cước công dân|căn cước|định danh|tài khoản|STK|mã số|mã số thuế|MST|BHXH|BHYT|mã số hộ|mã khách hàng"
 )
 _EMERGENCY = f"(?:{'|'.join(EMERGENCY_NUMBERS)})"
+_RESCUE = "cấp cứu|cứu thương|cứu hỏa|cứu hoả|cứu hộ|cứu nạn|chữa cháy|công an|cảnh sát"
 _LIST = r"(?:\s*(?:,|;|và|hoặc|hay|/|-|–)\s*"
 _NUMERAL_WORDS = (
     "báo động|cấp|loại|chương|mục|phần|khóa|khoá|lần|quý|thế kỷ|đợt|kỳ|kì|hạng|vùng|nhóm|bậc|tập|lần thứ|thứ|"
@@ -260,7 +262,7 @@ RULES: tuple[Rule, ...] = (
         rf"(?P<numbers>\d{{3,8}}{_LIST}\d{{3,8}})*)(?![\w/]|[.,]\d)",
         _service_numbers, re.IGNORECASE),
     _rule(
-        rf"(?P<before>\w{{0,12}})(?P<gap>\W{{0,3}})(?P<cue>\b(?:số|gọi|gọi ngay|báo)\s+)"
+        rf"(?P<before>\w{{0,12}})(?P<gap>\W{{0,3}})(?P<cue>\b(?:số|gọi|gọi ngay|báo|{_RESCUE})\s+)"
         rf"(?P<numbers>{_EMERGENCY}{_LIST}{_EMERGENCY})*)(?![\w/]|[.,]\d|\s+(?:đường|phố|người|hộ|em|cháu))",
         _service_numbers, re.IGNORECASE),
     # official papers
@@ -294,6 +296,8 @@ RULES: tuple[Rule, ...] = (
           lambda m: f"tháng {_month(m[1])} năm {cardinal(m[2])}"),
     _rule(rf"\b(?:(?i:ngày):?|[Mm][ùồ]ng)\s+{_DAY}(?:/|[.\-](?!\d+\s*{_MEASURED})){_MONTH}{_NOT_MORE}",
           lambda m: _date(m[1], m[2])),
+    _rule(rf"\b((?i:sáng|trưa|chiều|tối|đêm)\s+)(1[3-9]|2\d|3[01])-{_MONTH}{_NOT_MORE}(?!\s*{_MEASURED})",
+          lambda m: m[1] + _date(m[2], m[3])),
     _rule(rf"{_START}{_DAY}/{_MONTH}{_NOT_MORE}", lambda m: _date(m[1], m[2])),
     _rule(rf"\b(?i:ngày)\s+{_DAY}\s+tháng\s+{_MONTH}\b", lambda m: _date(m[1], m[2])),
     _rule(r"\b((?i:ngày))\s+(0?[1-9]|10)(?=\s*(?:[,;:)!?]|\.(?!\d)|$|h[ằà]ng tháng|âm lịch|đến|và ngày|tháng))",
@@ -326,7 +330,8 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?<=\d)\s*[x×*]\s*(?=\d)|\s[x×]\s(?=\d)", " nhân "),
     _rule(r"(?<=\d)(?<![^\W\d_]\d)(?:\s*/\s*|:|\s:\s)(?=\d)", " trên "),
     _rule(rf"((?:{_NUMBER}|phần \w+)\s*(?:(?:nghìn|ngàn|triệu|tỷ)(?:\s+đồng)?|{_DOSED}|lần|bữa|tiếng|ngày|tấn|tạ|cây|"
-          rf"con(?: \w+)?|người|suất|buổi|lượt|hộp))((?:/(?:{_PER_WORDS})\b)+)", _per),
+          rf"con|người|suất|buổi|lượt|hộp)(?: [^\W\d_]+)?)((?:/(?:{_PER_WORDS})\b)+)", _per),
+    _rule(r"(?<=[mM]{2})\s?/\s?(?=\d)", " trên "),
     _rule(r"\bBĐ\s?([1-3]|I{1,3})(?:\s*[-–]\s*(?:BĐ\s?)?([1-3]|I{1,3}))?(?![\w]|[.,]\d)", _water_level),
     _rule(r"([NE])\s*[-–]\s*(?=\d{2,3}(?:[.,]\d+)?\s?°?\s?E\b)", r"\1, "),
     _rule(r"(?<![\w.,])(\d{1,3}(?:[.,]\d+)?)\s?(°?)\s?([NE])(?!\w)", _place_on_the_map),
