@@ -12,10 +12,30 @@ Problem
 instant among them is in the time zone that it is to be told in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What whoever asks may see, by its name; the rest is only counted."""
+
+    names: tuple[str, ...]
+    others: int = 0
+
+    @classmethod
+    def of(cls, found: Iterable[tuple[str, bool]]) -> "Named":
+        """Of (name, whether it may be seen)."""
+        every = tuple(found)
+        names = tuple(name for name, seen in every if seen)
+        return cls(names, len(every) - len(names))
+
+    def __str__(self) -> str:
+        places = "place" if self.others == 1 else "places"
+        return ", ".join([*self.names, *([f"{self.others} other {places}"] if self.others else [])])
 
 
 def plain(params: Mapping[str, object]) -> dict[str, object]:
@@ -28,7 +48,9 @@ class Problem(Exception):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
 
-    def __init__(self, code: str, message: str, *, field: str | None = None, **params: str | float | datetime) -> None:
+    def __init__(
+        self, code: str, message: str, *, field: str | None = None, **params: str | float | datetime | Named
+    ) -> None:
         super().__init__(message % plain(params) if params else message)
         self.code = code
         self.message = message

@@ -12,6 +12,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from scheduler.errors import Named
+
 LOCALES = Path(__file__).parent / "locales"
 LANGUAGES = {"vi": "Tiếng Việt", "en": "English"}
 DEFAULT_LANGUAGE = "vi"
@@ -39,6 +41,12 @@ def translations(language: str) -> NullTranslations:
     write_mo(compiled, catalogue)
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+def named(catalogue: NullTranslations, found: Named) -> str:
+    """`Loa 1, 2 other places`."""
+    others = catalogue.ngettext("%(num)s other place", "%(num)s other places", found.others) % {"num": found.others}
+    return ", ".join([*found.names, *([others] if found.others else [])])
 
 
 def choose(cookie: str | None, accept_language: str | None) -> str:

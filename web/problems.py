@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from scheduler.errors import Problem, TooMany, plain
+from scheduler.errors import Named, Problem, TooMany, plain
 from scheduler.people.signin import NotSignedIn
 from scheduler.store.engine import StoreBusy, is_full
 from scheduler.store.patience import is_away
@@ -83,8 +83,10 @@ EDIT_PROBLEMS = responses(HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED, H
 def translate(language: str, message: str, params: Mapping[str, object]) -> str:
     """`message` in `language` with its %(name)s places filled; English where no translation is known."""
     known = language if language in i18n.LANGUAGES else i18n.DEFAULT_LANGUAGE
-    text = i18n.translations(known).gettext(message)
-    return text % plain(params) if params else text
+    catalogue = i18n.translations(known)
+    told = {name: i18n.named(catalogue, one) if isinstance(one, Named) else one for name, one in params.items()}
+    text = catalogue.gettext(message)
+    return text % plain(told) if told else text
 
 
 def language_of(request: Request) -> str:

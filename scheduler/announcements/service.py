@@ -28,7 +28,7 @@ from scheduler.broadcasts import aiming
 from scheduler.broadcasts.rights import judges
 from scheduler.bulletins import repository as bulletins
 from scheduler.bulletins.calendar import comes, start_of
-from scheduler.errors import Conflict, Invalid, NotFound, Stale
+from scheduler.errors import Conflict, Invalid, Named, NotFound, Stale
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
 from scheduler.people.models import User
@@ -197,8 +197,8 @@ def delete(db: Session, actor: Actor, now: datetime, announcement_id: str, *, ve
             "Broadcasts still use this announcement: %(broadcasts)s. Cancel them first.",
             broadcasts=", ".join(broadcast.id for broadcast in using),
         )
-    _refuse_as_held_elsewhere(db, announcement.id)
-    _refuse_as_part_of_bulletin(db, announcement.id, now)
+    _refuse_as_held_elsewhere(db, actor, now, announcement.id)
+    _refuse_as_part_of_bulletin(db, actor, now, announcement.id)
     announcement.deleted_at = now
     done(db, actor, now, announcement, "delete")
 
@@ -290,7 +290,7 @@ def editable(
         raise Stale("stale", "Someone else changed this since you opened it. Look at it again.")
     if sound:
         _refuse_as_approved(db, announcement.id)
-        _refuse_as_held_elsewhere(db, announcement.id)
+        _refuse_as_held_elsewhere(db, actor, now, announcement.id)
         _changed(announcement, actor, now)
     return announcement
 
@@ -311,40 +311,52 @@ def _refuse_as_approved(db: Session, announcement_id: str) -> None:
         )
 
 
-def _refuse_as_held_elsewhere(db: Session, announcement_id: str) -> None:
+def _refuse_as_held_elsewhere(db: Session, actor: Actor, now: datetime, announcement_id: str) -> None:
     """An administrator chose it as it is; whoever writes announcements does not change what that is."""
     zones_held = repository.zones_falling_back_on(db, announcement_id)
     if zones_held:
         message = "%(zones)s falls back on this announcement where another cannot be played. Copy it to change it."
-        raise Conflict("held_as_fallback", message, zones=", ".join(zone.name for zone in zones_held))
+        named = _named(db, actor, now, Action.ZONE_READ, [(zone.name, zone.id) for zone in zones_held])
+        raise Conflict("held_as_fallback", message, zones=named)
     relays = repository.relays_falling_back_on(db, announcement_id)
     if relays:
         message = "%(relays)s plays this announcement while its source is silent. Copy it to change it."
-        raise Conflict("held_as_stand_in", message, relays=", ".join(relay.title for relay in relays))
+        named = _named(db, actor, now, Action.BROADCAST_READ, [(relay.title, relay.zone_id) for relay in relays])
+        raise Conflict("held_as_stand_in", message, relays=named)
     wholes = repository.put_together_from(db, [announcement_id], unfinished=True)
     if wholes:
         message = "It is being put together with others: %(titles)s. Wait until that is produced."
-        raise Conflict("held_as_part", message, titles=", ".join(whole.title for whole in wholes))
+        named = _named(db, actor, now, Action.ANNOUNCEMENT_READ, [(whole.title, whole.zone_id) for whole in wholes])
+        raise Conflict("held_as_part", message, titles=named)
     talks = repository.talks_playing(db, announcement_id)
     if talks:
         message = "%(talks)s plays this announcement live, or is about to. Wait until that is over, or copy it."
-        raise Conflict("held_as_live", message, talks=", ".join(talk.title for talk in talks))
+        named = _named(db, actor, now, Action.BROADCAST_READ, [(talk.title, talk.zone_id) for talk in talks])
+        raise Conflict("held_as_live", message, talks=named)
     receivers = repository.receivers_holding(db, announcement_id)
     if receivers:
         message = "%(receivers)s keeps this announcement to be started there. Copy it to change it."
-        raise Conflict("held_as_message", message, receivers=", ".join(receiver.name for receiver in receivers))
+        named = _named(db, actor, now, Action.RECEIVER_READ, [(one.name, one.zone_id) for one in receivers])
+        raise Conflict("held_as_message", message, receivers=named)
 
 
-def _refuse_as_part_of_bulletin(db: Session, announcement_id: str, now: datetime) -> None:
+def _refuse_as_part_of_bulletin(db: Session, actor: Actor, now: datetime, announcement_id: str) -> None:
     """It may be changed, as an edition is put together when it is sent; but a part that is gone would be left out."""
-    names = [bulletin.name for bulletin in bulletins.templates_with(db, announcement_id)]
+    found = [(bulletin.name, bulletin.zone_id) for bulletin in bulletins.templates_with(db, announcement_id)]
     for edition, bulletin, zone in bulletins.editions_with(db, announcement_id, (now - timedelta(days=1)).date()):
         starts = start_of(edition.day, edition.at, effective(db, zone.path).rules.timezone)
         if starts > now and comes(bulletin, edition.day, edition.at, ()):
-            names.append(f"{bulletin.name}, {edition.day:%d/%m/%Y} {edition.at}")
-    if names:
+            found.append((f"{bulletin.name}, {edition.day:%d/%m/%Y} {edition.at}", zone.id))
+    if found:
         message = "It is a part of %(bulletins)s. Choose another one there first."
-        raise Conflict("held_as_part_of_bulletin", message, bulletins="; ".join(names))
+        named = _named(db, actor, now, Action.BROADCAST_READ, found)
+        raise Conflict("held_as_part_of_bulletin", message, bulletins=named)
+
+
+def _named(db: Session, actor: Actor, now: datetime, action: Action, found: Collection[tuple[str, str]]) -> Named:
+    """`found` is (name, id of the zone it belongs to); `action` is what shows it there."""
+    homes = zones.zones(db, {zone_id for _name, zone_id in found})
+    return Named.of((name, actor.may(action, homes[zone_id].path, now)) for name, zone_id in found)
 
 
 def _addable(

@@ -66,7 +66,7 @@ class UseOut(BaseModel):
     broadcast_id: Id | None = Field(description="Null of what was broadcast live.")
     live: LiveKind | None = Field(description="How it was broadcast live; null of a broadcast.")
     talk_id: Id | None = Field(description="The live talk, where its log is; null for whoever may not see it.")
-    within: str | None
+    within: str | None = Field(description="Null of the announcement itself, empty where whoever asks may not see it.")
     start: datetime
     zone_names: list[str]
     other_zones: int = Field(description="Zones that whoever asks does not see.")

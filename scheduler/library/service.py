@@ -1,6 +1,6 @@
 """Finding announcements to use again: search, labels, history. Each function is part of one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlmodel import Session
@@ -81,23 +81,38 @@ def history(db: Session, actor: Actor, now: datetime, announcement_id: str) -> H
         for zone in zones.zones(db, {zone_id for aired in rows for zone_id in aired.zone_ids}).values()
         if any(zone.path.startswith(path) or path.startswith(zone.path) for path in seen)
     }
-    items = [_use(aired, announcement_id, names, *heard.get(aired.id, (None, None))) for aired in rows[:HISTORY]]
+    homes = zones.zones(db, {aired.whole.zone_id for aired in rows})
+    own = {zone.id for zone in homes.values() if actor.may(Action.ANNOUNCEMENT_READ, zone.path, now)}
+    items = [
+        _use(aired, announcement_id, names, *heard.get(aired.id, (None, None)), own=own) for aired in rows[:HISTORY]
+    ]
     return HistoryOut(items=items, more=len(rows) > HISTORY)
 
 
 def _use(
-    aired: Aired, announcement_id: str, names: Mapping[str, str], heard: int | None, receivers: int | None
+    aired: Aired,
+    announcement_id: str,
+    names: Mapping[str, str],
+    heard: int | None,
+    receivers: int | None,
+    *,
+    own: Collection[str],
 ) -> UseOut:
-    """`names` are of the zones that the asker sees; who sees none of a talk's zones may not see the talk."""
+    """`names` are of the zones that the asker sees; who sees none of a talk's zones may not see the talk.
+
+    `own` are the zones whose announcements the asker reads: another's is called as it was heard where they see.
+    """
     shown = [names[zone_id] for zone_id in aired.zone_ids if zone_id in names]
     talk_id = aired.id if aired.kind is not None and shown else None
-    told = f"{AIRING_PREFIX}{talk_id}" if talk_id else None
+    live_id = f"{AIRING_PREFIX}{talk_id}" if talk_id else None
+    whole, heard_as = aired.whole, aired.whole.changed_at is None or aired.whole.changed_at <= aired.start_at
+    told = whole.zone_id in own or (bool(shown) and heard_as)
     return UseOut(
-        airing_id=aired.id if aired.kind is None else told,
+        airing_id=aired.id if aired.kind is None else live_id,
         broadcast_id=aired.broadcast_id,
         live=aired.kind,
         talk_id=talk_id,
-        within=aired.whole.title if aired.whole.id != announcement_id else None,
+        within=None if whole.id == announcement_id else whole.title if told else "",
         start=aired.start_at,
         zone_names=shown,
         other_zones=len(aired.zone_ids) - len(shown),

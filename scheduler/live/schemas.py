@@ -41,13 +41,13 @@ class LiveIn(Input):
 
 
 class AheadOut(BaseModel):
-    """A talk that another one waits for."""
+    """A talk that another one waits for; which and whose is null for whoever sees no place that hears it."""
 
-    id: str
-    title: str
+    id: str | None
+    title: str | None
     cls: BroadcastClass
     state: LiveState
-    speaker_name: str
+    speaker_name: str | None
 
 
 class LiveOut(BaseModel):

@@ -1,6 +1,6 @@
 """Live talks as the API and the pages show them (reads the database)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -23,7 +23,8 @@ def shown(db: Session, actor: Actor, now: datetime, talks: Sequence[LiveTalk]) -
     standing = Standing(db, now)
     speakers = {talk.speaker_id for talk in [*talks, *standing.rows.values()]}
     names = repository.people(db, speakers)
-    return [_shown(actor, now, talk, zones[talk.id], standing=standing, names=names) for talk in talks]
+    seen = _paths_seen(db, actor, now)
+    return [_shown(actor, now, talk, zones[talk.id], standing=standing, names=names, seen=seen) for talk in talks]
 
 
 def is_own(actor: Actor, talk: LiveTalk) -> bool:
@@ -33,8 +34,15 @@ def is_own(actor: Actor, talk: LiveTalk) -> bool:
 
 def may_see(db: Session, actor: Actor, now: datetime, talk: LiveTalk) -> bool:
     """Whether it is heard in, above or below a zone that the actor sees."""
-    seen = zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
     heard = [zone.path for zone in repository.zones_of(db, [talk.id])[talk.id]]
+    return _touch(heard, _paths_seen(db, actor, now))
+
+
+def _paths_seen(db: Session, actor: Actor, now: datetime) -> list[str]:
+    return zone_sql.paths_of(db, actor.zones_for(Action.BROADCAST_READ, now))
+
+
+def _touch(heard: Iterable[str], seen: Collection[str]) -> bool:
     return any(path.startswith(own) or own.startswith(path) for path in heard for own in seen)
 
 
@@ -46,14 +54,17 @@ def _shown(
     *,
     standing: Standing,
     names: dict[str, str],
+    seen: Collection[str],
 ) -> LiveOut:
     waiting = talk.state is LiveState.WAITING
-    before = [standing.rows[other.id] for other in standing.waits_for(talk)] if waiting else []
+    before = standing.waits_for(talk) if waiting else ()
     began = talk.began_at
     own = is_own(actor, talk)
-    stops = actor.may_everywhere(Action.BROADCAST_STOP, [zone.path for zone in zones], now)
+    paths = [zone.path for zone in zones]
+    stops = actor.may_everywhere(Action.BROADCAST_STOP, paths, now)
+    told = own or actor.may_everywhere(Action.BROADCAST_READ, paths, now)  # it may name what took over in one of them
     return LiveOut(
-        **talk.model_dump(exclude={"key", "urls", "start_us"}),
+        **talk.model_dump(exclude={"key", "urls", "start_us", "end_detail"}),
         speaker_name=names.get(talk.speaker_id, ""),
         zone_ids=[zone.id for zone in zones],
         zone_names=[zone.name for zone in zones],
@@ -61,9 +72,14 @@ def _shown(
         ends_at=began + timedelta(milliseconds=talk.opening_ms, seconds=talk.limit_s) if began else None,
         may_begin=waiting and not before and talk.starts_at <= now,
         turn_until=talk.turn_at + _TURN if talk.turn_at and talk.kind is LiveKind.MICROPHONE else None,
-        ahead=[
-            AheadOut(id=t.id, title=t.title, cls=t.cls, state=t.state, speaker_name=names.get(t.speaker_id, ""))
-            for t in before
-        ],
+        ahead=[_ahead(standing.rows[other.id], names, told=_touch(other.paths, seen)) for other in before],
+        end_detail=talk.end_detail if told else None,
         may_end=talk.state is not LiveState.ENDED and (own or stops),
     )
+
+
+def _ahead(talk: LiveTalk, names: dict[str, str], *, told: bool) -> AheadOut:
+    if not told:
+        return AheadOut(id=None, title=None, cls=talk.cls, state=talk.state, speaker_name=None)
+    speaker = names.get(talk.speaker_id, "")
+    return AheadOut(id=talk.id, title=talk.title, cls=talk.cls, state=talk.state, speaker_name=speaker)

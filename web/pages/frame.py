@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from sqlmodel import Session
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from scheduler.errors import Problem
+from scheduler.errors import Named, Problem
 from scheduler.people import home
 from scheduler.people.actor import Actor, require_somewhere
 from scheduler.people.signin import Known
@@ -278,7 +278,9 @@ class Page:
         return {field: OfAnyField(self.say(NEEDED)) for field in fields if not form[field]}
 
     def _told(self, value: object) -> object:
-        """An instant in the words of the page, by its own clock; all else as it is."""
+        """An instant, and what is named, in the words of the page, by its own clock; all else as it is."""
+        if isinstance(value, Named):
+            return i18n.named(self.translations, value)
         return self.show.within(str(value.tzinfo)).moment(value) if isinstance(value, datetime) else value
 
     def _alarms(self, actor: Actor) -> list[Alarm]:

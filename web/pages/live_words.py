@@ -4,9 +4,10 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from scheduler.errors import Named
 from scheduler.live.models import LiveEnd, LiveKind, LiveState
 from scheduler.live.schemas import LiveAdvice, LiveOut
-from web.i18n import N_
+from web.i18n import N_, named
 from web.pages import words
 from web.pages.present import Present
 from web.pages.words import Look
@@ -112,11 +113,7 @@ def until(show: Present, talk: LiveOut) -> str:
 
 def places(show: Present, names: list[str]) -> str:
     shown = names[:_SAID_ONE_BY_ONE]
-    rest = len(names) - len(shown)
-    if rest > 0:
-        more = show.translations.ngettext("%(num)s other place", "%(num)s other places", rest)
-        shown.append(more % {"num": rest})
-    return ", ".join(shown)
+    return named(show.translations, Named(tuple(shown), len(names) - len(shown)))
 
 
 def waiting(show: Present, talk: LiveOut) -> str:
@@ -126,10 +123,10 @@ def waiting(show: Present, talk: LiveOut) -> str:
         return until(show, talk)
     if not talk.ahead:
         return ""
-    before = ", ".join(f"{other.speaker_name} (“{other.title}”)" for other in talk.ahead)
+    before = Named.of((f"{other.speaker_name} (“{other.title}”)", other.id is not None) for other in talk.ahead)
     return say(N_("Number %(number)s in the queue. Before you: %(before)s.")) % {
         "number": number(talk),
-        "before": before,
+        "before": named(show.translations, before),
     }
 
 

@@ -1,12 +1,14 @@
 import threading
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduler.announcements import service
-from scheduler.announcements.models import Recording, RecordingState
+from broadcast.wire.documents import BroadcastClass
+from scheduler.announcements import repository, service
+from scheduler.announcements.models import Announcement, Recording, RecordingState
 from scheduler.announcements.queueing import StoredSound
 from scheduler.announcements.schemas import (
     AnnouncementOut,
@@ -20,10 +22,13 @@ from scheduler.broadcasts import aiming
 from scheduler.broadcasts import service as broadcasts
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.schemas import BroadcastIn
+from scheduler.bulletins import repository as bulletins
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from scheduler.fleet.models import PreparedMessage, Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.store.types import new_id
 from scheduler.zones.models import Zone
 
 if TYPE_CHECKING:
@@ -294,3 +299,42 @@ def test_what_a_zone_falls_back_on_is_changed_only_in_a_copy(office: Any) -> Non
     with office.store.writing() as db:
         copied = service.copy(db, office.official, office.now, made.id, CopyOf())
         service.edit_text(db, office.official, office.now, copied.recordings[0].id, text, version=copied.version)
+
+
+@pytest.mark.parametrize(("by", "told"), [("official", "Loa Trà Leng, 1 other place"), ("village", "2 other places")])
+def test_what_holds_it_elsewhere_is_counted_and_not_named(office: Office, add_person: Any, by: str, told: str) -> None:
+    made, person = office.text(), office.official
+    with office.store.writing() as db:
+        if by == "village":
+            db.get_one(Announcement, made.id).zone_id = office.places.leng_2
+        for name, zone_id in (("Loa kín Trà Vân", office.places.van), ("Loa Trà Leng", office.places.leng_1)):
+            receiver = Receiver(id=new_id(office.now), zone_id=zone_id, name=name)
+            db.add(receiver)
+            db.flush()
+            db.add(
+                PreparedMessage(
+                    receiver_id=receiver.id, name="1", recording_id=made.recordings[0].id,
+                    broadcast_class=BroadcastClass.NORMAL,
+                )
+            )  # fmt: skip
+    if by == "village":
+        person = add_person("village", office.places.leng_2, Role.EDITOR)
+    with office.store.writing() as db, pytest.raises(Conflict) as refused:
+        service.delete(db, person, office.now, made.id, version=1)
+    assert str(refused.value) == f"{told} keeps this announcement to be started there. Copy it to change it."
+
+
+def test_what_holds_it_is_named_by_its_own_place(office: Office) -> None:
+    """Whatever is of a zone that is not seen has no name."""
+    made, van = office.text(), office.places.van
+    holding = SimpleNamespace(id=van, zone_id=van, name="Trà Vân kín", title="Trà Vân kín")
+    asked = [
+        (repository, "zones_falling_back_on"), (repository, "relays_falling_back_on"), (bulletins, "templates_with"),
+        (repository, "put_together_from"), (repository, "talks_playing"),
+    ]  # fmt: skip
+    for module, name in asked:
+        with pytest.MonkeyPatch.context() as patched, office.store.writing() as db:
+            patched.setattr(module, name, lambda *_args, **_kwargs: [holding])
+            with pytest.raises(Conflict, match="1 other place") as refused:
+                service.delete(db, office.official, office.now, made.id, version=1)
+            assert "kín" not in str(refused.value)

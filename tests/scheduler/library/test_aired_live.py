@@ -8,7 +8,8 @@ from sqlalchemy import event
 from sqlmodel import select
 
 from broadcast.clock import to_us
-from scheduler.announcements.models import Recording
+from scheduler.announcements.models import Announcement, Recording, RecordingPart, Source
+from scheduler.broadcasts.models import PlannedAiring
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.library import service
 from scheduler.library.schemas import Search, UseOut
@@ -22,6 +23,7 @@ from scheduler.relays.schemas import RelayIn
 from scheduler.reports import book
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.store.types import new_id
 from tests.scheduler.live.conftest import TERMS, Microphones
 
 RELAY = {
@@ -127,6 +129,44 @@ def test_who_sees_none_of_its_places_is_told_no_talk(air: Microphones) -> None:
     assert talk_id not in own.model_dump_json()
     [all_of_it] = history(air, air.commune.operator, announcement_id, air.later(60))
     assert (all_of_it.talk_id, all_of_it.other_zones) == (talk_id, 0)
+
+
+def test_a_whole_of_another_place_is_called_as_it_was_heard_here_or_not_at_all(air: Microphones) -> None:
+    places, commune, made_at = air.commune.places, air.commune, air.commune.now
+    with air.store.writing() as db:
+        part = db.exec(select(Recording)).one()
+        whole = Announcement(
+            id=new_id(made_at), zone_id=places.van, title="Bản tin kín Trà Vân", author_id=commune.stranger.user_id,
+            created_at=made_at,
+        )  # fmt: skip
+        db.add(whole)
+        db.flush()
+        of_it = Recording(
+            id=new_id(made_at), announcement_id=whole.id, language="vi", source=Source.PARTS, created_at=made_at
+        )
+        db.add(of_it)
+        db.flush()
+        db.add(RecordingPart(recording_id=of_it.id, place=0, part_id=part.id))
+    made = commune.saved(commune.draft())
+    with air.store.writing() as db:
+        db.add(
+            PlannedAiring(
+                id="P", broadcast_id=made.id, announcement_id=whole.id, start_at=made_at, end_at=made_at,
+                zone_ids=[places.van_1],
+            )
+        )  # fmt: skip
+
+    def within(by: Actor) -> str | None:
+        [use] = history(air, by, part.announcement_id, air.later(60))
+        return use.within
+
+    assert (within(commune.official), within(commune.operator)) == ("", "Bản tin kín Trà Vân")
+    with air.store.writing() as db:
+        db.get_one(PlannedAiring, "P").zone_ids = [places.leng_1]
+    assert within(commune.official) == "Bản tin kín Trà Vân"
+    with air.store.writing() as db:
+        db.get_one(Announcement, whole.id).changed_at = air.later(30)
+    assert (within(commune.official), within(commune.operator)) == ("", "Bản tin kín Trà Vân")
 
 
 def test_the_number_of_queries_does_not_depend_on_how_often_it_was_live(air: Microphones, add_person: Any) -> None:

@@ -87,6 +87,25 @@ def test_equals_wait_and_see_who_is_ahead(air: Microphones, add_person: Any) -> 
     assert air.view(third.id, at=air.later(91)).may_begin
 
 
+def test_who_waits_behind_what_another_commune_hears_is_told_that_and_not_what_it_is(
+    air: Microphones, add_person: Any
+) -> None:
+    places, other = air.commune.places, add_person("other", air.commune.places.province, Role.OPERATOR)
+    closed = air.ask(zone_ids=[places.van], title="Họp kín Trà Vân")
+    both = air.ask(by=other, at=air.later(1), zone_ids=[places.leng, places.van], cls="normal")
+    own = air.view(both.id, by=air.commune.official)
+    assert [(one.id, one.title, one.speaker_name, one.state) for one in own.ahead] == [(None, None, None, "waiting")]
+    assert not own.may_begin
+    assert [one.title for one in air.view(both.id, by=air.commune.stranger).ahead] == ["Họp kín Trà Vân"]
+    assert [one.title for one in air.view(both.id, by=other).ahead] == ["Họp kín Trà Vân"]
+    air.end(closed.id, LiveEnd.SPEAKER, at=air.later(2))
+    air.begin(both.id, at=air.later(3))
+    air.begin(air.ask(at=air.later(4), zone_ids=[places.van], title="Họp kín Trà Vân").id, at=air.later(5))
+    for person, detail in ((air.commune.official, None), (other, "Họp kín Trà Vân")):
+        over = air.view(both.id, by=person)
+        assert (over.end_reason, over.end_detail) == (LiveEnd.TAKEN_OVER, detail)
+
+
 def test_a_lower_class_is_refused_and_a_higher_one_takes_over(air: Microphones) -> None:
     low = air.ask(cls="normal")
     air.begin(low.id)

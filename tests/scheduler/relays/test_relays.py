@@ -127,7 +127,7 @@ def test_what_stands_in_for_a_silent_source_goes_with_the_talk_and_is_held(
         passing.tick(db, commune.later(hours=9, seconds=1), terms)
         [talk] = db.exec(select(LiveTalk)).all()
         recording = db.get_one(Recording, talk.recording_id)
-        assert recording.announcement_id == commune.announcement_id
+        assert (recording.announcement_id, talk.sha256) == (commune.announcement_id, recording.sha256)
         assert announcements.view(db, commune.official, commune.now, commune.announcement_id).in_use
         with pytest.raises(Conflict, match="source is silent"):
             announcements.delete(db, commune.official, commune.now, commune.announcement_id, version=1)

@@ -13,6 +13,7 @@ from scheduler.announcements.models import Announcement, Recording
 from scheduler.broadcasts.models import Broadcast
 from scheduler.rights import Role
 from scheduler.store.engine import Store
+from scheduler.zones.models import Zone
 
 TEXT = "Mời bà con ra nhà văn hóa nhận giống lúa."
 
@@ -184,3 +185,17 @@ def test_what_another_place_changed_since_is_not_shown_and_another_announcement_
     typed = {"version": str(draft.row().version), "source": "existing", "existing": kept}
     assert draft.post(f"{draft.path}/edit", **typed).url.path == draft.path
     assert draft.row().announcement_id == kept
+
+
+def test_what_another_place_holds_is_said_without_its_name(draft: Draft, store: Store, places: Any) -> None:
+    kept = draft.kept("Lịch tiêm chủng.")
+    with store.writing() as db:
+        recording = db.exec(select(Recording).where(Recording.announcement_id == kept)).one()
+        db.get_one(Zone, places.van).fallback_recording_id = recording.id
+    said = "1 nơi khác dùng bản tin này để phát thay"
+    page = draft.post(f"/announcements/{kept}/delete", version="1")
+    problem = draft.lan.delete(f"/api/v1/announcements/{kept}", headers={"if-match": '"1"'})
+    assert (page.status_code, problem.status_code) == (422, 409)
+    for refused in (page.text, problem.json()["detail"]):
+        assert said in refused
+        assert "Trà Vân" not in refused

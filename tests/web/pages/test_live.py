@@ -113,6 +113,18 @@ def test_what_was_asked_for_has_its_booth_and_those_after_it_wait_with_their_num
     assert 'id="booth"' not in operator.get(f"/live/{asked_for(third)}").text  # somebody else's
 
 
+def test_what_another_commune_hears_is_a_place_in_the_queue_without_a_name(
+    operator: TestClient, other: TestClient, helper: TestClient, *, places: Any, clock: ManualClock
+) -> None:
+    ask(operator, places.van, title="Họp kín Trà Vân")
+    clock.step_wall(timedelta(seconds=1))
+    talk_id = asked_for(ask(other, places.leng, zone=[places.leng, places.van], title="Mất điện"))
+    assert "“Họp kín Trà Vân”" in other.get(f"/live/{talk_id}").text
+    page = helper.get(f"/live/{talk_id}").text
+    assert "Thứ 2 trong hàng đợi. Trước bạn: 1 nơi khác." in page
+    assert "Họp kín" not in page
+
+
 def test_one_s_own_is_withdrawn_and_another_s_stopped_on_the_page(
     operator: TestClient, other: TestClient, helper: TestClient, places: Any
 ) -> None:
