@@ -1,7 +1,7 @@
 """From approved to on the air to done (does I/O): what time and production do to broadcasts.
 
 Every step is one transaction whose reasons are in the database, so that a centre that was killed goes on where it was,
-and steps taken twice change nothing.
+and steps taken twice change nothing. What came while it was away is recorded first: nobody knows who played it.
 """
 
 import logging
@@ -108,19 +108,29 @@ def _startable(recordings: Collection[Recording]) -> bool:
     return RecordingState.READY in states and states <= set(_SETTLED)
 
 
+def catch_up(db: Session, broadcast: Broadcast, now: datetime) -> None:
+    """Record what came while the centre was away, before a person changes what is yet to come."""
+    while broadcast.state in repository.PLAYING and broadcast.planned_until and broadcast.planned_until < now:
+        replan(db, broadcast, now)
+
+
 def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
     """Record the coming airings of a broadcast, and withdraw those that are planned no more.
 
-    Returns the zones in which any of them was or is to be aired.
+    Where the centre was away it goes on from where it was: no more than AHEAD at once, so that it may have to be done
+    again. Returns the zones in which any of them was or is to be aired.
     """
-    known = {row.id: row for row in recorded.planned_of(db, broadcast.id, now)}
+    plays = broadcast.state in repository.PLAYING
+    since = min(broadcast.planned_until or now, now) if plays else now
+    until = since + AHEAD
+    known = {row.id: row for row in recorded.planned_of(db, broadcast.id, since) if row.start_at < until or not plays}
     aired = {zone_id for row in known.values() for zone_id in row.zone_ids}
     wanted: set[str] = set()
     broadcast.planned_until = None
-    if broadcast.state in repository.PLAYING:
-        broadcast.planned_until = now + AHEAD
+    if plays:
+        broadcast.planned_until = until
         recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
-        found = list(coming(db, broadcast, recordings, now, now + AHEAD))
+        found = list(coming(db, broadcast, recordings, since, until))
         has_sound = bool(airings.media_of(recordings))
         is_public = found and has_sound and may_be_public(broadcast)
         publication_id = _published(db, broadcast, recordings, now) if is_public else None
@@ -138,7 +148,7 @@ def replan(db: Session, broadcast: Broadcast, now: datetime) -> set[str]:
             row.has_sound = has_sound
     for row in known.values():
         if row.id not in wanted and row.withdrawn_at is None:
-            row.withdrawn_at = now
+            row.withdrawn_at = since
     db.flush()
     return aired
 

@@ -129,15 +129,18 @@ def to_plan_further(db: Session, horizon: datetime, limit: int) -> list[Broadcas
 
 
 def due(db: Session, running: Collection[str], now: datetime) -> list[Broadcast]:
-    """Those that time may have something to do to: on the air, or approved and `running` or with nothing ahead."""
+    """Those that time may have something to do to: on the air, or approved and `running` or with nothing ahead.
+
+    What is not recorded up to `now` is not over yet: of it only what is `running`.
+    """
     ahead = exists().where(
         col(PlannedAiring.broadcast_id) == col(Broadcast.id),
         col(PlannedAiring.end_at) > now,
         col(PlannedAiring.withdrawn_at).is_(None),
     )
-    planned = col(Broadcast.planned_until).is_not(None)
-    waiting = and_(col(Broadcast.state) == State.APPROVED, planned, or_(col(Broadcast.id).in_(running), not_(ahead)))
-    query = select(Broadcast).where(or_(col(Broadcast.state) == State.ON_AIR, waiting))
+    recorded, runs = col(Broadcast.planned_until) >= now, col(Broadcast.id).in_(running)
+    on_air, approved = col(Broadcast.state) == State.ON_AIR, col(Broadcast.state) == State.APPROVED
+    query = select(Broadcast).where(or_(and_(on_air, recorded), and_(approved, or_(runs, and_(recorded, not_(ahead))))))
     return list(db.scalars(query.order_by(col(Broadcast.id)).with_for_update(skip_locked=True)))
 
 

@@ -323,8 +323,11 @@ def _for_step(
 
 
 def _locked(db: Session, actor: Actor, now: datetime, broadcast_id: str) -> Held:
+    """It, kept from others; what came of it while the centre was away is recorded as it was until now."""
     repository.locked(db, broadcast_id)
-    return readable(db, actor, now, broadcast_id)
+    held = readable(db, actor, now, broadcast_id)
+    onair.catch_up(db, held.row, now)
+    return held
 
 
 def _approval(db: Session, held: Held, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 Rules
 - What begins is taken down with the receivers that are to play it; who moves or comes later changes no past.
+- It goes no further than the plan is recorded: after the centre was away, that comes first.
 - Figures are worked out anew when a report comes, and once more when the time for reports is over. A report that
   comes after weeks still counts.
 - The database is locked for MOST_LINES lines at a time; what is read is not locked at all. One process keeps the book,
@@ -125,7 +126,8 @@ def keep(store: Store, now: datetime, aside: Callable[[], bool] = lambda: False)
             return Round()
         since, reported_since = book.opened_until, book.reported_until
     with store.reading() as db:
-        until = min(now, sources.nth_start(db, since, MOST_STARTS) or now)
+        as_far_as = max(since, min(now, sources.planned_until(db) or now))
+        until = min(as_far_as, sources.nth_start(db, since, MOST_STARTS) or now)
         atlas, standing = repository.atlas(db), sources.standing(db)
         begun = {one.id: one for one in sources.begun(db, since - LOOK_BACK, until)}
         known = repository.known(db, begun.keys())
@@ -146,7 +148,7 @@ def keep(store: Store, now: datetime, aside: Callable[[], bool] = lambda: False)
         if not made_way:
             book.opened_until, book.reported_until = until, now
         db.add(book)
-    return Round(airings=airings, lines=lines, behind=made_way or until < now, aside=made_way)
+    return Round(airings=airings, lines=lines, behind=made_way or until < as_far_as, aside=made_way)
 
 
 def _shares(store: Store, new: Sequence[Entry], sizes: Mapping[str, int]) -> Iterator[list[Entry]]:

@@ -16,6 +16,7 @@ from scheduler.announcements.models import Announcement, Recording
 from scheduler.bank.models import BankEntry
 from scheduler.bank.naming import SIREN
 from scheduler.broadcasts.models import Broadcast, PlannedAiring
+from scheduler.broadcasts.repository import PLAYING
 from scheduler.emergency.models import EmergencyOrder, OrderProgressRow, OrderTarget
 from scheduler.fleet.models import Receiver, StoredReport
 from scheduler.fleet.results import Result, result
@@ -58,6 +59,11 @@ def nth_start(db: Session, after: datetime, count: int) -> datetime | None:
     """When the `count`th airing after `after` begins."""
     start = col(PlannedAiring.start_at)
     return db.scalar(select(start).where(start > after).order_by(start).offset(count - 1).limit(1))
+
+
+def planned_until(db: Session) -> datetime | None:
+    """How far all that is to sound is recorded; nobody has looked yet at what came after that."""
+    return db.scalar(select(func.min(col(Broadcast.planned_until))).where(col(Broadcast.state).in_(PLAYING)))
 
 
 def begun(db: Session, since: datetime, until: datetime) -> list[Begun]:
