@@ -5,13 +5,14 @@ Rules
 - What nobody decided in time is put aside: it is returned or, where it comes once, approved for another time. It
   never stands before what still comes.
 - What it meets is found by the timeline that receivers play by, for what is heard within LOOK_AHEAD; later ones are
-  looked at on their own page.
+  looked at on their own page. So are the days off of the villages that it is for.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlmodel import Session
 
@@ -21,13 +22,16 @@ from scheduler import clashes
 from scheduler.announcements.models import Recording
 from scheduler.approval import editions
 from scheduler.approval.differences import Differences
-from scheduler.broadcasts import aiming, airings, planning, repository, service, views
+from scheduler.broadcasts import aiming, airings, occurring, planning, repository, service, views
 from scheduler.broadcasts.aiming import Target
+from scheduler.broadcasts.airings import Window
 from scheduler.broadcasts.models import Broadcast
+from scheduler.broadcasts.occurring import Tried
 from scheduler.broadcasts.planning import Place, Plans
-from scheduler.broadcasts.preview import MAX_OCCURRENCES, MAX_PLACES, SPAN, told
+from scheduler.broadcasts.preview import MAX_PLACES, told
+from scheduler.broadcasts.repository import Placed
 from scheduler.broadcasts.rights import acts_for, steps_for
-from scheduler.broadcasts.schemas import BroadcastOut, PlaceEffects
+from scheduler.broadcasts.schemas import BroadcastOut, DayOff, PlaceEffects
 from scheduler.clashes import Plan
 from scheduler.people import repository as people
 from scheduler.people.actor import Actor
@@ -50,7 +54,7 @@ LOOK_AHEAD = timedelta(days=31)
 class Waiting:
     """One thing to decide. `differences` is None the first time; `effects` None where it was not looked at.
 
-    The effects are those of its first `times`.
+    The effects are those of its first `times`, without those that air nowhere because of `days_off`.
     """
 
     item: BroadcastOut
@@ -59,6 +63,7 @@ class Waiting:
     on_behalf_of: tuple[str, ...]
     differences: Differences | None
     effects: list[PlaceEffects] | None
+    days_off: list[DayOff]
     times: int
 
 
@@ -91,6 +96,19 @@ class _Found:
     item: BroadcastOut
     targets: tuple[Target, ...]
     recordings: tuple[Recording, ...]
+
+    @property
+    def aimed(self) -> tuple[str, ...]:
+        """The paths of all its zones."""
+        return tuple(zone.path for target in self.targets for zone in target.zones)
+
+
+class _Met(NamedTuple):
+    """What one would change, and where its first occurrences are not heard."""
+
+    effects: list[PlaceEffects] | None = None
+    days_off: list[DayOff] = []  # noqa: RUF012 -- only read
+    times: int = 0
 
 
 def look(db: Session, actor: Actor, now: datetime, *, skip: int = 0, limit: int = MOST) -> Inbox:
@@ -143,8 +161,7 @@ def _waiting(db: Session, actor: Actor, now: datetime, chosen: Sequence[_Sent]) 
         for one, item in zip(chosen, items, strict=True)
     ]
     changed = editions.since_last(db, [row.id for row in rows])
-    proposed = {one.row.id: _proposed(one, now) for one in found}
-    met = _met(db, found, proposed, now)
+    met = _met(db, found, now)
     acting = {one.row.id: acts_for(actor, one.row, _paths(one.targets), now) for one in found}
     names = people.names_of(db, {user_id for ids in acting.values() for user_id in ids})
     return [
@@ -154,8 +171,7 @@ def _waiting(db: Session, actor: Actor, now: datetime, chosen: Sequence[_Sent]) 
             zones=tuple(zone for target in one.targets for zone in target.live(now)),
             on_behalf_of=tuple(names[user_id] for user_id in acting[one.row.id] if user_id in names),
             differences=changed.get(one.row.id),
-            effects=met.get(one.row.id),
-            times=len(proposed[one.row.id]),
+            **met.get(one.row.id, _Met())._asdict(),
         )
         for one in found
     ]
@@ -165,53 +181,74 @@ def _paths(targets: Collection[Target]) -> list[str]:
     return [path for target in targets for path in target.paths]
 
 
-def _met(
-    db: Session, found: Sequence[_Found], proposed: Mapping[str, tuple[Airing, ...]], now: datetime
-) -> dict[str, list[PlaceEffects]]:
-    """What each would change where it is heard, by its id, with the airings that are `proposed` by each."""
-    looked_at = [one for one in found if proposed[one.row.id]]
+def _met(db: Session, found: Sequence[_Found], now: datetime) -> dict[str, _Met]:
+    """What each would change where it is heard, by its id."""
+    first = {one.row.id: occurring.first(one.row, airings.expected_media(one.recordings), now) for one in found}
+    coming = {key: (row, every) for key, (row, every) in first.items() if _is_near(every, now)}
+    looked_at = [one for one in found if one.row.id in coming]
     roots = {zone.path for one in looked_at for target in one.targets for zone in target.live(now)}
     if not roots:
         return {}
     zones = there_now(db, zone_sql.subtrees(db, roots), now)
     total, _online = zone_sql.receiver_counts(db, roots)
     villages = [zone for zone in zones if total[zone.id]]
-    coming = [airing for one in looked_at for airing in proposed[one.row.id]]
-    window = min(a.start_us for a in coming), max(airings.end_us(a) for a in coming)
+    starts = [airing for _row, every in coming.values() for airing in every]
+    window = min(a.start_us for a in starts), max(airings.end_us(a) for a in starts)
     if not villages:
-        return {one.row.id: [] for one in looked_at}
+        return {one.row.id: _Met([], times=len(coming[one.row.id][1])) for one in looked_at}
     by_id = planning.places(db, villages, window)
+    tried = _tried(db, looked_at, coming, by_id, window)
     start_us = min(planning.day_start(by_id[zone.id], window[0]) for zone in villages)
     whole = start_us, window[1]
     plans = drawing.with_relays(db, planning.plans(db, by_id.values(), whole, now), by_id, whole, now).plans
     return {
-        one.row.id: _effects(one, proposed[one.row.id], [by_id[zone.id] for zone in villages], plans)
+        one.row.id: _met_by(
+            one, tried[one.row.id], [by_id[zone.id] for zone in villages if zone.path.startswith(one.aimed)], plans
+        )
         for one in looked_at
     }
 
 
-def _proposed(one: _Found, now: datetime) -> tuple[Airing, ...]:
-    tried = one.row.unsaved_copy()
-    if tried.starts_local is None:
-        tried.starts_local = airings.local_text(now + timedelta(seconds=airings.LEAD_S), tried.timezone)
-    first = airings.next_start(tried, now)
-    if first is None or first > now + LOOK_AHEAD:
-        return ()
-    coming = airings.airings_of(tried, airings.expected_media(one.recordings), (to_us(first), to_us(first + SPAN)))
-    return tuple(airing for airing in coming if airing.start_us >= to_us(first))[:MAX_OCCURRENCES]
+def _is_near(every: Sequence[Airing], now: datetime) -> bool:
+    return bool(every) and every[0].start_us <= to_us(now + LOOK_AHEAD)
 
 
-def _effects(one: _Found, proposed: tuple[Airing, ...], villages: Sequence[Place], plans: Plans) -> list[PlaceEffects]:
-    aimed = [target_zone.path for target in one.targets for target_zone in target.zones]
+def _tried(
+    db: Session,
+    found: Sequence[_Found],
+    first: Mapping[str, tuple[Broadcast, tuple[Airing, ...]]],
+    by_id: Mapping[str, Place],
+    window: Window,
+) -> dict[str, Tried]:
+    """Where the first occurrences of each air, by its id: of what leaves no days off out, in all places aimed at."""
+    ids = {one.row.id: frozenset(zone.id for target in one.targets for zone in target.zones) for one in found}
+    where = {key: {airing.id: set(ids[key]) for airing in first[key][1]} for key in ids}
+    leaving_out = [one for one in found if one.row.skip_holidays]
+    items = [Placed(first[one.row.id][0], "", one.recordings, ids[one.row.id]) for one in leaving_out]
+    for item, aired in planning.aired_in(db, items, by_id, window) if items else ():
+        airs = where[item.broadcast.id] = {airing_id: set() for airing_id in where[item.broadcast.id]}
+        for zone_id, airing_id in ((zone_id, one.id) for zone_id, several in aired.items() for one in several):
+            if airing_id in airs:
+                airs[airing_id].add(zone_id)
+    return {key: Tried(first[key][1], where[key]) for key in ids}
+
+
+def _met_by(one: _Found, tried: Tried, villages: Sequence[Place], plans: Plans) -> _Met:
+    days_off = tried.days_off(one.row, [place.zone for place in villages])
+    return _Met(_effects(one, tried, villages, plans), days_off, len(tried.coming))
+
+
+def _effects(one: _Found, tried: Tried, villages: Sequence[Place], plans: Plans) -> list[PlaceEffects]:
     groups: dict[tuple[object, ...], list[Place]] = defaultdict(list)
     for place in villages:
-        if any(place.zone.path.startswith(path) for path in aimed):
-            planned = frozenset(airing.id for airing in plans.heard_in(place))
-            groups[planned, place.effective.rules, place.effective.languages].append(place)
+        planned = frozenset(airing.id for airing in plans.heard_in(place))
+        new = frozenset(airing.id for airing in tried.heard_in(place.zone))
+        groups[planned, new, place.effective.rules, place.effective.languages].append(place)
     titles = plans.titles | {one.row.id: one.item.title}
     found = []
     for places in list(groups.values())[:MAX_PLACES]:
+        proposed = tried.heard_in(places[0].zone)
         plan = Plan(plans.heard_in(places[0]), places[0].effective.rules, places[0].effective.languages)
-        effects = clashes.clashes(plan, proposed)
+        effects = clashes.clashes(plan, proposed) if proposed else ()
         found += [told(plan, places, effects, proposed, titles)] if effects else []
     return found

@@ -4,17 +4,19 @@ Rules
 - Each zone with receivers in or below the targets is looked at, by the timeline that its receivers play by. Zones in
   which the same is planned and the same rules hold are one place; at most MAX_PLACES of these are looked at, and
   no more once MAX_AIRINGS are planned in them together.
-- The first occurrences are tried, within 14 days of the first; what is not produced yet has a guessed length.
-- A time is proposed only if it is free in every place that is looked at, and found within SEARCH_EFFORT.
+- The first occurrences are tried, within 14 days of the first (`occurring`); what is not produced yet has a guessed
+  length. Each is tried only where it airs: villages that keep a day off are named.
+- A time is proposed only if it is free in every place that is looked at, and found within SEARCH_EFFORT. What leaves
+  days off out is offered none on a day that one of them keeps.
 - Before anything is written, times are offered for something of USUAL_LENGTH: each is the first free one from a wished
   one on, within NEAR of it. No time means the same to more than MAX_VILLAGES, so that there all are offered as wished.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import accumulate
 from typing import Literal
 
@@ -24,11 +26,11 @@ from sqlmodel import Session, col
 from broadcast.clock import US_PER_S, from_us, to_us
 from broadcast.wire.documents import Airing, BroadcastClass, Media
 from scheduler import clashes
-from scheduler.broadcasts import airings, planning, repository
+from scheduler.broadcasts import airings, occurring, planning, repository
 from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.planning import Place, Plans
-from scheduler.broadcasts.schemas import Choice, EffectOut, PlaceEffects
+from scheduler.broadcasts.schemas import Choice, DayOff, EffectOut, PlaceEffects
 from scheduler.clashes import Effect, Plan
 from scheduler.fleet.models import Receiver
 from scheduler.relays import drawing
@@ -37,14 +39,12 @@ from scheduler.zones.forest import at_or_below
 from scheduler.zones.models import Zone
 from scheduler.zones.rules import there_now
 
-MAX_OCCURRENCES = 14
 MAX_PLACES = 100
 MAX_AIRINGS = 40_000
 SEARCH_EFFORT = 60_000  # airings gone through: about a second
 MAX_EFFECTS = 20
 MAX_CHOICES = 3
 MAX_ROUNDS = 30  # of looking for a time that is free everywhere
-SPAN = timedelta(days=14)
 USUAL_LENGTH = timedelta(minutes=3)
 NEAR = timedelta(hours=2)
 MAX_VILLAGES = 40
@@ -52,37 +52,49 @@ MAX_VILLAGES = 40
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a preview found; `silent_paths` are of targets without a receiver in or below them."""
+    """What a preview found; `silent_paths` are of targets without a receiver in or below them.
+
+    `proposed` airs somewhere, but not where `days_off` says.
+    """
 
     proposed: tuple[Airing, ...]
     places: list[PlaceEffects]
     choices: list[Choice]
     silent_paths: tuple[str, ...]
     left_out: int
+    days_off: list[DayOff]
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
     plan: Plan
     zones: tuple[Place, ...]
+    proposed: tuple[Airing, ...]
 
 
 def preview(db: Session, broadcast: Broadcast, title: str, targets: Collection[Target], now: datetime) -> Shown:
     """What `broadcast`, saved or not, would change where it is aimed at."""
-    proposed = _proposed(db, broadcast, now)
     zones = {zone.id: zone for target in targets for zone in target.live(now)}
+    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
+    tried = occurring.tried(db, broadcast, list(zones.values()), airings.expected_media(recordings), now)
     villages, silent = _villages(db, [zone.path for zone in zones.values()], now)
+    proposed, days_off = tried.coming, tried.days_off(broadcast, villages)
     if not proposed or not villages:
-        return Shown(proposed, [], [], silent, 0)
+        return Shown(proposed, [], [], silent, 0, days_off)
     window = proposed[0].start_us, max(airings.end_us(airing) for airing in proposed) + clashes.SEARCH_US
-    groups, plans = _planned(db, villages, window, now, without=frozenset({broadcast.id}))
+    without = frozenset({broadcast.id})
+    found, plans = _planned(db, villages, window, now, heard_in=tried.heard_in, without=without)
+    groups = [group for group in found if group.proposed]
     looked_at = _bounded(groups)
-    found = [(group, clashes.clashes(group.plan, proposed)) for group in looked_at]
+    met = [(group, clashes.clashes(group.plan, group.proposed)) for group in looked_at]
     titles = plans.titles | {broadcast.id: title}
-    places = [told(group.plan, group.zones, effects, proposed, titles) for group, effects in found if effects]
+    places = [told(group.plan, group.zones, effects, group.proposed, titles) for group, effects in met if effects]
     plan_list = [group.plan for group in looked_at]
     choices = _choices(plan_list, proposed, broadcast.timezone, now) if places else []
-    return Shown(proposed, places, choices, silent, len(groups) - len(looked_at))
+    kept = {day for group in looked_at for place in group.zones for day in place.holidays}
+    if broadcast.skip_holidays:
+        choices = [choice for choice in choices if _day(choice) not in kept]
+    return Shown(proposed, places, choices, silent, len(groups) - len(looked_at), days_off)
 
 
 def free_starts(db: Session, zone: Zone, wished: Sequence[datetime], now: datetime) -> list[datetime]:
@@ -116,28 +128,15 @@ def _planned(
     window: tuple[int, int],
     now: datetime,
     *,
+    heard_in: Callable[[Zone], tuple[Airing, ...]] = lambda _zone: (),
     without: frozenset[str] = frozenset(),
 ) -> tuple[list[_Group], Plans]:
-    """What is planned in these zones, but for the broadcasts `without`."""
+    """What is planned in these zones, but for the broadcasts `without`; and what new is to be `heard_in` each."""
     by_id = planning.places(db, villages, window)
     whole = planning.day_start(by_id[villages[0].id], window[0]), window[1]
     plans = planning.plans(db, by_id.values(), whole, now, without=without)
     plans = drawing.with_relays(db, plans, by_id, whole, now).plans
-    return _groups([by_id[zone.id] for zone in villages], plans), plans
-
-
-def _proposed(db: Session, broadcast: Broadcast, now: datetime) -> tuple[Airing, ...]:
-    """The first occurrences still to come; an immediate one starts after its lead."""
-    recordings = repository.recordings_of(db, {broadcast.announcement_id})[broadcast.announcement_id]
-    media = airings.expected_media(recordings)
-    tried = broadcast.unsaved_copy()
-    if tried.starts_local is None:
-        tried.starts_local = airings.local_text(now + timedelta(seconds=airings.LEAD_S), tried.timezone)
-    first = airings.next_start(tried, now)
-    if first is None:
-        return ()
-    found = airings.airings_of(tried, media, (to_us(first), to_us(first + SPAN)))
-    return tuple(airing for airing in found if airing.start_us >= to_us(first))[:MAX_OCCURRENCES]
+    return _groups([by_id[zone.id] for zone in villages], plans, heard_in), plans
 
 
 def _villages(db: Session, paths: Sequence[str], now: datetime) -> tuple[list[Zone], tuple[str, ...]]:
@@ -151,14 +150,21 @@ def _villages(db: Session, paths: Sequence[str], now: datetime) -> tuple[list[Zo
     return having, tuple(silent)
 
 
-def _groups(villages: Sequence[Place], plans: Plans) -> list[_Group]:
+def _groups(villages: Sequence[Place], plans: Plans, heard_in: Callable[[Zone], tuple[Airing, ...]]) -> list[_Group]:
     found: dict[tuple[object, ...], list[Place]] = defaultdict(list)
+    proposed: dict[tuple[object, ...], tuple[Airing, ...]] = {}
     for place in villages:
-        planned = frozenset(airing.id for airing in plans.heard_in(place))
-        found[planned, place.effective.rules, place.effective.languages].append(place)
+        planned, new = frozenset(airing.id for airing in plans.heard_in(place)), heard_in(place.zone)
+        key = planned, tuple(airing.id for airing in new), place.effective.rules, place.effective.languages
+        found[key].append(place)
+        proposed[key] = new
     return [
-        _Group(Plan(plans.heard_in(zones[0]), zones[0].effective.rules, zones[0].effective.languages), tuple(zones))
-        for zones in found.values()
+        _Group(
+            Plan(plans.heard_in(zones[0]), zones[0].effective.rules, zones[0].effective.languages),
+            tuple(zones),
+            proposed[key],
+        )
+        for key, zones in found.items()
     ]
 
 
@@ -215,6 +221,10 @@ def _choices(plans: Sequence[Plan], proposed: tuple[Airing, ...], timezone: str,
         choices.append(_at("another_time", at_us, timezone))
         earliest_us = at_us + 60 * clashes.MINUTE_US
     return choices
+
+
+def _day(choice: Choice) -> date | None:
+    return date.fromisoformat(choice.starts_local[:10]) if choice.starts_local else None
 
 
 def _own(effects: Sequence[Effect]) -> list[Effect]:

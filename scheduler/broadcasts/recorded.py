@@ -168,6 +168,16 @@ def unpublish(db: Session, broadcast_id: str) -> None:
     db.execute(update(PlannedAiring).where(*mine).values(publication_id=None))
 
 
+def unaired(db: Session, broadcast_ids: Collection[str]) -> set[str]:
+    """Those of which nothing was ever to be heard: no airing came, or none had sound."""
+    came = exists().where(
+        col(PlannedAiring.broadcast_id) == col(Broadcast.id),
+        or_(col(PlannedAiring.withdrawn_at).is_(None), col(PlannedAiring.withdrawn_at) > col(PlannedAiring.start_at)),
+        col(PlannedAiring.has_sound),
+    )
+    return set(db.scalars(select(col(Broadcast.id)).where(col(Broadcast.id).in_(broadcast_ids), not_(came))))
+
+
 def report_counts(db: Session, airing_ids: Collection[str]) -> Counter[tuple[str, Result]]:
     """How many receivers reported which result of which airing."""
     kinds = (col(StoredReport.airing_id), col(StoredReport.outcome), col(StoredReport.microphone))

@@ -150,6 +150,7 @@ class BroadcastOut(BaseModel):
     cancelled_at: datetime | None
     version: int
     possible: list[Event | Literal["stop", "hide"]]
+    unaired: bool = Field(default=False, description="It is done and was to be heard nowhere: days off, or no sound.")
     notices: list[Notice] = []
 
 
@@ -184,6 +185,15 @@ class PlaceEffects(BaseModel):
     more: int = 0
 
 
+class DayOff(BaseModel):
+    """An occurrence that is not heard in these zones, since that day is one off there; `local` is its own wall time."""
+
+    start: datetime
+    local: str = Field(examples=["2026-11-23T17:00:00"])
+    zone_ids: list[Id]
+    zone_names: list[str]
+
+
 class Choice(BaseModel):
     """A way out of what clashes: save the broadcast with this `order` or at this time."""
 
@@ -194,12 +204,16 @@ class Choice(BaseModel):
 
 
 class PreviewOut(BaseModel):
-    """What saving would do. `occurrences` are the first of them; `estimated` says that lengths are guessed."""
+    """What saving would do. `estimated` says that lengths are guessed.
+
+    `occurrences` are the first of them, without those of the `days_off` on which they air nowhere.
+    """
 
     occurrences: list[datetime]
     occurrences_local: list[str]
     estimated: bool
     places: list[PlaceEffects]
+    days_off: list[DayOff] = []
     choices: list[Choice]
     notices: list[Notice]
 

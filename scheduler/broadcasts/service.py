@@ -12,9 +12,9 @@ from sqlmodel import Session
 
 from broadcast.wire.documents import BroadcastClass
 from scheduler.announcements import service as announcements
-from scheduler.announcements.models import RecordingState
+from scheduler.announcements.models import Recording, RecordingState
 from scheduler.approval import deciding, editions
-from scheduler.broadcasts import aiming, airings, drafts, onair, planning, recorded, repository, views
+from scheduler.broadcasts import aiming, airings, drafts, occurring, onair, planning, recorded, repository, views
 from scheduler.broadcasts import preview as previews
 from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
@@ -32,6 +32,7 @@ from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from scheduler.notices import told
 from scheduler.people import audit
 from scheduler.people.actor import Actor, require
+from scheduler.policy import zone as zone_of
 from scheduler.rights import Action, other_person
 from scheduler.store.types import new_id
 from scheduler.workflow import Event, State, approval_needed, step
@@ -274,6 +275,7 @@ def _preview(db: Session, held: Held, now: datetime) -> PreviewOut:
         occurrences_local=[airings.local_text(start, row.timezone) for start in starts],
         estimated=any(recording.state is not RecordingState.READY for recording in recordings),
         places=found.places,
+        days_off=found.days_off,
         choices=found.choices,
         notices=notices,
     )
@@ -344,6 +346,7 @@ def _fit_to_air(db: Session, held: Held, now: datetime) -> None:
     if not any(target.live(now) for target in held.targets):
         raise Conflict("no_targets", "None of its places is there any more. Choose others.")
     recordings = repository.recordings_of(db, {held.row.announcement_id})[held.row.announcement_id]
+    _check_day(db, held, recordings, now)
     if recordings and all(recording.state is RecordingState.EXPIRED for recording in recordings):
         raise Conflict("sound_expired", "Its sound is kept no more. Make it again, or choose another announcement.")
     if all(recording.state in (RecordingState.FAILED, RecordingState.EXPIRED) for recording in recordings):
@@ -362,6 +365,18 @@ def _require_known(db: Session, actor: Actor, now: datetime, row: Broadcast) -> 
     except (NotFound, Forbidden):
         message = "Its announcement is another place's, which has changed it since. Choose another one."
         raise Conflict("changed_elsewhere", message) from None
+
+
+def _check_day(db: Session, held: Held, recordings: Collection[Recording], now: datetime) -> None:
+    """Return if what comes once comes on a day that is not off in all its places, or is for days off too."""
+    row = held.row
+    if row.rrule is not None or not row.skip_holidays:
+        return
+    tried = occurring.tried(db, row, held.zones, airings.expected_media(recordings), now)
+    if tried.every and not tried.coming:
+        message = "It would be heard nowhere: %(start)s is a day off, and it leaves days off out. Choose another day."
+        start = airings.start_of(tried.every[0].id).astimezone(zone_of(row.timezone))
+        raise Invalid("day_off", message, field="starts_local", start=start)
 
 
 def _leave_out(row: Broadcast, occurrence: datetime) -> None:

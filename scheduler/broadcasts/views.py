@@ -7,7 +7,7 @@ from typing import Literal
 from sqlmodel import Session
 
 from scheduler.announcements.models import Recording, RecordingState
-from scheduler.broadcasts import aiming, airings, drafts, repository
+from scheduler.broadcasts import aiming, airings, drafts, recorded, repository
 from scheduler.broadcasts.aiming import Target
 from scheduler.broadcasts.models import Broadcast
 from scheduler.broadcasts.rights import steps_for
@@ -28,6 +28,7 @@ def shown(db: Session, actor: Actor, now: datetime, broadcasts: Sequence[Broadca
     titles, people, places = repository.names(db, broadcasts)
     paths = {zone.path for found in targets.values() for target in found for zone in target.live(now)}
     served = zones_served(db, paths)
+    unaired = recorded.unaired(db, [broadcast.id for broadcast in broadcasts if broadcast.state == State.DONE])
     return [
         _shown(b, actor, now, targets[b.id], recordings[b.announcement_id]).model_copy(
             update={
@@ -36,6 +37,7 @@ def shown(db: Session, actor: Actor, now: datetime, broadcasts: Sequence[Broadca
                 "approver_name": people.get(b.approver_id or ""),
                 "on_behalf_of": [people[user_id] for user_id in b.approved_for or () if user_id in people],
                 "zone_name": places[b.zone_id],
+                "unaired": b.id in unaired,
                 "notices": notices(b, targets[b.id], recordings[b.announcement_id], served, now),
             }
         )

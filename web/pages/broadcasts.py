@@ -178,7 +178,7 @@ def _row(page: Page, item: BroadcastOut) -> Row:
         id=item.id,
         title=item.title,
         cls=item.cls.value,
-        state=item.state.value,
+        state="unaired" if item.unaired else item.state.value,
         when=said.text,
         from_now=said.from_now if item.state in _OPEN else "",
         places=telling.targets(show, item.targets, item.zone_name),

@@ -12,6 +12,7 @@ from scheduler.bulletins import rehearsing, service
 from scheduler.bulletins.schemas import MAX_SLOTS, BulletinIn, BulletinOut, EditionOut, FillIn
 from scheduler.bulletins.service import Which
 from scheduler.rights import Action
+from scheduler.workflow import State
 from web.auth import ReadDb, WriteDb
 from web.i18n import N_
 from web.pages import choosing, picker, places, rehearsed, repeating, words
@@ -160,12 +161,13 @@ def _told(page: Page, found: RehearsalOut | None) -> Rehearsed | None:
 
 
 def _edition(page: Page, found: EditionOut) -> dict[str, Any]:
+    state = "unaired" if found.state is State.DONE and found.day_off else found.state
     return {
         "edition": found,
         "address": f"/bulletins/{found.bulletin_id}/{found.day}/{found.at}",
         "when": page.show.moment(found.starts),
         "from_now": page.show.from_now(found.starts),
-        "look": words.look(words.BROADCAST, found.state) if found.state is not None else None,
+        "look": words.look(words.BROADCAST, state) if state is not None else None,
         "filled": page.say(N_("%(filled)s of %(total)s filled in"), filled=found.filled, total=len(found.slots)),
         "empty": [slot.name for slot in found.slots if slot.source == "skipped"],
     }

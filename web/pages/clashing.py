@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from msgspec import Struct
 
 from scheduler.broadcasts import airings
-from scheduler.broadcasts.schemas import Choice, EffectOut, Notice, PlaceEffects, PreviewOut
+from scheduler.broadcasts.schemas import Choice, DayOff, EffectOut, Notice, PlaceEffects, PreviewOut
 from scheduler.clashes import EffectKind
 from web.i18n import N_
 from web.pages.present import Present
@@ -61,7 +61,21 @@ class Way(Struct, frozen=True):
 
 def warnings(show: Present, preview: PreviewOut) -> list[Warned]:
     """Clashes, quiet hours and quotas by place, then what else should be known."""
-    return [*places(show, preview.places), *notices(show, preview.notices)]
+    return [*places(show, preview.places), *known(show, preview)]
+
+
+def known(show: Present, preview: PreviewOut) -> list[Warned]:
+    """Days off, and what else should be known."""
+    return [*days_off(show, preview.days_off), *notices(show, preview.notices)]
+
+
+def days_off(show: Present, found: Sequence[DayOff]) -> list[Warned]:
+    """Who has a day off when, so that it is not heard there; each day once."""
+    by_day: dict[date, dict[str, str]] = {}
+    for one in found:
+        by_day.setdefault(datetime.fromisoformat(one.local).date(), {}).update(_by_id(one))
+    items = tuple(f"{show.day(day)}: {_names(show, names.values())}" for day, names in by_day.items())
+    return [Warned(show.translations.gettext(N_("It is not heard on days off")), items=items)] if items else []
 
 
 def places(show: Present, found: Sequence[PlaceEffects]) -> list[Warned]:
@@ -73,29 +87,34 @@ def places(show: Present, found: Sequence[PlaceEffects]) -> list[Warned]:
     return [Warned(title % {"places": _names(show, names)}, items=lines) for lines, names in together.items()]
 
 
-def unheard(show: Present, found: Sequence[PlaceEffects], *, times: int, villages: int) -> str:
-    """In which of the `villages` that it is for the broadcast itself does not play, at all its `times` or some."""
-    silent = [place for place in found if _silent(place)]
-    if not silent:
+def unheard(
+    show: Present, found: Sequence[PlaceEffects], off: Sequence[DayOff] = (), *, times: int, villages: int
+) -> str:
+    """In which of the `villages` that it is for the broadcast itself does not play, at all its `times` or some.
+
+    The days `off` are of what comes once: what repeats is meant to leave them out.
+    """
+    missing, names = _missing(found, off)
+    if not missing:
         return ""
     message = N_("It will NOT play in %(count)s of %(total)s villages: %(places)s.")
-    if any(len(_silent(place)) < times for place in silent):
+    if any(len(starts) < times for starts in missing.values()):
         message = N_("At some of its times it will NOT play in %(count)s of %(total)s villages: %(places)s.")
-    names = [name for place in silent for name in place.zone_names]
-    total = max(villages, len(names))
-    said = {"count": len(names), "total": total, "places": _names(show, names)}
+    total = max(villages, len(missing))
+    said = {"count": len(missing), "total": total, "places": _names(show, [names[key] for key in missing])}
     return show.translations.gettext(message) % said
 
 
-def is_heard(found: Sequence[PlaceEffects], *, times: int, villages: int) -> bool:
-    """Whether any of it plays anywhere."""
-    never = sum(len(place.zone_names) for place in found if len(_silent(place)) >= max(1, times))
+def is_heard(found: Sequence[PlaceEffects], off: Sequence[DayOff] = (), *, times: int, villages: int) -> bool:
+    """Whether any of it plays anywhere; `off` as in `unheard`."""
+    missing, _names_of = _missing(found, off)
+    never = sum(len(starts) >= max(1, times) for starts in missing.values())
     return never == 0 or never < villages
 
 
-def is_whole(found: Sequence[PlaceEffects]) -> bool:
-    """Whether there is no place in which it does not play at one of its times."""
-    return not any(_silent(place) for place in found)
+def is_whole(found: Sequence[PlaceEffects], off: Sequence[DayOff]) -> bool:
+    """Whether there is no place in which it does not play at one of its times, because of days `off` too."""
+    return not any(_silent(place) for place in found) and not off
 
 
 def notices(show: Present, found: Sequence[Notice]) -> list[Warned]:
@@ -133,6 +152,23 @@ def _silent(place: PlaceEffects) -> set[str]:
     """The airings of the broadcast that is being written of which nothing sounds there; a cut end is said as such."""
     own = (effect for effect in place.effects if effect.proposed and effect.kind in _UNHEARD)
     return {effect.airing_id for effect in own if effect.at == airings.start_of(effect.airing_id)}
+
+
+def _missing(found: Sequence[PlaceEffects], off: Sequence[DayOff]) -> tuple[dict[str, set[datetime]], dict[str, str]]:
+    """By the ids of zones, at which of its times it does not play there; and their names."""
+    missing: dict[str, set[datetime]] = {}
+    names: dict[str, str] = {}
+    said: list[tuple[PlaceEffects | DayOff, set[datetime]]] = [(day, {day.start}) for day in off]
+    said += [(place, {airings.start_of(airing_id) for airing_id in _silent(place)}) for place in found]
+    for one, starts in said:
+        for zone_id in one.zone_ids if starts else ():
+            missing.setdefault(zone_id, set()).update(starts)
+        names |= _by_id(one)
+    return missing, names
+
+
+def _by_id(one: PlaceEffects | DayOff) -> dict[str, str]:
+    return dict(zip(one.zone_ids, one.zone_names, strict=True))
 
 
 def _different(choices: Sequence[Choice]) -> list[Choice]:

@@ -131,16 +131,17 @@ def plan(
     zones, groups = area.chosen(form)
     reached = places.reached(zones, groups, area.zones)
     aimed = places.summed(show, zones, groups, with_counts(db, reached))
+    off = () if isinstance(asked, Repeat) else shown.days_off
     aimed_at = {"times": len(shown.occurrences), "villages": _villages(db, reached)}
     made = announcements.view(db, actor, now, form.announcement_id)
     approval = needs_approval(db, [*form.zones, *(m for g in groups for m in g.member_ids)], BroadcastClass(form.cls))
     tried = rehearsed.rehearsed(db, page, show, draft, receivers=aimed.receivers, broadcast_id=broadcast_id)
     return {
         "sentence": _sentence(show, draft.when, made, aimed),
-        "heard": clashing.is_heard(shown.places, **aimed_at),
-        "unheard": clashing.unheard(show, shown.places, **aimed_at),
+        "heard": clashing.is_heard(shown.places, off, **aimed_at),
+        "unheard": clashing.unheard(show, shown.places, off, **aimed_at),
         "met": clashing.places(show, found.places) if changed else [],
-        "warnings": clashing.notices(show, shown.notices) if tried else clashing.warnings(show, shown),
+        "warnings": clashing.known(show, shown) if tried else clashing.warnings(show, shown),
         "rehearsed": tried,
         "choices": clashing.ways(show, found.choices, form.clash),
         "notes": _notes(page, draft.when, shown, aimed, approval=approval),

@@ -94,7 +94,8 @@ def approve_several(
                 tell_after(db, page.centre.changes, f"broadcast:{broadcast_id}")
     if not which:
         failed["inbox"] = page.say(N_("Tick what you approve first."))
-    unheard = [one.item.title for one in shown if one.item.id in done and not clashing.is_whole(one.effects or ())]
+    approved = [one for one in shown if one.item.id in done]
+    unheard = [one.item.title for one in approved if not clashing.is_whole(one.effects or (), one.days_off)]
     if not failed and not unheard:
         return page.go("/inbox", "approved-several")
     with page.centre.store.reading() as db:
@@ -216,6 +217,7 @@ def _item(
     when = telling.when(show, item.when, item.next_start)
     aimed = tuple(zone.path for zone in one.zones)
     villages = sum(path.startswith(aimed) for path in homes)
+    off, once = clashing.days_off(show, one.days_off), () if item.when.kind == "repeat" else one.days_off
     return {
         "id": item.id,
         "version": item.version,
@@ -234,8 +236,8 @@ def _item(
         "on_behalf_of": ", ".join(one.on_behalf_of),
         "map": _map(one, zones),
         "changes": _changes(page, show, one.differences) if one.differences is not None else None,
-        "warnings": None if one.effects is None else clashing.places(show, one.effects),
-        "unheard": clashing.unheard(show, one.effects or (), times=one.times, villages=villages),
+        "warnings": None if one.effects is None else [*clashing.places(show, one.effects), *off],
+        "unheard": clashing.unheard(show, one.effects or (), once, times=one.times, villages=villages),
         "once": _may_be_put_off(item),
         "notices": clashing.notices(show, item.notices),
         **{name: typed.get(name, "") for name in ("day", "time", "document_no", "reason")},

@@ -20,4 +20,4 @@ def kept(page: Page, broadcast_id: str, said: str | None) -> str | None:
             found = service.preview_saved(db, page.actor, page.now, broadcast_id)
         except NotFound:  # who approves only in its places sees it while it waits
             return said
-    return said if clashing.is_whole(found.places) else _INSTEAD[said]
+    return said if clashing.is_whole(found.places, found.days_off) else _INSTEAD[said]

@@ -29,6 +29,7 @@ BROADCAST = MappingProxyType(
         "approved": Look(N_("approved"), "ready", "clock"),
         "on_air": Look(N_("on air"), "onair", "wave"),
         "done": Look(N_("played"), "plain", "check"),
+        "unaired": Look(N_("not heard"), "warn", "triangle"),
         "cancelled": Look(N_("cancelled"), "plain", "cross"),
     }
 )

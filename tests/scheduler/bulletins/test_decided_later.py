@@ -126,13 +126,14 @@ def test_what_was_begun_for_a_day_off_stays_listed_with_a_note(commune: Any, whi
 def test_that_it_leaves_days_off_out_stays_when_it_is_moved(commune: Any, which: service.Which) -> None:
     broadcast_id = sent(commune, which)
     approved(commune, broadcast_id, "18:30")
-    keep(commune, commune.places.leng)
     with commune.store.writing() as db:
         saved = broadcasts.view(db, commune.official, commune.now, broadcast_id)
         made = moving.move(db, commune.official, commune.now, saved.id, f"{DAY}T19:00", version=saved.version)
         assert isinstance(made.when, At)
         assert made.when.skip_holidays
     approved(commune, broadcast_id)
+    assert planned(commune, commune.places.leng) == 1
+    keep(commune, commune.places.leng)
     assert planned(commune, commune.places.leng) == 0
 
 

@@ -2,27 +2,29 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from scheduler.announcements.models import Announcement, Recording, RecordingState, Source
-from scheduler.broadcasts import service
+from scheduler.broadcasts import onair, recorded, service
 from scheduler.broadcasts.schemas import BroadcastIn, BroadcastOut, Choice, PreviewOut
 from scheduler.fleet.models import Receiver
 from scheduler.people.actor import Actor
 from scheduler.rights import Role
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
-from scheduler.zones.models import Zone
+from scheduler.zones.models import Holiday, Zone
 from web.i18n import translations
 from web.pages import clashing
 from web.pages.present import Present
 
 AT, WITHIN = "2026-11-23T17:00", "2026-11-23T17:02"
 SILENT = "Sẽ KHÔNG phát ở 2/2 thôn: Thôn 1, Thôn 2."
+DAY_OFF = re.compile(r"Không phát vào ngày nghỉ</strong>\s*<ul><li>([^<]+)</li></ul>")
+FREE = "Giờ đó không vướng gì."
 OTHERWISE = "Theo lịch hiện nay, có nơi sẽ không phát"
 
 
@@ -55,12 +57,12 @@ class Commune:
             )  # fmt: skip
             return made.id
 
-    def sent(self, title: str, at: str, seconds: int = 30) -> BroadcastOut:
+    def sent(self, title: str, at: str, seconds: int = 30, *, skip_holidays: bool = False) -> BroadcastOut:
         draft = {
             "zone_id": self.places.leng,
             "announcement_id": self.announced(title, seconds),
             "zone_ids": [self.places.leng],
-            "when": {"kind": "at", "starts_local": at},
+            "when": {"kind": "at", "starts_local": at, "skip_holidays": skip_holidays},
         }
         with self.store.writing() as db:
             made = service.create(db, self.official, self.now, BroadcastIn.model_validate(draft))
@@ -189,6 +191,63 @@ def test_equal_times_are_one_choice_and_some_silent_times_are_said_so(
     assert "data-sentence" in plan
 
 
+def test_a_village_with_a_day_off_is_named_before_and_after(
+    commune: Commune, lan: TestClient, minh: TestClient, store: Store, places: Any
+) -> None:
+    with store.writing() as db:
+        db.add(Holiday(zone_id=places.leng_1, day=date(2026, 11, 24), name="Lễ hội"))
+    daily = commune.form(when="repeat", repeat_time="19:00", from_date="2026-11-23", until="2026-11-25")
+    days = {"weekday": ["MO", "TU", "WE"], "skip_holidays": "1"}
+    plan = lan.post("/broadcasts/new/preview", data=daily | days).text
+    assert DAY_OFF.findall(plan) == ["Thứ Ba 24/11: Thôn 1"]
+    assert "KHÔNG" not in plan
+    made = commune.sent("Bản tin ngày", "2026-11-24T19:00", skip_holidays=True)
+    page = minh.get("/inbox").text
+    assert "Sẽ KHÔNG phát ở 1/2 thôn: Thôn 1." in page
+    assert DAY_OFF.findall(page) == ["Thứ Ba 24/11: Thôn 1"]
+    assert FREE not in page
+    form = {"csrf_token": minh.headers["x-csrf-token"], "version": str(made.version)}
+    done = minh.post(f"/inbox/{made.id}/approve", data=form).text
+    assert f"Đã duyệt. {OTHERWISE}" in done
+    assert DAY_OFF.findall(done) == ["Thứ Ba 24/11: Thôn 1"]
+
+
+def test_of_several_a_day_off_is_no_promise_either(
+    commune: Commune, minh: TestClient, store: Store, places: Any
+) -> None:
+    made = commune.sent("Ngày nghỉ", "2026-11-24T19:00", skip_holidays=True)
+    assert FREE in minh.get("/inbox").text
+    with store.writing() as db:
+        db.add(Holiday(zone_id=places.leng_1, day=date(2026, 11, 24), name="Lễ hội"))
+    which = [f"{made.id}:{made.version}"]
+    page = minh.post("/inbox/approve", data={"which": which, "csrf_token": minh.headers["x-csrf-token"]}).text
+    assert f"{OTHERWISE}: Ngày nghỉ<" in page
+
+
+def test_what_is_heard_nowhere_is_not_moved_there_and_never_called_played(
+    commune: Commune, lan: TestClient, minh: TestClient, store: Store, places: Any
+) -> None:
+    made = commune.sent("Ngày nghỉ", "2026-11-24T19:00", skip_holidays=True)
+    form = {"csrf_token": minh.headers["x-csrf-token"], "version": str(made.version)}
+    assert "sẽ phát đúng giờ" in minh.post(f"/inbox/{made.id}/approve", data=form).text
+    with store.writing() as db:
+        for day in (24, 25):
+            db.add(Holiday(zone_id=places.leng, day=date(2026, 11, day), name="Lễ hội"))
+    page = lan.get(f"/broadcasts/{made.id}/move", params={"date": "2026-11-25", "time": "19:00"}).text
+    assert "Không phát vào ngày nghỉ</strong> Thứ Tư 25/11: Thôn 1, Thôn 2" in page
+    moved = {"csrf_token": lan.headers["x-csrf-token"], "version": "3", "date": "2026-11-25", "time": "19:00"}
+    refused = lan.post(f"/broadcasts/{made.id}/move", data=moved)
+    assert (refused.status_code, "Sẽ không phát ở đâu cả" in refused.text) == (422, True)
+    with store.writing() as db:
+        recorded.plan_place_anew(db, db.get_one(Zone, places.leng).path, commune.now, for_holidays=True)
+        onair.tick(db, commune.now)
+        onair.tick(db, datetime(2026, 11, 24, 13, tzinfo=UTC))
+    page = lan.get(f"/broadcasts/{made.id}").text
+    assert ("không nghe" in page, "đã phát" in page) == (True, False)
+    page = lan.get("/broadcasts?state=done").text  # with what was there before
+    assert sorted(re.findall("</svg> (không nghe|đã phát)<", page)) == ["không nghe", "đã phát"]
+
+
 @pytest.mark.parametrize("kinds", [("replace",), ()])
 def test_the_air_is_taken_from_nobody_unasked(kinds: tuple[str, ...]) -> None:
     start = datetime.fromisoformat("2026-11-23T10:00:00+00:00")
@@ -199,7 +258,7 @@ def test_the_air_is_taken_from_nobody_unasked(kinds: tuple[str, ...]) -> None:
     found = PreviewOut.model_validate(
         {
             "occurrences": [start], "occurrences_local": [AT], "estimated": False, "notices": [],
-            "places": [{"zone_ids": ["Z"], "zone_names": [name], "effects": [own]} for name in ("Thôn 10", "Thôn 2")],
+            "places": [{"zone_ids": [n], "zone_names": [f"Thôn {n}"], "effects": [own]} for n in ("10", "2")],
             "choices": [{"kind": kind, "order": -1} for kind in kinds],
         }
     )  # fmt: skip
