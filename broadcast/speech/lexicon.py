@@ -35,6 +35,7 @@ ABBREVIATIONS = {
     "PCTT": "phòng chống thiên tai", "TKCN": "tìm kiếm cứu nạn", "PTDS": "phòng thủ dân sự",
     "ATTP": "an toàn thực phẩm", "VSATTP": "vệ sinh an toàn thực phẩm", "ATGT": "an toàn giao thông",
     "ATNĐ": "áp thấp nhiệt đới", "KKL": "không khí lạnh", "KTTV": "khí tượng thủy văn", "BĐ": "báo động",
+    "BĐ-VHX": "bưu điện văn hóa xã",
     "PCTT&TKCN": "phòng chống thiên tai và tìm kiếm cứu nạn", "CHQS": "chỉ huy quân sự", "TBA": "trạm biến áp",
     "TYT": "trạm y tế", "TTYT": "trung tâm y tế", "BV": "bệnh viện", "BVĐK": "bệnh viện đa khoa",
     "KCB": "khám chữa bệnh", "LMLM": "lở mồm long móng", "SpO2": "ét pê o hai",

@@ -29,7 +29,10 @@ _YEAR = r"([12]\d{3})"
 _NOT_MORE = r"(?![\d/]|[.,]\d|\s*%)"
 _ROMAN = r"([IVX]+)\b"
 _DOSED = "viên|gói|ống|liều|giọt|thìa|muỗng|cốc|ly|chén|bát|chai|lọ|bao|lít|lạng|kg|ml|mg"
-_MEASURED = rf"(?:°|(?:{_DOSED}|lần|bữa|cữ|g|h|giờ|độ|người|hộ|con|quả|chuyến|triệu|nghìn|mm|m|tháng|h[ằà]ng|[Tt]ết)\b)"
+_MEASURED = (
+    rf"(?:°|(?:{_DOSED}|lần|bữa|cữ|g|h|giờ|độ|người|hộ|con|quả|chuyến|triệu|nghìn|mm|m|tháng|h[ằà]ng|[Tt]ết|buổi|đợt|"
+    r"ngày|tuổi|tấn|tạ|yến|cuộc|vụ|suất)\b)"
+)
 """A number before these is never a day: uống 1/2 viên, ngày 2-3 lần."""
 _SHARED = "ngày|tháng|số|tổng|diện tích|dân số|sào|tấn|tạ|yến|suất|lượng|quãng|đoạn|con đường|mặt đường|đường ống"
 _COUNTED = (
@@ -39,6 +42,7 @@ _COUNTED = (
 )
 _BEFORE_A_DAY = (
     r"ngày|(?:hôm|sáng|trưa|chiều|tối|đêm)(?: (?:nay|qua|mai))?|mai|từ|đến|trước|sau|tới|hết|thứ \w+|chủ nhật|CN|giờ|"
+    r"dịp|lễ|vào|hạn|khai giảng|lễ \d{1,2}/\d{1,2} và|"
     r"phút|\d{1,2}[hg:]\d{0,2}"
 )
 _PER_WORDS = (
@@ -205,9 +209,13 @@ def _bare_numeral(found: Match) -> str:
     return found[0] if value is None else cardinal(str(value))
 
 
+_PAPERS_BY_NUMBER = ("NĐ", "NQ", "QĐ")
+"""Called by their number alone; CP 888 and BC 15 are seeds."""
+
+
 def _code(found: Match) -> str:
     prefix, number, suffix = found.groups()
-    paper = PAPERS.get(prefix) if " " in found[0] else None  # "NĐ 100" is one, "mẫu CT01" is not
+    paper = PAPERS[prefix] if prefix in _PAPERS_BY_NUMBER and " " in found[0] else None
     start = "đường tỉnh" if prefix == "ĐT" else ABBREVIATIONS.get(prefix) or paper or letters(prefix)
     return " ".join(part for part in (start, cardinal(number), letters(suffix)) if part)
 
@@ -229,6 +237,11 @@ _OWN_NUMBER = (
     "CMND|CCCD|căn cước công dân|căn cước|định danh|tài khoản|STK|mã số|mã số thuế|MST|BHXH|BHYT|mã số hộ|mã khách hàng"
 )
 _EMERGENCY = f"(?:{'|'.join(EMERGENCY_NUMBERS)})"
+_RESCUED = (
+    "trường hợp|bệnh nhân|nạn nhân|cán bộ|chiến sĩ|đồng chí|đám|căn|nhà|ha|héc ta|ca|vụ|lượt|"
+    "con|xe|tàu|thuyền|ngư dân|dân quân|học sinh|thành viên|chuyến"
+)
+"""What is counted after these words: chữa cháy 114 ha is no call for 114."""
 _RESCUE = "cấp cứu|cứu thương|cứu hỏa|cứu hoả|cứu hộ|cứu nạn|chữa cháy|công an|cảnh sát"
 _LIST = r"(?:\s*(?:,|;|và|hoặc|hay|/|-|–)\s*"
 _NUMERAL_WORDS = (
@@ -262,13 +275,15 @@ RULES: tuple[Rule, ...] = (
         rf"(?P<numbers>\d{{3,8}}{_LIST}\d{{3,8}})*)(?![\w/]|[.,]\d)",
         _service_numbers, re.IGNORECASE),
     _rule(
-        rf"(?P<before>\w{{0,12}})(?P<gap>\W{{0,3}})(?P<cue>\b(?:số|gọi|gọi ngay|báo|{_RESCUE})\s+)"
-        rf"(?P<numbers>{_EMERGENCY}{_LIST}{_EMERGENCY})*)(?![\w/]|[.,]\d|\s+(?:đường|phố|người|hộ|em|cháu))",
+        rf"(?P<before>\w{{0,12}})(?P<gap>\W{{0,3}})(?P<cue>\b(?:số|gọi|gọi ngay|báo|(?P<rescue>{_RESCUE}))\s+)"
+        rf"(?P<numbers>{_EMERGENCY}{_LIST}{_EMERGENCY})*)(?![\w/]|[.,]\d|\s+(?:đường|phố|người|hộ|em|cháu))"
+        rf"(?(rescue)(?!\s+(?:{_RESCUED})\b))",
         _service_numbers, re.IGNORECASE),
     # official papers
     _rule(rf"{_PAPER}(?:/(?P<year>\d{{4}}))?/{_SEAT}", _paper),
     _rule(rf"{_PAPER}(?P<year>)-(?P<code>(?:{_alternatives(PAPERS)})/[A-ZĐƯ]{{2,}})\b", _paper),
-    _rule(r"\b((?i:điều|khoản|mục|phần|bài|tiêu chí)\s+)(\d{1,2})\.(\d{1,2})(?![\w.,/])",
+    _rule(r"\b((?i:điều|khoản|mục|phần|bài|tiêu chí)\s+)(\d{1,2})\.(\d{1,2})"
+          rf"(?![\w/]|[.,]\d|\s*(?:{_alternatives(UNITS)}|triệu|tỷ|nghìn|ngàn|hec)\b)",
           lambda m: f"{m[1]}{cardinal(m[2])} chấm {cardinal(m[3])}"),
     _rule(rf"(?<![\w/])({'|'.join(PAPERS)})-((?:[A-ZĐƯ]+[a-z]?-)*[A-ZĐƯ]{{2,}}[a-z]?)\b",
           lambda m: f"{PAPERS[m[1]]} {_paper_code(m[2])}"),

@@ -195,6 +195,17 @@ def test_traps_of_the_field(written: str, spoken: str) -> None:
         ("CẤM VI PHẠM, CHỞ XI MĂNG", "cấm vi phạm, chở xi măng"),
         ("ĐẠI HỘI LẦN THỨ VI, CẤP III", "đại hội lần thứ sáu, cấp ba"),
         ("XÂY QL14B, LỚP 6A, CÁCH ĐT616", "xây quốc lộ mười bốn bê, lớp sáu a, cách đường tỉnh sáu trăm mười sáu"),
+        # counts and names that look like something else
+        ("chữa cháy 114 ha rừng", "chữa cháy một trăm mười bốn héc ta rừng"),
+        ("cấp cứu 115 trường hợp", "cấp cứu một trăm mười lăm trường hợp"),
+        ("gọi cấp cứu 115, gọi 115 xe sẽ đến", "gọi cấp cứu một một năm, gọi một một năm xe sẽ đến"),
+        ("ngô CP 888, theo NĐ 100", "ngô xê pê tám trăm tám mươi tám, theo nghị định một trăm"),
+        ("điểm BĐ-VHX, vượt BĐ 2", "điểm bưu điện văn hóa xã, vượt báo động hai"),
+        ("theo Điều 5.2.", "theo điều năm chấm hai."),
+        ("khoản 2.5 triệu đồng", "khoản hai phẩy năm triệu đồng"),
+        ("dịp 2/9 trường nghỉ, 8/10 trường", "dịp ngày mùng hai tháng chín trường nghỉ, tám trên mười trường"),
+        ("lễ 30/4 và 1/5 trường nghỉ", "lễ ngày ba mươi tháng tư và ngày mùng một tháng năm trường nghỉ"),
+        ("mỗi tháng 2-3 buổi", "mỗi tháng hai đến ba buổi"),
         # shares, doses and days
         ("uống 1/2 viên, ngày 1/4 gói", "uống một phần hai viên, ngày một phần tư gói"),
         ("1 1/2 viên, 1½ viên", "một và một phần hai viên, một và một phần hai viên"),
