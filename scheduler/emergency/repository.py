@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 Placed = tuple[OrderTarget, Zone]
 _LIVING = (State.ASKED, State.ISSUED)
-"""So many ids in one statement."""
 _PROGRESS = cast("Table", OrderProgressRow.__table__)  # type: ignore[attr-defined]
 
 

@@ -40,7 +40,6 @@ from scheduler.zones.models import Zone
 AGAIN = timedelta(days=1)
 MOST_FAULTS = 50
 DIGEST_HOUR = 6
-"""Fewer than any database's limit of parameters."""
 
 
 class Found(Struct, frozen=True):

@@ -24,7 +24,6 @@ from scheduler.zones.repository import below
 _SETTLED = col(ReportAiring.settled)
 _FEW = 60
 _MOST_CHOICES = 400
-"""Fewer than any database's limit of parameters."""
 
 
 def atlas(db: Session, *, paths: Collection[str] | None = None, zone_ids: Collection[str] = ()) -> Atlas:

@@ -23,7 +23,6 @@ SMALL = (ZoneKind.VILLAGE, ZoneKind.HAMLET)
 _COUNTS = ("airings", "heard", "partly", "plays", "plays_fetched", "plays_started", "plays_heard", "plays_missed")
 _ALL = (*_COUNTS, "emergencies", "emergencies_heard", "requested_us", "played_us")
 _BY = "\x1f"
-"""Fewer than any database's limit of parameters."""
 
 
 def by_village(db: Session, span: Span, here: ColumnElement[bool], *, some_closed: bool = False) -> dict[str, Sums]:

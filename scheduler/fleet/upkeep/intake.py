@@ -21,7 +21,6 @@ from scheduler.store.batches import batches
 from scheduler.store.types import UtcDateTime, new_id
 from scheduler.zones.models import Zone
 
-"""Fewer than any database's limit of parameters."""
 _RECEIVERS = cast("Table", Receiver.__table__)  # type: ignore[attr-defined]
 _reset_at = col(FaultRecord.reset_at)
 _FAULTS = cast("Table", FaultRecord.__table__)  # type: ignore[attr-defined]
