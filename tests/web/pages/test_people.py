@@ -321,7 +321,7 @@ def test_a_new_password_is_offered_to_who_manages_the_account_alone(
 def test_who_has_nothing_to_hand_over_only_loses_the_access(
     administrator: TestClient, browser: Browser, add_person: Callable[..., Any], places: Any
 ) -> None:
-    gone = add_person("nghi", places.leng, Role.EDITOR)
+    gone = add_person("nghi", places.leng)
     open_page, path = browser("nghi"), f"/people/{gone.user_id}/handover"
     page = administrator.get(path).text
     assert 'name="to"' not in page
@@ -329,6 +329,18 @@ def test_who_has_nothing_to_hand_over_only_loses_the_access(
     hidden = dict(re.findall(r'type="hidden" name="(end_access)" value="(\w)"', page))
     send(administrator, path, **hidden)
     assert open_page.get("/").url.path == "/sign-in"
+
+
+def test_who_has_nothing_but_a_role_hands_that_over(
+    administrator: TestClient, add_person: Callable[..., Any], typed_code: Code, places: Any
+) -> None:
+    gone, taker = add_person("nghi", places.leng, Role.APPROVER), add_person("thay", places.leng)
+    code, path = typed_code("quan"), f"/people/{gone.user_id}/handover"
+    page = administrator.get(path).text
+    assert all(f'name="{field}"' in page for field in ("to", "give_roles", "code"))
+    send(administrator, path, to=taker.user_id, give_roles="1", end_access="1", code=code)
+    roles = [administrator.get(f"/api/v1/users/{one.user_id}").json()["grants"] for one in (gone, taker)]
+    assert [len(held) for held in roles] == [0, 1]
 
 
 def test_what_cannot_be_done_without_a_code_says_so_before_anything_is_typed(
