@@ -42,7 +42,7 @@ _COUNTED = (
 )
 _BEFORE_A_DAY = (
     r"ngày|(?:hôm|sáng|trưa|chiều|tối|đêm)(?: (?:nay|qua|mai))?|mai|từ|đến|trước|sau|tới|hết|thứ \w+|chủ nhật|CN|giờ|"
-    r"dịp|lễ|vào|hạn|khai giảng|lễ \d{1,2}/\d{1,2} và|"
+    r"dịp|lễ|nhân|mừng|kỷ niệm|quốc khánh|lao động|thiếu nhi|vào|hạn|khai giảng|lễ \d{1,2}/\d{1,2} và|"
     r"phút|\d{1,2}[hg:]\d{0,2}"
 )
 _PER_WORDS = (

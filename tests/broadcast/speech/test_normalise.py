@@ -206,6 +206,8 @@ def test_traps_of_the_field(written: str, spoken: str) -> None:
         ("dịp 2/9 trường nghỉ, 8/10 trường", "dịp ngày mùng hai tháng chín trường nghỉ, tám trên mười trường"),
         ("lễ 30/4 và 1/5 trường nghỉ", "lễ ngày ba mươi tháng tư và ngày mùng một tháng năm trường nghỉ"),
         ("mỗi tháng 2-3 buổi", "mỗi tháng hai đến ba buổi"),
+        ("Quốc khánh 2/9 trường nghỉ", "quốc khánh ngày mùng hai tháng chín trường nghỉ"),
+        ("nhân 1/6 trẻ em có quà", "nhân ngày mùng một tháng sáu trẻ em có quà"),
         # shares, doses and days
         ("uống 1/2 viên, ngày 1/4 gói", "uống một phần hai viên, ngày một phần tư gói"),
         ("1 1/2 viên, 1½ viên", "một và một phần hai viên, một và một phần hai viên"),
