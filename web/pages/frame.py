@@ -342,7 +342,7 @@ def _named(text: str, errors: Errors) -> str:
         at = re.escape(field)
         label = re.search(rf'<label for="{at}"[^>]*>(.*?)</label>|id="{at}"[^>]*><legend[^>]*>(.*?)</legend>', text)
         if isinstance(message, OfAnyField) and label is not None:
-            name = Markup(label[1] or label[2]).striptags()  # noqa: S704 -- of our own page
+            name = Markup(label[1] or label[2]).striptags().rstrip("?")  # noqa: S704 -- of our own page
             said = f'<a href="#{escape(field)}">{{}}</a>'
             lower = escape(f"{name}: {message[:1].lower()}{message[1:]}")
             text = text.replace(said.format(escape(message)), said.format(lower), 1)

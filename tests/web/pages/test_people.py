@@ -116,6 +116,11 @@ def test_a_second_step_that_nobody_confirmed_is_begun_anew(official: TestClient,
     assert "bắt đầu thiết lập xác thực" in send(official, confirm, code="000000").text
 
 
+def test_what_a_question_lacks_is_said_without_its_question_mark(official: TestClient) -> None:
+    page = send(official, "/account/tokens").text
+    assert '<a href="#name">Dùng để làm gì: cần nhập mục này.</a>' in page
+
+
 def test_a_sign_in_is_ended_from_the_account(official: TestClient, browser: Browser) -> None:
     other = browser("lan")
     page = official.get("/account").text
