@@ -328,6 +328,8 @@ RULES: tuple[Rule, ...] = (
     # a sign after a number or a unit stands between two: 15-18 độ
     _rule(rf"(?<![\w.,)°%])(?<!\d )(?<!° )(?<!°C )[-–](?={_NUMBER}\s*(?:(?:đến|[-–—])\s*[-–]?{_NUMBER}\s*)?"
           r"(?:°|độ|oC))", "âm "),
+    _rule(r"\b(t[ỷỉ] số\s+)(\d{1,2})\s?[-–]\s?(\d{1,2})(?![\w/]|[.,]\d)",
+          lambda m: f"{m[1]}{cardinal(m[2])} {cardinal(m[3])}", re.IGNORECASE),
     # times
     _rule(r"\b(giờ) 00(?!\d)(?: phút)?", r"\1"),
     _rule(rf"(\d giờ(?: \d+(?: phút)?)?){_DASH}(?=\d{{1,2}} giờ)", r"\1 đến "),

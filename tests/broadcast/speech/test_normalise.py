@@ -206,6 +206,7 @@ def test_traps_of_the_field(written: str, spoken: str) -> None:
         ("dịp 2/9 trường nghỉ, 8/10 trường", "dịp ngày mùng hai tháng chín trường nghỉ, tám trên mười trường"),
         ("lễ 30/4 và 1/5 trường nghỉ", "lễ ngày ba mươi tháng tư và ngày mùng một tháng năm trường nghỉ"),
         ("mỗi tháng 2-3 buổi", "mỗi tháng hai đến ba buổi"),
+        ("thắng với tỷ số 3-2", "thắng với tỷ số ba hai"),
         ("Quốc khánh 2/9 trường nghỉ", "quốc khánh ngày mùng hai tháng chín trường nghỉ"),
         ("nhân 1/6 trẻ em có quà", "nhân ngày mùng một tháng sáu trẻ em có quà"),
         # shares, doses and days
