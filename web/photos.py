@@ -64,6 +64,8 @@ def redrawn(sent: bytes) -> bytes:
     """A JPEG of at most SIDE by SIDE without anything beside the picture; else Invalid."""
     if len(sent) > MAX_BYTES:
         raise Invalid("photo_too_large", "The picture is larger than 5 MB. Choose a smaller one.", field="photo")
+    if not sent:
+        raise Invalid("photo_missing", "Choose a picture.", field="photo")
     kind = next((name for start, name in _FORMATS if sent.startswith(start)), None)
     if kind is None:
         raise _none()

@@ -43,6 +43,8 @@ def change_password(store: Store, known: Known, now: datetime, old_password: str
 
 def prove(store: Store, actor: Actor, now: datetime, password: str, *, of: str, field: str = "password") -> User:
     """The person if this is their password; else Invalid, which is kept with what it was for, or TooMany after some."""
+    if not password:
+        raise Invalid("password_missing", "Type your present password.", field=field)
     subject = f"proof:{actor.user_id}"
     with store.writing() as db:
         user = _own(db, actor)

@@ -169,6 +169,8 @@ def join(store: Store, now: datetime, asked: JoinInput, place: Place, lifetime: 
 def _proved(store: Store, now: datetime, code: str, address: str) -> Invitation:
     """The invitation of a right code. A try counts as wrong until it has proved right."""
     letters = "".join(filter(str.isalnum, code.casefold()))
+    if not letters:
+        raise Invalid("code_missing", "Type the code.", field="code")
     subject = f"join:{limits.place_of(address)[:100]}"
     with store.writing() as db:
         attempts = signin.count_failure(db, now, {subject: _FROM_ONE_ADDRESS})

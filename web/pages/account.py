@@ -11,7 +11,7 @@ from scheduler.people import account, repository, service, sessions, signin
 from scheduler.people.schemas import OwnChange, TokenAsked, TotpEnrolment
 from scheduler.rights import Action
 from web.auth import MaybeKnown, Now, ReadDb, TheCentre, WriteDb, address_of, same_origin
-from web.i18n import LANGUAGES
+from web.i18n import LANGUAGES, N_
 from web.pages.devices import device
 from web.pages.frame import Errors, FirstPage, OpenPage, Page, ThePage
 from web.pages.grants import grant_line
@@ -19,16 +19,16 @@ from web.problems import LANGUAGE_COOKIE
 
 _YEAR_S = 365 * 86400
 # What programs of a commune use a token for; the rest of the actions is for people.
-SCOPES = (
-    Action.ZONE_READ,
-    Action.RECEIVER_READ,
-    Action.ANNOUNCEMENT_READ,
-    Action.ANNOUNCEMENT_EDIT,
-    Action.BROADCAST_READ,
-    Action.BROADCAST_EDIT,
-    Action.BROADCAST_SUBMIT,
-    Action.REPORT_READ,
-)
+SCOPES = {
+    Action.ZONE_READ: N_("see places"),
+    Action.RECEIVER_READ: N_("see loudspeakers"),
+    Action.ANNOUNCEMENT_READ: N_("see and hear announcements"),
+    Action.ANNOUNCEMENT_EDIT: N_("make and change announcements"),
+    Action.BROADCAST_READ: N_("see what is planned"),
+    Action.BROADCAST_EDIT: N_("plan and change broadcasts"),
+    Action.BROADCAST_SUBMIT: N_("send broadcasts for approval"),
+    Action.REPORT_READ: N_("see reports"),
+}
 
 router = APIRouter(include_in_schema=False)
 
@@ -199,6 +199,6 @@ def _account(
         "tokens": account.list_tokens(db, page.actor),
         "token_once": token_once,
         "typed": (token if errors else None) or {"name": "", "days": "90", "scope": []},
-        "scopes": [action.value for action in SCOPES if page.can(action)],
+        "scopes": {action.value: page.say(said) for action, said in SCOPES.items() if page.can(action)},
     }
     return page.render("account/page.html", 422 if errors else 200, errors=errors or {}, **context)

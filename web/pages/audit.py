@@ -139,7 +139,11 @@ def _line(page: Page, view: AuditView, zones: dict[str, str]) -> dict[str, Any]:
         "why": audit_words.refusal(page.translations, view.detail) if view.action in trail.REFUSALS else "",
         "zone": zones.get(view.zone_path.split("/")[-2], "") if view.zone_path else "",
         "href": f"{path}{subject_id}" if path and subject_id else None,
-        "facts": [(key, _said(value)) for key, value in sorted(view.detail.items()) if value not in (None, "", [], {})],
+        "facts": [
+            (key, audit_words.fact(page.translations, key), _said(value))
+            for key, value in sorted(view.detail.items())
+            if value not in (None, "", [], {})
+        ],
     }
 
 

@@ -148,6 +148,31 @@ WHY = MappingProxyType(
     }
 )
 
+FACT = MappingProxyType(
+    {
+        "address": N_("Address"),
+        "device": N_("Device"),
+        "language": N_("Language"),
+        "left": N_("Left over"),
+        "login": N_("Login"),
+        "name": N_("Name"),
+        "on_behalf_of": N_("On behalf of"),
+        "reason": N_("Reason"),
+        "role": N_("Role"),
+        "roles": N_("Roles"),
+        "scope": N_("What it may do"),
+        "state": N_("State"),
+        "title": N_("Title"),
+        "until": N_("Until"),
+    }
+)
+"""What the details of an entry are called; any other is shown as it is written."""
+
+
+def fact(translations: NullTranslations, name: str) -> str:
+    """`Lý do`; nothing for a detail that has no other name."""
+    return translations.gettext(FACT[name]) if name in FACT else ""
+
 
 def kind(translations: NullTranslations, name: str) -> str:
     """`Bản tin`."""

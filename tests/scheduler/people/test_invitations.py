@@ -108,6 +108,11 @@ def test_an_address_that_guesses_waits(store: Store, admin: Actor, now: datetime
     assert [type(problem) for problem in refused] == [Invalid] * 10 + [TooMany] * 2
 
 
+def test_no_code_is_no_guess(store: Store, admin: Actor, now: datetime) -> None:
+    for _ in range(12):
+        assert refusal(lambda: invitations.look(store, now, " - ", "10.0.0.9")).code == "code_missing"
+
+
 def test_right_codes_are_no_guesses(store: Store, admin: Actor, places: Any, now: datetime) -> None:
     _view, code = invited(store, admin, now, places.leng)
     for _ in range(12):

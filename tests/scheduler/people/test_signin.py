@@ -269,6 +269,7 @@ def test_turning_the_second_factor_off_asks_for_the_password_and_a_code(
     me, telephone = with_second_factor(store, now)
     code = telephone.at(now + timedelta(minutes=1))
     now += timedelta(minutes=1)
+    assert refusal(lambda: account.end_totp(store, me, now, "", code)).code == "password_missing"
     assert refusal(lambda: account.end_totp(store, me, now, "wrong", code)).code == "password_wrong"
     assert refusal(lambda: account.end_totp(store, me, now, PASSWORD)).code == "code_needed"
     account.end_totp(store, me, now, PASSWORD, code)

@@ -91,7 +91,7 @@ def test_a_role_that_ends_soon_is_said_ahead(
 
 
 def test_the_recovery_codes_are_shown_once_and_open_the_door(
-    official: TestClient, client: TestClient, clock: Any
+    administrator: TestClient, official: TestClient, client: TestClient, clock: Any
 ) -> None:
     page = send(official, "/account/second-factor", on_password="một mật khẩu đủ dài")
     secret = re.search(r'class="secret long">(\w{32})<', page.text)[1]  # type: ignore[index]
@@ -103,6 +103,13 @@ def test_the_recovery_codes_are_shown_once_and_open_the_door(
     form = {"login": "lan", "password": "một mật khẩu đủ dài", "code": codes[0]}
     assert client.post("/sign-in", data=form).url.path == "/"
     assert "Còn 9 mã" in official.get("/account").text
+    shown = administrator.get("/audit", params={"action": "recovery.use"}).text
+    assert "<dt>Còn lại <small><code>left</code></small></dt><dd>9</dd>" in shown
+
+
+def test_what_a_token_may_do_is_said_in_words(official: TestClient) -> None:
+    sent = {"name": "Mưa", "scope": ["zone.read", "report.read"], "token_password": "một mật khẩu đủ dài"}
+    assert "· xem báo cáo, xem các nơi<" in send(official, "/account/tokens", **sent).text
 
 
 def test_a_second_step_that_nobody_confirmed_is_begun_anew(official: TestClient, clock: Any) -> None:

@@ -105,8 +105,10 @@ def test_a_stolen_cookie_opens_loosens_and_takes_nothing_by_the_api(
         answer = thief.request(method, path, json=body, headers={"If-Match": '"1"'})
         assert (answer.status_code, answer.json()["code"]) == (401, "code_needed"), what
     end = (clock.now() + timedelta(days=9)).isoformat()
-    token = thief.post(f"{API}/tokens", json={"name": "x", "scope": ["zone.edit"], "expires_at": end})
-    assert (token.status_code, token.json()["code"]) == (422, "password_wrong")
+    for password, code in (("", "password_missing"), ("guessed", "password_wrong")):
+        asked = {"name": "x", "scope": ["zone.edit"], "expires_at": end, "password": password}
+        token = thief.post(f"{API}/tokens", json=asked)
+        assert (token.status_code, token.json()["code"]) == (422, code)
     assert kept(alarm.store) == before
 
 
