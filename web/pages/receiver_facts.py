@@ -70,14 +70,12 @@ def settings(show: Present, item: ReceiverDetail) -> list[Fact]:
 
 
 def volume_said(show: Present, volume_by_hour: list[int] | None) -> str:
-    """`05:00–21:00: 80 %`, each on a line."""
+    """`05:00–21:00: 80%`, each on a line."""
     rows = volume_rows(volume_by_hour) or [(0, 100)]
     if len(rows) == 1:
-        return show.translations.gettext(N_("%(percent)s %% all day")) % {"percent": rows[0][1]}
+        return show.translations.gettext(N_("%(percent)s%% all day")) % {"percent": rows[0][1]}
     ends = [hour for hour, _percent in (*rows[1:], rows[0])]
-    return "\n".join(
-        f"{hour:02d}:00–{end:02d}:00: {percent} %" for (hour, percent), end in zip(rows, ends, strict=True)
-    )
+    return "\n".join(f"{hour:02d}:00–{end:02d}:00: {percent}%" for (hour, percent), end in zip(rows, ends, strict=True))
 
 
 def heard_said(show: Present, heard: HeardView) -> str:
@@ -90,7 +88,7 @@ def heard_said(show: Present, heard: HeardView) -> str:
 
 def _sound(show: Present, item: ReceiverDetail) -> tuple[Fact, ...]:
     say = show.translations.gettext
-    volume = f"{item.volume_percent} %" if item.volume_percent is not None else ""
+    volume = f"{item.volume_percent}%" if item.volume_percent is not None else ""
     level = show.dbfs(item.heard_dbfs) if item.heard_dbfs is not None else ""
     doing = words.look(words.PLAYER, item.player) if item.player and item.condition not in AWAY else None
     return (
@@ -166,7 +164,7 @@ def _signal(show: Present, item: ReceiverDetail) -> str:
     if signal is None:
         return ""
     kind = words.SIGNAL.get(signal.kind.lower(), signal.kind)
-    strength = [f"{show.number(signal.percent)}\u00a0%"] if signal.percent is not None else []
+    strength = [f"{show.number(signal.percent)}%"] if signal.percent is not None else []
     strength += [f"{show.number(signal.dbm)}\u00a0dBm"] if signal.dbm is not None else []
     named = " ".join(part for part in (show.translations.gettext(kind), signal.operator) if part)
     return ", ".join([named, *strength])
@@ -195,7 +193,7 @@ def _power(show: Present, item: ReceiverDetail) -> str:
     if power is None:
         return ""
     source = {True: [say(N_("mains"))], False: [say(N_("battery, no mains"))], None: []}[power.on_mains]
-    charge = [f"{show.number(power.battery_percent)}\u00a0%"] if power.battery_percent is not None else []
+    charge = [f"{show.number(power.battery_percent)}%"] if power.battery_percent is not None else []
     volts = [f"{show.number(power.battery_v, 1)}\u00a0V"] if power.battery_v is not None else []
     if power.on_mains and (charge or volts):
         charge = [" ".join([say(N_("battery")), *charge])]

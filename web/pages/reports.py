@@ -253,7 +253,7 @@ def _line(page: Page, line: LineOut) -> dict[str, Any]:
     return {
         "of": line,
         "look": report_words.look(line),
-        "when": f"{show.date(line.start)} {show.time(line.start)}",
+        "when": show.moment(line.start),
         "kind": "" if line.kind == "bulletin" else report_words.kind(page.show, line),
         "drill": line.kind in (Kind.DRILL, Kind.TEST),
         "why": report_words.reasons(page.show, missed),

@@ -56,8 +56,8 @@ def trends(show: Present, samples: Sequence[SampleOut]) -> list[Trend]:
     made = [
         _line(show, N_("Signal"), _of(samples, "signal_percent"), lambda v: _with(show, v, "%")),
         _line(show, N_("Battery"), _of(samples, "battery_percent"), lambda v: _with(show, v, "%")),
-        _line(show, N_("Voltage"), _of(samples, "battery_v"), lambda v: _with(show, v, "V", 1)),
-        _line(show, N_("Temperature"), _of(samples, "temperature_c"), lambda v: _with(show, v, "°C")),
+        _line(show, N_("Voltage"), _of(samples, "battery_v"), lambda v: _with(show, v, " V", 1)),
+        _line(show, N_("Temperature"), _of(samples, "temperature_c"), lambda v: _with(show, v, " °C")),
         _line(show, N_("Sound level"), _of(samples, "level_dbfs"), show.dbfs),
         _data(show, samples),
     ]
@@ -70,7 +70,7 @@ def _of(samples: Iterable[SampleOut], name: str) -> list[tuple[datetime, float]]
 
 
 def _with(show: Present, value: float | None, unit: str, digits: int = 0) -> str:
-    return DASH if value is None else f"{show.number(value, digits)} {unit}"
+    return DASH if value is None else f"{show.number(value, digits)}{unit}"
 
 
 def _line(show: Present, label: str, values: Sequence[tuple[datetime, float]], said: Format) -> Trend | None:

@@ -49,8 +49,8 @@ class YearTrend(Struct, frozen=True, kw_only=True):
 def year_trends(show: Present, days: Sequence[SampleDayOut]) -> list[YearTrend]:
     """Signal, power, temperature, level and data used; those that were measured."""
     drawn = (
-        (N_("Signal"), "signal_percent", lambda v: f"{show.number(v)} %"),
-        (N_("Battery"), "battery_percent", lambda v: f"{show.number(v)} %"),
+        (N_("Signal"), "signal_percent", lambda v: f"{show.number(v)}%"),
+        (N_("Battery"), "battery_percent", lambda v: f"{show.number(v)}%"),
         (N_("Voltage"), "battery_v", lambda v: f"{show.number(v, 1)} V"),
         (N_("Temperature"), "temperature_c", lambda v: f"{show.number(v)} °C"),
         (N_("Sound level"), "level_dbfs", show.dbfs),

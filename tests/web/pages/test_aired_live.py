@@ -79,7 +79,7 @@ def test_what_was_kept_tells_where_and_when_it_was_live_and_leads_to_its_log(
     row = page.split('id="h-used"')[1].split("</ul>")[0]
     assert f'<a href="/live/{talk_id}">Thứ Hai 23/11, 08:00</a>' in row
     assert f"{vietnamese} · Trà Leng" in row
-    assert "4/8 loa đã nghe" in row
+    assert "nghe được trên 4/8 cụm loa" in row
     assert operator.get(f"/live/{talk_id}").status_code == 200
     assert "đã phát 1 lần" in operator.get("/announcements").text
     [use] = operator.get(f"/api/v1/announcements/{announcement_id}/history").json()["items"]

@@ -327,8 +327,8 @@ def test_stop_all_is_for_the_places_one_may_silence(
     assert "Đã dừng tất cả" not in stopped.text
     assert [order.state for order in orders(store)] == ["cancelled"]
     over = operator.get(path).text  # who heard it and then nothing is still to be told
-    assert re.search(r'name="message" value="false-alarm.1">.* Báo: ', over)
-    assert "Dừng và báo" not in over
+    assert re.search(r'name="message" value="false-alarm.1">.* Phát “', over)
+    assert "Dừng và phát" not in over
     post(operator, f"{path}/correct", message="false-alarm.1")
     assert sorted(order.state for order in orders(store)) == ["cancelled", "issued"]
 

@@ -149,7 +149,7 @@ def test_faults_are_acknowledged_silenced_and_reset_each_by_name(fleet: Centre, 
     assert fault_id is not None
     assert "1 sự cố đang báo" in operator.get("/receivers").text
     form = csrf(operator) | {"fault": fault_id[1]}
-    assert "còn tồn tại thì chưa đặt lại được" in operator.post("/faults", data=form | {"act": "reset"}).text
+    assert "chưa hết thì chưa đặt lại được" in operator.post("/faults", data=form | {"act": "reset"}).text
     assert operator.post("/faults", data=csrf(operator) | {"act": "silence"}).status_code == 422
     assert "Truc đã xác nhận" in operator.post("/faults", data=form | {"act": "acknowledge"}).text
     assert "Truc đã tắt báo" in operator.post("/faults", data=form | {"act": "silence"}).text
@@ -169,7 +169,7 @@ def test_trends_are_drawn_and_told_in_numbers(fleet: Centre, browser: Browser) -
     lines = re.findall(r'<path d="(M\d+ [\d.]+h\.1L[^"]+)"', page)
     assert len(lines) == 2
     assert page.count("<h3>Tín hiệu</h3>") == 1
-    assert "từ 40 % đến 69 %" in page
+    assert "từ 40% đến 69%" in page
     assert "<h3>Ắc quy</h3>" not in page
 
 
@@ -202,6 +202,7 @@ def test_a_photo_is_drawn_anew_without_what_it_says(fleet: Centre, browser: Brow
     for bad in (*unreadable, unfolding(60_000)):
         answer = operator.post("/receivers/R0/photo", data=csrf(operator), files={"photo": ("x.jpg", bad)})
         assert (answer.status_code, 'id="photo-error"' in answer.text) == (422, True)
+        assert ("Hãy chọn ảnh." in answer.text) is (bad == b"")
     too_much = operator.put("/api/v1/receivers/R0/photo", content=b"\xff\xd8\xff" + bytes(photos.MAX_BYTES))
     assert too_much.status_code == 422
     assert operator.delete("/api/v1/receivers/R0/photo").json()["photo_at"] is None

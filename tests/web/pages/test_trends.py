@@ -65,7 +65,7 @@ def test_power_level_and_data_are_drawn_where_they_were_measured(
         label: re.findall(r"<strong>(.*?)</strong> <small class=\"muted\">(.*?)<", one) for label, one in drawn.items()
     }
     assert last == {
-        "Ắc quy": [("70 %", "từ 60 % đến 80 %")],
+        "Ắc quy": [("70%", "từ 60% đến 80%")],
         "Điện áp": [("12,4 V", "từ 12,2 V đến 12,6 V")],
         "Mức âm thanh": [("−25,0 dBFS", "từ −30,0 dBFS đến −20,0 dBFS")],
         "Dữ liệu mỗi ngày": [("2,0 MB", "từ 2,0 MB đến 4,0 MB")],
@@ -79,7 +79,7 @@ def test_power_level_and_data_are_drawn_where_they_were_measured(
     }
     bars = re.findall(r'<rect x="(.*?)" y="(.*?)" width="(.*?)" height="(.*?)"', drawn["Dữ liệu mỗi ngày"])
     assert bars == [("185.9", "4.0", "39.7", "40.0"), ("277.3", "24.0", "39.7", "20.0")]  # of seven days from 0 to 320
-    assert "Ắc quy | Thứ Hai 23/11 | 60 % | 70 %" in rows(page)
+    assert "Ắc quy | Thứ Hai 23/11 | 60% | 70%" in rows(page)
     assert [row for row in rows(page) if row.startswith("Dữ liệu")] == [
         "Dữ liệu mỗi ngày | Thứ Bảy 21/11 | 4,0 MB | 4,0 MB",
         "Dữ liệu mỗi ngày | Thứ Hai 23/11 | 2,0 MB | 2,0 MB",
