@@ -34,8 +34,12 @@ class Named:
         return cls(names, len(every) - len(names))
 
     def __str__(self) -> str:
-        places = "place" if self.others == 1 else "places"
-        return ", ".join([*self.names, *([f"{self.others} other {places}"] if self.others else [])])
+        return self.joined(f"{self.others} other {'place' if self.others == 1 else 'places'}")
+
+    def joined(self, others: str) -> str:
+        """With what is said of the others, if there are any; parted by semicolons where a name has a comma itself."""
+        between = "; " if any(", " in name for name in self.names) else ", "
+        return between.join([*self.names, *([others] if self.others else [])])
 
 
 def plain(params: Mapping[str, object]) -> dict[str, object]:

@@ -46,7 +46,7 @@ def translations(language: str) -> NullTranslations:
 def named(catalogue: NullTranslations, found: Named) -> str:
     """`Loa 1, 2 other places`."""
     others = catalogue.ngettext("%(num)s other place", "%(num)s other places", found.others) % {"num": found.others}
-    return ", ".join([*found.names, *([others] if found.others else [])])
+    return found.joined(others)
 
 
 def choose(cookie: str | None, accept_language: str | None) -> str:
