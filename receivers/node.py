@@ -17,6 +17,7 @@ Rules
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -175,7 +176,7 @@ class Node:
         self._notice_gap(now_us)
         self.known.try_again(self._store.ready, now_us)
         self.look(now_us, noted=True)
-        if self.standing.wake([*self.outbox.over, *self.outbox.planned], now_us):
+        if self.standing.wake(chain(self.outbox.over, self.outbox.planned), now_us):
             self.look(now_us, noted=True)
         self._follow_orders(playing, status, now_us)
         self.vault.flush()
