@@ -27,6 +27,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.policy import day_bounds, local_day
 from scheduler.relays import drawing
 from scheduler.rights import Action
+from scheduler.zones import names
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.forest import at_or_below, forest
 from scheduler.zones.models import Zone
@@ -156,7 +157,7 @@ def _homes(
     """The villages with receivers, commune by commune; after which of them the next page begins."""
     total, _online = zone_sql.receiver_counts(db, paths, at_or_below(db, paths, col(Receiver.zone_id)))
     found = _known(db, total.keys())
-    order = sorted(found, key=lambda zone: (zone.path.rsplit("/", 2)[0], zone.name))
+    order = sorted(found, key=lambda zone: (zone.path.rsplit("/", 2)[0], names.rank(zone.name)))
     start = next((place for place, zone in enumerate(order, 1) if zone.id == after), 0)
     end = len(order) if limit is None else start + limit
     return {zone.id: zone for zone in order[start:end]}, order[end - 1].id if end < len(order) else None

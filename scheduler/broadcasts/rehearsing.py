@@ -32,6 +32,7 @@ from scheduler.policy import local_day
 from scheduler.relays import drawing, timing
 from scheduler.zones import repository as zone_sql
 from scheduler.zones.models import Zone
+from scheduler.zones.names import rank
 from scheduler.zones.rules import there_now
 
 DAYS = 7
@@ -83,7 +84,7 @@ def played(db: Session, tried: Tried, window: Window, now: datetime) -> Rehearsa
     """The days of `window` without and with what is tried."""
     receivers = repository.receivers(db, tried.paths)
     homes = zone_sql.zones(db, {receiver.zone_id for receiver in receivers})
-    there = sorted(there_now(db, homes.values(), now), key=lambda zone: (zone.name, zone.id))
+    there = sorted(there_now(db, homes.values(), now), key=lambda zone: (rank(zone.name), zone.id))
     by_id = planning.places(db, there, window)
     start_us = min((planning.day_start(by_id[zone.id], window[0]) for zone in there), default=window[0])
     whole = start_us, window[1]

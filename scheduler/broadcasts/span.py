@@ -19,6 +19,7 @@ from scheduler.people.actor import Actor, require
 from scheduler.policy import day_bounds, local_day
 from scheduler.relays import drawing
 from scheduler.rights import Action
+from scheduler.zones import names
 from scheduler.zones import repository as zone_sql
 
 
@@ -61,7 +62,7 @@ def span(db: Session, actor: Actor, now: datetime, zone_id: str, *, first: date,
     found: dict[tuple[object, ...], tuple[DayCount, ...]] = {}
     villages = [
         VillageDays(home.id, home.name, _counted(by_id[home.id], plans, shown, found))
-        for home in sorted(homes.values(), key=lambda home: (home.path.rsplit("/", 2)[0], home.name))
+        for home in sorted(homes.values(), key=lambda home: (home.path.rsplit("/", 2)[0], names.rank(home.name)))
     ]
     return Span(tuple(villages), _holidays(db, by_id.keys(), shown))
 

@@ -99,7 +99,7 @@ def fleet(db: Session, actor: Actor, now: datetime, asked: Asked, part: slice | 
     homes = _homes(db, wanted)
     paths_of = _paths(db, homes)
     known = zone_names(db, set(paths_of.values()))
-    order = sorted(homes, key=lambda zone_id: (_place(paths_of[zone_id], known), zone_id))
+    order = sorted(homes, key=lambda zone_id: (_rank(paths_of[zone_id], known), zone_id))
     begin, chosen = _window(order, homes, part)
     found = _in_order(_read(db, now, col(Receiver.zone_id).in_(chosen), *wanted), known)
     return Fleet(counts, homes.total(), found[part.start - begin : part.stop - begin], known)
@@ -176,9 +176,13 @@ def _place(path: str, known: Mapping[str, str]) -> list[str]:
     return [known.get(zone_id, "") for zone_id in zones.ids_of(path)]
 
 
+def _rank(path: str, known: Mapping[str, str]) -> list[str]:
+    return [names.rank(name) for name in _place(path, known)]
+
+
 def _in_order(found: list[Light], known: Mapping[str, str]) -> list[Light]:
-    places = {path: _place(path, known) for path in {one.path for one in found}}
-    return sorted(found, key=lambda one: (places[one.path], zones.ids_of(one.path)[-1], one.name, one.id))
+    places = {path: _rank(path, known) for path in {one.path for one in found}}
+    return sorted(found, key=lambda one: (places[one.path], zones.ids_of(one.path)[-1], names.rank(one.name), one.id))
 
 
 def _read(db: Session, now: datetime, *conditions: ColumnElement[bool]) -> list[Light]:

@@ -12,8 +12,8 @@ from scheduler.reports.boundaries import Atlas, Unit
 from scheduler.reports.figures import Sums, total
 from scheduler.reports.models import ReportAiring, ReportLine
 from scheduler.reports.schemas import DetailsGone, FiguresOut, LineOut, StationOut
+from scheduler.zones import names
 from scheduler.zones.models import Zone
-from scheduler.zones.names import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def stations(summed: Summed) -> tuple[list[StationOut], int]:
         members[summed.units[key].id].append(key)
     by_id = {unit.id: unit for unit in summed.units.values()}
     found = [_station(by_id[key], keys, summed, bulletins[key]) for key, keys in members.items()]
-    return sorted(found, key=lambda one: (fold(one.name), one.name, one.id)), different
+    return sorted(found, key=lambda one: (names.rank(one.name), one.id)), different
 
 
 def villages(atlas: Atlas, summed: Summed, middles: Mapping[str, tuple[float, float]]) -> list[StationOut]:
@@ -63,7 +63,7 @@ def villages(atlas: Atlas, summed: Summed, middles: Mapping[str, tuple[float, fl
 
     def order(one: StationOut) -> tuple[str, str, str]:
         above = atlas.places.get(atlas.places[one.id].parent_id or "")
-        return fold(above.name) if above else "", fold(one.name), one.id
+        return names.rank(above.name) if above else "", names.rank(one.name), one.id
 
     return sorted(found, key=order)
 

@@ -109,8 +109,8 @@ def find(places: Sequence[PublicPlace], typed: str) -> tuple[list[PublicPlace], 
 def top(places: Sequence[PublicPlace]) -> list[PublicPlace]:
     """What a list begins with: the larger places, the largest first, then by name."""
     larger = (place for place in places if place.kind not in SMALL)
-    return sorted(larger, key=lambda p: (p.depth, p.folded, p.name, p.id))
+    return sorted(larger, key=lambda p: (p.depth, names.rank(p.name), p.id))
 
 
 def children(places: Sequence[PublicPlace], zone_id: str) -> list[PublicPlace]:
-    return sorted((place for place in places if place.parent_id == zone_id), key=lambda p: (p.folded, p.name, p.id))
+    return sorted((place for place in places if place.parent_id == zone_id), key=lambda p: (names.rank(p.name), p.id))

@@ -121,10 +121,10 @@ def zones_by_id(db: Session, zone_ids: Collection[str]) -> dict[str, Zone]:
 def in_tree_order(zones: Iterable[Zone]) -> list[Zone]:
     """Parents before their children, siblings by name."""
     found = list(zones)
-    folded = {zone.id: f"{names.fold(zone.name)} {zone.name}" for zone in found}
+    named = {zone.id: names.rank(zone.name) for zone in found}
 
     def place(zone: Zone) -> list[tuple[str, str]]:
-        return [(folded.get(zone_id, ""), zone_id) for zone_id in repository.ids_of(zone.path)]
+        return [(named.get(zone_id, ""), zone_id) for zone_id in repository.ids_of(zone.path)]
 
     return sorted(found, key=place)
 

@@ -6,12 +6,14 @@ Rules
 - Both spellings of a tone mark are one (`tone_marks`): `Hòa Bình` finds Hoà Bình.
 - A place may be typed with those it lies in, in any order: `thôn 1 xã trà leng`. Then all words but the last one are
   whole, so that this is not Thôn 10.
+- In lists Thôn 2 stands before Thôn 10.
 - A name is never an identity; two places may have the same one.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from scheduler.errors import Invalid
 from scheduler.tone_marks import begun, settled
@@ -21,6 +23,8 @@ MAX_WORDS = 16
 _KINDS = ("xã", "phường", "huyện", "tỉnh")
 """Said before the names of larger places, which are kept without it."""
 _WORDS = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+")
+_DIGITS = 9
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
@@ -38,6 +42,12 @@ def clean(typed: str, field: str = "name") -> str:
 def fold(text: str) -> str:
     """`text` in lower case without diacritics, one letter for each composed letter of it."""
     return "".join(_bare(letter) for letter in _lower(text))
+
+
+@lru_cache(maxsize=2**16)
+def rank(name: str) -> str:
+    """What to sort names by: without case and diacritics first, numbers by their value."""
+    return f"{_NUMBER.sub(lambda found: found[0].zfill(_DIGITS), fold(name))} {name}"
 
 
 def matches(typed: str, name: str) -> bool:

@@ -12,7 +12,7 @@ from scheduler.bank.naming import SIREN
 from scheduler.bank.schemas import BankEntryOut
 from scheduler.emergency.life import Event, State
 from scheduler.emergency.schemas import Contact, Hearing, OrderOut, PartOut, ReceiverHearing, VillageHearing, WhoHeard
-from scheduler.zones.names import fold
+from scheduler.zones.names import rank
 from web.i18n import N_
 from web.pages import emergency_words as said
 from web.pages import words
@@ -258,7 +258,7 @@ def to_call(show: Present, heard: WhoHeard) -> list[Call]:
 
 def _where(village: VillageHearing) -> tuple[str, ...]:
     """By commune and name."""
-    return *(fold(name) for name in reversed(village.place)), fold(village.name)
+    return *(rank(name) for name in reversed(village.place)), rank(village.name)
 
 
 def _why(show: Present, village: VillageHearing) -> str:

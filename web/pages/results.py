@@ -16,6 +16,7 @@ from scheduler.reports.repository import LastHeard, last_heard, named
 from scheduler.workflow import State
 from scheduler.zones import repository as zone_sql
 from scheduler.zones import service as zone_service
+from scheduler.zones.names import rank
 from scheduler.zones.views import receivers_in
 from web.i18n import N_
 from web.pages import words
@@ -87,7 +88,7 @@ def results(db: Session, page: Page, item: BroadcastOut, airings: Sequence[Airin
     for airing, zone_ids, total in zip(last, seen, receivers_in(db, seen), strict=True):
         rows = [_row(page, report, known) for report in reports if report.airing_id == airing.id]
         if airing.end <= page.now and airing.withdrawn_at is None and airing.id not in gone:
-            rows = [*_unreported(db, airing, zone_ids), *sorted(rows, key=lambda row: row.name)]
+            rows = [*_unreported(db, airing, zone_ids), *sorted(rows, key=lambda row: rank(row.name))]
         on_air = item.state is State.ON_AIR
         found.append(_done(page, airing, rows, max(total, airing.reported), on_air=on_air, gone=airing.id in gone))
     return found

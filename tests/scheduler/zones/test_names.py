@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scheduler.errors import Invalid
-from scheduler.zones.names import MAX_WORDS, clean, closeness, fold, matches, together
+from scheduler.zones.names import MAX_WORDS, clean, closeness, fold, matches, rank, together
 
 vietnamese = st.text("aàáâãăạảấầẩẫậắằẳẵặđeèéêiìíoòóôơớờuùúưứyỳ xtrdnABĐƠ", max_size=20)
 
@@ -90,6 +90,11 @@ def test_every_name_is_found_as_written_decomposed_in_capitals_and_bare(name: st
     name = " ".join(name.split())
     for typed in (name, unicodedata.normalize("NFD", name), name.upper(), fold(name)):
         assert matches(typed, name)
+
+
+def test_lists_count_and_stand_by_letters_without_their_marks() -> None:
+    ordered = ["Cụm 9 loa 2", "Cụm 9 loa 10", "Thôn 1", "Thôn 2", "thôn 2", "Thôn 10", "Thon A", "Thôn A", "Thôn B"]
+    assert sorted(set(ordered), key=rank) == ordered
 
 
 @given(st.text(max_size=30))
