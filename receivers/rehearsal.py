@@ -83,6 +83,7 @@ class VirtualPlayer:
             level_dbfs=self.level_dbfs if playing else FLOOR_DBFS,
             callback_age_us=None if self.silent else 0,
             clock_ready=not self.silent,
+            drift_ppm=0.0,
             faults=("device-silent",) if self.silent else (),
             started_us=self._began_us if playing else None,
         )

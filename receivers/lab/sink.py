@@ -120,6 +120,7 @@ class Sink:
             level_dbfs=LEVEL_DBFS if playing else FLOOR_DBFS,
             callback_age_us=0,
             clock_ready=True,
+            drift_ppm=0.0,
             faults=(),
             turns=self._turns,
         )

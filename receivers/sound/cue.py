@@ -98,6 +98,7 @@ class PlayerStatus:
     level_dbfs: float
     callback_age_us: int | None
     clock_ready: bool
+    drift_ppm: float | None
     faults: tuple[str, ...]
     microphone: str | None = None
     turns: int = 0

@@ -96,6 +96,7 @@ class Player:
             level_dbfs=level_dbfs,
             callback_age_us=state.callback_age_us,
             clock_ready=state.timebase is not None,
+            drift_ppm=None if state.timebase is None else state.timebase.drift_ppm,
             faults=tuple(faults),
             turns=self._turns,
             started_us=started_us,

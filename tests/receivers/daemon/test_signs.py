@@ -9,7 +9,7 @@ from receivers.sound.cue import PlayerStatus
 from scheduler.timeline import Resolution, Segment
 
 S = 1_000_000
-IDLE = PlayerStatus(None, -120.0, 0, True, ())
+IDLE = PlayerStatus(None, -120.0, 0, True, None, ())
 
 
 def _segment(airing_id: str, start_s: int, end_s: int, cls: BroadcastClass = BroadcastClass.NORMAL) -> Segment:

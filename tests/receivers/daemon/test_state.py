@@ -20,7 +20,7 @@ NOON = 1_800_000_000_000_000
 S = 1_000_000
 FACTS = state.Facts(
     player="playing",
-    status=PlayerStatus("a~1~0", -20.04, 0, True, ()),
+    status=PlayerStatus("a~1~0", -20.04, 0, True, None, ()),
     numbers={"receivers/rx1/settings": 3},
     needs=(Need("a" * 64, 100, 5), Need("b" * 64, 100, 6)),
     ready={"a" * 64: Stored(100, NOON, NOON)},
@@ -58,14 +58,14 @@ def test_a_state_is_what_the_wire_allows() -> None:
 
 
 def test_digital_silence_is_told_as_a_number() -> None:
-    status = PlayerStatus("a~1~0", FLOOR_DBFS, 0, True, ())
+    status = PlayerStatus("a~1~0", FLOOR_DBFS, 0, True, None, ())
     told = state.state(msgspec.structs.replace(FACTS, status=status), (), NOON, online=True)
     assert msgspec.json.decode(msgspec.json.encode(told), type=ReceiverState).level_dbfs == FLOOR_DBFS
 
 
 @pytest.mark.parametrize("playing", [None, "fallback.a~1~0", "none"])
 def test_what_is_no_airing_has_neither_name_nor_level(playing: str | None) -> None:
-    status = None if playing == "none" else PlayerStatus(playing, -20.0, 0, True, ())
+    status = None if playing == "none" else PlayerStatus(playing, -20.0, 0, True, None, ())
     told = state.state(msgspec.structs.replace(FACTS, status=status), (), NOON, online=True)
     assert (told.airing_id, told.level_dbfs) == (None, None)
 

@@ -74,6 +74,4 @@ def test_frames_lost_to_a_stopped_process_are_a_gap(horns: VirtualHorns, announc
         time.sleep(0.6)  # a quarter of a second is in store
         os.kill(player.pid, signal.SIGCONT)
         played = player.played(timeout_s=60)
-        status = player.status()
     assert played.gap_us > 200_000
-    assert status["slips"] + status["underruns"] >= 1

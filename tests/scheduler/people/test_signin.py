@@ -5,7 +5,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from scheduler.errors import Conflict, Forbidden, Invalid, NotFound, Problem, TooMany
 from scheduler.people import account, signin, trail
@@ -246,7 +246,8 @@ def test_the_first_code_cannot_be_guessed_either(store: Store, lan: Actor, now: 
     assert refused == ["wrong_code"] * 5 + ["too_many_sign_ins"] * 2
     assert refusal(lambda: account.confirm_totp(store, thief, now, telephone.at(now))).code == "too_many_sign_ins"
     with store.reading() as db:
-        kept = db.exec(select(AuditEntry.detail).where(AuditEntry.action == "proof.refused")).all()
+        refusals = select(AuditEntry.detail).where(AuditEntry.action == "proof.refused")
+        kept = db.exec(refusals.order_by(col(AuditEntry.number))).all()
         assert not db.get_one(User, lan.user_id).totp_confirmed
     assert [one["code"] for one in kept] == ["wrong_code"] * 5 + ["too_many_sign_ins"]
     assert {one["act"] for one in kept} == {"totp.confirm"}

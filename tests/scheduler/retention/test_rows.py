@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from scheduler.retention.choosing import Rule, Subject
 from scheduler.retention.keeper import LEASE, Keeper, claim
 from scheduler.retention.models import RetentionRun
 from scheduler.retention.piles import PILES, Share, going
+from scheduler.store.batches import batches
 from scheduler.store.engine import Store
 from scheduler.store.types import new_id
 from scheduler.zones.repository import below
@@ -141,7 +143,7 @@ def test_what_is_closed_elsewhere_is_not_read_for_a_village(attic: Attic, monkey
         assert [one for one in rows if "FROM report_airing" in one] == []
         days = [one for one in rows if "FROM report_day" in one and "FROM report_line" not in one]
         assert [one for one in days if "unit_id IN" not in one and "LIMIT" not in one] == []
-        monkeypatch.setattr(summing, "_CHUNK", 1)
+        monkeypatch.setattr(summing, "batches", partial(batches, size=1))
         assert summing.last_closed(db, span, both) == dict.fromkeys(both, attic.ago(days=200).date())
         assert summing.last_closed(db, span, [places.van]).keys() == {places.van}
 

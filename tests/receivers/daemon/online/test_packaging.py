@@ -92,11 +92,12 @@ def test_the_receiver_extra_alone_brings_no_server_package(installed: Path) -> N
     assert not names & SERVER_PACKAGES
 
 
-def test_every_file_of_the_packages_is_installed(installed: Path) -> None:
+def test_every_file_of_the_packages_is_installed_but_what_only_tests_use(installed: Path) -> None:
     listed = subprocess.run(["git", "ls-files", "-z", *PACKAGES], cwd=ROOT, check=True, capture_output=True, text=True)
     files = [name for name in listed.stdout.split("\0") if name]
+    missing = [name for name in files if not (_site_packages(installed) / name).is_file()]
     assert len(files) > 100
-    assert [name for name in files if not (_site_packages(installed) / name).is_file()] == []
+    assert missing == [name for name in files if name.startswith("receivers/lab/trial/")]
 
 
 def test_what_needs_the_centres_packages_says_so(installed: Path) -> None:
