@@ -15,7 +15,7 @@ _FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summa
 # Of several radios with one name Tab reaches the one that is chosen, or else one of them.
 _MARK = """what => { let number = 0; const names = new Map();
   for (const e of document.querySelectorAll(what)) {
-    if (e.tabIndex < 0 || e.disabled || e.closest("[inert]")) continue;
+    if (e.tabIndex < 0 || e.matches(':disabled') || e.closest("[inert]")) continue;
     if (!e.checkVisibility({ visibilityProperty: true })) continue;
     if (e.type === "radio" && e.name) {
       const group = (e.form ? [...document.forms].indexOf(e.form) : "") + e.name;

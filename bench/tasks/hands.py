@@ -25,7 +25,7 @@ _WAYS = """target => {
   const shown = e => e.checkVisibility({ visibilityProperty: true }) && !e.closest("[inert]");
   const every = "a[href], button, input, select, textarea, summary, audio[controls], [tabindex]";
   const all = [...document.querySelectorAll(every)]
-    .filter(e => e.tabIndex >= 0 && !e.disabled && shown(e))
+    .filter(e => e.tabIndex >= 0 && !e.matches(':disabled') && shown(e))
     .filter(e => e.type !== "radio" || e === target || !e.name || e.checked
       || ![...document.getElementsByName(e.name)].some(other => other.checked));
   const from = document.activeElement === document.body ? null : document.activeElement;
